@@ -1,0 +1,115 @@
+"""Everything that can go wrong, one class per cause.
+
+Each error says what happened and what to do next. Two families matter to callers:
+
+* ``SetupError``: the run cannot start; shown as a ``pytest.UsageError`` before the first test.
+* ``EnvironmentTrouble``: something around the repair broke; the cluster ends ``environment``,
+  never ``unfixed``.
+"""
+
+from __future__ import annotations
+
+
+class AgentFixError(Exception):
+    """Base of all errors of this package: what happened, and the next step for the user."""
+
+    def __init__(self, problem: str, next_step: str) -> None:
+        super().__init__(f"{problem} {next_step}".strip())
+        self.problem = problem
+        self.next_step = next_step
+
+
+class SetupError(AgentFixError):
+    """The run cannot start."""
+
+
+class SettingError(SetupError):
+    """An option, ini value or marker keyword is not of its form."""
+
+
+class DockerUnreachableError(SetupError):
+    """No Docker engine answers. There is no fall-back to the host, on purpose."""
+
+
+class NotARepositoryError(SetupError):
+    """pytest's rootdir is not inside a git repository with a work tree."""
+
+
+class NoCommitsError(SetupError):
+    """The repository has no commit to put a fix on."""
+
+
+class RepositoryUnreadableError(SetupError):
+    """git refuses to read the repository (ownership, permissions, damage)."""
+
+
+class IdentityMissingError(SetupError):
+    """git has no name and address to commit with."""
+
+
+class BranchNameError(SetupError):
+    """The branch asked for is not a valid name, or is the one that is checked out."""
+
+
+class ModelNotChosenError(SetupError):
+    """No model was named and none could be found in the user's own settings."""
+
+
+class ModelUnknownError(SetupError):
+    """The model is not of the form PROVIDER/MODEL, or its provider is not known."""
+
+
+class KeyMissingError(SetupError):
+    """The provider's key is not set where it is looked for."""
+
+
+class OpenCodeMissingError(SetupError):
+    """No OpenCode binary was found, and none could be fetched."""
+
+
+class OpenCodeVersionError(SetupError):
+    """The OpenCode binary is of a version this package cannot drive, or was tampered with."""
+
+
+class EnvironmentUnavailableError(SetupError):
+    """The environment asked for cannot work with this engine or on this system."""
+
+
+class EnvironmentTrouble(AgentFixError):  # noqa: N818 - a family, not one error
+    """Something around the repair broke; says nothing about the fix."""
+
+
+class PreflightError(EnvironmentTrouble):
+    """A sandbox does not hold what it promises; nothing is run in it."""
+
+
+class SandboxError(EnvironmentTrouble):
+    """A sandbox could not be started, died, or spoke nonsense over the pipe."""
+
+
+class OutOfMemoryError(SandboxError):
+    """The sandbox ran into its memory limit."""
+
+
+class DiskFullError(EnvironmentTrouble):
+    """No room is left for scratch folders, or for git's objects."""
+
+
+class WorkspaceError(EnvironmentTrouble):
+    """A workspace could not be laid out or read back."""
+
+
+class AgentUnavailableError(EnvironmentTrouble):
+    """OpenCode does not come up in the sandbox."""
+
+
+class ProviderTrouble(EnvironmentTrouble):
+    """The model's provider refused or is not there. ``is_final``: no other cluster can do better."""
+
+    def __init__(self, problem: str, next_step: str, *, is_final: bool) -> None:
+        super().__init__(problem, next_step)
+        self.is_final = is_final
+
+
+class LandingError(EnvironmentTrouble):
+    """git would not take the commit; the fix itself was judged good and is kept as a patch."""

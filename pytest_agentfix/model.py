@@ -1,0 +1,362 @@
+"""The words of the project as types: failures, clusters, change sets, judgements, results.
+
+Everything here is immutable and free of I/O, so that every other module can import it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Phase(enum.Enum):
+    """Where in a test's life it failed."""
+
+    COLLECT = "collect"
+    SETUP = "setup"
+    CALL = "call"
+    TEARDOWN = "teardown"
+
+
+class ItemKind(enum.Enum):
+    """What sort of pytest item a failure belongs to."""
+
+    FUNCTION = "function"
+    UNITTEST = "unittest"
+    DOCTEST = "doctest"
+    COLLECTOR = "collector"
+    OTHER = "other"
+
+
+class Verdict(enum.Enum):
+    """How a cluster ended. Every cluster ends in exactly one of these."""
+
+    FIXED = "fixed"
+    FLAKY_FIXED = "flaky-fixed"
+    NOT_REPRODUCED = "not-reproduced"
+    UNFIXED = "unfixed"
+    REFUSED = "refused"
+    TEST_SUSPECT = "test-suspect"
+    CONFLICT = "conflict"
+    BUDGET = "budget"
+    TIMEOUT = "timeout"
+    ENVIRONMENT = "environment"
+    AGENT_ERROR = "agent-error"
+    SKIPPED = "skipped"
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the cluster's tests are green now, proven by the judge."""
+        return self in (Verdict.FIXED, Verdict.FLAKY_FIXED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPolicy:
+    """What the ``agent_fix`` marker said about one test; ``None`` means "not said"."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    enabled: bool = True
+    max_attempts: int | None = None
+    timeout: float | None = None  # seconds of wall clock for the cluster
+    model: str | None = None
+    paths: tuple[str, ...] | None = None  # globs, relative to the repository's top
+    allow_test_edits: bool = False
+    flaky_runs: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failing phase report of one test (or of a collector that could not be collected).
+
+    ``nodeid`` is relative to pytest's rootdir; ``path`` is absolute; ``line`` counts from 1.
+    ``policy`` is ``None`` when the test carries no marker.
+    """
+
+    nodeid: str
+    phase: Phase
+    kind: ItemKind
+    path: Path | None
+    line: int | None
+    exception: str  # the exception's type name, "" where pytest did not say
+    message: str  # one line
+    traceback: str  # pytest's own long text of the failure
+    output: str = ""  # captured stdout, stderr and log
+    policy: TestPolicy | None = None
+
+    @property
+    def function(self) -> str:
+        """The node id without the parametrisation: what one repair is about."""
+        head, bracket, _ = self.nodeid.partition("[")
+        return head if bracket else self.nodeid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Failures with one presumed cause. ``slug`` is ours: ``[a-z0-9-]`` only, unique in a run."""
+
+    slug: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The node ids to turn green, in the order they failed, without repeats."""
+        return tuple(dict.fromkeys(failure.nodeid for failure in self.failures))
+
+    @property
+    def title(self) -> str:
+        """The node id that stands for the cluster in reports."""
+        first = self.failures[0]
+        return first.nodeid if len(self.targets) == 1 else first.function
+
+    @property
+    def policy(self) -> TestPolicy:
+        """The marker's policy of the cluster's tests, or one that says nothing."""
+        return self.failures[0].policy or TestPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """New content of one file, or its deletion (``content is None``)."""
+
+    content: bytes | None
+    executable: bool = False
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the change takes the file away."""
+        return self.content is None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """Paths relative to the repository's top (``/`` separated) -> what becomes of them."""
+
+    files: Mapping[str, FileChange] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A change that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What came out of a workspace: regular file changes, and what is no regular file change."""
+
+    changes: ChangeSet = ChangeSet()
+    irregular: tuple[Drop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOutcome:
+    """What our reporter saw of one test in a sandbox.
+
+    ``outcome`` is ``passed``, ``failed``, ``skipped``, ``xfailed``, ``xpassed``, ``error`` or
+    ``missing`` (asked for and never reported). ``detail`` is pytest's long text of a failure.
+    """
+
+    __test__ = False
+
+    nodeid: str
+    outcome: str
+    detail: str = ""
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether it really passed: a skip or an expected failure is not a pass."""
+        return self.outcome == "passed"
+
+
+class ProbeResult(enum.Enum):
+    """The end of one check of the judge."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One check of the judge with its evidence in a line."""
+
+    name: str
+    result: ProbeResult
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the judge found about one change set.
+
+    ``red`` are the tests that are not green (targets first); it is what the agent is told.
+    """
+
+    probes: tuple[Probe, ...]
+    red: tuple[TestOutcome, ...] = ()
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether no probe failed and at least one passed."""
+        results = [probe.result for probe in self.probes]
+        return ProbeResult.PASSED in results and ProbeResult.FAILED not in results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Model tokens. ``cached`` are input tokens read from a provider's cache, not in ``input``."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cached=self.cached + other.cached,
+        )
+
+
+class TurnEnd(enum.Enum):
+    """How one agent turn ended, as seen from outside."""
+
+    FINISHED = "finished"  # the agent says it is done
+    ERROR = "error"  # OpenCode itself broke
+    STALLED = "stalled"  # nothing was heard for too long
+    CAPPED = "capped"  # too many model requests
+    DEADLINE = "deadline"  # the cluster's wall clock ran out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One prompt answered by the agent. ``text`` is the agent's word: shown, never trusted."""
+
+    end: TurnEnd
+    detail: str = ""
+    text: str = ""
+    requests: int = 0
+    retries: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One agent turn and its judgement (``None`` where there was nothing to judge)."""
+
+    turn: Turn
+    changes: ChangeSet
+    dropped: tuple[Drop, ...] = ()
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """An accepted change set on its way into the history."""
+
+    cluster: Cluster
+    changes: ChangeSet
+    judgement: Judgement
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where a fix went.
+
+    ``commit`` is the full object name, or ``None`` when only a patch was left. ``branch`` is the
+    branch that holds it (``None``: a patch only). ``advice`` is the command that brings it in, or
+    "" when the checked-out branch has it already.
+    """
+
+    commit: str | None = None
+    branch: str | None = None
+    patch: Path | None = None
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStat:
+    """Lines added and removed in one file of a fix."""
+
+    path: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """How the user's pytest was started, so that a sandbox can start it in the same way.
+
+    ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
+    of ours. ``environ`` are the variables that go along. All paths are absolute.
+    """
+
+    rootdir: Path
+    cwd: Path
+    config_file: Path | None
+    arguments: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    has_cwd_on_path: bool = False  # started as ``python -m pytest``
+    has_xdist: bool = False
+    test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
+    test_paths: tuple[str, ...] = ()  # pytest's testpaths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What the repair phase is given when pytest's own loop is over.
+
+    ``passed`` are the node ids that passed, in order; they have to stay green. ``is_cut_short``:
+    collection errors kept pytest from running anything, and ``passed`` then holds all items that
+    could be collected, nobody knows yet how green.
+    """
+
+    failures: tuple[Failure, ...]
+    passed: tuple[str, ...]
+    invocation: Invocation
+    is_cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterResult:
+    """How one cluster ended: one verdict, one line of reason, and the evidence."""
+
+    cluster: Cluster
+    verdict: Verdict
+    reason: str
+    landing: Landing | None = None
+    attempts: int = 0
+    seconds: float = 0.0  # wall clock of the whole cluster
+    agent_seconds: float = 0.0  # of which OpenCode was at work
+    test_seconds: float = 0.0  # of which tests ran in sandboxes
+    tokens: Tokens = Tokens()
+    cost_usd: float | None = None
+    files: tuple[FileStat, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    kept: tuple[str, ...] = ()  # where --agent-fix-keep left things
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """All clusters of a run, in the order they were tried.
+
+    ``notices`` are one-line remarks for the summary (what was skipped and why).
+    """
+
+    clusters: tuple[ClusterResult, ...] = ()
+    notices: tuple[str, ...] = ()
+    seconds: float = 0.0

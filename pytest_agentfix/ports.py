@@ -1,0 +1,223 @@
+"""The outside worlds, each behind a small protocol.
+
+The repair loop knows only these. Adapters (``sandbox``, ``agents``, ``gateway``, ``repository``)
+implement them with the real thing; ``testing`` ships a double for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.model import (
+    ChangeSet,
+    Cluster,
+    Collected,
+    Fix,
+    Judgement,
+    Landing,
+    Tokens,
+    Turn,
+)
+
+
+class Clock(Protocol):
+    """Time, injected so that tests need not wait for it."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for ``seconds``."""
+        ...
+
+
+class Stream(Protocol):
+    """A two-way byte stream through the pipe, used by one thread at each end of it."""
+
+    def read(self, timeout: float | None = None) -> bytes:
+        """The next bytes, ``b""`` at the end.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds of silence and ``SandboxError`` when the
+        sandbox is gone.
+        """
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``; raises ``BrokenPipeError`` when the other side closed."""
+        ...
+
+    def close(self) -> None:
+        """Close both directions; closing twice is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A process to run in a sandbox: no shell, absolute working directory, whole environment."""
+
+    argv: Sequence[str]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    has_report: bool = False  # give it file descriptor 3 as a third stream, read back as ``report``
+    output_limit: int = 1_000_000  # bytes kept of each of stdout and stderr: first and last half
+    report_limit: int = 256_000_000  # bytes of report taken before the command is stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A finished command. ``code`` is the exit status, or minus the signal's number."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+    report: bytes = b""
+    seconds: float = 0.0
+    is_timed_out: bool = False
+    is_out_of_memory: bool = False
+    is_report_cut: bool = False
+
+
+class Process(Protocol):
+    """A command still running in a sandbox."""
+
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        ...
+
+    def kill(self) -> None:
+        """End it and everything in its session; fine when it has ended."""
+        ...
+
+    def tail(self) -> str:
+        """The last of what it wrote to stdout and stderr, for error messages."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A running container around one workspace. Leaving it as a context manager removes it."""
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        """Run to the end, or kill it after ``timeout`` seconds (``is_timed_out``)."""
+        ...
+
+    def start(self, command: Command) -> Process:
+        """Start in the background."""
+        ...
+
+    def dial(self, port: int, *, timeout: float) -> Stream:
+        """Connect to a port on the sandbox's own loopback; ``ConnectionError`` if none listens."""
+        ...
+
+    def collect(self) -> Collected:
+        """What differs from the base now, raw and unjudged; the sandbox stands still meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """Remove the container and its scratch folder; fine when done before."""
+        ...
+
+
+class Agent(Protocol):
+    """One agent session in one sandbox."""
+
+    def prompt(self, text: str, *, deadline: float) -> Turn:
+        """Send one prompt and watch until the turn ends or ``deadline`` (monotonic) passes.
+
+        Raises ``ProviderTrouble`` when the model's provider is why the turn ended.
+        """
+        ...
+
+    def collect(self) -> Collected:
+        """What differs from the base in the agent's workspace now."""
+        ...
+
+    def close(self) -> None:
+        """End the session and its sandbox."""
+        ...
+
+
+class Gateway(Protocol):
+    """The model's only door: takes streams from a sandbox, talks to the provider for it."""
+
+    def handle(self, stream: Stream) -> None:
+        """Serve HTTP on ``stream`` until it closes. Runs in its own thread; never raises."""
+        ...
+
+
+class Door(Gateway, Protocol):
+    """A gateway as the driver of an agent sees it: one attempt after another, each with caps."""
+
+    def begin(self, *, deadline: float, max_requests: int) -> None:
+        """Start an attempt: its counters and its trouble are empty."""
+        ...
+
+    def trouble(self) -> ProviderTrouble | None:
+        """What made the provider useless in this attempt, if anything did."""
+        ...
+
+    def is_capped(self) -> bool:
+        """Whether a request of this attempt was refused for its number."""
+        ...
+
+    def in_flight(self) -> int:
+        """Requests that are waiting for the provider or being answered now."""
+        ...
+
+    def tokens(self) -> Tokens:
+        """Tokens since the gateway was made."""
+        ...
+
+    def requests(self) -> int:
+        """Model requests since the gateway was made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """What the cluster's targets do on the base, in a sandbox, before any change.
+
+    ``judgement.red`` are the failing targets. ``missing`` names what kept them from being
+    collected there, "" when they were. ``litter`` are paths that merely running the tests leaves.
+    """
+
+    judgement: Judgement
+    missing: str = ""
+    litter: frozenset[str] = frozenset()
+    seconds: float = 0.0
+
+
+class Judge(Protocol):
+    """Decides by running tests in sandboxes the agent never touched."""
+
+    def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Run the targets on the base."""
+        ...
+
+    def judge(self, cluster: Cluster, changes: ChangeSet, *, deadline: float) -> Judgement:
+        """Run the targets and what passed before on the base plus ``changes``."""
+        ...
+
+
+class Lander(Protocol):
+    """Brings accepted fixes into the user's history, or leaves them as patches."""
+
+    def land(self, fix: Fix) -> Landing:
+        """Commit ``fix`` on top of what was landed before; raises ``LandingError``."""
+        ...
+
+
+class Progress(Protocol):
+    """Where live lines go while the repair works."""
+
+    def say(self, cluster: Cluster, phase: str) -> None:
+        """Tell what ``cluster`` is doing now, in a few words."""
+        ...
+
+
+AcceptHandler = Callable[[Stream], None]
