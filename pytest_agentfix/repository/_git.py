@@ -1,0 +1,175 @@
+"""git's plumbing through GitPython, in the one way that is safe here."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+
+from pytest_agentfix.errors import RepositoryUnreadableError
+
+NO_FOLDER = os.devnull  # as core.hooksPath: a place that can hold no hook
+
+_FLAGS = {
+    "core.hooksPath": NO_FOLDER,  # update-ref would run reference-transaction
+    "core.fsmonitor": "false",
+    "core.protectNTFS": "true",
+    "core.protectHFS": "true",
+    "core.pager": "cat",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "protocol.allow": "never",
+    "i18n.commitEncoding": "UTF-8",
+    "safe.bareRepository": "explicit",
+    "user.useConfigOnly": "true",  # never an identity guessed from the machine's name
+}
+_SETTINGS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+_NO_USER_CONFIG = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+# Who the user is and where the user's configuration lies; all else that a calling git (a hook, an
+# alias, a rebase) left in the environment would redirect us.
+_KEPT = frozenset(
+    {
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_COUNT",
+        "GIT_EXEC_PATH",
+    }
+)
+_KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_WORDS = ("No space left", "Disk quota exceeded")
+_WORDS_LIMIT = 600  # characters of git's own words worth showing
+
+
+class GitFailure(Exception):  # noqa: N818 - internal; becomes a LandingError or SetupError
+    """git said no. ``words`` are its own, safe to show."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether no room was left."""
+        return any(sign in self.words for sign in _FULL_WORDS)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the system had no room left."""
+    return error.errno in _FULL
+
+
+def clean(text: str, *, limit: int = _WORDS_LIMIT) -> str:
+    """``text`` as one line without control, format or surrogate characters, at most ``limit``."""
+    shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    line = " ".join(shown.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Runs git in one folder. ``where`` are the global options that name the repository."""
+
+    folder: Path
+    where: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, *, git_dir: Path, work_tree: Path) -> Git:
+        """The same with an explicit repository, so that nothing in the tree is taken for one."""
+        return replace(
+            self,
+            folder=work_tree,
+            where=(f"--git-dir={git_dir}", f"--work-tree={work_tree}"),
+        )
+
+    def with_environ(self, environ: Mapping[str, str]) -> Git:
+        """The same with further environment variables."""
+        return replace(self, environ={**self.environ, **environ})
+
+    def without_user_config(self) -> Git:
+        """The same with neither the user's nor the system's configuration."""
+        return self.with_environ(_NO_USER_CONFIG)
+
+    def run(self, *arguments: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
+        """Standard output of a git command; ``GitFailure`` when it fails or takes too long."""
+        code, out, err = self._execute(arguments, stdin=stdin, timeout=timeout)
+        if code != 0 and timeout is not None and err.startswith("Timeout:"):  # GitPython's words
+            raise GitFailure(f"git {arguments[0]} took longer than {timeout:g} seconds")
+        if code != 0:
+            raise GitFailure(clean(err) or f"git {arguments[0]} ended with status {code}")
+        return out
+
+    def ask(self, *arguments: str) -> str | None:
+        """One line of output, or ``None`` where git has no answer."""
+        code, out, _ = self._execute(arguments, stdin=b"", timeout=None)
+        return os.fsdecode(out).removesuffix("\n") if code == 0 else None
+
+    def _execute(
+        self, arguments: tuple[str, ...], *, stdin: bytes, timeout: float | None
+    ) -> tuple[int, bytes, str]:
+        git = _gitpython()
+        with tempfile.TemporaryFile() as stream:
+            stream.write(stdin)
+            stream.seek(0)
+            try:
+                code, out, err = git.Git(self.folder).execute(
+                    _command(self.where, arguments),
+                    istream=stream,
+                    env={**_SETTINGS, **self.environ},
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    kill_after_timeout=timeout,
+                )
+            except git.GitError as error:
+                raise GitFailure(clean(str(error))) from error
+        return code, out, err
+
+
+def _command(where: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
+    flags = [part for name, value in _FLAGS.items() for part in ("-c", f"{name}={value}")]
+    options = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"]
+    return [*_unsetting(), _executable(), *options, *where, *flags, *arguments]
+
+
+def _unsetting() -> list[str]:
+    """A prefix that takes the caller's ``GIT_*`` away; GitPython can only add variables."""
+    names = [name for name in os.environ if name.startswith("GIT_") and not _is_kept(name)]
+    return ["env", *(part for name in names for part in ("-u", name))] if names else []
+
+
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or name.startswith(_KEPT_PREFIXES)
+
+
+def _executable() -> str:
+    found = shutil.which("git")
+    if found is None:
+        raise RepositoryUnreadableError(
+            "git is not on PATH.", "Install git (https://git-scm.com) and run again."
+        )
+    return str(Path(found).absolute())
+
+
+def _gitpython() -> ModuleType:
+    """The ``git`` module; importing it looks for the program, so it is not done at start-up."""
+    _executable()
+    import git  # noqa: PLC0415
+
+    return git

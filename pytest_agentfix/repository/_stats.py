@@ -1,0 +1,34 @@
+"""How many lines a change adds and takes away."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+
+from pytest_agentfix.model import FileStat
+from pytest_agentfix.repository._objects import Blob, States
+
+
+def count_lines(before: States, after: States) -> tuple[FileStat, ...]:
+    """One ``FileStat`` for each path of ``after``, sorted by path."""
+    return tuple(_stat(path, before.get(path), after[path]) for path in sorted(after))
+
+
+def _stat(path: str, old: Blob | None, new: Blob | None) -> FileStat:
+    removed, added = _differing(_lines(old), _lines(new))
+    same = sum(block.size for block in SequenceMatcher(None, removed, added).get_matching_blocks())
+    return FileStat(path=path, added=len(added) - same, removed=len(removed) - same)
+
+
+def _lines(blob: Blob | None) -> list[bytes]:
+    return [] if blob is None else blob.content.splitlines(keepends=True)
+
+
+def _differing(old: list[bytes], new: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Both without what they have in common at both ends, which keeps the comparison quick."""
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    return old[start : len(old) - end], new[start : len(new) - end]
