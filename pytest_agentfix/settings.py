@@ -1,0 +1,178 @@
+"""Options, ini values and defaults -> one frozen ``Settings``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from pytest_agentfix import values
+from pytest_agentfix.errors import SettingError
+from pytest_agentfix.values import Form
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the user can set for a run. Seconds are wall clock; paths are absolute."""
+
+    select: str = "all"  # "all" or "marked"
+    model: str | None = None  # PROVIDER/MODEL
+    base_url: str | None = None
+    api_key_env: str | None = None
+    max_attempts: int = 3
+    max_clusters: int = 10
+    timeout: float = 900.0
+    environment: str = "auto"  # "auto", "mirror" or "image"
+    image: str | None = None
+    branch: str | None = None
+    commit: bool = True
+    reports: tuple[Path, ...] = ()
+    keep: bool = False
+    exit_non_zero_on_fix: bool = False
+    opencode: Path | None = None  # ini only: the platform binary
+    include: tuple[str, ...] = ()  # ini only: globs of git-ignored files that belong to the base
+    env: tuple[str, ...] = ()  # ini only: names of further variables that go into a sandbox
+    max_requests: int = 80  # ini only: model requests per attempt
+
+
+def make_settings(config: pytest.Config) -> Settings:
+    """Read everything: option beats ini value beats default.
+
+    Raises ``SettingError``, which names the option and what it takes.
+    """
+    read = _Reader(config)
+    default = Settings()
+    opencode = read.maybe("agent_fix_opencode", values.PATH)
+    settings = Settings(
+        select=read.one("agent_fix_select", values.make_choice("all", "marked"), default.select),
+        model=read.maybe("agent_fix_model", values.MODEL),
+        base_url=read.maybe("agent_fix_base_url", values.URL),
+        api_key_env=read.maybe("agent_fix_api_key_env", values.NAME),
+        max_attempts=read.one("agent_fix_max_attempts", values.COUNT, default.max_attempts),
+        max_clusters=read.one("agent_fix_max_clusters", values.COUNT, default.max_clusters),
+        timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
+        environment=read.one(
+            "agent_fix_environment",
+            values.make_choice("auto", "mirror", "image"),
+            default.environment,
+        ),
+        image=read.maybe("agent_fix_image", values.IMAGE),
+        branch=read.maybe("agent_fix_branch", values.BRANCH),
+        commit=not read.one("agent_fix_no_commit", values.FLAG, default=False),
+        reports=_resolve_reports(read),
+        keep=read.one("agent_fix_keep", values.FLAG, default=False),
+        exit_non_zero_on_fix=read.one("agent_fix_exit_non_zero_on_fix", values.FLAG, default=False),
+        opencode=None if opencode is None else read.resolve("agent_fix_opencode", opencode),
+        include=read.many("agent_fix_include", values.GLOB),
+        env=read.many("agent_fix_env", values.VARIABLE),
+        max_requests=read.one("agent_fix_max_requests", values.COUNT, default.max_requests),
+    )
+    _check_together(settings)
+    return settings
+
+
+class _Reader:
+    """Reads single settings of one pytest run, with errors that name the place to correct."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def one(self, name: str, form: Form[T], default: T) -> T:
+        """Read the value of ``name``, or give ``default``."""
+        value = self.maybe(name, form)
+        return default if value is None else value
+
+    def maybe(self, name: str, form: Form[T]) -> T | None:
+        """Read the value of ``name``; ``None`` when it is not set."""
+        label, given = self._find(name, form)
+        return None if given is None else _parse(label, str(given), form)
+
+    def many(self, name: str, form: Form[T]) -> tuple[T, ...]:
+        """Read the values of a list, each checked, without repeats."""
+        label, given = self._find(name, form)
+        texts = given if isinstance(given, list) else []
+        return tuple(dict.fromkeys(_parse(label, str(text), form) for text in texts))
+
+    def resolve(self, name: str, text: str) -> Path:
+        """Make ``text`` an absolute path: from where the user typed it."""
+        ini_file = self._config.inipath
+        is_ini = self._option(name) is None and ini_file is not None
+        home = ini_file.parent if is_ini and ini_file else self._config.invocation_params.dir
+        return Path(os.path.abspath(home / Path(text).expanduser()))  # noqa: PTH100 - keeps links
+
+    def _find(self, name: str, form: Form[T]) -> tuple[str, object]:
+        """Find how the user spelled the setting, and what was given (``None``: nothing)."""
+        option = self._option(name)
+        if option is not None:
+            return "--" + name.replace("_", "-"), option
+        try:
+            return name, self._config.getini(name)
+        except (TypeError, ValueError, pytest.UsageError) as error:
+            raise SettingError(f"{name} takes {form.takes}.", _NEXT_STEP) from error
+
+    def _option(self, name: str) -> object:
+        return self._config.getoption(name, None)
+
+
+_NEXT_STEP = "Correct it, or leave it out for the default (see pytest --help)."
+
+
+def _parse(label: str, text: str, form: Form[T]) -> T:
+    try:
+        return form.parse(text)
+    except (ValueError, KeyError) as error:
+        given = "" if form.is_secret else f", not {text!r}"
+        # The cause is cut off: it would repeat the text.
+        raise SettingError(f"{label} takes {form.takes}{given}.", _NEXT_STEP) from (
+            None if form.is_secret else error
+        )
+
+
+def _resolve_reports(read: _Reader) -> tuple[Path, ...]:
+    name = "agent_fix_report"
+    paths = [read.resolve(name, text) for text in read.many(name, values.REPORT)]
+    for path in paths:
+        _check_writable(path)
+    return tuple(dict.fromkeys(paths))
+
+
+def _check_writable(path: Path) -> None:
+    """Whether a report could be written there now; missing folders will be made."""
+    existing = next(parent for parent in path.parents if parent.exists())
+    if path.is_dir():
+        problem = "is a folder"
+    elif not existing.is_dir():
+        problem = f"cannot be made: {existing} is not a folder"
+    elif not os.access(path if path.exists() else existing, os.W_OK):
+        problem = "may not be written"
+    else:
+        return
+    raise SettingError(
+        f"--agent-fix-report takes the path of a file to write; {path} {problem}.",
+        "Choose another path.",
+    )
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.environment == "image" and settings.image is None:
+        raise SettingError(
+            "--agent-fix-environment image takes --agent-fix-image with the image's name.",
+            "Name one, or leave the environment to 'auto'.",
+        )
+    if settings.branch is not None and not settings.commit:
+        raise SettingError(
+            "--agent-fix-branch takes a branch to commit on, and --agent-fix-no-commit forbids to "
+            "commit.",
+            "Leave out one of the two.",
+        )
+    if settings.api_key_env is not None and settings.api_key_env in settings.env:
+        raise SettingError(
+            "agent_fix_env takes no name that --agent-fix-api-key-env has: keys never enter a "
+            "sandbox.",
+            "Leave it out of agent_fix_env.",
+        )

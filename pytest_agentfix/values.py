@@ -1,0 +1,134 @@
+"""The forms a setting's text can have: text -> value, or ``ValueError``. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[T]):
+    """How a value is written.
+
+    ``takes`` completes the sentence "--option takes ...". ``parse`` raises ``ValueError`` for
+    text of another form. The text of a ``is_secret`` one is never repeated to the user: people
+    paste keys where names belong.
+    """
+
+    takes: str
+    parse: Callable[[str], T]
+    is_secret: bool = False
+
+
+def _parse_count(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError(text)
+    return number
+
+
+def _parse_seconds(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError(text)
+    return number
+
+
+def _parse_flag(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _parse_model(text: str) -> str:
+    provider, slash, name = text.partition("/")
+    if not (provider and slash and name):
+        raise ValueError(text)
+    return _parse_word(text)
+
+
+def _parse_word(text: str) -> str:
+    """One printable word that no program can take for an option."""
+    if not text.isprintable() or text.startswith("-") or len(text.split()) != 1:
+        raise ValueError(text)
+    return _parse_text(text)
+
+
+def _parse_text(text: str) -> str:
+    if not text.strip() or text != text.strip():
+        raise ValueError(text)
+    return text
+
+
+def _parse_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text, re.ASCII):
+        raise ValueError(text)
+    return text
+
+
+def _parse_url(text: str) -> str:
+    url = urlsplit(_parse_word(text))
+    is_plain = url.username is None and url.password is None and not url.query and not url.fragment
+    if url.scheme not in ("http", "https") or not url.hostname or not is_plain:
+        raise ValueError(text)
+    _ = url.port  # raises ValueError for a port that is none
+    return text
+
+
+def _parse_variable(text: str) -> str:
+    name = _parse_name(text)
+    if name.upper().endswith("_API_KEY"):
+        raise ValueError(text)
+    return name
+
+
+def _parse_glob(text: str) -> str:
+    path = PurePosixPath(_parse_text(text))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(text)
+    return text
+
+
+def _parse_report(text: str) -> str:
+    if not _parse_text(text).lower().endswith(".json"):
+        raise ValueError(text)
+    return text
+
+
+def make_choice(*choices: str) -> Form[str]:
+    """One of ``choices``."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    *head, last = choices
+    return Form(f"{', '.join(head)} or {last}", parse)
+
+
+COUNT = Form("a whole number above 0", _parse_count)
+SECONDS = Form("a number of seconds above 0", _parse_seconds)
+FLAG = Form("true or false", _parse_flag)
+MODEL = Form("PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5", _parse_model)
+IMAGE = Form("the name of a Docker image", _parse_word)
+BRANCH = Form("the name of a branch", _parse_word)
+PATH = Form("a path", _parse_text)
+NAME = Form("the name of an environment variable (not the key itself)", _parse_name, is_secret=True)
+URL = Form(
+    "an http or https URL without user name, password, query and fragment",
+    _parse_url,
+    is_secret=True,
+)
+VARIABLE = Form(
+    "names of environment variables, and no provider's key (*_API_KEY): keys never enter a sandbox",
+    _parse_variable,
+    is_secret=True,
+)
+GLOB = Form("globs relative to the repository's top", _parse_glob)
+REPORT = Form("a path that ends in .json (no other format in this version)", _parse_report)

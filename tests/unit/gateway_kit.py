@@ -1,0 +1,123 @@
+"""What the gateway's tests share: an upstream, a client, a fake clock."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, ProviderRow, Upstream
+from pytest_agentfix.gateway.providers import COMPATIBLE
+from pytest_agentfix.testing.socket_stream import StreamPort
+
+KEY = "sk-sentinel-0123456789abcdef"
+TOKEN = "run-token"
+MODEL = "test-model"
+
+
+class FakeClock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept += seconds
+
+
+class SkippingClock(FakeClock):
+    """Real time in which sleeping takes none."""
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+
+def make_upstream(base_url: str = "http://127.0.0.1:1/v1", **changes: Any) -> Upstream:
+    values: dict[str, Any] = {
+        "provider": "local",
+        "model": MODEL,
+        "base_url": base_url,
+        "key": KEY,
+        "key_source": "LOCAL_API_KEY",
+        "row": COMPATIBLE,
+        "is_custom": True,
+    }
+    return Upstream(**{**values, **changes})
+
+
+def make_body(**changes: Any) -> dict[str, Any]:
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "hello"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return {**body, **changes}
+
+
+def make_headers(row: ProviderRow = COMPATIBLE, token: str = TOKEN) -> dict[str, str]:
+    return {"Content-Type": "application/json", row.key_header: row.format_key(token)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> str:
+        return str(json.loads(self.body)["error"]["message"])
+
+
+class Client:
+    """An HTTP client of the gateway that keeps its connection alive."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def post(
+        self,
+        body: Any = None,
+        *,
+        target: str = "/v1/chat/completions",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        raw = body if isinstance(body, bytes) else json.dumps(body or make_body()).encode()
+        sent = make_headers() if headers is None else headers
+        self.connection.request("POST", target, raw, dict(sent))
+        response = self.connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, found, response.read())
+
+
+@contextmanager
+def open_gateway(
+    upstream: Upstream,
+    *,
+    clock: FakeClock | None = None,
+    timeouts: GatewayTimeouts | None = None,
+    deadline: float = 10.0**9,
+    max_requests: int = 100,
+) -> Iterator[tuple[ModelGateway, Client]]:
+    """Serve a gateway on a port; the attempt has begun."""
+    gateway = ModelGateway(
+        upstream, token=TOKEN, clock=clock, timeouts=timeouts, choose_random=lambda: 0.5
+    )
+    gateway.begin(deadline=deadline, max_requests=max_requests)
+    with StreamPort(gateway.handle) as port:
+        client = Client(port.port)
+        try:
+            yield gateway, client
+        finally:
+            client.connection.close()
+            gateway.close()

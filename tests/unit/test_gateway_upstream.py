@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.errors import (
+    AgentFixError,
+    KeyMissingError,
+    ModelNotChosenError,
+    ModelUnknownError,
+    SettingError,
+)
+from pytest_agentfix.gateway.opencode_settings import read_opencode_settings
+from pytest_agentfix.gateway.providers import PROVIDERS
+from pytest_agentfix.gateway.upstream import Upstream, choose_upstream
+from pytest_agentfix.settings import Settings
+
+KEY = "sk-sentinel-0123456789"
+GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"
+GEMINI_URL = f"{GOOGLE_URL}/models/gemini-x:streamGenerateContent?alt=sse"
+
+
+def choose(
+    home: Path, environ: dict[str, str] | None = None, *, marker: str | None = None, **settings: Any
+) -> Upstream:
+    return choose_upstream(Settings(**settings), environ=environ or {}, home=home, model=marker)
+
+
+def write_config(home: Path, text: str | dict[str, Any], name: str = "opencode.json") -> Path:
+    path = home / ".config" / "opencode" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if isinstance(text, str) else json.dumps(text))
+    return path
+
+
+def write_auth(home: Path, entries: Any) -> Path:
+    path = home / ".local" / "share" / "opencode" / "auth.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def summarize(upstream: Upstream) -> tuple[str, str, str, str]:
+    return upstream.name, upstream.url, upstream.key, upstream.key_source
+
+
+@pytest.mark.parametrize(
+    ("model", "variable", "url"),
+    [
+        ("anthropic/claude-x", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1/messages"),
+        ("openai/gpt-x", "OPENAI_API_KEY", "https://api.openai.com/v1/responses"),
+        (
+            "google/gemini-x",
+            "GEMINI_API_KEY",
+            GEMINI_URL,
+        ),
+        (
+            "openrouter/a/b:free",
+            "OPENROUTER_API_KEY",
+            "https://openrouter.ai/api/v1/chat/completions",
+        ),
+        ("groq/a/b", "GROQ_API_KEY", "https://api.groq.com/openai/v1/chat/completions"),
+    ],
+)
+def test_known_providers(tmp_path: Path, model: str, variable: str, url: str) -> None:
+    upstream = choose(tmp_path, {variable: f" {KEY}\n"}, model=model)
+
+    assert summarize(upstream) == (model, url, KEY, variable)
+    assert not upstream.is_custom
+
+
+def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
+    upstream = choose(tmp_path, {"OPENAI_API_KEY": KEY}, model="openai/gpt-x")
+    write_auth(tmp_path, {"openai": {"type": "api", "key": KEY}})
+    write_config(tmp_path, {"provider": {"a": {"options": {"apiKey": KEY}}}})
+
+    read = read_opencode_settings(environ={}, home=tmp_path)
+
+    assert KEY not in repr(upstream) + repr(read)
+
+
+def test_a_markers_model_beats_the_option(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": KEY, "GROQ_API_KEY": KEY}
+
+    assert choose(tmp_path, environ, marker="groq/a", model="openai/b").name == "groq/a"
+
+
+def test_local_servers_need_no_key(tmp_path: Path) -> None:
+    assert summarize(choose(tmp_path, model="ollama/qwen3-coder:30b")) == (
+        "ollama/qwen3-coder:30b",
+        "http://127.0.0.1:11434/v1/chat/completions",
+        "",
+        "",
+    )
+
+
+def test_any_name_goes_with_a_base_url(tmp_path: Path) -> None:
+    upstream = choose(tmp_path, model="mine/some/model", base_url="http://gpu.lan:8000/v1/")
+
+    assert summarize(upstream) == (
+        "mine/some/model",
+        "http://gpu.lan:8000/v1/chat/completions",
+        "",
+        "",
+    )
+    assert upstream.is_custom
+
+
+def test_a_base_url_with_a_known_name_takes_its_key(tmp_path: Path) -> None:
+    upstream = choose(
+        tmp_path, {"OPENAI_API_KEY": KEY}, model="openai/x", base_url="https://proxy.example/v1"
+    )
+
+    assert summarize(upstream) == (
+        "openai/x",
+        "https://proxy.example/v1/chat/completions",
+        KEY,
+        "OPENAI_API_KEY",
+    )
+
+
+def test_a_named_variable_beats_the_usual_one(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": "other", "MY_KEY": KEY}
+
+    upstream = choose(tmp_path, environ, model="openai/x", api_key_env="MY_KEY")
+
+    assert (upstream.key, upstream.key_source) == (KEY, "MY_KEY")
+
+
+def test_opencodes_own_model_and_key_are_found(tmp_path: Path) -> None:
+    write_config(
+        tmp_path,
+        """{
+          // my settings
+          "model": "openai/gpt-x",
+        }""",
+        "opencode.jsonc",
+    )
+    write_config(tmp_path, {"model": "groq/never"}, "opencode.json")
+    write_auth(tmp_path, {"openai": {"type": "api", "key": KEY}})
+
+    assert summarize(choose(tmp_path)) == (
+        "openai/gpt-x",
+        "https://api.openai.com/v1/responses",
+        KEY,
+        "auth.json of OpenCode",
+    )
+
+
+def test_the_environment_beats_the_auth_file(tmp_path: Path) -> None:
+    write_auth(tmp_path, {"openai": {"type": "api", "key": "stored"}})
+
+    upstream = choose(tmp_path, {"OPENAI_API_KEY": KEY}, model="openai/x")
+
+    assert upstream.key_source == "OPENAI_API_KEY"
+
+
+def test_a_provider_of_the_users_config(tmp_path: Path) -> None:
+    write_config(
+        tmp_path,
+        {
+            "provider": {
+                "lab": {
+                    "npm": "@ai-sdk/openai-compatible",
+                    "options": {"baseURL": "{env:LAB_URL}/v1", "apiKey": "{env:LAB_KEY}"},
+                    "models": {"quick": {"id": "real/model-7b"}},
+                }
+            }
+        },
+    )
+    environ = {"LAB_URL": "http://lab.example", "LAB_KEY": KEY}
+
+    assert summarize(choose(tmp_path, environ, model="lab/quick")) == (
+        "lab/real/model-7b",
+        "http://lab.example/v1/chat/completions",
+        KEY,
+        "OpenCode's config",
+    )
+
+
+def test_a_key_file_of_the_users_config(tmp_path: Path) -> None:
+    options = {"baseURL": "http://lab.example/v1", "apiKey": "{file:key.txt}"}
+    path = write_config(tmp_path, {"provider": {"lab": {"options": options}}})
+    (path.parent / "key.txt").write_text(KEY + "\n")
+
+    assert choose(tmp_path, model="lab/x").key == KEY
+
+
+def test_a_known_provider_behind_the_users_proxy(tmp_path: Path) -> None:
+    options = {"baseURL": "https://proxy.example/anthropic/v1"}
+    write_config(tmp_path, {"provider": {"anthropic": {"options": options}}})
+
+    upstream = choose(tmp_path, {"ANTHROPIC_API_KEY": KEY}, model="anthropic/claude-x")
+
+    assert (upstream.url, upstream.is_custom) == (
+        "https://proxy.example/anthropic/v1/messages",
+        True,
+    )
+
+
+def test_a_custom_provider_that_speaks_anthropics_protocol(tmp_path: Path) -> None:
+    entry = {"npm": "@ai-sdk/anthropic", "options": {"baseURL": "https://proxy.example/v1"}}
+    write_config(tmp_path, {"provider": {"corp": entry}})
+
+    upstream = choose(tmp_path, {"ANTHROPIC_API_KEY": KEY}, model="corp/claude-x")
+
+    assert (upstream.url, upstream.key) == ("https://proxy.example/v1/messages", "")
+
+
+def test_the_xdg_folders_are_honoured(tmp_path: Path) -> None:
+    (tmp_path / "c" / "opencode").mkdir(parents=True)
+    (tmp_path / "c" / "opencode" / "opencode.json").write_text('{"model": "openai/x"}')
+    (tmp_path / "d" / "opencode").mkdir(parents=True)
+    stored = json.dumps({"openai": {"type": "api", "key": KEY}})
+    (tmp_path / "d" / "opencode" / "auth.json").write_text(stored)
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
+
+    assert choose(tmp_path / "nowhere", environ).key == KEY
+
+
+def test_the_first_provider_with_a_key_is_the_last_resort(tmp_path: Path) -> None:
+    upstream = choose(tmp_path, {"GEMINI_API_KEY": KEY, "OPENROUTER_API_KEY": KEY})
+
+    assert (upstream.provider, upstream.key_source) == ("google", "GEMINI_API_KEY")
+
+
+def test_the_table_holds_together() -> None:
+    names = [row.name for row in PROVIDERS]
+
+    assert len(set(names)) == len(names)
+    assert all(not row.base_url.endswith("/") for row in PROVIDERS)
+    assert all(row.key_names for row in PROVIDERS if row.default_model)
+    assert "opencode" not in names
+
+
+def fail(home: Path, environ: dict[str, str] | None = None, **settings: Any) -> AgentFixError:
+    with pytest.raises(AgentFixError) as caught:
+        choose(home, environ, **settings)
+    assert KEY not in str(caught.value) + repr(caught.value)
+    assert caught.value.next_step
+    return caught.value
+
+
+def test_no_model_at_all(tmp_path: Path) -> None:
+    error = fail(tmp_path)
+
+    assert type(error) is ModelNotChosenError
+    assert "--agent-fix-model PROVIDER/MODEL" in error.next_step
+
+
+def test_an_empty_key_variable_chooses_nothing(tmp_path: Path) -> None:
+    assert type(fail(tmp_path, {"ANTHROPIC_API_KEY": ""})) is ModelNotChosenError
+
+
+def test_a_base_url_without_a_model(tmp_path: Path) -> None:
+    assert type(fail(tmp_path, base_url="http://x/v1")) is ModelNotChosenError
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["gpt", "/gpt", "openai/", "openai/a b", "openai/../x", "openai/a//b", "a\nb/c", "openai/a?b"],
+)
+def test_malformed_models(tmp_path: Path, model: str) -> None:
+    error = fail(tmp_path, model=model)
+
+    assert type(error) is ModelUnknownError
+    assert "PROVIDER/MODEL" in error.problem
+
+
+def test_googles_models_have_no_slash(tmp_path: Path) -> None:
+    assert type(fail(tmp_path, {"GEMINI_API_KEY": KEY}, model="google/a/b")) is ModelUnknownError
+
+
+def test_an_unknown_provider_gets_a_hint(tmp_path: Path) -> None:
+    error = fail(tmp_path, model="antropic/claude-x")
+
+    assert type(error) is ModelUnknownError
+    assert error.problem == "The provider 'antropic' is not known. Did you mean anthropic?"
+    assert "openrouter" in error.next_step
+
+
+def test_opencodes_free_service_is_never_taken(tmp_path: Path) -> None:
+    write_config(tmp_path, {"model": "opencode/big-pickle"})
+
+    assert type(fail(tmp_path)) is ModelUnknownError
+    assert type(fail(tmp_path, model="opencode/x")) is ModelUnknownError
+
+
+@pytest.mark.parametrize("environ", [{}, {"MY_KEY": ""}, {"MY_KEY": " "}])
+@pytest.mark.parametrize("base_url", [None, "http://x/v1"])
+def test_a_bare_key_variable(tmp_path: Path, environ: dict[str, str], base_url: str | None) -> None:
+    error = fail(tmp_path, environ, model="openai/x", api_key_env="MY_KEY", base_url=base_url)
+
+    assert type(error) is KeyMissingError
+    assert ("MY_KEY" in error.problem, "export MY_KEY=" in error.next_step) == (True, True)
+
+
+def test_no_key(tmp_path: Path) -> None:
+    error = fail(tmp_path, model="google/x")
+
+    assert str(error) == (
+        "No key for google was found. Set it as in `export GOOGLE_API_KEY=...`, name another"
+        " variable with --agent-fix-api-key-env, or store it with `opencode auth login`."
+    )
+
+
+def test_a_login_is_no_key(tmp_path: Path) -> None:
+    write_auth(tmp_path, {"anthropic": {"type": "oauth", "refresh": KEY, "access": KEY}})
+
+    error = fail(tmp_path, model="anthropic/x")
+
+    assert type(error) is KeyMissingError
+    assert "logged in to anthropic by oauth" in error.problem
+
+
+@pytest.mark.parametrize("key", [f"{KEY} x", f"{KEY}\nX: y", f"{KEY}é"])
+def test_a_key_that_is_none(tmp_path: Path, key: str) -> None:
+    assert type(fail(tmp_path, {"OPENAI_API_KEY": key}, model="openai/x")) is KeyMissingError
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gpu.lan/v1",
+        "ftp://x/v1",
+        "http:///v1",
+        "http://u:p@x/v1",
+        "http://x/v1?key=1",
+        "http://x:port/v1",
+        "http://x/ v1",
+        "http://[::1/v1",
+    ],
+)
+def test_bad_urls(tmp_path: Path, url: str) -> None:
+    error = fail(tmp_path, model="a/b", base_url=url)
+
+    assert (type(error), url in str(error)) == (SettingError, False)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": ' + KEY + "}", "\x00"])
+def test_a_damaged_config_is_named(tmp_path: Path, text: str) -> None:
+    path = write_config(tmp_path, text)
+
+    error = fail(tmp_path, model="openai/x")
+
+    assert (type(error), str(path) in error.problem) == (SettingError, True)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model": 7, "provider": []},
+        {"provider": {"openai": "x", "b": {"options": [], "models": 3}}},
+        {"provider": {"c": {"options": {"baseURL": None, "apiKey": 5}}}},
+    ],
+)
+def test_odd_but_valid_configs_say_nothing(tmp_path: Path, config: Any) -> None:
+    write_config(tmp_path, config)
+    write_auth(tmp_path, {"openai": "x", "b": {"type": "api"}, "c": None})
+
+    assert choose(tmp_path, {"OPENAI_API_KEY": KEY}, model="openai/x").key == KEY
+
+
+def test_an_unreadable_key_file_is_named(tmp_path: Path) -> None:
+    options = {"baseURL": "http://x/v1", "apiKey": "{file:~/missing}"}
+    write_config(tmp_path, {"provider": {"lab": {"options": options}}})
+
+    assert str(tmp_path / "missing") in fail(tmp_path, model="lab/x").problem
