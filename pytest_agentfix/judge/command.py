@@ -1,0 +1,86 @@
+"""An invocation and node ids -> the command that runs them in a sandbox (pure)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.judge.reporter import Order, load_program
+from pytest_agentfix.model import Invocation
+from pytest_agentfix.ports import Command
+
+# Not what the user's shell says about itself: a sandbox is no CI, has its own temporary folder,
+# and no pytest around it.
+_LEFT_OUT: Final = frozenset(
+    {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandBuilder:
+    """Makes the commands of one run.
+
+    ``python`` is the interpreter's path inside the sandbox, ``base_env`` the sandbox's own
+    variables (``PATH`` above all), ``scratch`` a writable folder there.
+    """
+
+    invocation: Invocation
+    python: str
+    base_env: Mapping[str, str]
+    scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+
+    def build(self, ids: Sequence[str], *, nonce: str) -> Command:
+        """Make the command that runs ``ids`` and reports with ``nonce``."""
+        invocation = self.invocation
+        order = Order(
+            args=self._arguments(nonce),
+            ids=tuple(ids),
+            rootdir=str(invocation.rootdir),
+            sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
+            nonce=nonce,
+        )
+        return Command(
+            argv=(self.python, "-c", load_program()),
+            cwd=invocation.cwd,
+            env=self._environment(),
+            stdin=order.encode(),
+            has_report=True,
+        )
+
+    def _arguments(self, nonce: str) -> tuple[str, ...]:
+        invocation = self.invocation
+        return (
+            f"--rootdir={invocation.rootdir}",
+            *_configuration(invocation.rootdir, invocation.config_file),
+            *invocation.arguments,
+            "-p",
+            "no:agentfix",
+            "-o",
+            f"cache_dir={self.scratch}/pytest-cache-{nonce}",
+            "-o",
+            "required_plugins=",  # this package may be one of them
+            *(("-n0",) if invocation.has_xdist else ()),
+            "--continue-on-collection-errors",
+            "--color=no",
+            "--no-header",
+            "-q",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        everything = {**self.invocation.environ, **self.base_env}
+        kept = {name: value for name, value in everything.items() if name not in _LEFT_OUT}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "HOME": f"{self.scratch}/home"}
+
+
+def _configuration(rootdir: Path, config_file: Path | None) -> tuple[str, ...]:
+    """Give the options that fix the configuration file.
+
+    Where the user's run had none, a part of its tests could still lie beside one; an empty file
+    is "none", and conftest.py files above the rootdir stay out as before.
+    """
+    if config_file is not None:
+        return ("-c", str(config_file))
+    return ("-c", os.devnull, f"--confcutdir={rootdir}")

@@ -1,0 +1,193 @@
+"""The judge's checks: what a pytest session in a sandbox says about a change set (pure).
+
+Each probe is a function from what was seen to a ``Probe`` and the tests that are red.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.judge.results import CollectError, RunReport
+from pytest_agentfix.judge.run import Run
+from pytest_agentfix.model import (
+    Cluster,
+    Failure,
+    Phase,
+    Probe,
+    ProbeResult,
+    TestOutcome,
+)
+
+BEFORE: Final = "fail-before"
+TARGET: Final = "target"
+NEIGHBOURS: Final = "pass-to-pass"
+
+_MODULE: Final = re.compile(r"No module named '([^']+)'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One probe and the tests it found red. ``missing``: see ``ports.Reproduction``."""
+
+    probe: Probe
+    red: tuple[TestOutcome, ...] = ()
+    missing: str = ""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the probe speaks against the change."""
+        return self.probe.result is ProbeResult.FAILED
+
+
+NOTHING_BEFORE: Final = Finding(
+    probe=Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
+)
+
+
+def probe_before(cluster: Cluster, run: Run) -> Finding:
+    """Ask whether the targets fail without any change, and as they did for the user."""
+    report, targets = run.report, cluster.targets
+    outcomes = [outcome for target in targets for outcome in _outcomes_of(cluster, target, report)]
+    # What a collector's items do is no news: for the user they did not come to run.
+    red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
+    missing = next(filter(None, (_find_missing(cluster, target, report) for target in targets)), "")
+    if missing:
+        detail = f"cannot be run in the sandbox: {missing}"
+    elif red:
+        detail = f"{_summarise(outcomes)} without the change"
+        return Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
+    else:
+        detail = f"{_summarise(outcomes)} in the sandbox without any change"
+    return Finding(probe=Probe(BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
+
+
+def probe_targets(cluster: Cluster, run: Run) -> Finding:
+    """Ask whether every target passes now; a skip or an expected failure is not a pass."""
+    outcomes = [
+        outcome
+        for target in cluster.targets
+        for outcome in _outcomes_of(cluster, target, run.report)
+    ]
+    red = [outcome for outcome in outcomes if not outcome.is_passed]
+    if run.trouble:
+        return _distrust(TARGET, run, red or outcomes)
+    if red:
+        detail = f"{_summarise(red)} with the change"
+        return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
+    detail = f"{_count(len(cluster.targets))} passed with the change"
+    return Finding(probe=Probe(TARGET, ProbeResult.PASSED, detail))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseLine:
+    """What the neighbours do without the change. ``trouble`` is that session's own."""
+
+    red: AbstractSet[str] = frozenset()
+    trouble: str = ""
+
+
+def has_red(ids: Iterable[str], run: Run) -> bool:
+    """Whether anything about this session of the neighbours is not green."""
+    return bool(run.trouble) or not all(run.report.outcome_of(i).is_passed for i in ids)
+
+
+def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine) -> Finding:
+    """Ask whether what passed before still passes; what is red on the base does not count."""
+    counted = [nodeid for nodeid in ids if nodeid not in base.red]
+    outcomes = [run.report.outcome_of(nodeid) for nodeid in counted]
+    red = [outcome for outcome in outcomes if not outcome.is_passed]
+    left_out = _tell_left_out(len(ids) - len(counted))
+    if red:
+        if run.trouble:
+            return _distrust(NEIGHBOURS, run, red)
+        detail = f"{_summarise(red)} with the change{left_out}"
+        return Finding(probe=Probe(NEIGHBOURS, ProbeResult.FAILED, detail), red=tuple(red))
+    if not counted:
+        detail = f"nothing else passed before{left_out}"
+        return Finding(probe=Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail))
+    if run.trouble and run.trouble != base.trouble:
+        return _distrust(NEIGHBOURS, run, outcomes)
+    detail = f"{_count(len(counted))} still passed{left_out}"
+    return Finding(probe=Probe(NEIGHBOURS, ProbeResult.PASSED, detail))
+
+
+def _distrust(name: str, run: Run, outcomes: Sequence[TestOutcome]) -> Finding:
+    """Fail a session that cannot be believed: nothing in it counts as green."""
+    told = f"{run.trouble}\n{run.last_words}"
+    red = tuple(
+        TestOutcome(
+            nodeid=outcome.nodeid,
+            outcome="error" if outcome.is_passed else outcome.outcome,
+            detail=outcome.detail or told,
+        )
+        for outcome in outcomes
+    )
+    return Finding(probe=Probe(name, ProbeResult.FAILED, run.trouble), red=red)
+
+
+def _outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:
+    """One outcome of an item; of a collector its error, its red items, or one for all of it."""
+    if _find_collect_failure(cluster, target) is None:
+        return (report.outcome_of(target),)
+    errors = report.errors_in(target) or _as_tuple(report.error_above(target))
+    if errors:
+        return (TestOutcome(nodeid=target, outcome="error", detail=errors[0].detail),)
+    items = report.items_below(target)
+    red = [item for item in items if item.outcome in ("failed", "error", "missing")]
+    if red:
+        return red
+    if not items:
+        return (TestOutcome(nodeid=target, outcome="missing", detail="It holds no tests."),)
+    if not any(item.is_passed for item in items):
+        return (TestOutcome(nodeid=target, outcome="skipped", detail="None of its tests passed."),)
+    return (TestOutcome(nodeid=target, outcome="passed"),)
+
+
+def _find_missing(cluster: Cluster, target: str, report: RunReport) -> str:
+    """Say what keeps a target from being collected in the sandbox and did not for the user."""
+    failure = _find_collect_failure(cluster, target)
+    error = report.error_above(target)
+    if failure is not None:
+        return error.summary if error and not _is_same_error(failure, error) else ""
+    if report.outcome_of(target).outcome != "missing" or target in report.collected:
+        return ""
+    return error.summary if error else f"{target} is not collected"
+
+
+def _is_same_error(failure: Failure, error: CollectError) -> bool:
+    """Whether a collection error is the user's: the same type, and no other missing module."""
+    wanted = failure.exception.rpartition(".")[2]
+    if wanted not in ("", "CollectError", error.exception):
+        return False
+    module = _MODULE.search(error.message)
+    return module is None or module.group() in f"{failure.message}\n{failure.traceback}"
+
+
+def _find_collect_failure(cluster: Cluster, target: str) -> Failure | None:
+    return next(
+        (f for f in cluster.failures if f.nodeid == target and f.phase is Phase.COLLECT), None
+    )
+
+
+def _as_tuple(error: CollectError | None) -> tuple[CollectError, ...]:
+    return () if error is None else (error,)
+
+
+def _summarise(outcomes: Sequence[TestOutcome]) -> str:
+    """For example ``2 failed, 1 skipped``."""
+    words = [outcome.outcome for outcome in outcomes]
+    return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+
+
+def _count(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
+
+
+def _tell_left_out(number: int) -> str:
+    if not number:
+        return ""
+    return f"; {_count(number)} cannot pass in the sandbox even without the change"

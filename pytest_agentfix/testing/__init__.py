@@ -1,0 +1,8 @@
+"""Doubles and a scripted model, for tests of this package and of code that builds on it."""
+
+from __future__ import annotations
+
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
+from pytest_agentfix.testing.scripted_model import ScriptedModel
+
+__all__ = ["LocalSandbox", "ScriptedModel"]

@@ -1,0 +1,272 @@
+"""A sandbox without a box: local subprocesses in a plain folder.
+
+It keeps the contract of ``ports.Sandbox`` and isolates nothing, so it is for tests with code that
+can be trusted. Paths in it are the same as outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final
+
+from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.model import Collected
+from pytest_agentfix.ports import Command, Completed, Stream
+
+_CHUNK: Final = 64 * 1024
+_TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows
+_DRAIN: Final = 2.0  # seconds a dead command's pipes may take to run dry
+_REPORT: Final = 3
+_NOT_FOUND, _NOT_STARTED = 127, 126
+
+
+class LocalSandbox:
+    """Implements ``ports.Sandbox`` around ``folder``; ``collect`` stands in for the comparison."""
+
+    def __init__(self, folder: Path, *, collect: Callable[[], Collected] = Collected) -> None:
+        self.folder = folder
+        self._collect = collect
+        self._processes: list[_LocalProcess] = []
+
+    def __enter__(self) -> LocalSandbox:  # noqa: PYI034 - Self came with Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        """Run to the end, or kill it after ``timeout`` seconds."""
+        return self.start(command).wait(timeout)
+
+    def start(self, command: Command) -> _LocalProcess:
+        """Start in the background."""
+        process = _LocalProcess(command)
+        self._processes.append(process)
+        return process
+
+    def dial(self, port: int, *, timeout: float) -> Stream:
+        """Connect to a port of this machine's loopback."""
+        connection = socket.create_connection(("127.0.0.1", port), timeout)
+        return _SocketStream(connection)
+
+    def collect(self) -> Collected:
+        """Whatever the double was told to find."""
+        return self._collect()
+
+    def close(self) -> None:
+        """End every command; the folder is the test's own."""
+        for process in self._processes:
+            process.kill()
+
+
+class _Kept:
+    """The first and last half of a stream, within a limit of bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._half = max(1, limit // 2)
+        self._head = bytearray()
+        self._tail = bytearray()
+
+    def add(self, data: bytes) -> None:
+        room = self._half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        del self._tail[: -self._half]
+
+    def read(self) -> bytes:
+        return bytes(self._head + self._tail)
+
+
+class _LocalProcess:
+    """Implements ``ports.Process``; ``wait`` makes it a ``Completed``."""
+
+    def __init__(self, command: Command) -> None:
+        self._started = time.monotonic()
+        self._stdout = _Kept(command.output_limit)
+        self._stderr = _Kept(command.output_limit)
+        self._report = bytearray()
+        self._report_limit = command.report_limit
+        self._is_report_cut = False
+        self._threads: list[threading.Thread] = []
+        self._failure = 0
+        self._popen = self._spawn(command)
+
+    def is_running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def kill(self) -> None:
+        if self._popen is None:
+            return
+        if self._popen.poll() is None or self._has_group():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def tail(self) -> str:
+        kept = self._stdout.read()[-_TAIL:] + self._stderr.read()[-_TAIL:]
+        return kept.decode(errors="replace")
+
+    def wait(self, timeout: float) -> Completed:
+        is_timed_out = False
+        if self._popen is not None:
+            try:
+                self._popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                is_timed_out = True
+        self.kill()
+        self._drain()
+        return Completed(
+            code=self._failure if self._popen is None else self._popen.returncode,
+            stdout=self._stdout.read(),
+            stderr=self._stderr.read(),
+            report=bytes(self._report),
+            seconds=time.monotonic() - self._started,
+            is_timed_out=is_timed_out,
+            is_report_cut=self._is_report_cut,
+        )
+
+    def _spawn(self, command: Command) -> subprocess.Popen[bytes] | None:
+        with _report_pipe(has_report=command.has_report) as (source, sink):
+            try:
+                popen = _open(command, sink)
+            except FileNotFoundError as error:
+                self._refuse(_NOT_FOUND, f"{error.filename}: not found\n")
+                return None
+            except OSError as error:
+                self._refuse(_NOT_STARTED, f"{error}\n")
+                return None
+            if source is not None:
+                self._launch(self._pump_report, os.dup(source))
+        assert popen.stdin is not None
+        assert popen.stdout is not None
+        assert popen.stderr is not None
+        self._launch(_feed, popen.stdin, command.stdin)
+        self._launch(_pump, popen.stdout, self._stdout)
+        self._launch(_pump, popen.stderr, self._stderr)
+        return popen
+
+    def _refuse(self, code: int, message: str) -> None:
+        self._failure = code
+        self._stderr.add(message.encode(errors="replace"))
+
+    def _launch(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _pump_report(self, descriptor: int) -> None:
+        with open(descriptor, "rb", buffering=0) as source:
+            while data := source.read(_CHUNK):
+                room = self._report_limit - len(self._report)
+                self._report += data[:room]
+                if len(data) > room:
+                    self._is_report_cut = True
+                    self.kill()
+
+    def _drain(self) -> None:
+        until = time.monotonic() + _DRAIN
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _has_group(self) -> bool:
+        assert self._popen is not None
+        try:
+            os.killpg(self._popen.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+
+class _SocketStream:
+    """Implements ``ports.Stream`` over a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def read(self, timeout: float | None = None) -> bytes:
+        self._connection.settimeout(timeout)
+        try:
+            return self._connection.recv(_CHUNK)
+        except TimeoutError:
+            raise
+        except ConnectionError:
+            return b""
+        except OSError as error:
+            raise SandboxError(f"The stream broke: {error}.", "Run the test again.") from error
+
+    def write(self, data: bytes) -> None:
+        self._connection.settimeout(None)
+        try:
+            self._connection.sendall(data)
+        except OSError as error:
+            raise BrokenPipeError(*error.args) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def _report_pipe(*, has_report: bool) -> Iterator[tuple[int | None, int | None]]:
+    """Open a pipe, its writing end out of the way of descriptor 3, which the child needs."""
+    if not has_report:
+        yield None, None
+        return
+    source, low = os.pipe()
+    sink = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _REPORT + 1)
+    os.close(low)
+    try:
+        yield source, sink
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def _open(command: Command, sink: int | None) -> subprocess.Popen[bytes]:
+    def claim_three() -> None:
+        assert sink is not None
+        os.dup2(sink, _REPORT)
+
+    return subprocess.Popen(
+        list(command.argv),
+        cwd=command.cwd,
+        env=dict(command.env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+        pass_fds=() if sink is None else (_REPORT,),
+        preexec_fn=None if sink is None else claim_three,  # noqa: PLW1509 - one dup2, no locks
+    )
+
+
+def _pump(source: IO[bytes], kept: _Kept) -> None:
+    with source:
+        while data := source.read(_CHUNK):
+            kept.add(data)
+
+
+def _feed(sink: IO[bytes], data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        view = memoryview(data)
+        while view:
+            view = view[sink.write(view) :]
+    with contextlib.suppress(OSError):
+        sink.close()

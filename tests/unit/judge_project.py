@@ -1,0 +1,149 @@
+"""A small project on disk and a judge of it, for the judge's tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_agentfix.judge.judging import SandboxJudge
+from pytest_agentfix.model import (
+    ChangeSet,
+    Cluster,
+    Collected,
+    Failure,
+    FileChange,
+    Invocation,
+    ItemKind,
+    Judgement,
+    Phase,
+)
+from pytest_agentfix.ports import Reproduction, Sandbox
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
+
+BROKEN = "def add(a, b):\n    return a - b\n"
+FIXED = "def add(a, b):\n    return a + b\n"
+TEST_ADD = "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+
+
+class RealClock:
+    """Implements ``ports.Clock``."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def change(**files: str | None) -> ChangeSet:
+    """Changes of top-level modules: ``calc="..."`` is ``calc.py``."""
+    return ChangeSet(
+        {
+            f"{name}.py": FileChange(None if text is None else text.encode())
+            for name, text in files.items()
+        }
+    )
+
+
+def failure(nodeid: str, *, phase: Phase = Phase.CALL, exception: str = "") -> Failure:
+    return Failure(
+        nodeid=nodeid,
+        phase=phase,
+        kind=ItemKind.COLLECTOR if phase is Phase.COLLECT else ItemKind.FUNCTION,
+        path=None,
+        line=None,
+        exception=exception,
+        message="",
+        traceback="",
+    )
+
+
+def cluster(*failures: Failure | str) -> Cluster:
+    made = tuple(failure(one) if isinstance(one, str) else one for one in failures)
+    return Cluster(slug="c1", failures=made)
+
+
+@dataclass
+class Project:
+    """Files of a base, and how pytest was started on them."""
+
+    top: Path
+    files: Mapping[str, str]
+    arguments: tuple[str, ...] = ()
+    environ: dict[str, str] = field(default_factory=dict)
+    rootdir: str = "."
+    config_file: str | None = None
+    has_cwd_on_path: bool = True
+    has_xdist: bool = False
+    has_autoload: bool = False
+    passed: Sequence[str] = ()
+    patience: float = 60.0
+    litter: Collected = field(default_factory=Collected)
+    opened: list[ChangeSet] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
+        """A fresh copy of the base plus ``changes``, always at the same path."""
+        self.opened.append(changes)
+        shutil.rmtree(self.top, ignore_errors=True)
+        for path, text in self.files.items():
+            self._write(path, text.encode())
+        for path, one in changes.files.items():
+            self._write(path, one.content)
+        with LocalSandbox(self.top, collect=lambda: self.litter) as sandbox:
+            yield sandbox
+
+    def _write(self, path: str, content: bytes | None) -> None:
+        file = self.top / path
+        if content is None:
+            file.unlink()
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def make_judge(self) -> SandboxJudge:
+        plain = {} if self.has_autoload else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        rootdir = (self.top / self.rootdir).resolve()
+        invocation = Invocation(
+            rootdir=rootdir,
+            cwd=self.top,
+            config_file=self.top / self.config_file if self.config_file else None,
+            arguments=self.arguments,
+            environ={**plain, **self.environ},
+            has_cwd_on_path=self.has_cwd_on_path,
+            has_xdist=self.has_xdist,
+        )
+        return SandboxJudge(
+            open_sandbox=self.open_sandbox,
+            invocation=invocation,
+            python=sys.executable,
+            base_env={"PATH": os.defpath},
+            passed=self.passed,
+            clock=RealClock(),
+            stopwatch=self.seconds.append,
+            patience=self.patience,
+            scratch=str(self.top.parent / "scratch"),
+        )
+
+    def reproduce(self, about: Cluster) -> Reproduction:
+        return self.make_judge().reproduce(about, deadline=time.monotonic() + 60)
+
+    def judge(self, about: Cluster, changes: ChangeSet) -> Judgement:
+        return self.make_judge().judge(about, changes, deadline=time.monotonic() + 60)
+
+
+def tell(judgement: Judgement) -> list[tuple[str, str, str]]:
+    """The probes as plain text."""
+    return [(probe.name, probe.result.value, probe.detail) for probe in judgement.probes]
+
+
+def tell_red(judgement: Judgement) -> list[tuple[str, str]]:
+    """The red tests and their outcomes."""
+    return [(outcome.nodeid, outcome.outcome) for outcome in judgement.red]

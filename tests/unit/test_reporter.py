@@ -1,0 +1,176 @@
+"""The in-sandbox reporter: its pure parts, and the lines it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.judge import _in_sandbox as inside
+from pytest_agentfix.judge.command import CommandBuilder
+from pytest_agentfix.judge.reporter import Order
+from pytest_agentfix.model import Invocation
+from pytest_agentfix.options import OPTIONS
+from pytest_agentfix.ports import Completed
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
+
+
+def run(top: Path, ids: list[str], *, nonce: str = "n") -> Completed:
+    invocation = Invocation(rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True)
+    env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    builder = CommandBuilder(
+        invocation=invocation, python=sys.executable, base_env=env, scratch=str(top / "scratch")
+    )
+    with LocalSandbox(top) as sandbox:
+        return sandbox.run(builder.build(ids, nonce=nonce), timeout=60)
+
+
+def read(done: Completed) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.report.splitlines()]
+
+
+def test_lines_of_a_passing_test(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): assert 0\n")
+    done = run(tmp_path, ["test_a.py::test_a"])
+    nodeid = "test_a.py::test_a"
+    expected: list[dict[str, Any]] = [
+        {"kind": "start", "python": sys.version.split()[0], "pytest": pytest.__version__},
+        {"kind": "collected", "ids": [nodeid]},
+        *(
+            {
+                "kind": "report",
+                "id": nodeid,
+                "when": when,
+                "outcome": "passed",
+                "wasxfail": False,
+                "exception": "",
+                "detail": "",
+            }
+            for when in ("setup", "call", "teardown")
+        ),
+        {"kind": "finish", "exit": 0, "counts": {"start": 1, "collected": 1, "report": 3}},
+    ]
+    assert [{"nonce": "n", **line} for line in expected] == read(done)
+    assert done.code == 0
+
+
+def test_lines_of_red_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n"
+        "def test_a(): raise KeyError('k')\n"
+        "def test_b(): pytest.skip('not now')\n"
+        "@pytest.mark.xfail\n"
+        "def test_c(): assert 0\n"
+    )
+    done = run(tmp_path, ["test_a.py"])
+    assert [
+        (line["id"].split("::")[1], line["outcome"], line["wasxfail"], line["exception"])
+        for line in read(done)
+        if line.get("when") == "call"
+    ] == [
+        ("test_a", "failed", False, "KeyError"),
+        ("test_b", "skipped", False, "Skipped"),
+        ("test_c", "skipped", True, "AssertionError"),
+    ]
+    details = {line["id"]: line["detail"] for line in read(done) if line.get("when") == "call"}
+    assert "KeyError: 'k'" in details["test_a.py::test_a"]
+    assert details["test_a.py::test_b"] == "Skipped: not now"
+    assert done.code == 1
+
+
+def test_lines_of_a_collection_error(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def broken(:\n")
+    lines = read(run(tmp_path, ["test_a.py::test_a", "gone.py::test_b"]))
+    assert [line["kind"] for line in lines] == ["start", "collect_error", "collected", "finish"]
+    error = lines[1]
+    assert (error["id"], error["exception"]) == ("test_a.py", "SyntaxError")
+    assert error["message"].startswith("invalid syntax")
+    assert "def broken(:" in error["detail"]
+    assert (lines[2]["ids"], lines[3]["exit"]) == ([], 1)
+
+
+def test_nothing_to_collect_runs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    done = run(tmp_path, ["gone.py::test_b"])
+    assert ([line["kind"] for line in read(done)], done.code) == (["start", "finish"], 5)
+
+
+def test_forked_child_reports_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("import os\ndef test_a(): os.fork()\n")
+    lines = read(run(tmp_path, ["test_a.py::test_a"]))
+    assert [line["when"] for line in lines if "when" in line] == ["setup", "call", "teardown"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "wanted"),
+    [
+        (True, "a/b/test_c.py::K::test_d[x::y/z]"),
+        (True, "a/b/test_c.py::K"),
+        (True, "a/b/test_c.py"),
+        (True, "a/b"),
+        (True, "a"),
+        (True, ""),
+        (True, "."),
+        (False, "a/b/test_c"),
+        (False, "a/b/test_c.py::K::test_d"),
+        (False, "b"),
+    ],
+)
+def test_is_wanted(expected: bool, wanted: str) -> None:  # noqa: FBT001
+    nodeid = "a/b/test_c.py::K::test_d[x::y/z]"
+    assert expected is inside.is_wanted(nodeid, frozenset({wanted, "other"}))
+
+
+def test_cut_keeps_both_ends() -> None:
+    assert inside.cut("short") == "short"
+    cut = inside.cut("a" * 30_000 + "b" * 30_000)
+    assert cut.startswith("a" * 10_000 + "\n... 40000 characters left out ...\n")
+    assert cut.endswith("b" * 10_000)
+
+
+def test_paths_are_found_once_and_only_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a[b]" / "c").mkdir(parents=True)
+    (tmp_path / "t.py").touch()
+    (tmp_path / "a[b]" / "c" / "u.py").touch()
+    ids = ["t.py::x", "t.py::y", "gone.py::x", "a[b]/c/u.py::x", "a[b]/c/gone.py"]
+    assert [str(tmp_path / "t.py"), str(tmp_path)] == inside.find_paths(str(tmp_path), ids)
+
+
+def test_cause_of_a_collection_error_is_named() -> None:
+    error = pytest.Collector.CollectError("wrapped")
+    error.__cause__ = ModuleNotFoundError("No module named 'x'\nmore")
+    call = SimpleNamespace(excinfo=SimpleNamespace(value=error))
+    assert inside.describe(call) == ("ModuleNotFoundError", "No module named 'x'")
+    error.__cause__ = None
+    assert inside.describe(call) == ("CollectError", "wrapped")
+    assert inside.describe(None) == ("", "")
+
+
+def test_writer_survives_a_host_that_stopped_reading() -> None:
+    source, sink = os.pipe()
+    os.close(source)
+    writer = inside.Writer(sink, "n")
+    writer.write("start")
+    os.close(sink)
+    writer.write("start")
+    assert writer.counts == {"start": 2}
+
+
+def test_order_is_ascii_json_whatever_the_ids() -> None:
+    ids = ["t.py::a[é\udcff\0]"]
+    order = Order(args=(), ids=ids, rootdir="/r", sys_path_first=None, nonce="n")
+    assert json.loads(order.encode().decode("ascii"))["ids"] == ids
+
+
+def test_all_words_of_this_package_are_known_inside() -> None:
+    order = Order(args=(), ids=(), rootdir="/r", sys_path_first=None, nonce="n")
+    words = order.words
+    flags = {option.flag for option in OPTIONS if not option.is_ini_only}
+    assert flags == {*words["flags"], *words["options"]}
+    assert not {*words["flags"]} & {*words["options"]}
+    assert [option.name for option in OPTIONS] == list(words["inis"])
