@@ -1,0 +1,132 @@
+"""pytest's reports -> what failed and what passed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.items import FACTS, Facts
+from pytest_agentfix.markers import load_policy
+from pytest_agentfix.model import Failure, ItemKind, Phase
+
+TEXT_LIMIT = 200_000  # characters kept of a traceback, and of captured output
+# xdist says which worker it was: no part of the failure.
+_XDIST_HEAD = re.compile(r"\A\[gw\d+\] .*\n\n?")
+_ALL_PHASES = frozenset({"setup", "call", "teardown"})
+
+
+class FailureCollector:
+    """Sees every report of a run, those of xdist's workers too, in the order they come."""
+
+    def __init__(self, rootdir: Path, *, is_loadgroup: bool = False) -> None:
+        self._rootdir = rootdir
+        self._is_loadgroup = is_loadgroup
+        self._failures: list[Failure] = []
+        self._failed: Counter[str] = Counter()
+        self._passed_phases: dict[str, set[str]] = {}
+        self._not_passed: set[str] = set()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """One per failed phase."""
+        return tuple(self._failures)
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The node ids with at least one failure."""
+        return frozenset(self._failed)
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """The node ids whose set-up, call and tear-down passed; a skip or xfail is no pass."""
+        return tuple(
+            nodeid
+            for nodeid, phases in self._passed_phases.items()
+            if phases >= _ALL_PHASES and nodeid not in self._not_passed
+        )
+
+    @property
+    def has_run(self) -> bool:
+        """Whether any test was run at all."""
+        return bool(self._passed_phases or self._not_passed)
+
+    def count_reports(self, nodeids: Collection[str]) -> int:
+        """Count the failed reports of these tests; one test may fail in call and tear-down."""
+        return sum(self._failed[nodeid] for nodeid in nodeids)
+
+    def add_test_report(self, report: pytest.TestReport) -> None:
+        """Take note of one phase of one test."""
+        nodeid = self.strip_group(report.nodeid)
+        phases = self._passed_phases.setdefault(nodeid, set())
+        if report.failed and not hasattr(report, "wasxfail"):
+            self._not_passed.add(nodeid)
+            self._failed[nodeid] += 1
+            self._failures.append(self._make_failure(nodeid, report))
+        elif report.passed and not hasattr(report, "wasxfail"):
+            phases.add(report.when)
+        elif report.outcome in ("passed", "skipped"):  # "rerun": pytest-rerunfailures goes on
+            self._not_passed.add(nodeid)
+
+    def add_collect_report(self, report: pytest.CollectReport) -> None:
+        """Take note of a collector that failed; each xdist worker may report it."""
+        if not report.failed:
+            return
+        self._failed[report.nodeid] += 1
+        if self._failed[report.nodeid] == 1:
+            self._failures.append(self._make_failure(report.nodeid, report))
+
+    def strip_group(self, nodeid: str) -> str:
+        """Restore the node id as the user knows it: ``--dist loadgroup`` appends ``@group``."""
+        at = nodeid.rfind("@")
+        has_group = self._is_loadgroup and at > nodeid.rfind("]")
+        return nodeid[:at] if has_group and at > 0 else nodeid
+
+    def _make_failure(
+        self, nodeid: str, report: pytest.TestReport | pytest.CollectReport
+    ) -> Failure:
+        facts: Facts | None = getattr(report, FACTS, None)
+        traceback = _XDIST_HEAD.sub("", report.longreprtext).strip()
+        phase = _find_phase(report)
+        return Failure(
+            nodeid=nodeid,
+            phase=phase,
+            kind=ItemKind(facts["kind"]) if facts else _guess_kind(phase),
+            path=Path(facts["path"]) if facts else self._rootdir / nodeid.partition("::")[0],
+            line=facts["line"] if facts else None,
+            exception=facts["exception"] if facts else "",
+            message=(facts["message"] if facts else "") or _find_first_line(traceback),
+            traceback=cut_text(traceback),
+            output=cut_text(_join_sections(report)),
+            policy=load_policy(facts["policy"]) if facts else None,
+        )
+
+
+def cut_text(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Keep the first and the last half of what is too long."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
+
+
+def _find_phase(report: pytest.TestReport | pytest.CollectReport) -> Phase:
+    try:
+        return Phase(report.when)
+    except ValueError:  # xdist's report of a crashed worker has "???"
+        return Phase.CALL
+
+
+def _guess_kind(phase: Phase) -> ItemKind:
+    return ItemKind.COLLECTOR if phase is Phase.COLLECT else ItemKind.OTHER
+
+
+def _find_first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:500]
+
+
+def _join_sections(report: pytest.TestReport | pytest.CollectReport) -> str:
+    return "\n".join(f"--- {title} ---\n{content}" for title, content in report.sections)

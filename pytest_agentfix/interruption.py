@@ -1,0 +1,36 @@
+"""SIGTERM as an exception, so that what cleans up after Ctrl-C cleans up after it too."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+EXIT_STATUS = 128 + signal.SIGTERM  # what a shell shows for a program that died of it
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. A ``KeyboardInterrupt``: no ``except Exception`` on the way may keep it."""
+
+
+@contextmanager
+def raise_on_sigterm() -> Generator[None, None, None]:
+    """Raise ``Terminated`` in the block when SIGTERM comes.
+
+    Python allows handlers in the main thread only; in another one this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    finally:
+        # ``None``: the handler before was not set from Python, and cannot be put back.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,81 @@
+"""How the user's pytest was started -> ``Invocation``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.arguments import clean_arguments
+from pytest_agentfix.model import Invocation
+from pytest_agentfix.settings import Settings
+
+# Nothing else of the host's environment enters a sandbox, unless ``agent_fix_env`` names it.
+_VARIABLES = frozenset(
+    {
+        "LANG",
+        "TZ",
+        "PYTHONPATH",
+        "PYTHONHASHSEED",
+        "PYTHONUTF8",
+        "PYTHONWARNINGS",
+        "PYTEST_PLUGINS",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+        "DJANGO_SETTINGS_MODULE",
+        "SOURCE_DATE_EPOCH",
+    }
+)
+
+
+def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
+    """Note what a sandbox needs to start pytest in the way it was started here."""
+    cwd = config.invocation_params.dir
+    return Invocation(
+        rootdir=config.rootpath,
+        cwd=cwd,
+        config_file=config.inipath,
+        arguments=clean_arguments(_list_arguments(config), config.option.file_or_dir or ()),
+        environ=choose_environ(os.environ, settings.env),
+        has_cwd_on_path=has_cwd_on_path(_find_main_name(), sys.path, cwd),
+        has_xdist=config.pluginmanager.hasplugin("xdist"),
+        test_patterns=tuple(config.getini("python_files")),
+        test_paths=tuple(config.getini("testpaths")),
+    )
+
+
+def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Choose the variables that go along: those that shape how tests run, and ``names``."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _VARIABLES or name.startswith("LC_") or name in names
+    }
+
+
+def has_cwd_on_path(main_name: str, path: Sequence[str], cwd: Path) -> bool:
+    """Whether pytest came by ``python -m pytest``, which makes ``cwd`` importable.
+
+    A ``conftest.py`` may have pushed it from the first place, and ``python -P`` keeps it out.
+    """
+    return main_name in ("pytest", "pytest.__main__") and bool({"", str(cwd)} & set(path))
+
+
+def _find_main_name() -> str:
+    """Find the name the main program was imported by, "" for a script."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name if spec is not None else ""
+
+
+def _list_arguments(config: pytest.Config) -> list[str]:
+    """PYTEST_ADDOPTS, then the command line, with ``@file`` arguments read."""
+    arguments = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+    for argument in map(os.fspath, config.invocation_params.args):
+        if argument.startswith("@") and Path(argument[1:]).is_file():
+            arguments += Path(argument[1:]).read_text("utf-8").splitlines()
+        else:
+            arguments.append(argument)
+    return arguments

@@ -1,0 +1,135 @@
+"""What a user can set, as one table. Imported on every pytest start: nothing heavy in here."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+IniType = Literal["string", "bool", "int", "float", "linelist"]
+
+MARKER = (
+    "agent_fix(*, enabled=True, max_attempts=None, timeout=None, model=None, paths=None, "
+    "allow_test_edits=False, flaky_runs=None, reason=None): "
+    "let --agent-fix repair this test, and how: max_attempts (whole number) and timeout "
+    "(seconds) for its repair, model='PROVIDER/MODEL', paths=[globs the fix may touch], "
+    "allow_test_edits (may the fix touch tests?), flaky_runs (whole number), reason (a note). "
+    "enabled=False keeps --agent-fix away from it. The nearest marker counts, as a whole."
+)
+
+
+class Option(NamedTuple):
+    """One setting: ``--agent-fix-x`` on the command line and ``agent_fix_x`` in the ini file."""
+
+    name: str
+    help: str
+    metavar: str | None = None  # None: a flag
+    ini_type: IniType = "string"
+    is_ini_only: bool = False
+
+    @property
+    def flag(self) -> str:
+        """How it is typed on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times on the command line."""
+        return self.metavar is not None and self.ini_type == "linelist"
+
+
+OPTIONS = (
+    Option(
+        "agent_fix",
+        "Repair what fails: a coding agent in a sandbox, judged by your own tests (default: off)",
+        ini_type="bool",
+    ),
+    Option(
+        "agent_fix_select",
+        "Which failures to repair: 'all', or only tests 'marked' agent_fix (default: all)",
+        "all|marked",
+    ),
+    Option(
+        "agent_fix_model",
+        "The model to use (default: OpenCode's own setting, else by the first provider key set)",
+        "PROVIDER/MODEL",
+    ),
+    Option(
+        "agent_fix_base_url",
+        "An OpenAI-compatible endpoint to talk to (default: the provider's own)",
+        "URL",
+    ),
+    Option(
+        "agent_fix_api_key_env",
+        "The environment variable that holds the key (default: the provider's usual one)",
+        "NAME",
+    ),
+    Option("agent_fix_max_attempts", "Attempts per cause (default: 3)", "N", "int"),
+    Option(
+        "agent_fix_max_clusters",
+        "Causes tried per run; the rest are reported as skipped (default: 10)",
+        "N",
+        "int",
+    ),
+    Option(
+        "agent_fix_timeout", "Seconds of wall clock per cause (default: 900)", "SECONDS", "float"
+    ),
+    Option(
+        "agent_fix_environment",
+        "What sandboxes hold: a 'mirror' of this machine's packages, or an 'image' "
+        "(default: auto: the image if one is named, else the mirror)",
+        "auto|mirror|image",
+    ),
+    Option("agent_fix_image", "A Docker image with Python and the tests' packages", "IMAGE"),
+    Option(
+        "agent_fix_branch",
+        "Commit fixes there and leave the checked-out branch alone (default: commit on top of it)",
+        "NAME",
+    ),
+    Option(
+        "agent_fix_no_commit",
+        "Commit nothing, leave each fix as a patch (default: off)",
+        ini_type="bool",
+    ),
+    Option(
+        "agent_fix_report",
+        "Write a report there, as JSON (the name ends in .json; repeatable)",
+        "PATH",
+        "linelist",
+    ),
+    Option(
+        "agent_fix_keep",
+        "Keep scratch folders and containers, and say where (default: off)",
+        ini_type="bool",
+    ),
+    Option(
+        "agent_fix_exit_non_zero_on_fix",
+        "Exit with 1 although all was fixed, as linters do (default: off)",
+        ini_type="bool",
+    ),
+    Option(
+        "agent_fix_opencode",
+        "Path of OpenCode's platform binary (default: found, or fetched once)",
+        "PATH",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_include",
+        "Globs of git-ignored files that sandboxes need, such as build products",
+        "GLOBS",
+        "linelist",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_env",
+        "Names of further environment variables that sandboxes get",
+        "NAMES",
+        "linelist",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_max_requests",
+        "Model requests per attempt (default: 80)",
+        "N",
+        "int",
+        is_ini_only=True,
+    ),
+)

@@ -1,0 +1,81 @@
+"""The entry point: options, the marker, and the two plugins that do the work when it is on.
+
+Imported by every pytest run of everybody who has the package installed. Whatever is not needed to
+be *off* is imported inside a function.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pytest_agentfix.options import MARKER, OPTIONS, Option
+
+# Runs that ask pytest something instead of running tests.
+_INQUIRIES = (
+    "collectonly",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "setuponly",
+    "setupplan",
+    "cacheshow",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare every option with its ini counterpart."""
+    group = parser.getgroup("agent-fix", "repair failing tests")
+    for option in OPTIONS:
+        if not option.is_ini_only:
+            _add_option(group, option)
+        # "Not given" again; pytest's own default would be 0 or False.
+        default: list[str] | None = [] if option.ini_type == "linelist" else None
+        parser.addini(option.name, option.help, type=option.ini_type, default=default)
+
+
+def _add_option(group: pytest.OptionGroup, option: Option) -> None:
+    """``None`` is "not given" for all of them, so that the ini value can count."""
+    if option.metavar is None:
+        group.addoption(option.flag, action="store_true", default=None, help=option.help)
+        return
+    action = "append" if option.is_repeatable else "store"
+    group.addoption(
+        option.flag, action=action, metavar=option.metavar, default=None, help=option.help
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and when switched on what watches the items and what repairs."""
+    config.addinivalue_line("markers", MARKER)
+    # The agent's own pytest must not start another agent.
+    if "OPENCODE" in os.environ or not _is_switched_on(config):
+        return
+    from pytest_agentfix.items import ItemPlugin  # noqa: PLC0415 - costs nothing when off
+
+    config.pluginmanager.register(ItemPlugin(config), "agentfix-items")
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or any(config.getoption(name, default=False) for name in _INQUIRIES):
+        return
+    _register_session(config)
+
+
+def _is_switched_on(config: pytest.Config) -> bool:
+    if config.getoption("agent_fix"):
+        return True
+    try:
+        return bool(config.getini("agent_fix"))
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError("agent_fix takes true or false. Correct it.") from error
+
+
+def _register_session(config: pytest.Config) -> None:
+    from pytest_agentfix.errors import SettingError  # noqa: PLC0415 - costs nothing when off
+    from pytest_agentfix.session import SessionPlugin  # noqa: PLC0415
+    from pytest_agentfix.settings import make_settings  # noqa: PLC0415
+
+    try:
+        settings = make_settings(config)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(SessionPlugin(config, settings), "agentfix-session")

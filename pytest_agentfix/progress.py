@@ -1,0 +1,30 @@
+"""Live lines while the repair works."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_agentfix import pytest_internals
+from pytest_agentfix.model import Cluster
+from pytest_agentfix.report.text import clean
+
+
+class TerminalProgress:
+    """One line per cluster and phase on pytest's terminal; silent with ``-q`` or without one."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._reporter = pytest_internals.find_terminal(config)
+        self._is_quiet = config.get_verbosity() < 0
+        self._numbers: dict[str, int] = {}
+
+    def say(self, cluster: Cluster, phase: str) -> None:
+        """Tell what ``cluster`` is doing now, in a few words."""
+        number = self._numbers.setdefault(cluster.slug, len(self._numbers) + 1)
+        self.write(f"[{number}] {clean(cluster.title)}: {clean(phase)}")
+
+    def write(self, text: str) -> None:
+        """Show one line; ``text`` has to be clean."""
+        if self._reporter is None or self._is_quiet:
+            return
+        pytest_internals.end_line(self._reporter)
+        self._reporter.write_line(f"agent-fix: {text}")

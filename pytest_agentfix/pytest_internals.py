@@ -1,0 +1,133 @@
+"""Everything that needs the inside of pytest, each with its reason. Nothing else imports it."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import pytest
+from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address, xml_key
+from _pytest.terminal import TerminalReporter
+
+# Texts of pytest and xdist: they raise the same classes for Ctrl-C and for a worker's end.
+_STOPS = re.compile(
+    r"stopping after \d+ failures"  # -x, --maxfail
+    r"|\d+ errors? during collection"
+    r"|Test failed, continuing from this test next run\."  # --stepwise
+)
+
+Properties = tuple[tuple[str, str], ...]
+
+
+def find_terminal(config: pytest.Config) -> TerminalReporter | None:
+    """Find the terminal reporter (``None`` with ``-p no:terminal``): it has no public type."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter if isinstance(reporter, TerminalReporter) else None
+
+
+def end_line(reporter: TerminalReporter) -> None:
+    """Begin a new line after the dots: under xdist the reporter does not know that it has to."""
+    writer = reporter.config.get_terminal_writer()
+    if writer.width_of_current_line:
+        writer.line()
+        reporter.currentfspath = None
+
+
+def find_collect_error(report: pytest.CollectReport) -> BaseException | None:
+    """Find what collecting raised.
+
+    ``pytest_make_collect_report`` leaves the ``CallInfo`` on the report for
+    ``collect_one_node`` to take away; hooks are given no other way to it.
+    """
+    call = getattr(report, "call", None)
+    excinfo = getattr(call, "excinfo", None)
+    return None if excinfo is None else excinfo.value
+
+
+def is_stop_by_failures(error: BaseException) -> bool:
+    """Whether pytest's loop ended early because tests failed, and for no other reason.
+
+    ``Interrupted``, pytest's and xdist's, are ``KeyboardInterrupt`` as a user's Ctrl-C is, and
+    xdist's says in its text only whether a worker was interrupted or ``-x`` was reached.
+    """
+    if isinstance(error, pytest.Session.Failed):
+        return True
+    is_interrupted = isinstance(error, KeyboardInterrupt) and type(error) is not KeyboardInterrupt
+    return is_interrupted and _STOPS.match(str(error)) is not None
+
+
+def move_to_fixed(
+    config: pytest.Config, nodeids: Collection[str], strip: Callable[[str], str]
+) -> None:
+    """Let the terminal count these tests as ``fixed``, once each.
+
+    The counts line and its colour come from ``stats``, and the colour is remembered; there is no
+    hook that may change a report after it was counted.
+    """
+    reporter = find_terminal(config)
+    if reporter is None:
+        return
+    moved: dict[str, Any] = {}
+    for category in ("failed", "error"):
+        kept = []
+        for report in reporter.stats.pop(category, []):
+            nodeid = strip(report.nodeid)
+            if nodeid in nodeids:
+                moved.setdefault(nodeid, report)
+            else:
+                kept.append(report)
+        if kept:
+            reporter.stats[category] = kept
+    if moved:
+        reporter.stats.setdefault("fixed", []).extend(moved.values())
+    reporter._set_main_color()  # noqa: SLF001 - the only way to have it computed again
+
+
+def lower_failures(session: pytest.Session, *, reports: int, tests: int) -> None:
+    """Take fixed ``reports`` from what pytest makes its exit status of.
+
+    ``testscollected`` is 0 when nothing could be collected; with all of it fixed that must not
+    end as "no tests collected". Both are attributes without an underscore, undocumented.
+    """
+    session.testsfailed = max(0, session.testsfailed - reports)
+    session.testscollected = session.testscollected or tests
+
+
+def add_junit_properties(config: pytest.Config, properties: Mapping[str, Properties]) -> None:
+    """Put properties on test cases of ``--junit-xml``; keys are node ids.
+
+    ``record_property`` is for running tests; here they have ended. ``LogXML`` writes its file at
+    the end of the session from node reporters that already hold a finished XML element each, or
+    (collection errors) are still open.
+    """
+    xml = config.stash.get(xml_key, None)
+    if xml is None:
+        return
+    wanted = {_make_address(xml, nodeid): items for nodeid, items in properties.items()}
+    for reporter in xml.node_reporters_ordered:
+        is_open = "attrs" in vars(reporter)
+        attributes = reporter.attrs if is_open else reporter.to_xml().attrib
+        items = wanted.get((attributes.get("classname", ""), attributes.get("name", "")), ())
+        if is_open:
+            for name, value in items:
+                reporter.add_property(name, value)
+        elif items:
+            _add_to_element(reporter.to_xml(), items)
+
+
+def _make_address(xml: LogXML, nodeid: str) -> tuple[str, str]:
+    """Make the class name and name of a test case, as ``_NodeReporter.record_testreport`` does."""
+    names = mangle_test_address(nodeid)
+    classnames = [xml.prefix, *names[:-1]] if xml.prefix else names[:-1]
+    return ".".join(classnames), bin_xml_escape(names[-1])
+
+
+def _add_to_element(testcase: ET.Element, items: Properties) -> None:
+    parent = testcase.find("properties")
+    if parent is None:
+        parent = ET.Element("properties")
+        testcase.insert(0, parent)  # the schema wants it first
+    for name, value in items:
+        ET.SubElement(parent, "property", name=name, value=bin_xml_escape(value))

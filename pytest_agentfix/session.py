@@ -1,0 +1,228 @@
+"""The controller's side of a run: collect what fails, have it repaired, settle what pytest says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from pytest_agentfix import pytest_internals as internals
+from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.failures import FailureCollector
+from pytest_agentfix.interruption import EXIT_STATUS, Terminated, raise_on_sigterm
+from pytest_agentfix.invocation import make_invocation
+from pytest_agentfix.items import MARKER_ERRORS
+from pytest_agentfix.model import Invocation, Phase, RunRequest, RunResult
+from pytest_agentfix.ports import Progress
+from pytest_agentfix.progress import TerminalProgress
+from pytest_agentfix.report import json_report, junit, terminal
+from pytest_agentfix.report.text import clean
+from pytest_agentfix.selection import describe_left_out, select_failures
+from pytest_agentfix.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Repairer(Protocol):
+    """What repairs, made before the first test runs, so that a bad setup is known then."""
+
+    def repair(self, request: RunRequest, progress: Progress) -> RunResult:
+        """Try every cluster; a cluster's trouble is its verdict, never an exception."""
+        ...
+
+    def result_so_far(self) -> RunResult:
+        """Give what ``repair`` has reached yet; asked for when it was interrupted."""
+        ...
+
+    def close(self) -> None:
+        """Remove everything it made. Called once, in every run, whatever happened."""
+        ...
+
+
+Prepare = Callable[[Settings, Invocation], Repairer]
+
+# Who makes the repairer: ``wiring.prepare``, or the double a test puts here.
+PREPARE = pytest.StashKey[Prepare]()
+# What became of the failures, for other plugins: there once the repair phase is over.
+RESULT = pytest.StashKey[RunResult]()
+
+
+class SessionPlugin:
+    """Registered in the controller only, when the plugin is on and tests will be run."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._collector = FailureCollector(
+            config.rootpath, is_loadgroup=config.getoption("dist", None) == "loadgroup"
+        )
+        self._repairer: Repairer | None = None
+        self._marker_errors: dict[str, None] = {}
+        self._stop_in_collection: BaseException | None = None
+        self._remarks: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Make the repairer, or end pytest before any test runs (and xdist starts workers)."""
+        invocation = make_invocation(self._config, self._settings)
+        try:
+            prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
+            self._repairer = prepare(self._settings, invocation)
+        except AgentFixError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of a test's phase."""
+        self._collector.add_test_report(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of a collector."""
+        self._collector.add_collect_report(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        """Take the marker errors that an xdist worker found."""
+        output = getattr(node, "workeroutput", {})
+        self._marker_errors.update(dict.fromkeys(output.get(MARKER_ERRORS, ())))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """With ``-x``, hold back the end of the run that a collection error causes."""
+        try:
+            return (yield)
+        except pytest.Session.Failed as error:
+            self._stop_in_collection = error
+            return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """When all tests have run, or failures cut the run short, repair."""
+        stop: BaseException | None = None
+        outcome: object = True
+        try:
+            outcome = yield
+        except (session.Failed, KeyboardInterrupt) as error:
+            if not internals.is_stop_by_failures(error):
+                raise
+            stop = error
+        if self._marker_errors:
+            raise pytest.UsageError(*self._marker_errors)
+        self._run_repair_phase(session)
+        if stop is not None and self._collector.failed - self._find_green():
+            raise self._stop_in_collection or stop
+        return outcome
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self) -> None:
+        """Write the reports, an empty one too when nothing failed."""
+        for path in self._settings.reports:
+            text = json_report.render(self._config.stash.get(RESULT, RunResult()))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, "utf-8")
+            except OSError as error:
+                self._remark(f"the report {path} could not be written: {error.strerror}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Tell what became of the failures, in a section of its own."""
+        result = self._config.stash.get(RESULT, RunResult())
+        lines = terminal.summary_lines(result)
+        lines += [terminal.Line(remark, ("red",)) for remark in self._remarks]
+        if lines:
+            terminalreporter.section("agent-fix")
+        for line in lines:
+            terminalreporter.write_line(line.text, **dict.fromkeys(line.markup, True))
+
+    def pytest_unconfigure(self) -> None:
+        """Close what no repair phase closed: pytest may end on many ways before that."""
+        self._shield(self._close)
+
+    def _run_repair_phase(self, session: pytest.Session) -> None:
+        request = self._make_request(session)
+        try:
+            with raise_on_sigterm():
+                try:
+                    self._shield(lambda: self._repair(session, request))
+                finally:
+                    self._shield(self._close)
+        except Terminated:
+            TerminalProgress(self._config).write("stopped by SIGTERM")
+            pytest.exit("agent-fix: stopped by SIGTERM", returncode=EXIT_STATUS)
+
+    def _make_request(self, session: pytest.Session) -> RunRequest:
+        failures = self._collector.failures
+        has_collect_error = any(failure.phase is Phase.COLLECT for failure in failures)
+        is_cut_short = has_collect_error and not self._collector.has_run
+        items = tuple(item.nodeid for item in session.items)
+        return RunRequest(
+            failures=select_failures(failures, self._settings.select),
+            passed=items if is_cut_short else self._collector.passed,
+            invocation=make_invocation(self._config, self._settings),
+            is_cut_short=is_cut_short,
+        )
+
+    def _repair(self, session: pytest.Session, request: RunRequest) -> None:
+        """Have the selected failures repaired; what was reached counts even if it ends early."""
+        repairer = self._repairer
+        result: RunResult | None = RunResult()
+        try:
+            if request.failures and repairer is not None:
+                result = None
+                result = repairer.repair(request, TerminalProgress(self._config))
+        finally:
+            if result is None and repairer is not None:
+                result = repairer.result_so_far()
+            self._settle(session, request, result or RunResult())
+
+    def _settle(self, session: pytest.Session, request: RunRequest, result: RunResult) -> None:
+        """Keep the result, and let counts, exit status and JUnit's XML say what it says."""
+        left_out = describe_left_out(self._collector.failures, request.failures)
+        result = replace(result, notices=result.notices + left_out)
+        self._config.stash[RESULT] = result
+        green = self._find_green()
+        internals.move_to_fixed(self._config, green, self._collector.strip_group)
+        if not self._settings.exit_non_zero_on_fix:
+            internals.lower_failures(
+                session, reports=self._collector.count_reports(green), tests=len(green)
+            )
+        internals.add_junit_properties(self._config, junit.properties(result))
+
+    def _find_green(self) -> frozenset[str]:
+        """Find the failed tests of which every cluster they are in is green."""
+        clusters = self._config.stash.get(RESULT, RunResult()).clusters
+        green, red = set[str](), set[str]()
+        for each in clusters:
+            (green if each.verdict.is_green else red).update(each.cluster.targets)
+        return self._collector.failed & (green - red)
+
+    def _close(self) -> None:
+        repairer, self._repairer = self._repairer, None
+        if repairer is not None:
+            repairer.close()
+
+    def _shield(self, step: Callable[[], None]) -> None:
+        """Take ``step``; what goes wrong in it is told, and changes nothing the tests said."""
+        try:
+            step()
+        except pytest.exit.Exception:
+            raise
+        except AgentFixError as error:
+            self._remark(str(error))
+        except Exception as error:
+            logger.exception("the repair phase failed")
+            self._remark(
+                f"internal error: {type(error).__name__}: {error} (please report it with the "
+                "traceback in the log; the tests' own result stands)"
+            )
+
+    def _remark(self, text: str) -> None:
+        self._remarks.append(clean(f"agent-fix: {text}"))
+
+
+def _load_prepare() -> Prepare:
+    from pytest_agentfix.wiring import prepare  # noqa: PLC0415 - heavy; a double needs none of it
+
+    return prepare

@@ -1,0 +1,135 @@
+"""Which of the user's options go into a sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.arguments import clean_arguments
+from pytest_agentfix.invocation import choose_environ, has_cwd_on_path
+from pytest_agentfix.model import Invocation
+
+from .conftest import Runner
+
+CASES = [
+    ("", "", ""),
+    ("tests/unit tests/test_a.py::test_b", "tests/unit tests/test_a.py::test_b", ""),
+    ("-x -v -q -s -vv -xvs -f", "", ""),
+    ("-xvsl -l", "", "-l -l"),
+    ("-nauto -n auto -n2 -n 2 --numprocesses=3 --numprocesses 3 --dist loadgroup", "", ""),
+    ("--tx 2*popen -d --maxprocesses=2 --max-worker-restart 0", "", ""),
+    ("--exitfirst --maxfail=2 --maxfail 2", "", ""),
+    ("--lf --last-failed --ff --nf --sw --stepwise-skip --lfnf none --cache-clear", "", ""),
+    ("--pdb --trace --pdbcls=IPython:X --pdbcls a:b", "", ""),
+    ("--junitxml=a.xml --junit-xml a.xml --junit-prefix p --report-log l --html h", "", ""),
+    ("--json-report --json-report-file f --co --collect-only", "", ""),
+    ("--tb short --tb=no -rA -r fE -ra --color=yes --durations 5 --durations-min=1", "", ""),
+    ("--no-header --no-summary --capture no --show-capture=no --verbosity=2", "", ""),
+    ("--cov --cov=src --cov src --cov-report term --cov-report=xml --no-cov", "", ""),
+    ("-k expr -kexpr -m mark -mmark --deselect a::b", "", ""),
+    ("--basetemp t --reruns 3 --reruns-delay=1 --count 4 --log-file l --pastebin all", "", ""),
+    ("-c pytest.ini -cpytest.ini --rootdir . --config-file=x", "", ""),
+    ("--debug --debug trace.log --debug=t tests", "tests", ""),
+    ("--cov tests", "tests", ""),
+    ("--agent-fix --agent-fix-model a/b --agent-fix-timeout=5 --agent-fix-keep t", "t", ""),
+    ("-p agentfix -p pytest_agentfix.plugin -ppytest_agentfix.plugin", "", ""),
+    ("-o agent_fix=true -oagent_fix_keep=1 --override-ini agent_fix=1", "", ""),
+    ("--override-ini=agent_fix=1", "", ""),
+    ("-p no:agentfix -p no:randomly -o a=b -W error", "", None),
+    ("-oa=b -pplug", "", "-o a=b -p plug"),
+    ("--override-ini a=b --override-ini=a=b --import-mode importlib", "", None),
+    ("--import-mode=importlib --doctest-modules --runslow --strict-markers", "", None),
+    ("--ignore tests/x --ignore=y --ignore-glob *.z --confcutdir . --pyargs", "", None),
+    ("--env staging --retries=3 -Z --flag", "", None),
+    ("-p tests tests", "tests", "-p tests"),
+    ("tests -p tests", "tests", "-p tests"),
+    ("--env staging tests -x", "tests", "--env staging"),
+    ("-xp no:randomly -sW error", "", "-p no:randomly -W error"),
+    ("--runslow -- -x tests", "-x tests", "--runslow"),
+    ("-n", "", ""),
+    ("-p", "", "-p"),
+    ("-", "-", ""),
+]
+
+
+@pytest.mark.parametrize(("arguments", "positionals", "expected"), CASES)
+def test_clean(arguments: str, positionals: str, expected: str | None) -> None:
+    kept = clean_arguments(arguments.split(), positionals.split())
+    assert kept == tuple((arguments if expected is None else expected).split())
+
+
+def test_environ() -> None:
+    environ = {
+        "LANG": "C",
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "PYTHONPATH": "/x",
+        "PYTHONHASHSEED": "1",
+        "HOME": "/root",
+        "PATH": "/bin",
+        "SECRET": "s",
+        "MINE": "m",
+        "PYTEST_ADDOPTS": "-x",
+    }
+    chosen = choose_environ(environ, ("MINE", "ABSENT"))
+    assert set(chosen) == {"LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONHASHSEED", "MINE"}
+
+
+@pytest.mark.parametrize(
+    ("main", "path", "expected"),
+    [
+        ("pytest.__main__", ["/w", "/lib"], True),
+        ("pytest.__main__", ["/conftest", "", "/lib"], True),
+        ("pytest.__main__", ["/lib"], False),
+        ("", ["/w"], False),
+        ("coverage.__main__", ["/w"], False),
+    ],
+)
+def test_cwd_on_path(main: str, path: list[str], *, expected: bool) -> None:
+    assert has_cwd_on_path(main, path, Path("/w")) is expected
+
+
+def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "PYTHONWARNINGS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
+    monkeypatch.setenv("MY_FLAG", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-x --strict-markers")
+    any_runner.pytester.makeini(
+        "[pytest]\nagent_fix_env = MY_FLAG\npython_files = test_*.py\ntestpaths = t"
+    )
+    tests = any_runner.pytester.mkdir("t")
+    (tests / "test_it.py").write_text("def test_a(): assert 0", "utf-8")
+    any_runner.run("t", "-W", "error", "--tb=short", is_subprocess=True)
+    invocation = any_runner.request.invocation
+    expected = Invocation(
+        rootdir=any_runner.path,
+        cwd=any_runner.path,
+        config_file=any_runner.path / "tox.ini",
+        arguments=invocation.arguments,
+        environ={"MY_FLAG": "1", "PYTHONPATH": invocation.environ["PYTHONPATH"]},
+        has_cwd_on_path=True,
+        has_xdist=invocation.has_xdist,
+        test_patterns=("test_*.py",),
+        test_paths=("t",),
+    )
+    assert invocation == expected
+    kept = [each for each in invocation.arguments if "basetemp" not in each]
+    assert kept == [
+        "--strict-markers",
+        "-p",
+        "fake_repairer",
+        "-p",
+        "no:randomly",
+        "-W",
+        "error",
+    ]
+
+
+def test_arguments_from_a_file(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it="def test_a(): assert 0")
+    (runner.path / "args.txt").write_text("-x\n--strict-markers\ntest_it.py\n", "utf-8")
+    runner.run("@args.txt")
+    arguments = runner.request.invocation.arguments
+    assert ("--strict-markers" in arguments, "test_it.py" in arguments) == (True, False)

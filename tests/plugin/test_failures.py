@@ -1,0 +1,277 @@
+"""What the repair phase is told: every kind of failure, and what passed."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.failures import FailureCollector, cut_text
+from pytest_agentfix.model import Failure, ItemKind, Phase
+
+from .conftest import Runner
+
+TESTS = """
+import sys, unittest, logging, pytest
+
+@pytest.fixture
+def bad_setup(): raise ValueError("in set-up")
+
+@pytest.fixture
+def bad_teardown():
+    yield
+    raise OSError("in tear-down")
+
+def test_good(): pass
+
+def test_call():
+    assert 1 == 2
+
+def test_setup(bad_setup): pass
+
+def test_teardown(bad_teardown): pass
+
+def test_twice(bad_teardown): raise KeyError("k")
+
+@pytest.mark.parametrize("x", [1, 2])
+def test_param(x): assert x == 1
+
+class TestClass:
+    def test_method(self): raise RuntimeError("first line\\nsecond line")
+
+class TestUnit(unittest.TestCase):
+    def test_unit(self): self.assertEqual(1, 2)
+
+@pytest.mark.xfail(strict=True, reason="known")
+def test_strict(): pass
+
+@pytest.mark.xfail
+def test_xfail(): assert False
+
+@pytest.mark.xfail
+def test_xpass(): pass
+
+@pytest.mark.skip
+def test_skip(): pass
+
+class Odd(Exception):
+    def __str__(self): raise ValueError
+def test_odd(): raise Odd
+"""
+
+FAILURES = [
+    ("test_call", Phase.CALL, 13, "AssertionError", "assert 1 == 2"),
+    ("test_setup", Phase.SETUP, 16, "ValueError", "in set-up"),
+    ("test_teardown", Phase.TEARDOWN, 18, "OSError", "in tear-down"),
+    ("test_twice", Phase.CALL, 20, "KeyError", "'k'"),
+    ("test_twice", Phase.TEARDOWN, 20, "OSError", "in tear-down"),
+    ("test_param[2]", Phase.CALL, 22, "AssertionError", "assert 2 == 1"),
+    ("TestClass::test_method", Phase.CALL, 26, "RuntimeError", "first line"),
+    ("TestUnit::test_unit", Phase.CALL, 29, "AssertionError", "1 != 2"),
+    ("test_strict", Phase.CALL, 31, "", "[XPASS(strict)] known"),
+    ("test_odd", Phase.CALL, 45, "Odd", "(its message could not be made)"),
+]
+
+
+def _sort(failures: tuple[Failure, ...]) -> list[Failure]:
+    return sorted(failures, key=lambda failure: (failure.nodeid, failure.phase.value))
+
+
+def test_every_kind(any_runner: Runner) -> None:
+    path = any_runner.pytester.makepyfile(test_it=TESTS)
+    any_runner.run()
+    expected = tuple(
+        Failure(
+            nodeid=f"test_it.py::{name}",
+            phase=phase,
+            kind=ItemKind.UNITTEST if "Unit" in name else ItemKind.FUNCTION,
+            path=path,
+            line=line,
+            exception=exception,
+            message=message,
+            traceback="",
+        )
+        for name, phase, line, exception, message in FAILURES
+    )
+    request = any_runner.request
+    assert _sort(request.failures) == _sort(expected)
+    assert sorted(request.passed) == ["test_it.py::test_good", "test_it.py::test_param[1]"]
+    assert not request.is_cut_short
+
+
+def test_order_is_kept(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it=TESTS)
+    runner.run()
+    names = [failure.nodeid.partition("::")[2] for failure in runner.request.failures]
+    assert names == [name for name, *_ in FAILURES]
+
+
+def test_doctest(any_runner: Runner) -> None:
+    path = any_runner.pytester.makepyfile(mod='"""\n>>> 1 + 1\n3\n"""')
+    any_runner.run("--doctest-modules")
+    (failure,) = any_runner.request.failures
+    assert replace(failure, message="") == Failure(
+        nodeid="mod.py::mod",
+        phase=Phase.CALL,
+        kind=ItemKind.DOCTEST,
+        path=path,
+        line=failure.line,
+        exception=failure.exception,
+        message="",
+        traceback="",
+    )
+    assert "--doctest-modules" in any_runner.request.invocation.arguments
+
+
+@pytest.mark.parametrize(
+    ("source", "exception", "message"),
+    [
+        ("import nowhere", "ModuleNotFoundError", "No module named 'nowhere'"),
+        ("def broken(:", "SyntaxError", "invalid syntax (test_bad.py, line 1)"),
+        ("raise ValueError('at import')", "ValueError", "at import"),
+    ],
+)
+def test_collection_error(any_runner: Runner, source: str, exception: str, message: str) -> None:
+    good = any_runner.pytester.makepyfile(test_good="def test_a(): pass\ndef test_b(): pass")
+    path = any_runner.pytester.makepyfile(test_bad=source)
+    result = any_runner.run()
+    request = any_runner.request
+    assert request.failures == (
+        Failure(
+            nodeid="test_bad.py",
+            phase=Phase.COLLECT,
+            kind=ItemKind.COLLECTOR,
+            path=path,
+            line=None,
+            exception=exception,
+            message=message,
+            traceback="",
+        ),
+    )
+    # xdist goes on after collection errors.
+    assert (sorted(request.passed), request.is_cut_short) == (
+        [f"{good.name}::test_a", f"{good.name}::test_b"],
+        not any_runner.jobs,
+    )
+    assert result.ret == 0
+
+
+def test_collection_error_with_the_rest_run(runner: Runner) -> None:
+    runner.pytester.makepyfile(
+        test_bad="import nowhere", test_good="def test_a(): pass\ndef test_b(): assert False"
+    )
+    runner.run("--continue-on-collection-errors")
+    request = runner.request
+    assert {failure.nodeid for failure in request.failures} == {
+        "test_bad.py",
+        "test_good.py::test_b",
+    }
+    assert (request.passed, request.is_cut_short) == (("test_good.py::test_a",), False)
+
+
+def test_only_collection_errors(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(test_bad="import nowhere")
+    result = any_runner.run()
+    assert (result.ret, any_runner.request.passed) == (0, ())
+    result.stdout.fnmatch_lines(["*= 1 fixed in*"])
+
+
+def test_traceback_and_output_are_the_same_under_xdist(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(
+        test_it="""
+        import sys
+        def test_it():
+            print("to stdout")
+            print("to stderr", file=sys.stderr)
+            assert False
+        """
+    )
+    any_runner.run()
+    (failure,) = pickle.loads((any_runner.path / "request.pickle").read_bytes()).failures
+    assert failure.output == (
+        "--- Captured stdout call ---\nto stdout\n\n--- Captured stderr call ---\nto stderr\n"
+    )
+    assert failure.traceback.startswith("def test_it():\n")
+    assert failure.traceback.endswith("test_it.py:5: AssertionError")
+
+
+def test_a_crashed_worker(any_runner: Runner) -> None:
+    if not any_runner.jobs:
+        pytest.skip("a crash needs a worker")
+    path = any_runner.pytester.makepyfile(test_it="import os\ndef test_it(): os._exit(1)")
+    any_runner.run("--max-worker-restart=0")
+    (failure,) = any_runner.request.failures
+    assert (failure.nodeid, failure.phase, failure.kind, failure.path) == (
+        "test_it.py::test_it",
+        Phase.CALL,
+        ItemKind.OTHER,
+        path,
+    )
+    assert "crashed while running 'test_it.py::test_it'" in failure.message
+
+
+def test_node_ids_are_as_the_user_knows_them_with_loadgroup(any_runner: Runner) -> None:
+    if not any_runner.jobs:
+        pytest.skip("groups are xdist's")
+    any_runner.pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.xdist_group("g")
+        def test_a(): assert False
+        @pytest.mark.xdist_group("g")
+        def test_b(): pass
+        """
+    )
+    result = any_runner.run("--dist=loadgroup")
+    request = any_runner.request
+    assert ([f.nodeid for f in request.failures], request.passed, result.ret) == (
+        ["test_it.py::test_a"],
+        ("test_it.py::test_b",),
+        0,
+    )
+
+
+def test_lf_and_the_cache_still_work(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(test_it="def test_a(): assert False\ndef test_b(): pass")
+    any_runner.run(on=False)
+    assert any_runner.run("--lf").ret == 0
+    request = any_runner.request
+    assert ([f.nodeid for f in request.failures], request.passed) == (["test_it.py::test_a"], ())
+    assert "--lf" not in request.invocation.arguments
+
+
+def test_deselected_tests_are_not_passed(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(
+        test_it="def test_a(): assert False\ndef test_b(): pass\ndef test_c(): pass"
+    )
+    any_runner.run("-k", "not test_c")
+    assert any_runner.request.passed == ("test_it.py::test_b",)
+
+
+def _make_report(when: str, outcome: str) -> pytest.TestReport:
+    # pytest's types know neither "rerun" nor a plain text for these.
+    known: Any = {"when": when, "outcome": outcome}
+    return pytest.TestReport(
+        nodeid="t.py::t", location=("t.py", 0, "t"), keywords={}, longrepr=None, **known
+    )
+
+
+def test_a_rerun_is_no_failure_and_no_obstacle() -> None:
+    collector = FailureCollector(Path("/root"))
+    for when, outcome in [
+        ("setup", "passed"),
+        ("call", "rerun"),
+        ("setup", "passed"),
+        ("call", "passed"),
+        ("teardown", "passed"),
+    ]:
+        collector.add_test_report(_make_report(when, outcome))
+    assert (collector.failures, collector.passed) == ((), ("t.py::t",))
+
+
+def test_long_text_loses_its_middle() -> None:
+    assert cut_text("short") == "short"
+    assert cut_text("a" * 10 + "b" * 10, limit=6) == ("aaa\n[... 14 characters left out ...]\nbbb")

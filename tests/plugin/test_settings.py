@@ -1,0 +1,213 @@
+"""Every option: good and bad values, on the command line and in the ini file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.settings import Settings
+
+from .conftest import Runner
+
+GOOD: list[tuple[str, str, dict[str, Any]]] = [
+    ("select", "marked", {"select": "marked"}),
+    ("model", "anthropic/claude", {"model": "anthropic/claude"}),
+    ("model", "openrouter/meta/llama-3", {"model": "openrouter/meta/llama-3"}),
+    ("base_url", "http://127.0.0.1:8080/v1", {"base_url": "http://127.0.0.1:8080/v1"}),
+    ("api_key_env", "MY_KEY", {"api_key_env": "MY_KEY"}),
+    ("max_attempts", "5", {"max_attempts": 5}),
+    ("max_clusters", "1", {"max_clusters": 1}),
+    ("timeout", "12.5", {"timeout": 12.5}),
+    ("environment", "mirror", {"environment": "mirror"}),
+    ("image", "python:3.12", {"image": "python:3.12"}),
+    ("branch", "fixes", {"branch": "fixes"}),
+]
+FLAGS: list[tuple[str, dict[str, Any]]] = [
+    ("no_commit", {"commit": False}),
+    ("keep", {"keep": True}),
+    ("exit_non_zero_on_fix", {"exit_non_zero_on_fix": True}),
+]
+COUNT = "a whole number above 0"
+SECONDS = "a number of seconds above 0"
+URL = "an http or https URL without user name, password, query and fragment"
+BAD = [
+    ("select", "some", "all or marked, not 'some'"),
+    ("select", "", "all or marked, not ''"),
+    ("model", "claude", "PROVIDER/MODEL, such as *, not 'claude'"),
+    ("model", "a/", "PROVIDER/MODEL, such as *, not 'a/'"),
+    ("model", "a/b c", "PROVIDER/MODEL, such as *, not 'a/b c'"),
+    ("base_url", "localhost:8080", URL),
+    ("base_url", "ftp://host/", URL),
+    ("base_url", "http://", URL),
+    ("base_url", "http://host:port/", URL),
+    ("base_url", "https://user:secret@host/v1", URL),
+    ("base_url", "https://host/v1?key=secret", URL),
+    ("api_key_env", "sk-secret", "the name of an environment variable (not the key itself)"),
+    ("max_attempts", "x", COUNT),
+    ("max_attempts", "0", COUNT),
+    ("max_attempts", "1.5", COUNT),
+    ("max_clusters", "-1", COUNT),
+    ("timeout", "0", SECONDS),
+    ("timeout", "nan", SECONDS),
+    ("timeout", "inf", SECONDS),
+    ("timeout", "soon", SECONDS),
+    ("environment", "build", "auto, mirror or image, not 'build'"),
+    ("environment", "image", "--agent-fix-image with the image's name"),
+    ("image", "", "the name of a Docker image, not ''"),
+    ("image", "-v", "the name of a Docker image, not '-v'"),
+    ("branch", " ", "the name of a branch, not ' '"),
+    ("report", "r.html", "a path that ends in .json (no other format in this version)*"),
+    ("report", "", "a path that ends in .json (no other format in this version)*"),
+    ("report", "test_it.py/r.json", "the path of a file to write; *is not a folder"),
+]
+BAD_INI = [
+    ("max_requests", "0", COUNT),
+    ("env", "MY NAME", "names of environment variables, and no provider's key (*_API_KEY)*"),
+    ("env", "openai_api_key", "names of environment variables, and no provider's key (*_API_KEY)*"),
+    ("include", "/etc/*", "globs relative to the repository's top, not '/etc/[*]'"),
+    ("include", "../x", "globs relative to the repository's top, not '../x'"),
+    ("no_commit", "perhaps", "true or false"),
+    ("keep", "perhaps", "true or false"),
+]
+
+
+def _run(runner: Runner, *args: str) -> Settings:
+    runner.pytester.makepyfile(test_it="def test_good(): pass")
+    result = runner.run(*args)
+    assert result.ret == 0, result.stderr.str()
+    return runner.settings
+
+
+def _flag(name: str) -> str:
+    return "--agent-fix-" + name.replace("_", "-")
+
+
+def _escape(pattern: str) -> str:
+    return pattern.replace("(*_API", "([*]_API")
+
+
+def test_defaults(runner: Runner) -> None:
+    assert _run(runner) == Settings()
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), GOOD)
+def test_good_option(runner: Runner, name: str, value: str, expected: dict[str, Any]) -> None:
+    assert _run(runner, _flag(name), value) == replace(Settings(), **expected)
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), GOOD)
+def test_good_ini_value(runner: Runner, name: str, value: str, expected: dict[str, Any]) -> None:
+    runner.pytester.makeini(f"[pytest]\nagent_fix_{name} = {value}")
+    assert _run(runner) == replace(Settings(), **expected)
+
+
+@pytest.mark.parametrize(("name", "expected"), FLAGS)
+@pytest.mark.parametrize("is_ini", [True, False])
+def test_flags(runner: Runner, name: str, expected: dict[str, Any], *, is_ini: bool) -> None:
+    if is_ini:
+        runner.pytester.makeini(f"[pytest]\nagent_fix_{name} = true")
+    args = [] if is_ini else [_flag(name)]
+    assert _run(runner, *args) == replace(Settings(), **expected)
+
+
+def test_option_beats_ini_value(runner: Runner) -> None:
+    runner.pytester.makeini("[pytest]\nagent_fix_max_attempts = 7\nagent_fix_report = x.json")
+    settings = _run(runner, "--agent-fix-max-attempts=8", "--agent-fix-report=y.json")
+    reports = (runner.path / "y.json",)
+    assert settings == replace(Settings(), max_attempts=8, reports=reports)
+
+
+def test_image_environment(runner: Runner) -> None:
+    settings = _run(runner, "--agent-fix-environment=image", "--agent-fix-image=mine:1")
+    assert settings == replace(Settings(), environment="image", image="mine:1")
+
+
+def test_ini_only(runner: Runner) -> None:
+    runner.pytester.makeini("""
+        [pytest]
+        agent_fix_opencode = bin/opencode
+        agent_fix_include =
+            build/*.so
+            gen/
+        agent_fix_env = MY_FLAG
+        agent_fix_max_requests = 9
+    """)
+    assert _run(runner) == replace(
+        Settings(),
+        opencode=runner.path / "bin" / "opencode",
+        include=("build/*.so", "gen/"),
+        env=("MY_FLAG",),
+        max_requests=9,
+    )
+
+
+def test_native_toml(runner: Runner) -> None:
+    if pytest.version_tuple < (9, 0):
+        pytest.skip("pytest 9 reads native values from TOML")
+    runner.pytester.makepyprojecttoml("""
+        [tool.pytest]
+        agent_fix = true
+        agent_fix_max_attempts = 4
+        agent_fix_timeout = 60
+        agent_fix_keep = true
+        agent_fix_env = ["A", "B"]
+        agent_fix_model = "a/b"
+    """)
+    runner.pytester.makepyfile(test_it="def test_good(): pass")
+    assert runner.run(on=False).ret == 0
+    assert runner.settings == replace(
+        Settings(), max_attempts=4, timeout=60.0, keep=True, env=("A", "B"), model="a/b"
+    )
+
+
+def _assert_refused(runner: Runner, label: str, takes: str, *args: str) -> None:
+    runner.pytester.makepyfile(test_it="def test_good(): assert False")
+    result = runner.run(*args)
+    assert (result.ret, runner.events) == (4, [])
+    result.stderr.fnmatch_lines([f"ERROR: {label} *takes {_escape(takes)}*"])
+    assert "secret" not in result.stderr.str()
+
+
+@pytest.mark.parametrize(("name", "value", "takes"), BAD)
+def test_bad_option(runner: Runner, name: str, value: str, takes: str) -> None:
+    label = _flag(name)
+    _assert_refused(runner, label, takes, f"{label}={value}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"), [each for each in BAD if each[1].strip()] + BAD_INI
+)
+def test_bad_ini_value(runner: Runner, name: str, value: str, takes: str) -> None:
+    runner.pytester.makeini(f"[pytest]\nagent_fix_{name} = {value}")
+    is_about_both = "image's name" in takes or "file to write" in takes
+    label = _flag(name) if is_about_both else f"agent_fix_{name}"
+    _assert_refused(runner, label, takes)
+
+
+def test_bad_native_toml(runner: Runner) -> None:
+    if pytest.version_tuple < (9, 0):
+        pytest.skip("pytest 9 reads native values from TOML")
+    runner.pytester.makepyprojecttoml('[tool.pytest]\nagent_fix_max_attempts = "4"')
+    _assert_refused(runner, "agent_fix_max_attempts", COUNT)
+
+
+def test_branch_and_no_commit(runner: Runner) -> None:
+    args = ["--agent-fix-branch=x", "--agent-fix-no-commit"]
+    _assert_refused(runner, "--agent-fix-branch", "*--agent-fix-no-commit*", *args)
+
+
+def test_the_key_variable_stays_out(runner: Runner) -> None:
+    runner.pytester.makeini("[pytest]\nagent_fix_env = TOKEN\nagent_fix_api_key_env = TOKEN")
+    _assert_refused(runner, "agent_fix_env", "no name that --agent-fix-api-key-env has")
+
+
+def test_bad_values_under_xdist(any_runner: Runner) -> None:
+    _assert_refused(any_runner, "--agent-fix-timeout", SECONDS, "--agent-fix-timeout=-1")
+
+
+def test_a_report_in_a_folder_that_may_not_be_written(runner: Runner) -> None:
+    takes = "the path of a file to write; * is a folder"
+    (runner.path / "r.json").mkdir()
+    _assert_refused(runner, "--agent-fix-report", takes, "--agent-fix-report=r.json")
