@@ -1,0 +1,176 @@
+"""The summary at the end of a run, and the lines shown while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.model import (
+    ClusterResult,
+    Drop,
+    FileStat,
+    Landing,
+    Probe,
+    ProbeResult,
+    RunResult,
+    Verdict,
+)
+from pytest_agentfix.report import figures
+from pytest_agentfix.report.text import clean, quote_path
+from pytest_agentfix.report.totals import Totals, add_up, known_cost
+
+_TITLE_LIMIT: Final = 160
+_ADVICE_LIMIT: Final = 1000  # a command is of no use with its middle cut out
+_ROOM: Final = 90  # columns of facts on one line
+_SHOWN: Final = 3  # files, and changes left out, named before "and N more"
+_HASH_LENGTH: Final = 7
+
+# Yellow: nothing is wrong with the repair itself, somebody has to look or decide.
+_YELLOW: Final = frozenset(
+    {Verdict.NOT_REPRODUCED, Verdict.TEST_SUSPECT, Verdict.BUDGET, Verdict.SKIPPED}
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the summary; ``markup`` are names that pytest's ``TerminalWriter`` takes."""
+
+    text: str
+    markup: tuple[str, ...] = ()
+
+
+def summary_lines(result: RunResult) -> list[Line]:
+    """Tell what became of every cluster, then the run's notices and its totals.
+
+    A cluster takes two to four lines: verdict and test, the reason, then what changed and what it
+    took; advice and things left behind follow where there are any. No line holds a control
+    character, whatever the run brought back. Nothing to tell gives no lines.
+    """
+    lines = [line for each in _cluster_blocks(result.clusters) for line in each]
+    lines += [Line(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
+    if result.clusters:
+        lines.append(_totals_line(add_up(result)))
+    return lines
+
+
+def progress_line(index: int, total: int, title: str, phase: str) -> str:
+    """Say what cluster ``index`` (from 1) of ``total`` is doing: ``[1/3] test_a.py::test: ...``."""
+    return f"[{index}/{total}] {clean(title, limit=_TITLE_LIMIT)}: {clean(phase)}"
+
+
+def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[Line]]:
+    width = max((len(each.verdict.value) for each in clusters), default=0)
+    for each in clusters:
+        indent = " " * (width + 2)
+        head = f"{each.verdict.value:<{width}}  {_title(each)}"
+        rest = [Line(indent + line.text, line.markup) for line in _detail_lines(each)]
+        yield [Line(head, _markup(each.verdict)), *rest]
+
+
+def _detail_lines(result: ClusterResult) -> Iterator[Line]:
+    if reason := _reason(result):
+        yield Line(reason)
+    yield from map(Line, _layout(list(_outcome(result)), list(_effort(result))))
+    if result.dropped:
+        yield Line("left out: " + _name_some([_dropped(drop) for drop in result.dropped], "more"))
+    if result.landing and result.landing.advice:
+        yield Line(
+            f"to bring it in: {clean(result.landing.advice, limit=_ADVICE_LIMIT)}", ("bold",)
+        )
+    for place in result.kept:
+        yield Line(f"kept: {clean(place, limit=_ADVICE_LIMIT)}")
+
+
+def _title(result: ClusterResult) -> str:
+    title = clean(result.cluster.title, limit=_TITLE_LIMIT)
+    others = len(result.cluster.targets) - 1
+    return f"{title} and {others} more" if others else title
+
+
+def _reason(result: ClusterResult) -> str:
+    """Say why the verdict is what it is; of a fix, what was seen, which says more."""
+    if result.verdict is not Verdict.FIXED or not result.probes:
+        return clean(result.reason)
+    return clean("; ".join(map(_evidence, result.probes)))
+
+
+def _evidence(probe: Probe) -> str:
+    """A check that could not be made has to be told from one that passed."""
+    if probe.result is ProbeResult.PASSED:
+        return clean(probe.detail or probe.name)
+    return clean(f"{probe.name} {probe.result.value.replace('-', ' ')}: {probe.detail}")
+
+
+def _outcome(result: ClusterResult) -> Iterator[str]:
+    """Yield what changed and where it went, each in a few words."""
+    if result.files:
+        yield _name_some([_file(stat) for stat in result.files], "more files")
+    if result.landing:
+        yield from _places(result.landing)
+
+
+def _effort(result: ClusterResult) -> Iterator[str]:
+    """Yield what it took: attempts, time, tokens, money, where there are any."""
+    if result.attempts:
+        yield figures.count(result.attempts, "attempt")
+    if result.seconds:
+        yield figures.duration(result.seconds)
+    if used := figures.tokens(result.tokens):
+        yield used
+    cost = known_cost(result)
+    if cost is not None:
+        yield figures.money(cost)
+
+
+def _places(landing: Landing) -> Iterator[str]:
+    if landing.commit is not None:
+        branch = "" if landing.branch is None else f" on {clean(landing.branch)}"
+        yield f"commit {clean(landing.commit)[:_HASH_LENGTH]}{branch}"
+    if landing.patch is not None:
+        yield f"patch {quote_path(str(landing.patch), limit=_ADVICE_LIMIT)}"
+
+
+def _file(stat: FileStat) -> str:
+    return f"{quote_path(stat.path)} +{stat.added} -{stat.removed}"
+
+
+def _dropped(drop: Drop) -> str:
+    return f"{quote_path(drop.path)} ({clean(drop.reason)})"
+
+
+def _name_some(names: Sequence[str], others: str) -> str:
+    left = len(names) - _SHOWN
+    if left == 1 and others == "more files":
+        others = "more file"
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {left} {others}" if left > 0 else shown
+
+
+def _layout(outcome: Sequence[str], effort: Sequence[str]) -> list[str]:
+    """Put both on one line where there is room, else on one each."""
+    together = "; ".join([*outcome, *effort])
+    lines = [together] if len(together) <= _ROOM else ["; ".join(outcome), "; ".join(effort)]
+    return [line for line in lines if line]
+
+
+def _markup(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.is_green:
+        return ("green",)
+    return ("yellow",) if verdict in _YELLOW else ("red",)
+
+
+def _totals_line(totals: Totals) -> Line:
+    verdicts = [
+        f"{number} {verdict.value}" for verdict, number in totals.verdicts.items() if number
+    ]
+    counts = (
+        f"{figures.count(totals.failures, 'failure')}, {figures.count(totals.clusters, 'cause')}"
+    )
+    parts = [f"{counts}: {', '.join(verdicts)}", figures.duration(totals.seconds)]
+    if used := figures.tokens(totals.tokens):
+        parts.append(used)
+    if totals.cost_usd is not None:
+        at_least = "" if totals.is_cost_complete else "at least "
+        parts.append(at_least + figures.money(totals.cost_usd))
+    return Line("; ".join(parts), ("green" if totals.is_green else "red", "bold"))

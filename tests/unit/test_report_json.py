@@ -1,0 +1,158 @@
+"""The JSON report: the whole document, and hostile text in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.model import Landing, RunResult, Verdict
+from pytest_agentfix.report.json_report import render
+from tests.unit.report_sample import FIXED, HOSTILE, SIDE_BRANCH, UNFIXED, is_harmless, make_hostile
+
+NO_VERDICTS = {verdict.value: 0 for verdict in Verdict}
+
+
+def test_a_fix() -> None:
+    report = json.loads(render(RunResult(clusters=(FIXED,), notices=("a note",), seconds=50.0)))
+    assert report == {
+        "version": 1,
+        "clusters": [
+            {
+                "tests": [
+                    "tests/test_cart.py::test_discount[10]",
+                    "tests/test_cart.py::test_discount[20]",
+                    "tests/test_cart.py::test_discount[50]",
+                ],
+                "verdict": "fixed",
+                "reason": "green after a change to 1 file, on main",
+                "commit": "4be19c07d2aa5f0c8f6f4f4f1c9a8d7e6b5a4032",
+                "branch": "main",
+                "patch": None,
+                "advice": "",
+                "attempts": 2,
+                "seconds": 48.31,
+                "agent_seconds": 36.6,
+                "test_seconds": 9.02,
+                "tokens": {"input": 12410, "output": 1880, "cached": 9100},
+                "cost_usd": 0.0689,
+                "files": ["shop/cart.py"],
+                "lines": [{"path": "shop/cart.py", "added": 3, "removed": 1}],
+                "dropped": [{"path": "tests/test_cart.py", "reason": "test file"}],
+                "probes": [
+                    {
+                        "name": "fail-before",
+                        "result": "passed",
+                        "detail": "3 failed without the change",
+                    },
+                    {
+                        "name": "target",
+                        "result": "passed",
+                        "detail": "3 tests passed with the change",
+                    },
+                    {"name": "pass-to-pass", "result": "passed", "detail": "41 tests still passed"},
+                ],
+                "kept": [],
+            }
+        ],
+        "notices": ["a note"],
+        "totals": {
+            "failures": 3,
+            "clusters": 1,
+            "verdicts": {**NO_VERDICTS, "fixed": 1},
+            "attempts": 2,
+            "seconds": 50.0,
+            "agent_seconds": 36.6,
+            "test_seconds": 9.02,
+            "tokens": {"input": 12410, "output": 1880, "cached": 9100},
+            "cost_usd": 0.0689,
+            "cost_complete": True,
+        },
+    }
+
+
+def test_a_run_without_failures() -> None:
+    assert json.loads(render(RunResult())) == {
+        "version": 1,
+        "clusters": [],
+        "notices": [],
+        "totals": {
+            "failures": 0,
+            "clusters": 0,
+            "verdicts": NO_VERDICTS,
+            "attempts": 0,
+            "seconds": 0.0,
+            "agent_seconds": 0.0,
+            "test_seconds": 0.0,
+            "tokens": {"input": 0, "output": 0, "cached": 0},
+            "cost_usd": None,
+            "cost_complete": True,
+        },
+    }
+
+
+def test_totals_add_up() -> None:
+    unknown = replace(UNFIXED, cost_usd=None)
+    totals = json.loads(render(RunResult(clusters=(FIXED, SIDE_BRANCH, unknown), seconds=1.0)))[
+        "totals"
+    ]
+    assert totals == {
+        "failures": 5,
+        "clusters": 3,
+        "verdicts": {**NO_VERDICTS, "fixed": 2, "unfixed": 1},
+        "attempts": 6,
+        "seconds": 1.0,
+        "agent_seconds": 169.6,
+        "test_seconds": 23.72,
+        "tokens": {"input": 50230, "output": 6310, "cached": 31100},
+        "cost_usd": 0.0931,
+        "cost_complete": False,
+    }
+
+
+def test_a_patch() -> None:
+    landing = Landing(patch=Path("/r/x.patch"), advice="git apply /r/x.patch")
+    report = json.loads(render(RunResult(clusters=(replace(FIXED, landing=landing),))))
+    place = {key: report["clusters"][0][key] for key in ("commit", "branch", "patch", "advice")}
+    assert place == {
+        "commit": None,
+        "branch": None,
+        "patch": "/r/x.patch",
+        "advice": "git apply /r/x.patch",
+    }
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -0.1])
+def test_a_cost_that_is_none_is_null(cost: float) -> None:
+    report = json.loads(render(RunResult(clusters=(replace(FIXED, cost_usd=cost),))))
+    assert report["clusters"][0]["cost_usd"] is None
+    assert report["totals"]["cost_usd"] is None
+    assert report["totals"]["cost_complete"] is False
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_the_file_is_plain_ascii_whatever_is_in_it(text: str) -> None:
+    written = render(make_hostile(text))
+    lines = written.encode("ascii").decode("ascii").split("\n")
+    assert [line for line in lines if not line.isprintable()] == []
+    assert lines[-1] == ""
+    assert not [line for line in lines if line.lstrip().startswith("::")]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_prose_is_harmless_and_names_are_exact(text: str) -> None:
+    report = json.loads(render(make_hostile(text)))
+    cluster = report["clusters"][0]
+    name = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    assert (cluster["tests"][1], cluster["files"][0], cluster["dropped"][0]["path"]) == (name,) * 3
+    prose = [
+        *report["notices"],
+        cluster["reason"],
+        cluster["advice"],
+        cluster["dropped"][0]["reason"],
+        *(probe[key] for probe in cluster["probes"] for key in ("name", "detail")),
+    ]
+    assert [each for each in prose if not is_harmless(each) or len(each) > 2000] == []
+    json.dumps(report, ensure_ascii=False).encode("utf-8")

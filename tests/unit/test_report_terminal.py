@@ -1,0 +1,213 @@
+"""The summary: whole lines for every verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.model import (
+    ClusterResult,
+    Drop,
+    FileStat,
+    Landing,
+    Probe,
+    ProbeResult,
+    RunResult,
+    Tokens,
+    Verdict,
+)
+from pytest_agentfix.report.terminal import Line, progress_line, summary_lines
+from tests.unit.report_sample import (
+    FIXED,
+    HOSTILE,
+    SAMPLE,
+    SIDE_BRANCH,
+    UNFIXED,
+    is_harmless,
+    make_cluster,
+    make_hostile,
+)
+
+
+def tell(*clusters: ClusterResult, seconds: float = 1.0) -> list[str]:
+    return [line.text for line in summary_lines(RunResult(clusters=clusters, seconds=seconds))]
+
+
+def end(verdict: Verdict) -> ClusterResult:
+    return ClusterResult(cluster=make_cluster("test_a.py::test_b"), verdict=verdict, reason="why")
+
+
+def test_nothing_to_tell_gives_no_lines() -> None:
+    assert summary_lines(RunResult(seconds=1.0)) == []
+
+
+def test_a_notice_alone() -> None:
+    assert summary_lines(RunResult(notices=("one\ntwo",))) == [Line("note: one two", ("yellow",))]
+
+
+def test_fixed() -> None:
+    assert summary_lines(RunResult(clusters=(FIXED,), seconds=50.0)) == [
+        Line("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
+        Line(
+            "       3 failed without the change; 3 tests passed with the change; "
+            "41 tests still passed"
+        ),
+        Line("       shop/cart.py +3 -1; commit 4be19c0 on main"),
+        Line("       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07"),
+        Line("       left out: tests/test_cart.py (test file)"),
+        Line(
+            "3 failures, 1 cause: 1 fixed; 50.0 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
+            ("green", "bold"),
+        ),
+    ]
+
+
+def test_fixed_on_a_side_branch_tells_how_to_bring_it_in() -> None:
+    lines = summary_lines(RunResult(clusters=(SIDE_BRANCH,), seconds=22.0))
+    assert lines[2:5] == [
+        Line("       shop/tax.py +1 -1; commit 9d0e31f on agent-fix/test-rounding-5f0c1d2e"),
+        Line("       1 attempt; 21.4 s; tokens: 6.0k in, 410 out; $0.02"),
+        Line(
+            "       to bring it in: git diff-tree -p --binary 9d0e31f27c64 | git apply", ("bold",)
+        ),
+    ]
+
+
+def test_fixed_as_a_patch() -> None:
+    landing = Landing(
+        patch=Path("/r/my reports/x.patch"), advice="git apply '/r/my reports/x.patch'"
+    )
+    lines = tell(replace(FIXED, landing=landing, files=(), dropped=()))
+    assert lines[2:5] == [
+        '       patch "/r/my reports/x.patch"',
+        "       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
+        "       to bring it in: git apply '/r/my reports/x.patch'",
+    ]
+
+
+def test_unfixed() -> None:
+    assert summary_lines(RunResult(clusters=(UNFIXED,), seconds=132.0)) == [
+        Line("unfixed  tests/test_stock.py::test_reserve", ("red",)),
+        Line("         target: 1 failed with the change"),
+        Line("         3 attempts; 2 min 11 s; tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16"),
+        Line(
+            "1 failure, 1 cause: 1 unfixed; 2 min 12 s; "
+            "tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16",
+            ("red", "bold"),
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "colour"),
+    [
+        (Verdict.FIXED, "green"),
+        (Verdict.FLAKY_FIXED, "green"),
+        (Verdict.NOT_REPRODUCED, "yellow"),
+        (Verdict.UNFIXED, "red"),
+        (Verdict.REFUSED, "red"),
+        (Verdict.TEST_SUSPECT, "yellow"),
+        (Verdict.CONFLICT, "red"),
+        (Verdict.BUDGET, "yellow"),
+        (Verdict.TIMEOUT, "red"),
+        (Verdict.ENVIRONMENT, "red"),
+        (Verdict.AGENT_ERROR, "red"),
+        (Verdict.SKIPPED, "yellow"),
+    ],
+)
+def test_every_verdict(verdict: Verdict, colour: str) -> None:
+    name = verdict.value
+    assert summary_lines(RunResult(clusters=(end(verdict),), seconds=1.0)) == [
+        Line(f"{name}  test_a.py::test_b", (colour,)),
+        Line(f"{' ' * len(name)}  why"),
+        Line(
+            f"1 failure, 1 cause: 1 {name}; 1.0 s", ("green" if verdict.is_green else "red", "bold")
+        ),
+    ]
+
+
+def test_titles_are_aligned() -> None:
+    lines = summary_lines(SAMPLE)
+    heads = [line.text for line in lines if line.text[:1].isalpha()][: len(SAMPLE.clusters)]
+    assert {head.index("tests/") for head in heads} == {len("not-reproduced  ")}
+
+
+def test_much_is_cut_to_what_can_be_read() -> None:
+    files = tuple(FileStat(path=f"m{n}.py", added=n, removed=0) for n in range(5))
+    dropped = tuple(Drop(f"{name}.py", "a test") for name in "abcd")
+    result = replace(UNFIXED, files=files, dropped=dropped, kept=("judge: container 1", "/tmp/x"))
+    assert tell(result)[2:-1] == [
+        "         m0.py +0 -0, m1.py +1 -0, m2.py +2 -0 and 2 more files",
+        "         3 attempts; 2 min 11 s; tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16",
+        "         left out: a.py (a test), b.py (a test), c.py (a test) and 1 more",
+        "         kept: judge: container 1",
+        "         kept: /tmp/x",
+    ]
+
+
+def test_outcome_and_effort_share_a_line_where_there_is_room() -> None:
+    quick = replace(FIXED, tokens=Tokens(), cost_usd=None, dropped=())
+    assert tell(quick)[2] == "       shop/cart.py +3 -1; commit 4be19c0 on main; 2 attempts; 48.3 s"
+
+
+def test_a_check_that_could_not_be_made_is_told() -> None:
+    probes = (
+        Probe("target", ProbeResult.PASSED, "1 test passed with the change"),
+        Probe("pass-to-pass", ProbeResult.NOT_APPLICABLE, "nothing else passed before"),
+    )
+    assert tell(replace(FIXED, probes=probes))[1] == (
+        "       1 test passed with the change; "
+        "pass-to-pass not applicable: nothing else passed before"
+    )
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ((0.5, 0.25), "$0.75"),
+        ((0.5, None), "at least $0.50"),
+        ((0.5, float("nan")), "at least $0.50"),
+        ((0.0, 0.0), "$0.00"),
+        ((0.001, 0.0002), "$0.0012"),
+    ],
+)
+def test_total_cost_is_never_less_than_it_says(
+    costs: tuple[float | None, ...], expected: str
+) -> None:
+    lines = tell(*(replace(UNFIXED, cost_usd=cost) for cost in costs))
+    assert lines[-1].rpartition("; ")[2] == expected
+
+
+def test_unknown_cost_is_not_told() -> None:
+    assert "$" not in "".join(tell(replace(UNFIXED, cost_usd=None)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.04, "0.0 s"),
+        (-1.0, "0.0 s"),
+        (59.9, "59.9 s"),
+        (59.97, "1 min 00 s"),
+        (185.2, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (3725.0, "1 h 02 min"),
+    ],
+)
+def test_durations(seconds: float, expected: str) -> None:
+    assert tell(end(Verdict.SKIPPED), seconds=seconds)[-1].rpartition("; ")[2] == expected
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_line_can_do_harm(text: str) -> None:
+    lines = summary_lines(make_hostile(text))
+    lines.append(Line(progress_line(1, 2, text, text)))
+    assert [line.text for line in lines if not is_harmless(line.text)] == []
+    assert max(len(line.text) for line in lines) < 2_500
+
+
+def test_progress_line() -> None:
+    line = progress_line(1, 3, "test_a.py::test_b", "judging a change\nto 2 files")
+    assert line == "[1/3] test_a.py::test_b: judging a change to 2 files"
