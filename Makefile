@@ -1,0 +1,48 @@
+# Everything a developer does. `make` alone tells what there is.
+#   PYTEST_ARGS="-k policy -n 2"   more arguments for make test and make coverage
+#   EXAMPLES="slugs lru"           which examples make demo shows
+#   PYTHON=python3.12              the interpreter that .venv is made with
+
+SHELL := /bin/bash
+BIN := .venv/bin
+WITH_ENGINE := scripts/with_engine.sh
+PYTEST_ARGS ?=
+EXAMPLES ?=
+BENCH_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap test coverage demo lint format bench clean
+
+help: ## Tell what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+bootstrap: ## Make .venv and get OpenCode into the cache
+	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
+
+test: bootstrap ## Run all tests (starts a Docker engine if none answers)
+	@$(WITH_ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+coverage: bootstrap ## Run all tests and show what they do not reach
+	@$(BIN)/coverage erase
+	@$(WITH_ENGINE) $(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --show-missing
+
+demo: bootstrap ## Repair the examples with a scripted model, no key needed
+	@$(WITH_ENGINE) $(BIN)/python scripts/demo.py $(EXAMPLES)
+
+lint: bootstrap ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: bootstrap ## Bring the code into form
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: bootstrap ## Run the benchmarks
+	@$(WITH_ENGINE) bash -c 'for script in benchmarks/bench_*.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
+
+clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
+	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info
+	@find . -name .git -prune -o \( -name __pycache__ -o -name '.*_cache' \) -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Invoices with discounts and value added tax."""
