@@ -60,15 +60,18 @@ class IgnoreRules:
 
     def is_ignored(self, path: str) -> bool:
         """Whether git would ignore an untracked file at ``path`` (``/`` separated)."""
-        parts = path.split("/")
-        return any(
-            self._is_excluded(parts[:count], is_folder=count < len(parts))
-            for count in range(1, len(parts) + 1)
-        )
+        folder, _, name = path.rpartition("/")
+        if folder and self.is_ignored_folder(folder):
+            return True
+        return self._is_excluded([*folder.split("/"), name] if folder else [name], is_folder=False)
 
     def is_ignored_folder(self, path: str) -> bool:
         """Whether git would not look into a folder at ``path``."""
-        return self.is_ignored(f"{path}/.")
+        parts = path.split("/")
+        return any(
+            self._is_excluded(parts[:count], is_folder=True)
+            for count in range(1, len(parts) + 1)
+        )
 
     def _is_excluded(self, parts: list[str], *, is_folder: bool) -> bool:
         """What the last matching pattern says, nearest file first; its parents are not ignored."""

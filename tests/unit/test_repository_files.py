@@ -147,3 +147,9 @@ def test_snapshot_of_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     make_snapshot(tmp_path / "empty")
     assert run_git(tmp_path / "empty", "rev-list", "--all", "--count") == "1"
+
+
+def test_hidden_names_ignored_do_not_hide_ordinary_folders() -> None:
+    rules = IgnoreRules({"": parse_patterns([".*", "!*/", "out/"])})
+    folders = ["src", "src/deep", "out", "out/deep"]
+    assert [rules.is_ignored_folder(folder) for folder in folders] == [False, False, True, True]

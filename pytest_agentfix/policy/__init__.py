@@ -1,0 +1,19 @@
+"""What a change set may touch: pure functions over paths and bytes."""
+
+from __future__ import annotations
+
+from pytest_agentfix.policy.applying import apply_policy
+from pytest_agentfix.policy.names import is_agents_own
+from pytest_agentfix.policy.paths import display, fold, is_git_alike, normalise
+from pytest_agentfix.policy.scope import Accepted, Policy
+
+__all__ = [
+    "Accepted",
+    "Policy",
+    "apply_policy",
+    "display",
+    "fold",
+    "is_agents_own",
+    "is_git_alike",
+    "normalise",
+]

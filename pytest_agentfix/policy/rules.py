@@ -1,0 +1,180 @@
+"""The table: what a change set may never touch, in the order in which a reason is given."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.model import FileChange
+from pytest_agentfix.policy import names
+from pytest_agentfix.policy.globs import compile_glob
+from pytest_agentfix.policy.paths import fold, normalise
+from pytest_agentfix.policy.scope import Policy, ReadBase
+from pytest_agentfix.policy.suite import Suite
+from pytest_agentfix.policy.tree import Tree
+
+_TEST_RUNNERS: Final = frozenset({"pytest", "_pytest", "pluggy", "_pluggy", "iniconfig"})
+_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """All that does not depend on the one change that is looked at."""
+
+    policy: Policy
+    tree: Tree
+    suite: Suite
+    read_base: ReadBase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One change before the rules. ``folded`` and ``parts`` are for comparing names only."""
+
+    path: str
+    folded: str
+    parts: tuple[str, ...]
+    change: FileChange
+    is_new: bool
+    context: Context
+
+    @classmethod
+    def of(cls, path: str, change: FileChange, context: Context) -> Subject:
+        """The change of ``path`` with the forms the rules compare."""
+        folded = fold(path)
+        return cls(
+            path=path,
+            folded=folded,
+            parts=tuple(folded.split("/")),
+            change=change,
+            is_new=path not in context.tree.files,
+            context=context,
+        )
+
+
+Predicate = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to leave a change out."""
+
+    name: str
+    applies: Predicate
+    reason: str
+
+
+def find_rule(subject: Subject) -> Rule | None:
+    """The first rule that forbids the change, ``None`` when it may stay."""
+    return next((rule for rule in RULES if rule.applies(subject)), None)
+
+
+def _named(predicate: names.NamePredicate) -> Predicate:
+    return lambda subject: predicate(subject.parts)
+
+
+def _unless_allowed(predicate: Predicate) -> Predicate:
+    return lambda subject: not subject.context.policy.allow_test_edits and predicate(subject)
+
+
+def _is_hostile(subject: Subject) -> bool:
+    return normalise(subject.path) is None
+
+
+def _is_new_and_decomposed(subject: Subject) -> bool:
+    return subject.is_new and not unicodedata.is_normalized("NFC", subject.path)
+
+
+def _is_in_submodule(subject: Subject) -> bool:
+    submodules = map(fold, subject.context.policy.submodules)
+    return any(f"{subject.folded}/".startswith(f"{module.rstrip('/')}/") for module in submodules)
+
+
+def _is_planted_repository(subject: Subject) -> bool:
+    return subject.is_new and subject.context.tree.is_planted(subject.path)
+
+
+def _is_protected(subject: Subject) -> bool:
+    return subject.folded in map(fold, subject.context.policy.protected)
+
+
+def _is_test(subject: Subject) -> bool:
+    return subject.context.suite.is_test(subject.folded)
+
+
+def _is_test_data(subject: Subject) -> bool:
+    return subject.context.suite.is_data(subject.folded)
+
+
+def _is_shadow(subject: Subject) -> bool:
+    if not subject.is_new or subject.change.is_deletion:
+        return False
+    taken = subject.context.policy.installed_names | sys.stdlib_module_names | _TEST_RUNNERS
+    tree = subject.context.tree
+    return any(name in taken or fold(name) in taken for name in tree.find_shadows(subject.path))
+
+
+def _collides(subject: Subject) -> bool:
+    return subject.is_new and subject.context.tree.collides(subject.path)
+
+
+def _is_outside_paths(subject: Subject) -> bool:
+    globs = subject.context.policy.paths
+    return globs is not None and not any(
+        compile_glob(glob).fullmatch(subject.path) for glob in globs
+    )
+
+
+def _is_binary(subject: Subject) -> bool:
+    content = subject.change.content
+    return content is not None and (b"\0" in content or _decode(content) is None)
+
+
+def _adds_bidi(subject: Subject) -> bool:
+    """CVE-2021-42574: what a reviewer sees is not what the interpreter reads."""
+    count = _count_bidi(subject.change.content or b"")
+    if count == 0:
+        return False
+    base = subject.context.read_base(subject.path)
+    return base is None or count > _count_bidi(base[0])
+
+
+def _count_bidi(content: bytes) -> int:
+    return len(_BIDI.findall(content.decode(errors="replace")))
+
+
+def _decode(content: bytes) -> str | None:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+RULES: Final = (
+    Rule("hostile-path", _is_hostile, "unsafe path"),
+    Rule("decomposed-name", _is_new_and_decomposed, "unsafe path: the name is not in NFC"),
+    Rule("submodule", _is_in_submodule, "inside a submodule"),
+    Rule("ci", _named(names.is_ci_configuration), "CI or editor configuration"),
+    Rule("git-configuration", _named(names.is_git_configuration), "git configuration"),
+    Rule("bare-repository", _is_planted_repository, "part of a bare git repository"),
+    Rule("conftest", _named(names.is_conftest), "conftest.py"),
+    Rule("pytest", _named(names.is_pytest_configuration), "pytest configuration"),
+    Rule("protected", _is_protected, "pytest configuration"),
+    Rule("start-up", _named(names.is_start_up_file), "interpreter start-up file"),
+    Rule("agents", _named(names.is_agents_file), "coding agents' own file"),
+    Rule("build", _named(names.is_build_file), "build or dependency file"),
+    Rule("snapshot", _unless_allowed(_named(names.is_snapshot)), "snapshot or cassette"),
+    Rule("test", _unless_allowed(_is_test), "test file"),
+    Rule("test-data", _unless_allowed(_is_test_data), "test data"),
+    Rule("hidden", _named(names.is_hidden), "hidden file"),
+    Rule("shadow", _is_shadow, "hides an installed module of that name"),
+    Rule("collision", _collides, "differs from another path only in case or Unicode form"),
+    Rule("paths", _is_outside_paths, "outside paths= of the marker"),
+    Rule("compiled", _named(names.is_compiled), "binary content"),
+    Rule("binary", _is_binary, "binary content"),
+    Rule("bidi", _adds_bidi, "bidirectional control characters"),
+)

@@ -1,0 +1,40 @@
+"""What a policy is given, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pytest_agentfix.model import ChangeSet, Drop
+
+ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a change set may touch. All paths are relative to the repository's top.
+
+    ``targets`` are the files of the failing tests; leave out those where a doctest in product
+    code failed, or the product could not be fixed. ``paths`` are the marker's globs: when given,
+    nothing else may be touched. ``installed_names`` are the importable top-level names of the
+    standard library and of all installed distributions. ``protected`` are further paths that
+    nobody may touch, such as a configuration file named with ``-c``.
+    """
+
+    test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
+    test_paths: tuple[str, ...] = ()  # pytest's testpaths
+    targets: frozenset[str] = frozenset()
+    paths: tuple[str, ...] | None = None
+    allow_test_edits: bool = False
+    base_paths: Collection[str] = frozenset()
+    installed_names: frozenset[str] = frozenset()
+    submodules: tuple[str, ...] = ()
+    protected: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The changes that may stay, and all that was left out, sorted by path."""
+
+    changes: ChangeSet
+    dropped: tuple[Drop, ...] = ()

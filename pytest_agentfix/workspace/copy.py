@@ -1,0 +1,129 @@
+"""One copy of the base for one sandbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from pytest_agentfix.errors import WorkspaceError
+from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.workspace.base import Base, BaseFile, parents_of
+from pytest_agentfix.workspace.collecting import CollectRequest, collect_changes
+from pytest_agentfix.workspace.files import copy_file, translated, write_new
+from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.workspace.removing import remove_tree
+
+
+def _never(_path: str) -> bool:
+    return False
+
+
+class Workspace:
+    """A writable copy of a base, at ``path`` on the host, to be mounted in one sandbox.
+
+    ``base`` is what the copy held when it was made: what is collected is compared with it.
+    """
+
+    def __init__(
+        self, *, path: Path, base: Base, is_hidden: Callable[[str], bool] = _never
+    ) -> None:
+        self.path = path
+        self.base = base
+        self._is_hidden = is_hidden
+
+    @classmethod
+    def create(  # noqa: PLR0913 - one call makes the whole copy
+        cls,
+        base: Base,
+        folder: Path,
+        *,
+        changes: ChangeSet = ChangeSet(),  # noqa: B008 - immutable
+        owner: tuple[int, int] | None = None,
+        is_hidden: Callable[[str], bool] = _never,
+        snapshot: Callable[[Path], None] | None = None,
+    ) -> Workspace:
+        """Copy ``base`` plus ``changes`` into ``folder``, which is made or is empty.
+
+        Hidden paths are left out, now and from what is collected. ``snapshot`` gets the folder
+        when all is in it; then everything goes to ``owner`` (uid, gid). Raises
+        ``WorkspaceError`` or ``DiskFullError``, and leaves nothing behind then.
+        """
+        whole = base.with_changes(changes)
+        _make_empty(folder)
+        try:
+            _fill(folder, whole, is_hidden)
+            if snapshot is not None:
+                snapshot(folder)
+            if owner is not None:
+                _give_to(folder, owner)
+        except BaseException:
+            remove_tree(folder)
+            raise
+        return cls(path=folder, base=whole, is_hidden=is_hidden)
+
+    def collect(
+        self,
+        *,
+        is_ignored: Callable[[str], bool],
+        skip: Collection[str] = (),
+        limits: Limits = Limits(),  # noqa: B008 - immutable
+    ) -> Collected:
+        """What differs from ``base`` now. Nothing of the copy is followed, executed or trusted.
+
+        ``is_ignored`` is asked about new files only. ``skip`` are mount points. Raises
+        ``WorkspaceError`` when the folder itself cannot be read.
+        """
+        request = CollectRequest(
+            base=self.base,
+            is_hidden=self._is_hidden,
+            is_ignored=is_ignored,
+            skip=frozenset(path.strip("/") for path in skip),
+            limits=limits,
+        )
+        with translated(str(self.path), "reading back"):
+            return collect_changes(self.path, request)
+
+    def remove(self) -> None:
+        """Remove the copy, whatever was made of it; fine when it is gone. Never raises."""
+        remove_tree(self.path)
+
+
+def _make_empty(folder: Path) -> None:
+    with translated(str(folder), "making"):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        is_used = any(folder.iterdir())
+    if is_used:
+        raise WorkspaceError(
+            f"The folder for a workspace is not empty: {folder}.", "Remove it and run pytest again."
+        )
+
+
+def _fill(folder: Path, base: Base, is_hidden: Callable[[str], bool]) -> None:
+    files = {path: entry for path, entry in base.files.items() if not is_hidden(path)}
+    with translated(str(folder), "making folders in"):
+        for parent in sorted(parents_of(files)):
+            (folder / parent).mkdir()
+            (folder / parent).chmod(0o755)  # whatever the umask says
+    # Symlinks last: while files are written there is none to write through.
+    for path, entry in sorted(files.items(), key=lambda item: item[1].kind == "symlink"):
+        with translated(path, "copying"):
+            _lay(base, path, entry, folder / path)
+
+
+def _lay(base: Base, path: str, entry: BaseFile, target: Path) -> None:
+    if entry.kind == "symlink":
+        target.symlink_to(entry.target)
+    elif path in base.overlay:
+        write_new(target, base.overlay[path].content or b"", executable=entry.executable)
+    else:
+        copy_file(base.folder / path, target, executable=entry.executable)
+
+
+def _give_to(folder: Path, owner: tuple[int, int]) -> None:
+    with translated(str(folder), "changing the owner of"):
+        for parent, folders, files in os.walk(folder):
+            os.chown(parent, *owner, follow_symlinks=False)
+            for name in (*folders, *files):
+                os.chown(os.path.join(parent, name), *owner, follow_symlinks=False)  # noqa: PTH118

@@ -1,0 +1,67 @@
+"""Names and kinds of directory entries that are no part of a fix."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from pytest_agentfix.policy import is_git_alike
+from pytest_agentfix.workspace.limits import Limits
+
+_CACHES: Final = frozenset(
+    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+)
+_CACHE_FILES: Final = ("*.pyc", "*.pyo", ".coverage", ".coverage.*")
+# What makes git take a folder for a repository, without any ``.git``.
+_BARE: Final = (frozenset({"head", "objects", "refs"}), frozenset({"head", "commondir"}))
+_KINDS: Final = {
+    stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+def is_cache(path: str) -> bool:
+    """Whether tools keep their own things at ``path``."""
+    parts = path.split("/")
+    return not _CACHES.isdisjoint(parts) or any(
+        fnmatchcase(parts[-1], glob) for glob in _CACHE_FILES
+    )
+
+
+def describe_kind(mode: int) -> str:
+    """What an entry is that is neither a regular file nor a folder."""
+    return _KINDS.get(stat.S_IFMT(mode), "no regular file")
+
+
+def find_name_problem(path: str, limits: Limits) -> str:
+    """Why an entry of this name is not even looked at, "" when it is."""
+    name = path.rpartition("/")[2]
+    raw = path.encode("utf-8", "surrogateescape")
+    if is_git_alike(name):
+        return "nested git repository"
+    if len(raw) > limits.path_bytes or len(name.encode("utf-8", "surrogateescape")) > (
+        limits.part_bytes
+    ):
+        return "its path is too long"
+    if path.count("/") >= limits.depth:
+        return "nested too deeply"
+    return ""
+
+
+def find_planted(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """The entries that make their folder a bare git repository, if not all were there before.
+
+    ``known`` are those of ``names`` that the base has.
+    """
+    lower = {name: name.lower() for name in names}
+    found: set[str] = set()
+    for group in _BARE:
+        members = {name for name, low in lower.items() if low in group}
+        if group <= {lower[name] for name in members} and not members <= set(known):
+            found |= members
+    return sorted(found)

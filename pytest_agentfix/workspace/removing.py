@@ -1,0 +1,84 @@
+"""Removing a tree that somebody hostile may have built."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from pytest_agentfix.policy import display
+from pytest_agentfix.workspace.descriptors import open_folder
+
+logger = logging.getLogger(__name__)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove the folder ``path`` and all in it; fine when it is gone. Never raises ``OSError``.
+
+    Follows no symlink, opens up folders without rights, and takes any depth: folders further
+    down are moved to the top first, so that no path grows and two descriptors are enough. What
+    cannot be removed is logged as a warning.
+    """
+    try:
+        root = open_folder(path)
+        try:
+            _empty(root)
+        finally:
+            os.close(root)
+        path.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _warn(path, error)
+
+
+def _empty(root: int) -> None:
+    pending = _remove_files(root, root)
+    while pending:
+        pending += _remove_folder(pending.pop(), root)
+
+
+def _remove_folder(name: str, root: int) -> list[str]:
+    """Remove one folder of the top; the folders that were in it are in the top now."""
+    found: list[str] = []
+    try:
+        folder = open_folder(name, parent=root)
+        try:
+            found = _remove_files(folder, root)
+        finally:
+            os.close(folder)
+        os.rmdir(name, dir_fd=root)
+    except OSError as error:
+        _warn(name, error)
+    return found
+
+
+def _remove_files(folder: int, root: int) -> list[str]:
+    """Remove the files in ``folder``; its folders are left, by their new names in ``root``."""
+    found = [_remove_entry(name, folder, root) for name in os.listdir(folder)]
+    return [name for name in found if name is not None]
+
+
+def _remove_entry(name: str, folder: int, root: int) -> str | None:
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISDIR(info.st_mode):
+            os.unlink(name, dir_fd=folder)
+            return None
+        return name if folder == root else _move_up(name, folder, root)
+    except OSError as error:
+        _warn(name, error)
+        return None
+
+
+def _move_up(name: str, folder: int, root: int) -> str:
+    os.close(open_folder(name, parent=folder))  # moving a folder takes the right to write in it
+    moved = f".agentfix-{secrets.token_hex(16)}"
+    os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=root)
+    return moved
+
+
+def _warn(path: str | Path, error: OSError) -> None:
+    logger.warning("could not remove %s: %s", display(str(path)), error.strerror)

@@ -1,0 +1,379 @@
+"""What a change set may touch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.policy import Accepted, Policy, apply_policy
+from pytest_agentfix.policy.rules import RULES
+
+BASE = {
+    "calc.py": (b"def add(a, b):\n    return a - b\n", False),
+    "README.md": (b"# calc\n", False),
+    "run.sh": (b"#!/bin/sh\n", True),
+    "pkg/__init__.py": (b"", False),
+    "pkg/a.py": (b"a = 1\n", False),
+    "tests/test_calc.py": (b"def test(): ...\n", False),
+    "tests/data/in.bin": (b"\0", False),
+}
+NEW = FileChange(b"new\n")
+GONE = FileChange(None)
+
+
+def _policy(**more: object) -> Policy:
+    return Policy(**{"base_paths": frozenset(BASE), **more})  # type: ignore[arg-type]
+
+
+def _apply(
+    changes: Mapping[str, FileChange],
+    policy: Policy | None = None,
+    *,
+    irregular: tuple[Drop, ...] = (),
+    litter: frozenset[str] = frozenset(),
+    base: Mapping[str, tuple[bytes, bool]] = BASE,
+) -> Accepted:
+    collected = Collected(changes=ChangeSet(changes), irregular=irregular)
+    chosen = policy or _policy(base_paths=frozenset(base))
+    return apply_policy(chosen, collected, litter, read_base=base.get)
+
+
+def _reason(path: str, change: FileChange = NEW, policy: Policy | None = None) -> str | None:
+    """Why ``path`` was dropped, ``None`` when it may stay."""
+    accepted = _apply({path: change}, policy)
+    if accepted == Accepted(ChangeSet({path: change})):
+        return None
+    (drop,) = accepted.dropped
+    assert accepted.changes == ChangeSet()
+    return drop.reason
+
+
+def test_an_honest_fix_stays_whole() -> None:
+    changes = {
+        "calc.py": FileChange(b"def add(a, b):\n    return a + b\n"),
+        "pkg/a.py": GONE,
+        "pkg/b.py": FileChange("größe = 1\n".encode()),
+        "new/module.py": NEW,
+    }
+    assert _apply(changes) == Accepted(ChangeSet(changes))
+
+
+REFUSED = {
+    "test file": [
+        "tests/test_calc.py",
+        "tests/helpers.py",
+        "tests/data/in.csv",
+        "pkg/test/x.py",
+        "pkg/test_a.py",
+        "pkg/a_test.py",
+        "Pkg2/TEST_B.py",
+    ],
+    "conftest.py": ["conftest.py", "pkg/conftest.py", "tests/conftest.py", "Conftest.py"],
+    "pytest configuration": [
+        "pytest.ini",
+        ".pytest.ini",
+        "pytest.toml",
+        ".pytest.toml",
+        "tox.ini",
+        "setup.cfg",
+        "pyproject.toml",
+        "pkg/pytest.ini",
+        "PyProject.toml",
+    ],
+    "interpreter start-up file": [
+        "sitecustomize.py",
+        "src/usercustomize.py",
+        "sitecustomize/__init__.py",
+        "x.pth",
+        "a/x.start",
+    ],
+    "hides an installed module of that name": [
+        "pytest.py",
+        "_pytest/__init__.py",
+        "typing.py",
+        "src/json/__init__.py",
+        "numpy/core.py",
+        "lib/attr.so",
+    ],
+    "CI or editor configuration": [
+        ".github/workflows/ci.yml",
+        ".gitlab-ci.yml",
+        ".circleci/config.yml",
+        ".githooks/pre-commit",
+        ".pre-commit-config.yaml",
+        ".vscode/settings.json",
+        ".idea/x.xml",
+        ".devcontainer/devcontainer.json",
+        ".env",
+    ],
+    "git configuration": [".gitattributes", ".gitmodules", "pkg/.gitignore"],
+    "build or dependency file": [
+        "setup.py",
+        "MANIFEST.in",
+        "requirements.txt",
+        "requirements-dev.txt",
+        "uv.lock",
+        "Pipfile",
+        "Makefile",
+        "docker/Dockerfile.dev",
+        "noxfile.py",
+        "tasks.py",
+        "calc.egg-info/entry_points.txt",
+    ],
+    "snapshot or cassette": ["pkg/__snapshots__/a.txt", "pkg/a.ambr", "pkg/cassettes/a.yaml"],
+    "coding agents' own file": [
+        "AGENTS.md",
+        "CLAUDE.md",
+        ".opencode/plugin/x.js",
+        "opencode.json",
+        "opencode.jsonc",
+        ".cursorrules",
+        ".claude/settings.json",
+    ],
+    "test data": ["pkg/test_a.json", "pkg/testdata/a.py", "pkg/test_a/expected.bin"],
+    "hidden file": [".profile", "pkg/.config/x"],
+    "unsafe path": [".git/hooks/pre-commit", "../x.py", "-rf", "x:y", ".g\u200cit/config"],
+    "unsafe path: the name is not in NFC": ["pkg/e\u0301.py"],
+    "differs from another path only in case or Unicode form": ["Calc.py", "PKG/b.py"],
+    "inside a submodule": ["vendor/lib/x.py", "vendor/lib"],
+    "binary content": ["pkg/x.pyc"],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [(path, reason) for reason, paths in REFUSED.items() for path in paths]
+)
+def test_refused_by_default(path: str, reason: str) -> None:
+    policy = _policy(installed_names=frozenset({"numpy", "attr"}), submodules=("vendor/lib",))
+    shown = path.encode("unicode_escape").decode() if not path.isprintable() else path
+    assert _apply({path: NEW}, policy) == Accepted(ChangeSet(), (Drop(shown, reason),))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pkg/typing.py",  # in a package: hides nothing
+        "pkg/tasks.py",
+        "pkg/testing.py",
+        "ab_test/engine.py",
+        "contest.py",
+        "pkg/build/x.py",
+        "docs/notes.md",
+        "pkg/data.json",
+        "pkg/template.html",
+    ],
+)
+def test_allowed_by_default(path: str) -> None:
+    assert _reason(path) is None
+
+
+def test_an_existing_module_that_hides_another_may_be_fixed() -> None:
+    base = {"typing.py": (b"x", False), "json/a.py": (b"x", False)}
+    changes = {"typing.py": NEW, "json/b.py": NEW}
+    assert _apply(changes, base=base) == Accepted(ChangeSet(changes))
+
+
+def test_a_folder_may_not_become_a_package_that_hides_another() -> None:
+    base = {"json/schema.json": (b"{}", False), "csv/tool.py": (b"", False)}
+    reason = "hides an installed module of that name"
+    for path in ("json/__init__.py", "json/new.py", "csv/__init__.py"):
+        assert _apply({path: NEW}, base=base) == Accepted(ChangeSet(), (Drop(path, reason),))
+    assert _apply({"csv/new.py": NEW}, base=base) == Accepted(ChangeSet({"csv/new.py": NEW}))
+
+
+def test_deleting_protected_files_is_refused() -> None:
+    accepted = _apply({"tests/test_calc.py": GONE, "pkg/__init__.py": GONE})
+    expected = ChangeSet({"pkg/__init__.py": GONE})
+    assert accepted == Accepted(expected, (Drop("tests/test_calc.py", "test file"),))
+
+
+def test_test_edits_can_be_allowed_but_not_of_pytests_configuration() -> None:
+    changes = dict.fromkeys(
+        ("tests/test_calc.py", "tests/data/x.json", "pkg/__snapshots__/a.txt"), NEW
+    )
+    refused = {"tests/conftest.py": NEW, "pytest.ini": NEW}
+    assert _apply({**changes, **refused}, _policy(allow_test_edits=True)) == Accepted(
+        ChangeSet(changes),
+        (
+            Drop("pytest.ini", "pytest configuration"),
+            Drop("tests/conftest.py", "conftest.py"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "expected"),
+    [
+        (("check_*.py",), "pkg/check_a.py", "test file"),
+        (("check_*.py",), "pkg/test_a.py", None),
+        (("pkg/spec_*.py",), "pkg/spec_a.py", "test file"),
+        (("*.py",), "pkg/a.py", None),  # says nothing: everything would be a test
+        (("*.py",), "pkg/test_a.py", "test file"),
+        (("*.py", "check_*.py"), "pkg/check_a.py", "test file"),
+    ],
+)
+def test_python_files(patterns: tuple[str, ...], path: str, expected: str | None) -> None:
+    assert _reason(path, policy=_policy(test_patterns=patterns)) == expected
+
+
+@pytest.mark.parametrize(
+    ("test_paths", "path", "expected"),
+    [
+        (("checks",), "checks/helper.py", "test file"),
+        (("./checks/",), "checks/deep/data.bin", "test file"),
+        (("pkg/*/specs",), "pkg/x/specs/helper.py", "test file"),
+        (("quality",), "quality/helper.py", "test file"),  # holds nothing but tests
+        ((".",), "calc.py", None),
+        (("pkg",), "pkg/a.py", None),  # the product: testpaths is there for its doctests
+        (("/abs", "..", ""), "calc.py", None),
+    ],
+)
+def test_testpaths(test_paths: tuple[str, ...], path: str, expected: str | None) -> None:
+    base = frozenset({*BASE, "quality/test_a.py", "quality/helper.py"})
+    assert _reason(path, policy=_policy(test_paths=test_paths, base_paths=base)) == expected
+
+
+def test_the_failing_tests_own_file_is_a_test_whatever_its_name() -> None:
+    assert _reason("pkg/a.py", policy=_policy(targets=frozenset({"pkg/a.py"}))) == "test file"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("flat/in.json", "test data"), ("flat/in.html", None), ("flat/deep/in.json", None)],
+)
+def test_data_beside_a_test(path: str, expected: str | None) -> None:
+    base = frozenset({"flat/test_x.py"})
+    assert _reason(path, policy=_policy(base_paths=base)) == expected
+
+
+def test_protected_paths_are_configuration() -> None:
+    policy = _policy(protected=frozenset({"ci/my.ini"}))
+    assert _reason("ci/my.ini", policy=policy) == "pytest configuration"
+
+
+def test_paths_of_the_marker() -> None:
+    policy = _policy(paths=("pkg/*.py", "tests"))
+    changes = {"pkg/a.py": NEW, "calc.py": NEW, "tests/test_calc.py": NEW}
+    assert _apply(changes, policy) == Accepted(
+        ChangeSet({"pkg/a.py": NEW}),
+        (
+            Drop("calc.py", "outside paths= of the marker"),
+            Drop("tests/test_calc.py", "test file"),
+        ),
+    )
+
+
+def test_new_paths_that_collide_are_both_left_out() -> None:
+    reason = "differs from another path only in case or Unicode form"
+    accepted = _apply({"pkg/new.py": NEW, "pkg/New.py": NEW})
+    expected = (Drop("pkg/New.py", reason), Drop("pkg/new.py", reason))
+    assert accepted == Accepted(ChangeSet(), expected)
+
+
+@pytest.mark.parametrize(
+    "content", [b"a\0b", b"\xff\xfe", "x".encode("utf-16")], ids=["NUL", "bytes", "UTF-16"]
+)
+def test_binary_content_is_refused(content: bytes) -> None:
+    assert _reason("pkg/a.py", FileChange(content)) == "binary content"
+
+
+def test_bidi_controls_may_stay_but_not_come_in() -> None:
+    base = {"a.py": ("x = '\u202e'\n".encode(), False), "b.py": (b"", False)}
+    changes = {
+        "a.py": FileChange("y = '\u202e'\n".encode()),
+        "b.py": FileChange("y = '\u2066'\n".encode()),
+        "c.py": FileChange("y = '\u200f'\n".encode()),
+    }
+    reason = "bidirectional control characters"
+    assert _apply(changes, base=base) == Accepted(
+        ChangeSet({"a.py": changes["a.py"]}), (Drop("b.py", reason), Drop("c.py", reason))
+    )
+
+
+def test_executable_bits_stay_as_they_were() -> None:
+    changes = {
+        "calc.py": FileChange(BASE["calc.py"][0], executable=True),  # the bit only
+        "pkg/a.py": FileChange(b"a = 2\n", executable=True),
+        "new.sh": FileChange(b"#!/bin/sh\n", executable=True),
+        "run.sh": FileChange(b"#!/bin/bash\n", executable=False),
+    }
+    reason = "the executable bit stays as it was"
+    assert _apply(changes) == Accepted(
+        ChangeSet(
+            {
+                "new.sh": FileChange(b"#!/bin/sh\n"),
+                "pkg/a.py": FileChange(b"a = 2\n"),
+                "run.sh": FileChange(b"#!/bin/bash\n", executable=True),
+            }
+        ),
+        tuple(Drop(path, reason) for path in ("calc.py", "new.sh", "pkg/a.py", "run.sh")),
+    )
+
+
+def test_litter_goes_without_a_word_where_it_is_new() -> None:
+    litter = frozenset({"out.log", "calc.py", "sock"})
+    changes = {"out.log": NEW, "calc.py": NEW}
+    irregular = (Drop("sock", "socket"), Drop("link", "symbolic link"))
+    assert _apply(changes, litter=litter, irregular=irregular) == Accepted(
+        ChangeSet({"calc.py": NEW}), (Drop("link", "symbolic link"),)
+    )
+
+
+@pytest.mark.parametrize("trio", [("HEAD", "objects/x", "refs/x"), ("head", "commondir")])
+@pytest.mark.parametrize("folder", ["", "pkg/data/"])
+def test_planted_repositories_are_left_out(folder: str, trio: tuple[str, ...]) -> None:
+    changes = {f"{folder}{name}": NEW for name in (*trio, "config")}
+    accepted = _apply({**changes, "calc.py": NEW})
+    assert accepted == Accepted(
+        ChangeSet({"calc.py": NEW}),
+        tuple(Drop(path, "part of a bare git repository") for path in sorted(changes)),
+    )
+
+
+def test_a_repository_that_was_there_may_get_new_files() -> None:
+    base = {f"demo/{name}": (b"", False) for name in ("HEAD", "objects/x", "refs/x")}
+    assert _apply({"demo/notes": NEW}, base=base) == Accepted(ChangeSet({"demo/notes": NEW}))
+
+
+def test_half_of_a_file_that_became_a_folder_is_left_out() -> None:
+    policy = _policy(paths=("calc.py/*", "pkg"))  # forbids the deletion of calc.py itself
+    reason = "a file is where another one needs a folder"
+    changes = {"calc.py/x.py": NEW, "pkg": NEW}
+    accepted = _apply(changes, policy)
+    assert accepted.dropped == (Drop("calc.py/x.py", reason), Drop("pkg", reason))
+    whole = {"calc.py": GONE, "calc.py/x.py": NEW}
+    assert _apply(whole) == Accepted(ChangeSet(whole))
+
+
+def test_every_rule_has_its_own_name() -> None:
+    names = [rule.name for rule in RULES]
+    assert sorted(set(names)) == sorted(names)
+
+
+_parts = st.sampled_from(
+    ["a", "A", "tests", ".git", "..", "", "conftest.py", "é", "e\u0301", "\udcff", "x\ny", "b.py"]
+)
+_paths = st.lists(_parts, min_size=1, max_size=4).map("/".join)
+_changes = st.builds(
+    FileChange, st.one_of(st.none(), st.binary(max_size=4)), executable=st.booleans()
+)
+
+
+@given(st.dictionaries(_paths, _changes, max_size=6), st.frozensets(_paths, max_size=3))
+def test_whatever_comes_in_every_path_is_kept_or_dropped(
+    changes: dict[str, FileChange], litter: frozenset[str]
+) -> None:
+    accepted = _apply(changes, litter=litter)
+    kept: Callable[[str], bool] = accepted.changes.files.__contains__
+    assert set(accepted.changes.files) <= set(changes)
+    assert not any(
+        ".git" in path.split("/") or ".." in path.split("/") for path in filter(kept, changes)
+    )
+    for drop in accepted.dropped:
+        assert drop.path.isprintable()
+    left = [path for path in changes if not kept(path) and path not in litter - set(BASE)]
+    assert bool(left) <= bool(accepted.dropped)
