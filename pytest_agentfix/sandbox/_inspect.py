@@ -1,0 +1,169 @@
+"""Runs inside a sandbox: looks for every way out that must not be there.
+
+Standard library only (3.8 or newer), and no import of this package. Reads what is wanted as JSON
+from stdin (workspace: path, user: [uid, gid], memory: bytes, processes: count) and prints a JSON
+list of one-line findings; an empty list is a pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+REACH_FOR = (("169.254.169.254", 80), ("172.17.0.1", 80), ("192.0.2.1", 443), ("2001:db8::1", 443))
+HARMLESS_TYPES = {"proc", "tmpfs", "devpts", "mqueue", "sysfs", "cgroup", "cgroup2"}
+SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
+LIMITS = {
+    "memory": (
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ),
+    "processes": ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"),
+}
+
+
+def check_user(wanted: dict[str, Any]) -> Iterator[str]:
+    """It is the user that was asked for, and nobody with more rights."""
+    if os.getuid() == 0 or os.getgid() == 0:
+        yield "it runs as root"
+    if [os.getuid(), os.getgid()] != wanted["user"]:
+        yield f"it runs as user {os.getuid()}:{os.getgid()}"
+
+
+def check_process(_wanted: dict[str, Any]) -> Iterator[str]:
+    """No capability, none to be had, and a filter on system calls."""
+    status = read_status()
+    for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+        if int(status.get(name, "1"), 16) != 0:
+            yield f"it has capabilities ({name} {status.get(name)})"
+    if status.get("NoNewPrivs") != "1":
+        yield "no-new-privileges is off"
+    if status.get("Seccomp") != "2":
+        yield "no seccomp filter is on"
+
+
+def read_status() -> dict[str, str]:
+    """What the kernel says of this process."""
+    with open("/proc/self/status") as file:
+        pairs = (line.partition(":") for line in file)
+        return {name: value.strip() for name, _, value in pairs}
+
+
+def check_files(wanted: dict[str, Any]) -> Iterator[str]:
+    """Only the workspace can be written."""
+    for folder in ("/", "/usr", "/etc", os.path.dirname(sys.executable)):
+        with contextlib.suppress(OSError):
+            write_probe(folder)
+            yield f"{folder} is writable"
+    try:
+        write_probe(wanted["workspace"])
+    except OSError as error:
+        yield f"the workspace is not writable ({error.strerror})"
+
+
+def write_probe(folder: str) -> None:
+    """Make a file in ``folder`` and remove it; raises ``OSError``."""
+    probe = os.path.join(folder, ".agentfix-probe")
+    with open(probe, "w"):
+        pass
+    os.unlink(probe)
+
+
+def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
+    """Nothing of the host's is mounted writable but the workspace, and no engine's socket."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            before, _, after = line.partition(" - ")
+            point, options = before.split()[4:6]
+            point = unescape(point)
+            kind = after.split()[0]
+            is_writable = "rw" in options.split(",")
+            if is_writable and kind not in HARMLESS_TYPES and point != wanted["workspace"]:
+                yield f"{point} is mounted writable"
+    for path in SOCKETS:
+        if os.path.exists(path):
+            yield f"{path} is there"
+
+
+def unescape(path: str) -> str:
+    """A path of mountinfo, where the kernel writes a blank as ``\\040`` (proc(5))."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def check_network(_wanted: dict[str, Any]) -> Iterator[str]:
+    """No interface but the loopback, no route, no names."""
+    interfaces = [name for name in os.listdir("/sys/class/net") if name != "lo" and is_up(name)]
+    if interfaces:
+        yield f"it has the network interfaces {', '.join(sorted(interfaces))}"
+    with open("/proc/net/route") as file:
+        if len(file.readlines()) > 1:
+            yield "it has a route"
+    for address in REACH_FOR:
+        if can_reach(address):
+            yield f"it reaches {address[0]}"
+    with contextlib.suppress(OSError):
+        socket.getaddrinfo("agentfix-preflight.example.com", 443)
+        yield "it resolves names"
+
+
+def is_up(name: str) -> bool:
+    """Kernels put unused tunnel devices into every namespace; they are down and harmless."""
+    with open(f"/sys/class/net/{name}/flags") as file:
+        return bool(int(file.read(), 16) & 1)
+
+
+def can_reach(address: tuple[str, int]) -> bool:
+    """Whether there is a way to ``address``, by TCP or UDP."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with contextlib.suppress(OSError), socket.socket(family, kind) as connection:
+            connection.settimeout(1)
+            connection.connect(address)
+            return True
+    return False
+
+
+def check_limits(wanted: dict[str, Any]) -> Iterator[str]:
+    """The kernel's limits are those that were asked for, or tighter."""
+    for name, verb in (("memory", "is"), ("processes", "are")):
+        value = read_limit(LIMITS[name])
+        if value is None or value > wanted[name]:
+            yield f"its {name} {verb} not limited"
+
+
+def read_limit(paths: Iterable[str]) -> int | None:
+    """The number in the first of ``paths`` that holds one."""
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError), open(path) as file:
+            return int(file.read())
+    return None
+
+
+def check_guest(_wanted: dict[str, Any]) -> Iterator[str]:
+    """Nothing of the pipe's end inside can be read or written by what runs beside it."""
+    for name in ("mem", "environ"):
+        with contextlib.suppress(OSError), open(f"/proc/1/{name}", "rb"):
+            yield f"/proc/1/{name} of the guest is open to others"
+    with contextlib.suppress(OSError):
+        os.listdir("/proc/1/fd")
+        yield "/proc/1/fd of the guest is open to others"
+
+
+def main() -> None:
+    """Run all checks."""
+    wanted = json.load(sys.stdin)
+    checks = (
+        check_user, check_process, check_files, check_mounts,
+        check_network, check_limits, check_guest,
+    )  # fmt: skip
+    print(json.dumps([finding for check in checks for finding in check(wanted)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""A sandbox: one container, one workspace, one pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol
+
+from pytest_agentfix.model import Collected
+from pytest_agentfix.ports import AcceptHandler, Command, Completed, Process, Stream
+from pytest_agentfix.sandbox import guest
+from pytest_agentfix.sandbox.engine import Container, ContainerSpec, Engine
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.pipe import Pipe
+from pytest_agentfix.sources import read_source
+
+logger = logging.getLogger(__name__)
+
+READY_PATIENCE: Final = 60.0  # seconds; half a second is usual
+
+
+class Copy(Protocol):
+    """The workspace as a sandbox needs it."""
+
+    path: Path
+
+    def remove(self) -> None:
+        """Take the folder away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPlan:
+    """What all sandboxes of a run have in common, and what is special to one kind of them."""
+
+    environment: Environment
+    top: Path  # where the repository is, and where the workspace is mounted
+    labels: Mapping[str, str]
+    read_only: Mapping[Path, Path] = field(default_factory=dict)  # further binds of ours
+    is_kept: bool = False
+
+
+class ContainerSandbox:
+    """A running container around one workspace. Implements ``ports.Sandbox``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: SandboxPlan,
+        copy: Copy,
+        *,
+        read_changes: Callable[[], Collected],
+        accept: AcceptHandler | None = None,
+    ) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._copy = copy
+        self._read_changes = read_changes
+        self._is_closed = False
+        try:
+            self._container = self._start()
+        except BaseException:
+            self._copy.remove()
+            raise
+        self._pipe = Pipe(self._container, accept=accept)
+        try:
+            self._pipe.start()
+            self._pipe.wait_ready(READY_PATIENCE)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> Container:
+        environment = self._plan.environment
+        uid, gid = environment.user
+        spec = ContainerSpec(
+            image=environment.image,
+            argv=[environment.python, "-I", "-S", "-u", "-c", read_source(guest)],
+            user=f"{uid}:{gid}",
+            workspace=self._copy.path,
+            mounted_at=self._plan.top,
+            read_only={**environment.read_only, **self._plan.read_only},
+            env=environment.env,
+            labels=self._plan.labels,
+            is_kept=self._plan.is_kept,
+        )
+        return self._engine.start(spec)
+
+    @property
+    def identity(self) -> str:
+        """The container's id."""
+        return self._container.identity
+
+    @property
+    def workspace(self) -> Path:
+        """The workspace's folder on the host."""
+        return self._copy.path
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        """Run to the end, or kill it after ``timeout`` seconds."""
+        return self._pipe.run(command).wait(timeout)
+
+    def start(self, command: Command) -> Process:
+        """Start in the background."""
+        return self._pipe.run(command)
+
+    def dial(self, port: int, *, timeout: float) -> Stream:
+        """Connect to a port on the sandbox's own loopback."""
+        return self._pipe.dial(port, timeout=timeout)
+
+    def listen(self, port: int) -> None:
+        """Let what connects to ``port`` inside reach the accept handler."""
+        self._pipe.listen(port, timeout=10.0)
+
+    def collect(self) -> Collected:
+        """What differs from the base now; every process inside stands still meanwhile."""
+        self._engine.pause(self.identity)
+        try:
+            return self._read_changes()
+        finally:
+            self._engine.unpause(self.identity)
+
+    def close(self) -> None:
+        """Remove the container and the workspace; with ``is_kept`` only stop it."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._pipe.close()
+        self._container.close()
+        if self._plan.is_kept:
+            self._engine.stop(self.identity)
+            return
+        try:
+            self._engine.remove(self.identity)
+        finally:
+            with contextlib.suppress(OSError):
+                self._copy.remove()
+
+    def __enter__(self) -> ContainerSandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

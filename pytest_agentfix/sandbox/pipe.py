@@ -1,0 +1,235 @@
+"""The pipe's host end: commands and byte streams multiplexed over one connection to the guest.
+
+Everything that arrives is untrusted. What cannot be the guest's ends the pipe, and with it the
+sandbox; channels are bounded by number here, and each by itself in ``channels.py``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import threading
+from typing import Final, Protocol
+
+from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.ports import AcceptHandler, Command
+from pytest_agentfix.sandbox.channels import GONE_NEXT_STEP, Channel, RunningCommand, Tunnel
+from pytest_agentfix.sandbox.frames import (
+    FIRST_GUEST_CHANNEL,
+    MAX_PAYLOAD,
+    Frame,
+    FrameError,
+    FrameParser,
+    Kind,
+)
+
+logger = logging.getLogger(__name__)
+
+MAX_ACCEPTED: Final = 64  # tunnels that the sandbox may hold open towards the gateway
+PING_EVERY: Final = 10.0  # seconds; the guest gives up after 60 s of silence
+JOIN_PATIENCE: Final = 5.0  # seconds for a thread to notice that its connection was hung up
+
+
+class Connection(Protocol):
+    """The raw bytes to and from the guest (an attached container, or a double)."""
+
+    def receive(self) -> bytes:
+        """Wait for the next bytes; ``b""`` once the other side is gone."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``; raises ``OSError`` when the other side is gone or stuck."""
+        ...
+
+    def hang_up(self) -> None:
+        """End the connection, and with it every ``receive`` and ``send`` under way."""
+        ...
+
+    def describe_end(self) -> SandboxError:
+        """Why the other side went away, as far as can be known."""
+        ...
+
+
+class Pipe:
+    """One connection to one guest. Frames are dispatched by a thread of its own."""
+
+    def __init__(self, connection: Connection, *, accept: AcceptHandler | None = None) -> None:
+        self._connection = connection
+        self._accept = accept
+        self._lock = threading.Lock()  # of the channel table and the loss
+        self._send_lock = threading.Lock()
+        self._channels: dict[int, Channel] = {}
+        self._numbers = itertools.count(1)
+        self._loss: SandboxError | None = None
+        self._is_closing = threading.Event()
+        self._is_ready = threading.Event()
+        self._threads = [
+            threading.Thread(target=target, name=f"agentfix-{target.__name__}", daemon=True)
+            for target in (self._receive, self._ping)
+        ]
+
+    def start(self) -> None:
+        """Begin to listen to the guest."""
+        for thread in self._threads:
+            thread.start()
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait for the guest's first word; raises ``SandboxError``."""
+        if not self._is_ready.wait(timeout):
+            raise SandboxError(
+                f"The sandbox did not come up within {timeout:.0f} s.",
+                "Check the load of the machine and `docker events`, then run pytest again.",
+            )
+        if self._loss is not None:
+            raise self.loss()
+
+    def loss(self) -> SandboxError:
+        """Why the pipe is gone; a new error each time, for each thread that raises it."""
+        if self._loss is None:
+            return SandboxError("The sandbox was closed.", GONE_NEXT_STEP)
+        return type(self._loss)(self._loss.problem, self._loss.next_step)
+
+    def run(self, command: Command) -> RunningCommand:
+        """Start a command."""
+        channel = next(self._numbers)
+        order = _encode(
+            {
+                "argv": list(command.argv),
+                "cwd": str(command.cwd),
+                "env": dict(command.env),
+                "report": command.has_report,
+            }
+        )
+        running = RunningCommand(self, channel, command)
+        self._add(channel, running)
+        self.send(Frame(Kind.SPAWN, channel, order))
+        for start in range(0, len(command.stdin), MAX_PAYLOAD):
+            part = command.stdin[start : start + MAX_PAYLOAD]
+            self.send(Frame(Kind.DATA, channel, part))
+        self.send(Frame(Kind.EOF, channel))
+        return running
+
+    def dial(self, port: int, *, timeout: float) -> Tunnel:
+        """Connect to a port inside; ``ConnectionError`` when none listens there."""
+        return self._open(Kind.DIAL, {"port": port, "timeout": timeout}, timeout)
+
+    def listen(self, port: int, *, timeout: float) -> None:
+        """Let the guest listen on ``port``; what connects there goes to the accept handler."""
+        self.forget(self._open(Kind.LISTEN, {"port": port}, timeout).channel)
+
+    def _open(self, kind: Kind, order: dict[str, object], timeout: float) -> Tunnel:
+        channel = next(self._numbers)
+        tunnel = Tunnel(self, channel)
+        self._add(channel, tunnel)
+        self.send(Frame(kind, channel, _encode(order)))
+        try:
+            tunnel.wait_opened(timeout)
+        except ConnectionError:
+            tunnel.close()
+            raise
+        return tunnel
+
+    def _add(self, channel: int, target: Channel) -> None:
+        with self._lock:
+            if self._loss is None:
+                self._channels[channel] = target
+                return
+        raise self.loss()
+
+    def forget(self, channel: int) -> bool:
+        """No more frames of ``channel`` are of interest; says whether any were so far."""
+        with self._lock:
+            return self._channels.pop(channel, None) is not None
+
+    def send(self, frame: Frame) -> None:
+        """Send one frame; raises ``SandboxError`` when the guest is gone."""
+        try:
+            with self._send_lock:
+                self._connection.send(frame.encode())
+        except OSError:
+            self._lose()
+            raise self.loss() from None
+
+    def send_quietly(self, frame: Frame) -> None:
+        """Send one frame whose loss does not matter."""
+        try:
+            self.send(frame)
+        except SandboxError:
+            logger.debug("a %s frame was lost with its sandbox", frame.kind.name)
+
+    def close(self) -> None:
+        """Hang up and stop the threads; whoever waits for the sandbox gets a ``SandboxError``."""
+        self._is_closing.set()
+        self._lose()
+        self._connection.hang_up()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(JOIN_PATIENCE)
+
+    def _ping(self) -> None:
+        while not self._is_closing.wait(PING_EVERY) and self._loss is None:
+            self.send_quietly(Frame(Kind.PING, 0))
+
+    def _receive(self) -> None:
+        parser = FrameParser()
+        try:
+            while data := self._connection.receive():
+                for frame in parser.feed(data):
+                    self._dispatch(frame)
+        except FrameError as error:
+            self._lose(SandboxError(f"The sandbox spoke nonsense: {error}.", GONE_NEXT_STEP))
+            self._connection.hang_up()
+        except (OSError, SandboxError):
+            logger.debug("the pipe broke", exc_info=True)
+        finally:
+            self._lose()
+
+    def _dispatch(self, frame: Frame) -> None:
+        if frame.kind is Kind.HELLO:
+            self._is_ready.set()
+        elif frame.kind is Kind.ACCEPT:
+            self._take_tunnel(frame.channel)
+        else:
+            with self._lock:
+                target = self._channels.get(frame.channel)
+            if target is not None:  # else: late words for a channel that is done with
+                target.take(frame)
+                if frame.kind is Kind.EXIT:
+                    self.forget(frame.channel)
+
+    def _take_tunnel(self, channel: int) -> None:
+        with self._lock:
+            accepted = [number for number in self._channels if number >= FIRST_GUEST_CHANNEL]
+        if channel < FIRST_GUEST_CHANNEL or channel in accepted:
+            raise FrameError("a tunnel on a channel that is not the guest's")
+        if self._accept is None or len(accepted) >= MAX_ACCEPTED:
+            return  # left unanswered: whoever opens so many waits for ever, and harms nobody else
+        tunnel = Tunnel(self, channel)
+        self._add(channel, tunnel)
+        threading.Thread(
+            target=self._accept, args=(tunnel,), name="agentfix-accept", daemon=True
+        ).start()
+
+    def _lose(self, reason: SandboxError | None = None) -> None:
+        if self._loss is None and reason is None:  # outside the lock: asks the engine
+            is_closing = self._is_closing.is_set()
+            closed = SandboxError("The sandbox was closed.", GONE_NEXT_STEP)
+            reason = closed if is_closing else self._connection.describe_end()
+        with self._lock:
+            self._loss = self._loss or reason
+            targets = list(self._channels.values())
+            self._channels.clear()
+        for target in targets:
+            target.lose()
+        self._is_ready.set()
+
+
+def _encode(order: dict[str, object]) -> bytes:
+    payload = json.dumps(order).encode()
+    if len(payload) > MAX_PAYLOAD:
+        raise SandboxError(
+            "A command for the sandbox is longer than the pipe takes.",
+            "Shorten pytest's command line, or move options into the configuration file.",
+        )
+    return payload

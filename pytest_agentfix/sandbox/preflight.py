@@ -1,0 +1,46 @@
+"""Checks a sandbox from inside, once per run: what was asked for is not what engines always do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.errors import PreflightError
+from pytest_agentfix.ports import Command, Sandbox
+from pytest_agentfix.sandbox import _inspect
+from pytest_agentfix.sandbox.engine import MEMORY, PROCESSES
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sources import read_source
+
+PATIENCE: Final = 30.0  # seconds
+
+
+def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path) -> None:
+    """Run the checks in ``sandbox``; raises ``PreflightError`` that lists what does not hold."""
+    wanted = {
+        "workspace": str(workspace),
+        "user": list(environment.user),
+        "memory": MEMORY,
+        "processes": PROCESSES,
+    }
+    completed = sandbox.run(
+        Command(
+            argv=[environment.python, "-I", "-S", "-c", read_source(_inspect)],
+            cwd=workspace,
+            env=environment.env,
+            stdin=json.dumps(wanted).encode(),
+        ),
+        timeout=PATIENCE,
+    )
+    try:
+        broken = [str(line) for line in json.loads(completed.stdout)]
+    except (ValueError, TypeError):
+        words = completed.stderr.decode("utf-8", "replace").strip().splitlines()
+        broken = [f"the check itself did not run ({words[-1] if words else completed.code})"]
+    if broken:
+        raise PreflightError(
+            f"The sandbox does not hold what it promises: {'; '.join(broken)}.",
+            "Nothing was run in it. Use an engine that honours these limits (rootful, cgroups "
+            "delegated, default seccomp), or report this with the output of `docker info`.",
+        )
