@@ -1,0 +1,146 @@
+"""OpenCode's configuration and environment in a sandbox: generated, complete, nobody else's.
+
+The facts behind each line are those of OpenCode 1.18.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+AGENT: Final = "fixer"
+MODEL_PORT: Final = 4601  # inside: where the gateway's door is
+CONTEXT_TOKENS: Final = 128_000
+OUTPUT_TOKENS: Final = 16_000
+
+# Nothing may be left at "ask": headless, that would wait for ever or stop the turn.
+# The container is the fence, so what stays denied is what has no use here or costs extra.
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "*": "allow",
+    "read": "allow",
+    "external_directory": "allow",
+    "doom_loop": "deny",
+    "question": "deny",
+    "plan_enter": "deny",
+    "plan_exit": "deny",
+    "task": "deny",
+    "skill": "deny",
+    "webfetch": "deny",
+    "websearch": "deny",
+    "todowrite": "deny",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAccess:
+    """How OpenCode reaches the model from inside: the gateway's port and a per-run token.
+
+    ``provider`` is the name OpenCode uses. ``npm`` is set for a provider that OpenCode does not
+    know by that name: the SDK package to use and, with it, a model that it knows nothing about.
+    """
+
+    provider: str
+    model: str
+    base_url: str
+    token: str
+    npm: str | None = None
+
+
+def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
+    """The whole of OpenCode's configuration."""
+    name = f"{access.provider}/{access.model}"
+    return {
+        "$schema": "https://opencode.ai/config.json",
+        "autoupdate": False,
+        "share": "disabled",
+        "snapshot": False,
+        "lsp": False,
+        "formatter": False,
+        "compaction": {"auto": False},
+        "enabled_providers": [access.provider],
+        "model": name,
+        "small_model": name,
+        "default_agent": AGENT,
+        "permission": dict(PERMISSIONS),
+        "provider": {access.provider: _provider(access)},
+        "agent": {
+            "title": {"disable": True},
+            AGENT: {
+                "mode": "primary",
+                "description": "repairs failing tests",
+                "prompt": instructions,
+                "permission": dict(PERMISSIONS),
+            },
+        },
+    }
+
+
+def _provider(access: ModelAccess) -> dict[str, Any]:
+    # The gateway keeps its own, shorter limits; these only keep OpenCode from cutting in earlier.
+    options: dict[str, Any] = {
+        "baseURL": access.base_url,
+        "apiKey": access.token,
+        "headerTimeout": 1_800_000,
+        "chunkTimeout": 1_800_000,
+    }
+    if access.npm is None:
+        return {"options": options}
+    limit = {"context": CONTEXT_TOKENS, "output": OUTPUT_TOKENS}
+    model = {"name": access.model, "tool_call": True, "limit": limit}
+    return {
+        "npm": access.npm,
+        "name": access.provider,
+        "options": options,
+        "models": {access.model: model},
+    }
+
+
+def make_environ(
+    config: Mapping[str, Any], base: Mapping[str, str], *, home: str
+) -> dict[str, str]:
+    """The environment of the OpenCode process: ``base`` and every switch that keeps it quiet.
+
+    ``home`` holds all of OpenCode's folders; it is one per server, or its database would lock.
+    """
+    return {
+        **base,
+        "HOME": home,
+        "XDG_DATA_HOME": f"{home}/.local/share",
+        "XDG_CONFIG_HOME": f"{home}/.config",
+        "XDG_CACHE_HOME": f"{home}/.cache",
+        "XDG_STATE_HOME": f"{home}/.local/state",
+        "OPENCODE_CONFIG_CONTENT": json.dumps(config),
+        "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
+        "OPENCODE_PURE": "1",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        "OPENCODE_DISABLE_SHARE": "1",
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+        "OPENCODE_DISABLE_EXTERNAL_SKILLS": "1",
+        "OPENCODE_DISABLE_CLAUDE_CODE": "1",
+        "OPENCODE_DISABLE_AUTOCOMPACT": "1",
+        "OPENCODE_EXPERIMENTAL_DISABLE_FILEWATCHER": "1",
+        "OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS": "600000",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def session_rules(locked: Sequence[str]) -> list[dict[str, str]]:
+    """The rules given with the session, which no file of the repository can undo.
+
+    ``locked`` are patterns of paths that the agent's edit tools may not write. Only a courtesy to
+    the model: the policy drops such changes whatever wrote them.
+    """
+    rules = [
+        {"permission": name, "pattern": "*", "action": action}
+        for name, action in PERMISSIONS.items()
+    ]
+    return rules + [
+        {"permission": "edit", "pattern": pattern, "action": "deny"} for pattern in locked
+    ]
