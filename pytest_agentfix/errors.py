@@ -104,7 +104,7 @@ class AgentUnavailableError(EnvironmentTrouble):
 
 
 class ProviderTrouble(EnvironmentTrouble):
-    """The model's provider refused or is not there. ``is_final``: no other cluster can do better."""
+    """The model's provider refused or is not there; ``is_final``: so it will for all clusters."""
 
     def __init__(self, problem: str, next_step: str, *, is_final: bool) -> None:
         super().__init__(problem, next_step)

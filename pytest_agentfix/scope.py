@@ -1,0 +1,69 @@
+"""What of a run concerns one cluster: its files, its locks, its way to the model. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.agents.opencode_config import MODEL_PORT, ModelAccess
+from pytest_agentfix.gateway.providers import ANTHROPIC, GOOGLE, OPENAI, OPENROUTER
+from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.model import Cluster, Invocation, ItemKind
+
+# OpenCode knows these by name, with their models, limits and prices.
+KNOWN_TO_OPENCODE: Final = (ANTHROPIC, OPENAI, GOOGLE, OPENROUTER)
+
+
+def model_access(upstream: Upstream, token: str) -> ModelAccess:
+    """How OpenCode is told to reach ``upstream`` through the gateway."""
+    is_known = upstream.row in KNOWN_TO_OPENCODE and not upstream.is_custom
+    return ModelAccess(
+        provider=upstream.provider,
+        model=upstream.model,
+        base_url=f"http://127.0.0.1:{MODEL_PORT}{upstream.row.sandbox_prefix}",
+        token=token,
+        npm=None if is_known else upstream.row.npm,
+    )
+
+
+def folders_of_tests(invocation: Invocation, top: Path) -> tuple[str, ...]:
+    """Pytest's ``testpaths``, which count from its rootdir, relative to the repository's top."""
+    folders = [invocation.rootdir / path for path in invocation.test_paths]
+    return tuple(
+        folder.relative_to(top).as_posix() for folder in folders if folder.is_relative_to(top)
+    )
+
+
+def config_file(invocation: Invocation, top: Path) -> frozenset[str]:
+    """Pytest's configuration file, under whatever name ``-c`` gave it."""
+    path = invocation.config_file
+    is_inside = path is not None and path.is_relative_to(top)
+    return frozenset({path.relative_to(top).as_posix()} if path and is_inside else ())
+
+
+def target_files(cluster: Cluster, top: Path) -> frozenset[str]:
+    """The failing tests' own files, relative to the repository's top.
+
+    A doctest stands in the code that has to be repaired, so its file is none of them.
+    """
+    paths = [failure.path for failure in cluster.failures if failure.kind is not ItemKind.DOCTEST]
+    return frozenset(
+        path.relative_to(top).as_posix()
+        for path in paths
+        if path is not None and path.is_relative_to(top)
+    )
+
+
+def locked_patterns(cluster: Cluster, top: Path) -> tuple[str, ...]:
+    """Patterns for OpenCode's edit tools: the cheap half of what the policy keeps out anyway."""
+    if cluster.policy.allow_test_edits:
+        return ("*conftest.py",)
+    return ("*conftest.py", *sorted(target_files(cluster, top)))
+
+
+def inside(invocation: Invocation, top: Path) -> Invocation:
+    """The invocation as a sandbox can repeat it, which holds the repository and no more."""
+    if invocation.cwd.is_relative_to(top):
+        return invocation
+    return replace(invocation, cwd=invocation.rootdir, has_cwd_on_path=False)

@@ -1,0 +1,43 @@
+"""What a run has been given: checked before the first test, used when something failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.model import Invocation
+from pytest_agentfix.repository import Repository
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.settings import Settings
+
+
+class SystemClock:
+    """Time as it passes."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for ``seconds``."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What was found to be in order before the first test ran."""
+
+    settings: Settings
+    invocation: Invocation
+    repository: Repository
+    engine: Engine
+    environment: Environment
+    upstream: Upstream
+    choose_upstream: Callable[[str], Upstream]  # for a marker's model=
+    find_opencode: Callable[[], Path]
+    scratch_root: Path
+    patch_folder: Path

@@ -1,0 +1,119 @@
+"""What the repair loop is made of and what it knows of a cluster so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from pytest_agentfix.errors import EnvironmentTrouble
+from pytest_agentfix.model import (
+    ChangeSet,
+    Cluster,
+    ClusterResult,
+    Collected,
+    Drop,
+    FileStat,
+    Fix,
+    Judgement,
+    Landing,
+    ProbeResult,
+    TurnEnd,
+    Verdict,
+)
+from pytest_agentfix.ports import Agent, Clock, Judge, Lander, Reproduction
+
+TURN_VERDICTS: Final = {
+    TurnEnd.ERROR: Verdict.AGENT_ERROR,
+    TurnEnd.STALLED: Verdict.AGENT_ERROR,
+    TurnEnd.CAPPED: Verdict.BUDGET,
+    TurnEnd.DEADLINE: Verdict.TIMEOUT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The outside worlds and the pure parts of a run; see ``ports``."""
+
+    judge: Judge
+    lander: Lander
+    open_agent: Callable[[Cluster, float], Agent]  # (cluster, deadline) -> a session that is up
+    accept: Callable[
+        [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
+    ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
+    reproduce_at_start: Callable[[Cluster, float], Reproduction]  # without this run's fixes
+    landed: list[Landing]  # this run's fixes, in order
+    first_prompt: Callable[[Cluster, Judgement], str]
+    next_prompt: Callable[[Judgement | None, tuple[Drop, ...]], str]
+    count_lines: Callable[[Fix], tuple[FileStat, ...]]
+    stop_run: Callable[[str], None]  # no further cluster can do better, and why
+    clock: Clock
+    model: str
+    max_attempts: int
+    timeout: float  # seconds of wall clock per cluster
+
+
+@dataclass(slots=True)
+class Work:
+    """One cluster under repair."""
+
+    cluster: Cluster
+    result: ClusterResult
+    began: float
+    timeout: float
+    seen: list[ChangeSet] = field(default_factory=list)  # accepted by the policy, in order
+
+    @classmethod
+    def begin(cls, cluster: Cluster, parts: Parts) -> Work:
+        """Start the cluster's clock."""
+        pending = ClusterResult(cluster=cluster, verdict=Verdict.SKIPPED, reason="interrupted")
+        timeout = cluster.policy.timeout or parts.timeout
+        return cls(cluster, pending, parts.clock.monotonic(), timeout)
+
+    @property
+    def deadline(self) -> float:
+        """When the cluster's wall clock runs out, in the clock's seconds."""
+        return self.began + self.timeout
+
+    def note(self, **facts: Any) -> None:
+        """Remember ``facts`` for the result."""
+        self.result = replace(self.result, **facts)
+
+    def end(self, verdict: Verdict, reason: str) -> ClusterResult:
+        """The result with its verdict."""
+        return replace(self.result, verdict=verdict, reason=reason)
+
+    def end_by_trouble(
+        self, trouble: EnvironmentTrouble | TimeoutError, *, now: float
+    ) -> ClusterResult:
+        """Trouble after the deadline is the deadline's doing; any other is the environment's."""
+        if isinstance(trouble, TimeoutError) or now >= self.deadline:
+            return self.end(Verdict.TIMEOUT, f"not done within {self.timeout:g} s")
+        return self.end(Verdict.ENVIRONMENT, str(trouble))
+
+
+def turn_verdict(end: TurnEnd) -> Verdict:
+    """The verdict of a cluster whose agent did not finish its turn."""
+    return TURN_VERDICTS[end]
+
+
+def describe_red(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> tuple[Verdict, str]:
+    """Verdict and reason if this attempt stays the last one."""
+    if judgement is not None:
+        failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
+        return Verdict.UNFIXED, "; ".join(f"{probe.name}: {probe.detail}" for probe in failed)
+    if dropped:
+        what = ", ".join(f"{drop.path} ({drop.reason})" for drop in dropped[:3])
+        return Verdict.REFUSED, f"it changed only what it may not touch: {what}"
+    return Verdict.UNFIXED, "the agent changed nothing"
+
+
+def describe_landing(landing: Landing, changes: ChangeSet) -> str:
+    """Where a fix is, in half a line."""
+    where = f"on {landing.branch}" if landing.branch else "left as a patch"
+    return f"green after a change to {count_files(changes)}, {where}"
+
+
+def count_files(changes: ChangeSet) -> str:
+    """``1 file`` or ``N files``."""
+    return "1 file" if len(changes) == 1 else f"{len(changes)} files"
