@@ -41,7 +41,7 @@ format: bootstrap ## Bring the code into form
 	@$(BIN)/ruff format .
 
 bench: bootstrap ## Run the benchmarks
-	@$(WITH_ENGINE) bash -c 'for script in benchmarks/bench_*.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
+	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info

@@ -1,0 +1,38 @@
+"""Fixtures of the end-to-end tests: a project, a scripted model, and a look at what is left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for project_kit, which is no package
+
+from project_kit import Project, make_project, residue, wait_for
+
+from pytest_agentfix.testing import ScriptedModel
+
+StartModel = Callable[..., ScriptedModel]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A calculator with one bug. After the test, nothing of any run may be left."""
+    project = make_project(tmp_path)
+    yield project
+    wait_for(lambda: not residue(project.scratch), seconds=20)
+
+
+@pytest.fixture
+def start_model() -> Iterator[StartModel]:
+    """Start scripted models; they stop after the test."""
+    with ExitStack() as stack:
+
+        def start(script: Any, **options: Any) -> ScriptedModel:
+            return stack.enter_context(ScriptedModel(script, **options))
+
+        yield start

@@ -1,0 +1,221 @@
+"""A user's project in a git repository, and a pytest run in it with everything real but the model.
+
+The run is a process of its own, as a user's would be: pytest with the plugin, a Docker engine,
+the OpenCode binary, git. Only the model's words are scripted, and they come over HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from pytest_agentfix.sandbox.engine import SESSION_LABEL
+
+RUN_LIMIT = 240  # seconds; a run that takes longer hangs
+
+CALC = """\
+def add(left, right):
+    return left - right
+
+
+def double(value):
+    return value * 2
+"""
+TEST_CALC = """\
+from calc import add, double
+
+
+def test_add():
+    assert add(2, 3) == 5
+
+
+def test_double():
+    assert double(4) == 8
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a user is left with after a run."""
+
+    status: int
+    output: str
+    report: dict[str, Any]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The clusters' verdicts, in order."""
+        return [cluster["verdict"] for cluster in self.report.get("clusters", [])]
+
+    @property
+    def reasons(self) -> list[str]:
+        """The clusters' reasons, in order."""
+        return [cluster["reason"] for cluster in self.report.get("clusters", [])]
+
+    def counts(self) -> str:
+        """pytest's last line without the time."""
+        lines = [line for line in self.output.splitlines() if re.search(r" in [\d.]+s", line)]
+        return re.sub(r" in [\d.]+s.*", "", lines[-1]).strip(" =")
+
+
+@dataclass(kw_only=True)
+class Project:
+    """A repository with a scratch root, a report folder and a home of its own."""
+
+    path: Path
+    scratch: Path
+    reports: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write ``files`` into the work tree."""
+        for name, text in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the work tree, as a user would; returns what it prints."""
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.path,
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def commit_all(self, message: str = "start") -> None:
+        """Commit the whole work tree."""
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+
+    def log(self) -> list[str]:
+        """The subjects of the checked-out branch, newest first."""
+        return self.git("log", "--format=%s").splitlines()
+
+    def status(self) -> str:
+        """``git status`` in short form; "" for a clean work tree."""
+        return self.git("status", "--porcelain")
+
+    def command(self, *arguments: str, url: str | None) -> list[str]:
+        """The command line of a run."""
+        command = [sys.executable, "-m", "pytest", "--agent-fix", *arguments]
+        if url is not None:
+            command += ["--agent-fix-base-url", url, "--agent-fix-model", "scripted/model-1"]
+        return [*command, "--agent-fix-report", str(self.reports / "report.json")]
+
+    def run(self, *arguments: str, url: str | None) -> Ran:
+        """Run pytest to its end."""
+        done = subprocess.run(
+            self.command(*arguments, url=url),
+            cwd=self.path,
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            timeout=RUN_LIMIT,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return self.read_back(done.returncode, done.stdout + done.stderr)
+
+    def start(self, *arguments: str, url: str | None) -> subprocess.Popen[str]:
+        """Start pytest and return at once; its output goes into a pipe."""
+        return subprocess.Popen(
+            self.command(*arguments, url=url),
+            cwd=self.path,
+            env=self._environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def read_back(self, status: int, output: str) -> Ran:
+        """The run's end with its report, if it left one."""
+        file = self.reports / "report.json"
+        report = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        return Ran(status=status, output=output, report=report)
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+        return {
+            **kept,
+            "TMPDIR": str(self.scratch),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(self.scratch / "gitconfig"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.environ,
+        }
+
+
+def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Project:
+    """A project with one commit; ``files`` instead of the calculator with one bug."""
+    project = Project(
+        path=folder / "project", scratch=folder / "scratch", reports=folder / "reports"
+    )
+    for path in (project.path, project.scratch, project.reports):
+        path.mkdir()
+    config = (
+        "[user]\n\tname = A Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n"
+    )
+    (project.scratch / "gitconfig").write_text(config)
+    project.git("init", "-q")
+    project.write(files or {"calc.py": CALC, "test_calc.py": TEST_CALC, ".gitignore": "*.pyc\n"})
+    project.commit_all()
+    return project
+
+
+def residue(scratch: Path) -> list[str]:
+    """What is left of runs that used ``scratch``: containers, volumes, folders, processes."""
+    client = docker.from_env()
+    try:
+        found = client.api.containers(all=True, filters={"label": SESSION_LABEL})
+        ours = [one for one in found if str(scratch) in json.dumps(one["Labels"])]
+        left = [f"container {one['Id'][:12]}" for one in ours]
+        volumes = client.api.volumes(filters={"label": SESSION_LABEL})["Volumes"] or []
+        left += [f"volume {volume['Name']}" for volume in volumes]
+    finally:
+        client.close()
+    for root in scratch.glob("pytest-agentfix-*"):
+        left += [f"folder {path}" for path in root.iterdir()]
+    return left + [f"process {line}" for line in _processes(str(scratch))]
+
+
+def _processes(word: str) -> Iterator[str]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        if folder.name == str(os.getpid()):
+            continue
+        with contextlib.suppress(OSError):
+            environ = (folder / "environ").read_bytes()
+            if f"TMPDIR={word}".encode() in environ.split(b"\0"):
+                yield f"{folder.name} {(folder / 'cmdline').read_bytes()[:200]!r}"
+
+
+def wait_for(condition: Any, *, seconds: float = 60.0) -> None:
+    """Wait until ``condition()`` is true; fails the test when it never is."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    """Send a signal to pytest alone and wait for its end."""
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=RUN_LIMIT)
+    return process.returncode, output
