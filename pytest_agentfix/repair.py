@@ -7,6 +7,7 @@ reproduce -> agent edits -> changes taken out -> policy -> judged elsewhere
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -49,16 +50,32 @@ def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
 
 
 def _reproduce_and_repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
+    progress.say(work.cluster, "reproducing")
+    if parts.landed:  # an earlier fix may have made it green: no agent is started on suspicion
+        reproduction = _reproduce(work, parts)
+        if not reproduction.judgement.red or reproduction.missing:
+            return _settle_unneeded(work, parts, reproduction)
+        with _agent_coming_up(work, parts) as coming:
+            return _attempt_until_done(work, parts, progress, reproduction, coming)
     # The agent takes seconds to come up; meanwhile the failure is reproduced somewhere else.
     with _agent_coming_up(work, parts) as coming:
-        progress.say(work.cluster, "reproducing")
-        reproduction = parts.judge.reproduce(work.cluster, deadline=work.deadline)
-        work.note(probes=reproduction.judgement.probes)
-        if reproduction.missing:
-            return work.end(Verdict.ENVIRONMENT, reproduction.missing)
-        if not reproduction.judgement.red:
-            return _settle_green(work, parts)
+        reproduction = _reproduce(work, parts)
+        if not reproduction.judgement.red or reproduction.missing:
+            return _settle_unneeded(work, parts, reproduction)
         return _attempt_until_done(work, parts, progress, reproduction, coming)
+
+
+def _reproduce(work: Work, parts: Parts) -> Reproduction:
+    reproduction = parts.judge.reproduce(work.cluster, deadline=work.deadline)
+    work.note(probes=reproduction.judgement.probes)
+    return reproduction
+
+
+def _settle_unneeded(work: Work, parts: Parts, reproduction: Reproduction) -> ClusterResult:
+    """No agent can help: the tests cannot be run there, or they are green."""
+    if reproduction.missing:
+        return work.end(Verdict.ENVIRONMENT, reproduction.missing)
+    return _settle_green(work, parts)
 
 
 def _settle_green(work: Work, parts: Parts) -> ClusterResult:
@@ -75,11 +92,14 @@ def _settle_green(work: Work, parts: Parts) -> ClusterResult:
 @contextlib.contextmanager
 def _agent_coming_up(work: Work, parts: Parts) -> Iterator[Future[Agent]]:
     with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
-        coming = pool.submit(parts.open_agent, work.cluster, work.deadline)
+        unneeded = threading.Event()
+        coming = pool.submit(parts.open_agent, work.cluster, work.deadline, unneeded)
         try:
             yield coming
         finally:
-            with contextlib.suppress(EnvironmentTrouble):
+            unneeded.set()  # or an interruption would have to wait for it to come up
+            # What kept it from coming up was told where it was needed, and is no news elsewhere.
+            with contextlib.suppress(EnvironmentTrouble, TimeoutError):
                 coming.result().close()
 
 
@@ -101,9 +121,9 @@ def _attempt_until_done(
         collected = coming.result().collect()
         changes, dropped = parts.accept(work.cluster, collected, reproduction.litter)
         work.note(dropped=dropped)
-        if changes in work.seen:
-            return work.end(verdict, f"{reason}; another attempt made the same change")
-        work.seen.append(changes)
+        if work.has_seen(changes, dropped):
+            again = "made the same change" if changes else "ended in the same way"
+            return work.end(verdict, f"{reason}; another attempt {again}")
         judgement = _judge(work, parts, progress, changes)
         if judgement is not None and judgement.is_accepted:
             return _land(work, parts, progress, changes, judgement)

@@ -131,5 +131,5 @@ class Run:
 
 def _interrupted(cluster: Cluster) -> ClusterResult:
     return ClusterResult(
-        cluster=cluster, verdict=Verdict.SKIPPED, reason="the run was interrupted before its end"
+        cluster=cluster, verdict=Verdict.SKIPPED, reason="not finished: the run was interrupted"
     )

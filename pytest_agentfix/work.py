@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -37,7 +38,8 @@ class Parts:
 
     judge: Judge
     lander: Lander
-    open_agent: Callable[[Cluster, float], Agent]  # (cluster, deadline) -> a session that is up
+    # (cluster, deadline, set once it is not needed any more) -> a session that is up
+    open_agent: Callable[[Cluster, float, threading.Event], Agent]
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
@@ -61,7 +63,7 @@ class Work:
     result: ClusterResult
     began: float
     timeout: float
-    seen: list[ChangeSet] = field(default_factory=list)  # accepted by the policy, in order
+    seen: list[tuple[ChangeSet, tuple[Drop, ...]]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, cluster: Cluster, parts: Parts) -> Work:
@@ -74,6 +76,16 @@ class Work:
     def deadline(self) -> float:
         """When the cluster's wall clock runs out, in the clock's seconds."""
         return self.began + self.timeout
+
+    def has_seen(self, changes: ChangeSet, dropped: tuple[Drop, ...]) -> bool:
+        """Whether an earlier attempt came to the same; from now on, this one is among them.
+
+        What was left out matters only where nothing else is left to judge.
+        """
+        key = (changes, () if changes else dropped)
+        is_known = key in self.seen
+        self.seen.append(key)
+        return is_known
 
     def note(self, **facts: Any) -> None:
         """Remember ``facts`` for the result."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import secrets
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,8 +129,8 @@ class Workshop:
         return Parts(
             judge=self._judge,
             lander=_Advancing(self._lander, self._accepted),
-            open_agent=lambda cluster, deadline: self._open_agent(
-                cluster, deadline, model_access(upstream, token), gateway
+            open_agent=lambda cluster, deadline, unneeded: self._open_agent(
+                cluster, deadline, unneeded, (model_access(upstream, token), gateway)
             ),
             accept=self._accept,
             reproduce_at_start=lambda cluster, deadline: self._judge_at_start.reproduce(
@@ -147,8 +148,13 @@ class Workshop:
         )
 
     def _open_agent(
-        self, cluster: Cluster, deadline: float, access: ModelAccess, gateway: ModelGateway
+        self,
+        cluster: Cluster,
+        deadline: float,
+        unneeded: threading.Event,
+        way: tuple[ModelAccess, ModelGateway],
     ) -> OpenCodeAgent:
+        access, gateway = way
         sandbox = self._sandboxes.open_for_agent(gateway.handle)
         plan = OpenCodePlan(
             access=access,
@@ -160,7 +166,7 @@ class Workshop:
         )
         agent = OpenCodeAgent(sandbox, plan, door=gateway, clock=self._clock)
         try:
-            agent.launch(deadline=deadline)
+            agent.launch(deadline=deadline, unneeded=unneeded)
         except BaseException:
             agent.close()
             raise

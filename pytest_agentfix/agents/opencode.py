@@ -6,6 +6,7 @@ agent says of itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 BINARY: Final = Path("/opt/agentfix/opencode")  # where every agent sandbox has it, read-only
 SERVER_PORT: Final = 4602  # inside: OpenCode's own server
 TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
+QUIET: Final = 10.0  # seconds without an event after which the server is asked
 EVENT_BACKLOG: Final = 10_000  # events held at once; more are of no use to anybody
 
 
@@ -57,6 +59,16 @@ class OpenCodePlan:
     patience: Patience = Patience()
 
 
+_End = tuple[TurnEnd, str] | None
+
+
+class _Pulse:
+    """When a turn began, was last heard of and last asked about, and what time it is."""
+
+    def __init__(self, *, began: float) -> None:
+        self.began = self.heard = self.asked = self.now = began
+
+
 class OpenCodeAgent:
     """One OpenCode session in one sandbox. Implements ``ports.Agent``."""
 
@@ -75,22 +87,26 @@ class OpenCodeAgent:
         self._process: Process | None = None
         self._session = ""
 
-    def launch(self, *, deadline: float) -> None:
-        """Bring the server up and open a session; raises ``AgentUnavailableError``."""
-        self._start_server(deadline)
+    def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:
+        """Bring the server up and open a session; raises ``AgentUnavailableError``.
+
+        ``unneeded`` may be set meanwhile: then it gives up at once.
+        """
+        self._start_server(deadline, unneeded or threading.Event())
         rules = session_rules(self._plan.locked)
         self._session = self._server.create_session(rules, AGENT)
         threading.Thread(target=self._listen, name="agentfix-events", daemon=True).start()
 
-    def _start_server(self, deadline: float) -> None:
+    def _start_server(self, deadline: float, unneeded: threading.Event) -> None:
         # A start that hangs is known of 1.18; a second one with fresh data folders is not worse.
         for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
             self._process = self._sandbox.start(self._serve_command(home))
-            if self._wait_healthy(
-                min(deadline, self._clock.monotonic() + self._plan.patience.start)
-            ):
+            patience = self._clock.monotonic() + self._plan.patience.start
+            if self._wait_healthy(min(deadline, patience), unneeded):
                 return
             self._process.kill()
+            if unneeded.is_set():
+                break
         words = self._process.tail().splitlines() if self._process else []
         raise AgentUnavailableError(
             f"OpenCode does not come up in the sandbox ({words[-1] if words else 'no output'}).",
@@ -103,8 +119,8 @@ class OpenCodeAgent:
         argv = [str(BINARY), "serve", "--port", str(SERVER_PORT), "--hostname", "127.0.0.1"]
         return Command(argv=argv, cwd=self._plan.directory, env=env)
 
-    def _wait_healthy(self, deadline: float) -> bool:
-        while self._clock.monotonic() < deadline:
+    def _wait_healthy(self, deadline: float, unneeded: threading.Event) -> bool:
+        while self._clock.monotonic() < deadline and not unneeded.is_set():
             if self._process is None or not self._process.is_running():
                 return False
             if self._server.is_healthy(timeout=1.0):
@@ -154,31 +170,72 @@ class OpenCodeAgent:
 
     def _watch(self, watch: TurnWatch, deadline: float, requests: int) -> tuple[TurnEnd, str]:
         """Follow the turn; returns how it ended and a line about it."""
-        patience = self._plan.patience
-        began = heard = self._clock.monotonic()
+        pulse = _Pulse(began=self._clock.monotonic())
         while True:
-            event = self._next_event()
-            now = self._clock.monotonic()
-            if event is not None and watch.take(event):
-                heard = now
-            for permission in watch.take_permissions():
-                self._server.reject(permission)
-            if self._door.is_capped():
-                return TurnEnd.CAPPED, f"it made {self._plan.max_requests} model requests"
-            if self._door.trouble() is not None:
-                return TurnEnd.ERROR, "the provider failed"
-            if watch.is_over:
-                return (TurnEnd.ERROR, watch.error) if watch.error else (TurnEnd.FINISHED, "")
-            if now >= deadline:
-                return TurnEnd.DEADLINE, "the time of the cluster ran out"
-            if self._process is None or not self._process.is_running():
-                return TurnEnd.ERROR, "OpenCode ended in the middle of its turn"
-            if self._door.in_flight():
-                heard = now
-            elif self._door.requests() == requests and now - began > patience.first_request:
-                return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
-            elif now - heard > patience.idle:
-                return TurnEnd.STALLED, f"nothing was heard of it for {patience.idle:g} s"
+            self._take_next(watch, pulse)
+            end = (
+                self._end_by_model()
+                or self._end_by_agent(watch)
+                or self._end_by_clock(pulse, deadline)
+                or self._end_by_silence(pulse, requests)
+                or self._end_by_status(pulse, requests)
+            )
+            if end is not None:
+                return end
+
+    def _take_next(self, watch: TurnWatch, pulse: _Pulse) -> None:
+        """Wait a tick for an event, and say no to permissions that it asks for."""
+        event = self._next_event()
+        pulse.now = self._clock.monotonic()
+        if (event is not None and watch.take(event)) or self._door.in_flight():
+            pulse.heard = pulse.now
+        for permission in watch.take_permissions():
+            self._server.reject(permission)
+
+    def _end_by_model(self) -> _End:
+        if self._door.is_capped():
+            return TurnEnd.CAPPED, f"it made {self._plan.max_requests} model requests"
+        if self._door.trouble() is not None:
+            return TurnEnd.ERROR, "the provider failed"
+        return None
+
+    def _end_by_agent(self, watch: TurnWatch) -> _End:
+        if not watch.is_over:
+            return None
+        return (TurnEnd.ERROR, watch.error) if watch.error else (TurnEnd.FINISHED, "")
+
+    def _end_by_clock(self, pulse: _Pulse, deadline: float) -> _End:
+        if pulse.now >= deadline:
+            return TurnEnd.DEADLINE, "the time of the cluster ran out"
+        if self._process is None or not self._process.is_running():
+            self._check_sandbox()
+            return TurnEnd.ERROR, "OpenCode ended in the middle of its turn"
+        return None
+
+    def _check_sandbox(self) -> None:
+        """Raise ``SandboxError`` when it is not OpenCode that ended, but the sandbox around it."""
+        with contextlib.suppress(ConnectionError):
+            self._sandbox.dial(SERVER_PORT, timeout=5.0).close()
+
+    def _end_by_silence(self, pulse: _Pulse, requests: int) -> _End:
+        patience = self._plan.patience
+        is_untouched = self._door.requests() == requests and not self._door.in_flight()
+        if is_untouched and pulse.now - pulse.began > patience.first_request:
+            return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
+        if pulse.now - pulse.heard > patience.idle:
+            return TurnEnd.STALLED, f"nothing was heard of it for {patience.idle:g} s"
+        return None
+
+    def _end_by_status(self, pulse: _Pulse, requests: int) -> _End:
+        """Ask the server now and then: a dropped stream of events may have swallowed the end."""
+        is_quiet = pulse.now - max(pulse.heard, pulse.asked) > QUIET
+        if not is_quiet or self._door.requests() == requests:
+            return None
+        pulse.asked = pulse.now
+        with contextlib.suppress(AgentUnavailableError):
+            if self._server.status(self._session) == "idle":
+                return TurnEnd.FINISHED, ""
+        return None
 
     def _next_event(self) -> Json | None:
         try:

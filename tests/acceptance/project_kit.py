@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,8 @@ class Project:
         command = [sys.executable, "-m", "pytest", "--agent-fix", *arguments]
         if url is not None:
             command += ["--agent-fix-base-url", url, "--agent-fix-model", "scripted/model-1"]
-        return [*command, "--agent-fix-report", str(self.reports / "report.json")]
+        # With "=": pytest takes the path of a file that is there for a hint at the rootdir.
+        return [*command, f"--agent-fix-report={self.reports / 'report.json'}"]
 
     def run(self, *arguments: str, url: str | None) -> Ran:
         """Run pytest to its end."""

@@ -7,9 +7,9 @@ what is left behind.
 from __future__ import annotations
 
 import pytest
-from conftest import StartModel
 from project_kit import CALC, Project
 
+from conftest import StartModel
 from pytest_agentfix.testing.replies import (
     Break,
     Calls,

@@ -1,0 +1,126 @@
+"""Doubles of the outside worlds in ``ports``: they say what they are told to say, and take notes.
+
+Each takes answers to give one after the other (the last one again and again); an exception among
+them is raised. Doubles that share a ``journal`` write into it in the order they were called.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pytest_agentfix.model import ChangeSet, Cluster, Collected, Fix, Judgement, Landing, Turn
+from pytest_agentfix.ports import Reproduction
+
+T = TypeVar("T")
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only when told to. Implements ``ports.Clock``."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        """The time it was set to."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once."""
+        self.now += seconds
+
+
+@dataclass
+class Answers(Generic[T]):
+    """Answers in order, each taking ``seconds`` of ``clock``."""
+
+    answers: Sequence[T | BaseException]
+    clock: FakeClock = field(default_factory=FakeClock)
+    seconds: float = 0.0
+    _given: int = 0
+
+    def give(self) -> T:
+        """Give, or raise, the next one."""
+        self.clock.sleep(self.seconds)
+        answer = self.answers[min(self._given, len(self.answers) - 1)]
+        self._given += 1
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeAgent:
+    """An agent that types nothing. Implements ``ports.Agent``."""
+
+    turns: Answers[Turn]
+    collected: Answers[Collected]
+    journal: list[str] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def prompt(self, text: str, *, deadline: float) -> Turn:
+        """Take note of ``text``; end as told."""
+        self.journal.append(f"prompt: {text}")
+        self.deadlines.append(deadline)
+        return self.turns.give()
+
+    def collect(self) -> Collected:
+        """Give what it is told to have changed."""
+        self.journal.append("collect")
+        return self.collected.give()
+
+    def close(self) -> None:
+        """Take note."""
+        self.journal.append("close")
+        self.closed.set()
+
+
+@dataclass
+class FakeJudge:
+    """A judge that runs nothing. Implements ``ports.Judge``."""
+
+    reproductions: Answers[Reproduction]
+    judgements: Answers[Judgement]
+    journal: list[str] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+
+    def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Take note of the targets; find what it is told to."""
+        self.journal.append(f"reproduce: {', '.join(cluster.targets)}")
+        self.deadlines.append(deadline)
+        return self.reproductions.give()
+
+    def judge(self, cluster: Cluster, changes: ChangeSet, *, deadline: float) -> Judgement:  # noqa: ARG002
+        """Take note of the changed paths; find what it is told to."""
+        self.journal.append(f"judge: {', '.join(changes.files)}")
+        self.deadlines.append(deadline)
+        return self.judgements.give()
+
+
+@dataclass
+class FakeLander:
+    """A lander without a repository. Implements ``ports.Lander``."""
+
+    landings: Answers[Landing]
+    journal: list[str] = field(default_factory=list)
+    fixes: list[Fix] = field(default_factory=list)
+
+    def land(self, fix: Fix) -> Landing:
+        """Keep ``fix``; land where it is told to."""
+        self.journal.append(f"land: {', '.join(fix.changes.files)}")
+        self.fixes.append(fix)
+        return self.landings.give()
+
+
+@dataclass
+class FakeProgress:
+    """Keeps the lines it is given. Implements ``ports.Progress``."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, cluster: Cluster, phase: str) -> None:
+        """Keep the line."""
+        self.lines.append(f"{cluster.title}: {phase}")

@@ -1,0 +1,438 @@
+"""The loop with doubles in the places of agent, judge and lander: which call follows which."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.errors import (
+    AgentUnavailableError,
+    DiskFullError,
+    EnvironmentTrouble,
+    LandingError,
+    OutOfMemoryError,
+    ProviderTrouble,
+    SandboxError,
+)
+from pytest_agentfix.model import (
+    ChangeSet,
+    Cluster,
+    ClusterResult,
+    Collected,
+    Drop,
+    Failure,
+    FileChange,
+    FileStat,
+    ItemKind,
+    Judgement,
+    Landing,
+    Phase,
+    Probe,
+    ProbeResult,
+    TestOutcome,
+    TestPolicy,
+    Turn,
+    TurnEnd,
+    Verdict,
+)
+from pytest_agentfix.ports import Agent, Reproduction
+from pytest_agentfix.repair import repair
+from pytest_agentfix.testing.fakes import (
+    Answers,
+    FakeAgent,
+    FakeClock,
+    FakeJudge,
+    FakeLander,
+    FakeProgress,
+)
+from pytest_agentfix.work import Parts
+
+TEST = "test_calc.py::test_add"
+RED = (TestOutcome(nodeid=TEST, outcome="failed", detail="assert 6 == 5"),)
+BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
+REPRODUCED = Reproduction(judgement=Judgement(probes=(BEFORE,), red=RED), litter=frozenset({"x"}))
+GREEN = Judgement(probes=(BEFORE, Probe("target", ProbeResult.PASSED, "1 test passed")))
+STILL_RED = Judgement(
+    probes=(BEFORE, Probe("target", ProbeResult.FAILED, "1 failed with the change")), red=RED
+)
+NOT_RED = Reproduction(
+    judgement=Judgement(probes=(Probe("fail-before", ProbeResult.FAILED, "1 passed"),))
+)
+LANDED = Landing(commit="a" * 40, branch="main")
+FINISHED = Turn(end=TurnEnd.FINISHED, cost_usd=0.25)
+STAT = FileStat(path="calc.py", added=1, removed=1)
+
+
+def changing(content: str, path: str = "calc.py") -> Collected:
+    return Collected(changes=ChangeSet({path: FileChange(content.encode())}))
+
+
+def make_cluster(policy: TestPolicy | None = None) -> Cluster:
+    failure = Failure(
+        nodeid=TEST,
+        phase=Phase.CALL,
+        kind=ItemKind.FUNCTION,
+        path=Path("/project/test_calc.py"),
+        line=4,
+        exception="AssertionError",
+        message="assert 6 == 5",
+        traceback="E assert 6 == 5",
+        policy=policy,
+    )
+    return Cluster(slug="test-add", failures=(failure,))
+
+
+@dataclass
+class World:
+    """All doubles around one call of ``repair``; every one of them tells what it is asked."""
+
+    reproduction: Reproduction | BaseException = REPRODUCED
+    turns: Sequence[Turn | BaseException] = (FINISHED,)
+    collected: Sequence[Collected | BaseException] = (changing("1"), changing("2"), changing("3"))
+    judgements: Sequence[Judgement | BaseException] = (GREEN,)
+    landing: Landing | BaseException = LANDED
+    unopened: BaseException | None = None  # what keeps the agent from coming up
+    locked: tuple[Drop, ...] = ()  # what the policy leaves out, where it was changed
+    earlier: Reproduction = NOT_RED  # what the targets do without this run's fixes
+    landed: list[Landing] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
+    turn_seconds: float = 0.0
+    judge_seconds: float = 0.0
+    journal: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    opened: list[float] = field(default_factory=list)  # deadlines of the agents that were opened
+    progress: FakeProgress = field(default_factory=FakeProgress)
+
+    def __post_init__(self) -> None:
+        self.agent = FakeAgent(
+            Answers(self.turns, self.clock, self.turn_seconds),
+            Answers(self.collected),
+            self.journal,
+        )
+        self.judge = FakeJudge(
+            Answers([self.reproduction]),
+            Answers(self.judgements, self.clock, self.judge_seconds),
+            self.journal,
+        )
+        self.lander = FakeLander(Answers([self.landing]), self.journal)
+
+    def parts(self) -> Parts:
+        return Parts(
+            judge=self.judge,
+            lander=self.lander,
+            open_agent=self.open_agent,
+            accept=self.accept,
+            reproduce_at_start=lambda _cluster, _deadline: self.earlier,
+            landed=self.landed,
+            first_prompt=lambda _, judgement: f"first, {len(judgement.red)} red",
+            next_prompt=self.next_prompt,
+            count_lines=lambda _: (STAT,),
+            stop_run=self.stops.append,
+            clock=self.clock,
+            model="fake/model",
+            max_attempts=3,
+            timeout=60.0,
+        )
+
+    def open_agent(self, _cluster: Cluster, deadline: float, _unneeded: threading.Event) -> Agent:
+        self.opened.append(deadline)
+        if self.unopened is not None:
+            raise self.unopened
+        return self.agent
+
+    def accept(
+        self, _cluster: Cluster, collected: Collected, litter: frozenset[str]
+    ) -> tuple[ChangeSet, tuple[Drop, ...]]:
+        self.journal.append(f"accept: {', '.join(collected.changes.files)} without {set(litter)}")
+        found = collected.changes.files
+        dropped = tuple(drop for drop in self.locked if drop.path in found)
+        paths = found.keys() - {drop.path for drop in dropped}
+        return ChangeSet({path: found[path] for path in paths}), dropped
+
+    def next_prompt(self, judgement: Judgement | None, dropped: tuple[Drop, ...]) -> str:
+        red = "nothing judged" if judgement is None else f"{len(judgement.red)} red"
+        return f"next, {red}, {len(dropped)} dropped"
+
+    def repair(self, policy: TestPolicy | None = None) -> ClusterResult:
+        return repair(make_cluster(policy), self.parts(), self.progress)
+
+
+def ends(result: ClusterResult) -> tuple[Verdict, str, int]:
+    return result.verdict, result.reason, result.attempts
+
+
+def test_green_at_once() -> None:
+    world = World(turn_seconds=7.0, judge_seconds=2.0)
+    result = world.repair()
+    assert world.journal == [
+        f"reproduce: {TEST}",
+        "prompt: first, 1 red",
+        "collect",
+        "accept: calc.py without {'x'}",
+        "judge: calc.py",
+        "land: calc.py",
+        "close",
+    ]
+    assert result == ClusterResult(
+        cluster=make_cluster(),
+        verdict=Verdict.FIXED,
+        reason="green after a change to 1 file, on main",
+        landing=LANDED,
+        attempts=1,
+        seconds=9.0,
+        agent_seconds=7.0,
+        cost_usd=0.25,
+        files=(STAT,),
+        probes=GREEN.probes,
+    )
+    assert world.landed == [LANDED]
+    [fix] = world.lander.fixes
+    assert (fix.judgement, fix.model) == (GREEN, "fake/model")
+    assert world.progress.lines == [
+        f"{TEST}: reproducing",
+        f"{TEST}: attempt 1 of 3: the agent is at work",
+        f"{TEST}: judging a change to 1 file",
+        f"{TEST}: green; landing the fix",
+        f"{TEST}: fixed: green after a change to 1 file, on main",
+    ]
+
+
+def test_one_deadline_for_all() -> None:
+    world = World(turn_seconds=7.0, judgements=(STILL_RED, GREEN))
+    world.repair()
+    assert world.opened == world.judge.deadlines[:1] == [160.0]
+    assert world.agent.deadlines + world.judge.deadlines == [160.0] * 5
+
+
+def test_a_marker_has_the_last_word_on_time_and_attempts() -> None:
+    world = World(judgements=(STILL_RED,))
+    result = world.repair(TestPolicy(timeout=5.0, max_attempts=2))
+    assert ends(result) == (Verdict.UNFIXED, "target: 1 failed with the change", 2)
+    assert world.agent.deadlines == [105.0, 105.0]
+
+
+def test_red_then_green_with_the_same_agent() -> None:
+    world = World(judgements=(STILL_RED, GREEN), turn_seconds=7.0)
+    result = world.repair()
+    assert (result.verdict, result.attempts, result.agent_seconds) == (Verdict.FIXED, 2, 14.0)
+    assert [line for line in world.journal if line.startswith("prompt")] == [
+        "prompt: first, 1 red",
+        "prompt: next, 1 red, 0 dropped",
+    ]
+    assert len(world.opened) == 1
+
+
+def test_never_green() -> None:
+    world = World(judgements=(STILL_RED,))
+    result = world.repair()
+    assert ends(result) == (Verdict.UNFIXED, "target: 1 failed with the change", 3)
+    assert result.probes == STILL_RED.probes
+    assert world.lander.fixes == []
+
+
+def test_the_same_change_again_is_not_judged_again() -> None:
+    world = World(judgements=(STILL_RED,), collected=(changing("1"),))
+    result = world.repair()
+    reason = "target: 1 failed with the change; another attempt made the same change"
+    assert ends(result) == (Verdict.UNFIXED, reason, 2)
+    assert world.journal.count("judge: calc.py") == 1
+
+
+def test_back_to_an_earlier_change_ends_too() -> None:
+    world = World(judgements=(STILL_RED,), collected=(changing("1"), changing("2"), changing("1")))
+    assert world.repair().attempts == 3
+    assert world.journal.count("judge: calc.py") == 2
+
+
+def test_policy_lets_nothing_through() -> None:
+    drop = Drop("test_calc.py", "test file")
+    world = World(locked=(drop,), collected=(changing("1", "test_calc.py"),))
+    result = world.repair()
+    reason = (
+        "it changed only what it may not touch: test_calc.py (test file); "
+        "another attempt ended in the same way"
+    )
+    assert ends(result) == (Verdict.REFUSED, reason, 2)
+    assert result.dropped == (drop,)
+    assert "prompt: next, nothing judged, 1 dropped" in world.journal
+    assert world.judge.deadlines == [160.0]  # reproduced, never judged
+
+
+def test_nothing_at_first_and_then_only_what_it_may_not_touch() -> None:
+    drop = Drop("test_calc.py", "test file")
+    world = World(collected=(Collected(), changing("1", "test_calc.py")), locked=(drop,))
+    reason = "it changed only what it may not touch: test_calc.py (test file)"
+    assert ends(world.repair(TestPolicy(max_attempts=2))) == (Verdict.REFUSED, reason, 2)
+
+
+def test_agent_changes_nothing() -> None:
+    world = World(collected=(Collected(),))
+    reason = "the agent changed nothing; another attempt ended in the same way"
+    assert ends(world.repair()) == (Verdict.UNFIXED, reason, 2)
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        (TurnEnd.ERROR, Verdict.AGENT_ERROR),
+        (TurnEnd.STALLED, Verdict.AGENT_ERROR),
+        (TurnEnd.CAPPED, Verdict.BUDGET),
+        (TurnEnd.DEADLINE, Verdict.TIMEOUT),
+    ],
+)
+def test_turn_that_does_not_finish(end: TurnEnd, verdict: Verdict) -> None:
+    world = World(turns=(Turn(end=end, detail="why", cost_usd=0.5),))
+    result = world.repair()
+    assert ends(result) == (verdict, "why", 1)
+    assert result.cost_usd == 0.5
+    # Whatever it left behind is not even looked at.
+    assert world.journal == [f"reproduce: {TEST}", "prompt: first, 1 red", "close"]
+
+
+def test_every_turn_end_is_told_apart() -> None:
+    tested = {TurnEnd.ERROR, TurnEnd.STALLED, TurnEnd.CAPPED, TurnEnd.DEADLINE}
+    assert set(TurnEnd) - tested == {TurnEnd.FINISHED}
+
+
+@pytest.mark.parametrize(("is_final", "stops"), [(True, ["No key. Set it."]), (False, [])])
+def test_provider_trouble(*, is_final: bool, stops: list[str]) -> None:
+    world = World(turns=(ProviderTrouble("No key.", "Set it.", is_final=is_final),))
+    assert ends(world.repair()) == (Verdict.ENVIRONMENT, "No key. Set it.", 1)
+    assert world.stops == stops
+    assert world.journal[-1] == "close"
+
+
+TROUBLE = SandboxError("The sandbox died.", "Look at the engine.")
+ENVIRONMENT = (Verdict.ENVIRONMENT, "The sandbox died. Look at the engine.")
+
+
+@pytest.mark.parametrize(
+    ("world", "attempts"),
+    [
+        (lambda: World(reproduction=TROUBLE), 0),
+        (lambda: World(unopened=TROUBLE), 1),
+        (lambda: World(turns=(TROUBLE,)), 1),
+        (lambda: World(collected=(TROUBLE,)), 1),
+        (lambda: World(judgements=(TROUBLE,)), 1),
+        (lambda: World(judgements=(STILL_RED, TROUBLE)), 2),
+    ],
+    ids=["reproduce", "open", "prompt", "collect", "judge", "second judge"],
+)
+def test_trouble_is_never_the_fix_s_fault(world: Callable[[], World], attempts: int) -> None:
+    made = world()
+    assert ends(made.repair()) == (*ENVIRONMENT, attempts)
+    assert made.agent.closed.is_set() is (made.unopened is None)
+    assert made.stops == []
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        lambda: World(judgements=(TROUBLE,), judge_seconds=60.0),
+        lambda: World(judgements=(TimeoutError(),)),
+        lambda: World(reproduction=TimeoutError()),
+        lambda: World(turns=(TimeoutError(),), turn_seconds=1.0),
+    ],
+    ids=["trouble past the deadline", "judge", "reproduce", "prompt"],
+)
+def test_out_of_time(world: Callable[[], World]) -> None:
+    made = world()
+    result = made.repair()
+    assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "not done within 60 s")
+    assert made.journal[-1] == "close"
+
+
+def test_not_reproduced() -> None:
+    world = World(reproduction=NOT_RED)
+    reason = "it passes in the sandbox without any change"
+    assert ends(world.repair()) == (Verdict.NOT_REPRODUCED, reason, 0)
+    assert world.journal == [f"reproduce: {TEST}", "close"]
+
+
+def test_cannot_be_run_in_the_sandbox() -> None:
+    missing = replace(REPRODUCED, missing="No module named 'generated'")
+    world = World(reproduction=missing)
+    assert ends(world.repair()) == (Verdict.ENVIRONMENT, "No module named 'generated'", 0)
+    assert world.journal == [f"reproduce: {TEST}", "close"]
+
+
+def test_green_by_a_fix_of_this_run() -> None:
+    world = World(reproduction=NOT_RED, earlier=REPRODUCED, landed=[LANDED])
+    result = world.repair()
+    assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 0)
+    assert result.landing == LANDED
+    assert [probe.name for probe in result.probes] == ["fail-before", "target"]
+    assert world.lander.fixes == []
+
+
+@pytest.mark.parametrize(
+    "earlier", [NOT_RED, replace(REPRODUCED, missing="no module")], ids=["green", "missing"]
+)
+def test_green_with_and_without_the_fixes_before(earlier: Reproduction) -> None:
+    world = World(reproduction=NOT_RED, earlier=earlier, landed=[LANDED])
+    assert world.repair().verdict is Verdict.NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (LandingError("No.", "Do."), "judged green, but not committed: No. Do."),
+        (DiskFullError("Full.", "Make room."), "Full. Make room."),
+    ],
+    ids=["git says no", "no room"],
+)
+def test_green_and_not_landed(error: EnvironmentTrouble, reason: str) -> None:
+    world = World(landing=error)
+    result = world.repair()
+    assert ends(result) == (Verdict.ENVIRONMENT, reason, 1)
+    assert (result.landing, result.files, world.landed) == (None, (), [])
+    assert world.journal[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        lambda: World(reproduction=KeyboardInterrupt()),
+        lambda: World(turns=(KeyboardInterrupt(),)),
+        lambda: World(collected=(KeyboardInterrupt(),)),
+        lambda: World(judgements=(KeyboardInterrupt(),)),
+        lambda: World(landing=KeyboardInterrupt()),
+    ],
+    ids=["reproduce", "prompt", "collect", "judge", "land"],
+)
+def test_interrupted(world: Callable[[], World]) -> None:
+    made = world()
+    with pytest.raises(KeyboardInterrupt):
+        made.repair()
+    assert made.journal[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    "unopened",
+    [AgentUnavailableError("It is not there.", "Look."), OutOfMemoryError("Too big.", "Less.")],
+    ids=["agent", "memory"],
+)
+@pytest.mark.parametrize(
+    ("reproduction", "verdict"),
+    [
+        (NOT_RED, Verdict.NOT_REPRODUCED),
+        (replace(REPRODUCED, missing="no module"), Verdict.ENVIRONMENT),
+    ],
+    ids=["not-reproduced", "missing"],
+)
+def test_agent_that_nobody_needed(
+    unopened: EnvironmentTrouble, reproduction: Reproduction, verdict: Verdict
+) -> None:
+    """What kept an agent from coming up is no news when there was nothing for it to do."""
+    world = World(reproduction=reproduction, unopened=unopened)
+    assert world.repair().verdict is verdict
+
+
+def test_agent_that_was_too_late_for_a_failure_that_is_none() -> None:
+    """A time-out while it came up says nothing about a failure that does not exist."""
+    world = World(reproduction=NOT_RED, unopened=TimeoutError())
+    assert world.repair().verdict is Verdict.NOT_REPRODUCED
