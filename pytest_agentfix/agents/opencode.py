@@ -34,7 +34,7 @@ BINARY: Final = Path("/opt/agentfix/opencode")  # where every agent sandbox has 
 SERVER_PORT: Final = 4602  # inside: OpenCode's own server
 TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
 QUIET: Final = 10.0  # seconds without an event after which the server is asked
-EVENT_BACKLOG: Final = 10_000  # events held at once; more are of no use to anybody
+EVENT_BACKLOG: Final = 1000  # events held at once; more are of no use to anybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any, Final
 logger = logging.getLogger(__name__)
 
 TEXT_LIMIT: Final = 10_000  # characters kept of the agent's last words
+NAME_LIMIT: Final = 200  # characters of an id
+MESSAGES: Final = 10_000  # of one turn; more are none of OpenCode's
 
 
 class TurnWatch:
@@ -46,7 +48,7 @@ class TurnWatch:
             case "message.part.updated":
                 self._take_part(properties.get("part"))
             case "permission.asked":
-                self._permissions.append(str(properties.get("id", ""))[:200])
+                self._permissions.append(_name(properties.get("id", "")))
         return True
 
     def _take_status(self, status: Any) -> None:
@@ -60,12 +62,13 @@ class TurnWatch:
 
     def _take_message(self, info: Any) -> None:
         if isinstance(info, dict) and info.get("role") == "assistant":
-            self._assistants.add(str(info.get("id")))
+            if len(self._assistants) < MESSAGES:
+                self._assistants.add(_name(info.get("id")))
             if isinstance(info.get("error"), dict):
                 self.error = describe_error(info["error"])
 
     def _take_part(self, part: Any) -> None:
-        if not isinstance(part, dict) or part.get("messageID") not in self._assistants:
+        if not isinstance(part, dict) or _name(part.get("messageID")) not in self._assistants:
             return
         if part.get("type") == "text" and isinstance(part.get("text"), str):
             self.text = part["text"][-TEXT_LIMIT:]
@@ -76,6 +79,10 @@ class TurnWatch:
         """The permissions asked for since the last call; none should ever be."""
         asked, self._permissions = self._permissions, []
         return asked
+
+
+def _name(value: Any) -> str:
+    return str(value)[:NAME_LIMIT]
 
 
 def describe_error(error: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ import httpcore
 from pytest_agentfix.agents.pipe_http import Dial, PipeBackend
 from pytest_agentfix.errors import AgentUnavailableError, SandboxError
 
-ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer or one event
+ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer
+EVENT_LIMIT: Final = 250_000  # bytes of one event; what says how a turn goes is far shorter
 CALL_TIMEOUT: Final = 30.0  # seconds for one call
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")  # it becomes a part of URLs
 NEXT_STEP: Final = "Run again with --agent-fix-keep and look at the sandbox's OpenCode log."
 
 Json = dict[str, Any]
@@ -41,7 +44,7 @@ class OpenCodeServer:
         """Open a session with rules of its own; returns its id."""
         body = {"title": "agent-fix", "agent": agent, "permission": rules}
         identity = self._call("POST", "/session", body).get("id")
-        if not isinstance(identity, str) or not identity.isascii() or "/" in identity:
+        if not isinstance(identity, str) or not SESSION_ID.fullmatch(identity):
             raise AgentUnavailableError("OpenCode gave no usable session.", NEXT_STEP)
         return identity
 
@@ -146,17 +149,21 @@ def _parse(status: int, content: bytes, path: str) -> Json:
 def parse_events(chunks: Iterator[bytes]) -> Iterator[Json]:
     """Server-sent events out of their bytes; what is no JSON object is passed over.
 
-    One event takes at most ``ANSWER_LIMIT`` bytes; a longer one ends the stream.
+    So is what is longer than ``EVENT_LIMIT`` bytes, of which no more than that is ever held.
     """
-    buffer = b""
+    line = bytearray()
     for chunk in chunks:
-        buffer += chunk
-        *lines, buffer = buffer.split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                with contextlib.suppress(ValueError, RecursionError):
-                    event = json.loads(line[5:])
-                    if isinstance(event, dict):
-                        yield event
-        if len(buffer) > ANSWER_LIMIT:
-            return
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line += end
+            yield from _parse_event(bytes(line))
+            line.clear()
+        line += rest[: EVENT_LIMIT + 1 - len(line)]
+
+
+def _parse_event(line: bytes) -> Iterator[Json]:
+    if line.startswith(b"data:") and len(line) <= EVENT_LIMIT:
+        with contextlib.suppress(ValueError, RecursionError):
+            event = json.loads(line[5:])
+            if isinstance(event, dict):
+                yield event

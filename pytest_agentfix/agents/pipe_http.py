@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import httpcore
 
+from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.ports import Stream
 
 Dial = Callable[[int, float], Stream]
+GLANCE: Final = 0.001  # seconds; zero would not be a time-out but no waiting at all
 
 
 class PipeStream(httpcore.NetworkStream):
@@ -27,6 +29,8 @@ class PipeStream(httpcore.NetworkStream):
                 self._left = self._stream.read(timeout)
             except TimeoutError as error:
                 raise httpcore.ReadTimeout(str(error)) from None
+            except OSError as error:  # closed by another thread meanwhile
+                raise httpcore.ReadError(str(error)) from None
         data, self._left = self._left[:max_bytes], self._left[max_bytes:]
         return data
 
@@ -34,7 +38,7 @@ class PipeStream(httpcore.NetworkStream):
         """Send all of it."""
         try:
             self._stream.write(buffer)
-        except BrokenPipeError as error:
+        except OSError as error:
             raise httpcore.WriteError(str(error)) from None
 
     def close(self) -> None:
@@ -51,8 +55,17 @@ class PipeStream(httpcore.NetworkStream):
         raise NotImplementedError
 
     def get_extra_info(self, info: str) -> Any:
-        """Nothing is known of the socket at the other end."""
-        return False if info == "is_readable" else None
+        """Whether it ``is_readable``, which for an idle connection says that it was closed."""
+        return self._is_readable() if info == "is_readable" else None
+
+    def _is_readable(self) -> bool:
+        try:
+            self._left = self._left or self._stream.read(GLANCE)
+        except TimeoutError:
+            return False
+        except SandboxError:
+            return True
+        return True
 
 
 class PipeBackend(httpcore.NetworkBackend):

@@ -1,1 +1,1 @@
-"""The box: a container without a network around one throw-away workspace, and the one pipe into it."""
+"""The box: a container without a network, around one throw-away workspace, and its one pipe."""

@@ -92,7 +92,7 @@ def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def unescape(path: str) -> str:
-    """A path of mountinfo, where the kernel writes a blank as ``\\040`` (proc(5))."""
+    """A path of mountinfo, where the kernel writes a blank as an octal escape (proc(5))."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 

@@ -17,7 +17,7 @@ from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.ports import Command, Completed
 from pytest_agentfix.sandbox.frames import MAX_PAYLOAD, WINDOW, Frame, FrameError, Kind
 
-KILL_PATIENCE: Final = 10.0  # seconds from a KILL to the EXIT it brings
+KILL_PATIENCE: Final = 30.0  # seconds from a KILL to the EXIT it brings, fork bombs included
 TAIL: Final = 2000  # bytes of each stream that an error message may quote
 NOTICE: Final = 300  # bytes of the guest's words on why it could not dial
 EXIT_CODES: Final = range(-128, 256)
@@ -158,7 +158,7 @@ class RunningCommand:
     def tail(self) -> str:
         """The last of its output, stderr last."""
         both = self._stdout.value()[-TAIL:] + self._stderr.value()[-TAIL:]
-        return both.decode("utf-8", "replace").strip()
+        return both.decode("utf-8", "replace")
 
     def wait(self, timeout: float) -> Completed:
         """Wait for the end, or kill it after ``timeout`` seconds; raises ``SandboxError``."""

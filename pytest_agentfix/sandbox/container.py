@@ -10,10 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
+from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.model import Collected
 from pytest_agentfix.ports import AcceptHandler, Command, Completed, Process, Stream
 from pytest_agentfix.sandbox import guest
-from pytest_agentfix.sandbox.engine import Container, ContainerSpec, Engine
+from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandbox.pipe import Pipe
 from pytest_agentfix.sources import read_source
@@ -21,6 +23,7 @@ from pytest_agentfix.sources import read_source
 logger = logging.getLogger(__name__)
 
 READY_PATIENCE: Final = 60.0  # seconds; half a second is usual
+LISTEN_PATIENCE: Final = 10.0  # seconds
 
 
 class Copy(Protocol):
@@ -74,7 +77,7 @@ class ContainerSandbox:
             self.close()
             raise
 
-    def _start(self) -> Container:
+    def _start(self) -> Attached:
         environment = self._plan.environment
         uid, gid = environment.user
         spec = ContainerSpec(
@@ -114,7 +117,13 @@ class ContainerSandbox:
 
     def listen(self, port: int) -> None:
         """Let what connects to ``port`` inside reach the accept handler."""
-        self._pipe.listen(port, timeout=10.0)
+        try:
+            self._pipe.listen(port, timeout=LISTEN_PATIENCE)
+        except ConnectionError as error:
+            raise SandboxError(
+                f"The sandbox cannot listen on its own port {port} ({error}).",
+                "Run pytest again; if it stays, look at the load of the machine.",
+            ) from None
 
     def collect(self) -> Collected:
         """What differs from the base now; every process inside stands still meanwhile."""
@@ -140,7 +149,7 @@ class ContainerSandbox:
             with contextlib.suppress(OSError):
                 self._copy.remove()
 
-    def __enter__(self) -> ContainerSandbox:
+    def __enter__(self) -> ContainerSandbox:  # noqa: PYI034 - nothing derives from it
         return self
 
     def __exit__(

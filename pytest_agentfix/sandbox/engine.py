@@ -8,29 +8,28 @@ networks or a socket.
 from __future__ import annotations
 
 import contextlib
-import io
+import gc
 import logging
-import select
-import socket
-import struct
-import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import docker
 import docker.errors
+import docker.types
 import requests.exceptions
 
 from pytest_agentfix.errors import (
     DiskFullError,
     DockerUnreachableError,
     EnvironmentUnavailableError,
-    OutOfMemoryError,
     SandboxError,
 )
+from pytest_agentfix.sandbox.attached import Attached
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +38,13 @@ OWNER_LABEL: Final = "pytest-agentfix.owner"
 MEMORY: Final = 4 * 1024**3  # bytes per sandbox, swap included
 PROCESSES: Final = 1024
 TEMPORARY: Final = 2 * 1024**3  # bytes of /tmp, counted against the memory
-SEND_PATIENCE: Final = 30.0  # seconds a guest may leave the pipe unread
+REMOVAL_TRIES: Final = 100  # while the engine is removing the container by itself
+REMOVAL_PAUSE: Final = 0.05  # seconds between two of them
 API_TIMEOUT: Final = 60  # seconds for any one call of the engine's API
 TROUBLE = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 START_DOCKER: Final = (
-    "Start a Docker engine (`sudo systemctl start docker`, Docker Desktop, or `dockerd &` as root), "
-    "make sure that `docker version` shows a server for this user, and run pytest again. "
+    "Start a Docker engine (`sudo systemctl start docker`, Docker Desktop, or `dockerd &` as "
+    "root), make sure that `docker version` shows a server for this user, and run pytest again. "
     "Nothing is ever run on the host instead."
 )
 
@@ -78,9 +78,12 @@ class Engine:
             client = docker.from_env(timeout=API_TIMEOUT)
             client.ping()
         except TROUBLE as error:
-            problem = f"--agent-fix needs a Docker engine, and none answers ({_words(error)})."
-            raise DockerUnreachableError(problem, START_DOCKER) from None
-        return cls(client)
+            words = _words(error)
+        else:
+            return cls(client)
+        _collect_sockets()
+        problem = f"--agent-fix needs a Docker engine, and none answers ({words})."
+        raise DockerUnreachableError(problem, START_DOCKER)
 
     @property
     def is_local(self) -> bool:
@@ -106,6 +109,8 @@ class Engine:
                 f"The engine has no image {name!r}, and images are never pulled here.",
                 f"Run `docker pull {name}` or `docker build -t {name} .` first.",
             ) from None
+        except TROUBLE as error:
+            raise _trouble("look for an image", error) from None
         return dict(entry.partition("=")[::2] for entry in config.get("Env") or [])
 
     def import_image(self, name: str, archive: bytes) -> None:
@@ -116,22 +121,27 @@ class Engine:
         except TROUBLE as error:
             raise _trouble("import the empty image", error) from None
 
-    def start(self, spec: ContainerSpec) -> Container:
+    def start(self, spec: ContainerSpec) -> Attached:
         """Create and start a container with its pipe attached; leaves nothing when it fails."""
         identity = ""
+        attached: Attached | None = None
         try:
             identity = self._create(spec)
-            attached = self._api.attach_socket(
-                identity, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            )
+            attached = self._attach(identity)
             self._api.start(identity)
-        except TROUBLE as error:
+        except BaseException as error:
+            if attached is not None:
+                attached.close()
             self.remove(identity)
-            raise _trouble("start a sandbox", error) from None
-        except BaseException:
-            self.remove(identity)
+            if isinstance(error, TROUBLE):
+                raise _start_trouble(spec, error) from None
             raise
-        return Container(self, identity, attached)
+        return attached
+
+    def _attach(self, identity: str) -> Attached:
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached = self._api.attach_socket(identity, params=streams)
+        return Attached(identity, attached, partial(self.is_out_of_memory, identity))
 
     def _create(self, spec: ContainerSpec) -> str:
         created = self._api.create_container(
@@ -151,10 +161,10 @@ class Engine:
         return str(created["Id"])
 
     def _host_config(self, spec: ContainerSpec) -> dict[str, Any]:
-        binds = [f"{spec.workspace}:{spec.mounted_at}:rw"]
-        binds += [f"{source}:{target}:ro" for source, target in spec.read_only.items()]
+        mounts = [_bind(spec.workspace, spec.mounted_at, read_only=False)]
+        mounts += [_bind(*pair, read_only=True) for pair in spec.read_only.items()]
         config: dict[str, Any] = self._api.create_host_config(
-            binds=binds,
+            mounts=mounts,
             network_mode="none",
             read_only=True,
             cap_drop=["ALL"],
@@ -163,9 +173,9 @@ class Engine:
             memswap_limit=MEMORY,
             pids_limit=PROCESSES,
             tmpfs={"/tmp": f"rw,exec,nosuid,nodev,size={TEMPORARY},mode=1777"},  # noqa: S108
-            ulimits=[{"Name": "core", "Soft": 0, "Hard": 0}],
+            ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
             ipc_mode="private",
-            log_config={"Type": "none"},
+            log_config=docker.types.LogConfig(type=docker.types.LogConfig.types.NONE),
             auto_remove=not spec.is_kept,
             restart_policy={"Name": "no"},
             init=False,
@@ -201,21 +211,16 @@ class Engine:
 
     def remove(self, identity: str) -> None:
         """Take the container away and wait until it is gone; fine when it is gone already."""
-        if not identity:
-            return
-        for _ in range(100):
+        for _ in range(REMOVAL_TRIES if identity else 0):
             try:
                 self._api.remove_container(identity, force=True, v=True)
-            except docker.errors.NotFound:
+            except docker.errors.NotFound:  # noqa: PERF203 - a try is what the loop is for
                 return
-            except docker.errors.APIError as error:
+            except TROUBLE as error:
                 if "already in progress" not in str(error):
                     logger.warning("could not remove a container: %s", _words(error))
                     return
-                time.sleep(0.05)
-            except TROUBLE as error:
-                logger.warning("could not remove a container: %s", _words(error))
-                return
+                time.sleep(REMOVAL_PAUSE)
             else:
                 return
 
@@ -238,115 +243,34 @@ class Engine:
         self._client.close()
 
 
-class Container:
-    """A started container with its pipe. Implements ``pipe.Connection``."""
-
-    def __init__(self, engine: Engine, identity: str, attached: Any) -> None:
-        self.identity = identity
-        self._engine = engine
-        self._attached = attached  # keeps the HTTP response, and with it the socket, alive
-        self._socket = cast("socket.socket", getattr(attached, "_sock", attached))
-        self._socket.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        self._demux = _Demux()
-        self._complaints = bytearray()  # what the guest wrote to stderr
-
-    def receive(self) -> bytes:
-        """The guest's next bytes; its complaints on stderr are kept aside."""
-        while True:
-            select.select([self._socket], [], [])
-            try:
-                data = self._socket.recv(256 * 1024)
-            except BlockingIOError:
-                continue
-            if not data:
-                return b""
-            frames = b"".join(self._split(data))
-            if frames:
-                return frames
-
-    def _split(self, data: bytes) -> Iterator[bytes]:
-        for stream, part in self._demux.feed(data):
-            if stream == 1:
-                yield part
-            else:
-                self._complaints = (self._complaints + part)[-4000:]
-
-    def send(self, data: bytes) -> None:
-        """Send all; ``OSError`` when nobody has read for ``SEND_PATIENCE`` seconds."""
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self._socket.send(view) :]
-            except BlockingIOError:
-                _, writable, _ = select.select([], [self._socket], [], SEND_PATIENCE)
-                if not writable:
-                    raise TimeoutError("the sandbox does not read its pipe") from None
-
-    def describe_end(self) -> SandboxError:
-        """Why the container went away, as far as can be known."""
-        next_step = "Run pytest again; `docker events` and the engine's log may tell more."
-        if self._engine.is_out_of_memory(self.identity):
-            return OutOfMemoryError("The sandbox ran out of its memory.", next_step)
-        words = self._complaints.decode("utf-8", "replace").strip().splitlines()
-        detail = f" Its last words: {words[-1]}" if words else ""
-        return SandboxError(
-            f"The sandbox ended before its work did (was the engine stopped?).{detail}", next_step
-        )
-
-    def close(self) -> None:
-        """Close the pipe, which ends everything inside."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._socket.close()
-        with contextlib.suppress(OSError):
-            self._attached.close()
+def _collect_sockets() -> None:
+    # docker leaves the socket of a connection that failed to the garbage collector. At some later
+    # moment that would be a warning, and an ugly end where the user's warnings are errors.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
-class _Demux:
-    """Takes the engine's framing (stream number, length) off an attached container's output."""
-
-    HEADER = struct.Struct(">BxxxI")
-
-    def __init__(self) -> None:
-        self._header = bytearray()
-        self._stream = 0
-        self._left = 0
-
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        view = memoryview(data)
-        while view:
-            if not self._left:
-                missing = self.HEADER.size - len(self._header)
-                self._header += view[:missing]
-                view = view[missing:]
-                if len(self._header) < self.HEADER.size:
-                    return
-                self._stream, self._left = self.HEADER.unpack(self._header)
-                self._header.clear()
-            part = view[: self._left]
-            self._left -= len(part)
-            view = view[len(part) :]
-            if part:
-                yield self._stream, bytes(part)
-
-
-def make_archive(files: Mapping[str, tuple[int, bytes | None]]) -> bytes:
-    """A tar archive: path -> (mode, content), ``None`` for a folder."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, (mode, content) in files.items():
-            member = tarfile.TarInfo(name)
-            member.mode = mode
-            member.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
-            member.size = len(content or b"")
-            archive.addfile(member, io.BytesIO(content or b""))
-    return buffer.getvalue()
+def _bind(source: Path, target: Path, *, read_only: bool) -> docker.types.Mount:
+    # Not the short form "source:target", which cannot carry a path with a colon.
+    return docker.types.Mount(str(target), str(source), type="bind", read_only=read_only)
 
 
 def _words(error: BaseException) -> str:
     text = str(getattr(error, "explanation", None) or error)
     return " ".join(text.split())[:300]
+
+
+def _start_trouble(spec: ContainerSpec, error: BaseException) -> SandboxError | DiskFullError:
+    words = _words(error)
+    python = spec.argv[0]
+    is_missing = "executable file not found" in words or "no such file or directory" in words
+    if is_missing and f'exec: "{python}"' in words:
+        return SandboxError(
+            f"The environment has no {python}: it is not in the image {spec.image!r}.",
+            "Give --agent-fix-image an image that holds Python and the packages of the tests.",
+        )
+    return _trouble("start a sandbox", error)
 
 
 def _trouble(doing: str, error: BaseException) -> SandboxError | DiskFullError:

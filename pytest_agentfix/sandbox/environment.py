@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.errors import EnvironmentUnavailableError
-from pytest_agentfix.sandbox.engine import Engine, make_archive
+from pytest_agentfix.sandbox.archive import make_archive
+from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.settings import Settings
 
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -33,7 +34,9 @@ SYSTEM_FILES: Final = (
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
 )
-UNPRIVILEGED: Final = 1000  # the user and group in a sandbox where the host's user is root
+# User and group in a sandbox where the host's user is root: outside every range that systems
+# give to people and services, so that nobody on the host is the same user.
+UNPRIVILEGED: Final = 60_911
 HOME: Final = "/tmp/home"  # noqa: S108 - inside the sandbox
 NEXT_STEP_IMAGE: Final = (
     "Give --agent-fix-image an image that holds Python and the packages of the tests."
@@ -62,7 +65,7 @@ def choose_environment(settings: Settings, engine: Engine, *, top: Path) -> Envi
     kind = settings.environment
     if kind == "image" or (kind == "auto" and settings.image):
         return _image(settings.image or "", engine)
-    obstacle = _mirror_obstacle(engine)
+    obstacle = _mirror_obstacle(engine, top)
     if obstacle:
         raise EnvironmentUnavailableError(
             f"The environment 'mirror' cannot work here: {obstacle}.", NEXT_STEP_IMAGE
@@ -87,11 +90,13 @@ def _image(name: str, engine: Engine) -> Environment:
     )
 
 
-def _mirror_obstacle(engine: Engine) -> str:
+def _mirror_obstacle(engine: Engine, top: Path) -> str:
     if not sys.platform.startswith("linux"):
         return f"it needs Linux, and this is {platform.system()}"
     if not engine.is_local:
         return "the engine is not on this machine"
+    if Path(sys.prefix) == top:
+        return "the repository's top folder is the virtual environment itself"
     return ""
 
 
@@ -121,7 +126,7 @@ def _mirror_archive(user: tuple[int, int]) -> bytes:
     passwd = f"root:x:0:0:root:/:/bin/sh\nagent:x:{uid}:{gid}:agent:{HOME}:/bin/sh\n"
     group = f"root:x:0:\nagent:x:{gid}:\n"
     files: dict[str, tuple[int, bytes | None]] = {"tmp": (0o1777, None), "etc": (0o755, None)}
-    files |= dict.fromkeys(("dev", "proc", "sys", "run", "var"), (493, None))
+    files |= dict.fromkeys(("dev", "proc", "sys", "run", "var"), (0o755, None))
     files |= {"var/tmp": (0o1777, None)}
     files |= {
         "etc/passwd": (0o644, passwd.encode()),
@@ -136,7 +141,9 @@ def _mirror_archive(user: tuple[int, int]) -> bytes:
 
 def _mirrored(top: Path) -> Iterable[Path]:
     yield from (path for path in map(Path, (*SYSTEM_FOLDERS, *SYSTEM_FILES)) if path.exists())
-    yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
+    for prefix in map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix)):
+        yield prefix
+        yield prefix.resolve()  # links lead there by the one name or the other
     yield from (path for path in map(Path, sys.path) if _is_worth_a_mount(path, top))
 
 
@@ -150,7 +157,7 @@ def _is_worth_a_mount(path: Path, top: Path) -> bool:
 def _outermost(paths: Iterable[Path]) -> list[Path]:
     """Without repeats and without what lies below another one."""
     kept: list[Path] = []
-    for path in sorted(set(paths), key=lambda path: len(path.parts)):
+    for path in sorted(set(paths), key=lambda path: (len(path.parts), path)):
         if not any(path.is_relative_to(other) for other in kept):
             kept.append(path)
     return kept

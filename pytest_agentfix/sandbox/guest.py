@@ -156,6 +156,7 @@ class Command:
         finally:
             reserve_report_descriptor()
         self.process = process
+        offer_to_oom_killer(process.pid)
         for source, kind in ((process.stdout, DATA), (process.stderr, STDERR), (report, REPORT)):
             if source is not None:
                 self._readers.append(thread(self._pump, source, kind))
@@ -468,6 +469,12 @@ def oom_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
+
+
+def offer_to_oom_killer(pid: int) -> None:
+    """Out of memory, the kernel shall take ``pid`` and its children, and not the guest."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as file:
+        file.write("500")
 
 
 def thread(target: Callable[..., None], *arguments: object) -> threading.Thread:

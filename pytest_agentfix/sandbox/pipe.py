@@ -147,9 +147,13 @@ class Pipe:
         try:
             with self._send_lock:
                 self._connection.send(frame.encode())
+        except TimeoutError as error:
+            self._give_up(f"The sandbox is stuck: {error}.")
         except OSError:
             self._lose()
-            raise self.loss() from None
+        else:
+            return
+        raise self.loss()
 
     def send_quietly(self, frame: Frame) -> None:
         """Send one frame whose loss does not matter."""
@@ -178,8 +182,7 @@ class Pipe:
                 for frame in parser.feed(data):
                     self._dispatch(frame)
         except FrameError as error:
-            self._lose(SandboxError(f"The sandbox spoke nonsense: {error}.", GONE_NEXT_STEP))
-            self._connection.hang_up()
+            self._give_up(f"The sandbox spoke nonsense: {error}.")
         except (OSError, SandboxError):
             logger.debug("the pipe broke", exc_info=True)
         finally:
@@ -210,6 +213,10 @@ class Pipe:
         threading.Thread(
             target=self._accept, args=(tunnel,), name="agentfix-accept", daemon=True
         ).start()
+
+    def _give_up(self, problem: str) -> None:
+        self._lose(SandboxError(problem, GONE_NEXT_STEP))
+        self._connection.hang_up()  # which ends the sandbox too
 
     def _lose(self, reason: SandboxError | None = None) -> None:
         if self._loss is None and reason is None:  # outside the lock: asks the engine

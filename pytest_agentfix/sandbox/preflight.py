@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.errors import PreflightError
-from pytest_agentfix.ports import Command, Sandbox
+from pytest_agentfix.ports import Command, Completed, Sandbox
 from pytest_agentfix.sandbox import _inspect
 from pytest_agentfix.sandbox.engine import MEMORY, PROCESSES
 from pytest_agentfix.sandbox.environment import Environment
@@ -33,14 +33,22 @@ def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path
         ),
         timeout=PATIENCE,
     )
-    try:
-        broken = [str(line) for line in json.loads(completed.stdout)]
-    except (ValueError, TypeError):
-        words = completed.stderr.decode("utf-8", "replace").strip().splitlines()
-        broken = [f"the check itself did not run ({words[-1] if words else completed.code})"]
+    broken = _read_findings(completed)
     if broken:
         raise PreflightError(
             f"The sandbox does not hold what it promises: {'; '.join(broken)}.",
             "Nothing was run in it. Use an engine that honours these limits (rootful, cgroups "
             "delegated, default seccomp), or report this with the output of `docker info`.",
         )
+
+
+def _read_findings(completed: Completed) -> list[str]:
+    """The check's findings; anything but a list of them is a finding too."""
+    try:
+        findings = json.loads(completed.stdout)
+    except ValueError:
+        findings = None
+    if isinstance(findings, list) and completed.code == 0:
+        return [str(line) for line in findings]
+    words = completed.stderr.decode("utf-8", "replace").strip().splitlines()
+    return [f"the check itself did not run ({words[-1] if words else completed.code})"]

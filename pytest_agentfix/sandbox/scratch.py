@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import logging
 import os
 import platform
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +19,11 @@ from pathlib import Path
 from typing import IO, Final
 
 from pytest_agentfix.errors import DiskFullError, WorkspaceError
-
-logger = logging.getLogger(__name__)
+from pytest_agentfix.workspace.removing import remove_tree
 
 LOCK: Final = "lock"
+KEPT: Final = "kept"  # the file that says: the user wants to look at this, no sweep takes it
+MAKING: Final = 3600  # seconds that making or removing a session's folder takes at most
 
 
 class Scratch:
@@ -41,6 +40,7 @@ class Scratch:
 
     def _make(self) -> IO[bytes]:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_root(self.root)
         # Made under another name and locked first: a sweep never meets an unlocked live folder.
         draft = self.root / f".{self.session}"
         draft.mkdir(mode=0o700)
@@ -60,7 +60,9 @@ class Scratch:
 
     def close(self, *, is_kept: bool = False) -> None:
         """Remove the folder and let go of the lock; twice is fine."""
-        if not is_kept:
+        if is_kept:
+            (self.path / KEPT).touch()
+        else:
             remove_tree(self.path)
         self._lock.close()
 
@@ -102,21 +104,30 @@ def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
 
 
 def _candidates(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    hour_ago = time.time() - 3600
-    # A draft belongs to a session that is just starting, or that died doing so long ago.
-    return [
-        folder
-        for folder in sorted(root.iterdir())
-        if not folder.name.startswith(".") or folder.lstat().st_mtime < hour_ago
-    ]
+    """Sessions that are not kept, and drafts left of some that died while they were starting."""
+    with contextlib.suppress(FileNotFoundError):
+        entries = sorted(root.iterdir())
+        known = [entry for entry in entries if not (entry / KEPT).exists()]
+        return [entry for entry in known if not entry.name.startswith(".") or _is_old(entry)]
+    return []
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether nobody can be making or removing it just now."""
+    try:
+        return folder.lstat().st_mtime < time.time() - MAKING
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager
 def _dead(folder: Path) -> Iterator[bool]:
+    """Whether the session is dead; while that is asked, nobody else clears up after it."""
     try:
         lock = (folder / LOCK).open("rb")
+    except FileNotFoundError:
+        yield _is_old(folder)  # its clearing up was cut short: the lock is there from the start
+        return
     except OSError:
         yield False
         return
@@ -130,34 +141,13 @@ def _dead(folder: Path) -> Iterator[bool]:
 
 
 def is_alive(root: Path, session: str) -> bool:
-    """Whether ``session``'s process still holds its lock."""
+    """Whether ``session``'s process still holds its lock, or left what it made to be looked at."""
+    if (root / session / KEPT).exists():
+        return True
     if not (root / session / LOCK).exists():
         return False
     with _dead(root / session) as is_dead:
         return not is_dead
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a tree, even where something in it made itself unwritable; never follows links."""
-
-    def open_up(function: Callable[..., object], name: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(name), 0o700)  # noqa: PTH101, PTH120
-            if not os.path.islink(name):  # noqa: PTH114
-                os.chmod(name, 0o700)  # noqa: PTH101
-            function(name)
-
-    def open_up_old(function: Callable[..., object], name: str, info: object) -> None:
-        open_up(function, name, info[1])  # type: ignore[index]
-
-    # The newer argument's name is not there before Python 3.12.
-    shutil.rmtree(path, onerror=open_up_old)
-    if path.exists():
-        shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        logger.warning("could not remove the scratch folder %s", path)
 
 
 def _translate(error: OSError, root: Path) -> DiskFullError | WorkspaceError:

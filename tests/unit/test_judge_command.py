@@ -55,6 +55,8 @@ def test_whole_command() -> None:
             "cache_dir=/tmp/pytest-cache-n0",
             "-o",
             "required_plugins=",
+            "-o",
+            "log_file=",
             "--continue-on-collection-errors",
             "--color=no",
             "--no-header",

@@ -1,0 +1,181 @@
+"""What the tests on a real engine share: a place for sandboxes, and a small image made on the spot.
+
+No ``__init__.py`` beside this file: the folder's name is that of the engine's package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import re
+import secrets
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+
+from pytest_agentfix.model import Collected
+from pytest_agentfix.ports import AcceptHandler
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
+from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, ContainerSpec, Engine
+from pytest_agentfix.sandbox.environment import Environment, choose_environment
+from pytest_agentfix.sandbox.scratch import Scratch, owner_name
+from pytest_agentfix.settings import Settings
+from pytest_agentfix.workspace import remove_tree
+from tests.contract.sandbox_contract import Box
+
+TOP = Path("/work space:1/project")  # where sandboxes see the workspace: no easy name
+SKIPPED = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
+SKIPPED |= {"dist-packages", "__pycache__", "pydoc_data", "unittest", "distutils"}
+
+
+class FolderCopy:
+    """A workspace that is a folder and nothing else."""
+
+    def __init__(self, path: Path, user: tuple[int, int]) -> None:
+        self.path = path
+        if os.getuid() == 0:
+            os.chown(path, *user)
+        path.chmod(0o755)
+
+    def remove(self) -> None:
+        remove_tree(self.path)
+
+
+class WrongEngine(Engine):
+    """An engine that gives its sandboxes something else than it was asked for."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        *,
+        mounts: tuple[dict[str, Any], ...] = (),
+        user: str | None = None,
+    ) -> None:
+        super().__init__(docker.from_env())
+        self._config = config or {}
+        self._mounts = list(mounts)
+        self._user = user
+
+    def _create(self, spec: ContainerSpec) -> str:
+        return super()._create(dataclasses.replace(spec, user=self._user or spec.user))
+
+    def _host_config(self, spec: ContainerSpec) -> dict[str, Any]:
+        config = super()._host_config(spec)
+        return {**config, **self._config, "Mounts": [*config["Mounts"], *self._mounts]}
+
+
+class Place:
+    """Opens sandboxes of one session, with everything of theirs below one scratch root."""
+
+    def __init__(self, engine: Engine, root: Path) -> None:
+        self.engine = engine
+        self.root = root
+        self.scratch = Scratch(root)
+        self.stack = ExitStack()
+        self.environment = choose_environment(Settings(), engine, top=TOP)
+
+    def open(
+        self,
+        *,
+        engine: Engine | None = None,
+        environment: Environment | None = None,
+        accept: AcceptHandler | None = None,
+        read_changes: Callable[[], Collected] = Collected,
+        is_kept: bool = False,
+    ) -> ContainerSandbox:
+        """A sandbox that is closed after the test at the latest."""
+        environment = environment or self.environment
+        owner, session = owner_name(self.root), self.scratch.session
+        plan = SandboxPlan(
+            environment=environment,
+            top=TOP,
+            labels={SESSION_LABEL: session, OWNER_LABEL: owner},
+            is_kept=is_kept,
+        )
+        copy = FolderCopy(self.scratch.folder("workspace"), environment.user)
+        sandbox = ContainerSandbox(
+            engine or self.engine, plan, copy, read_changes=read_changes, accept=accept
+        )
+        return self.stack.enter_context(sandbox)
+
+    def box(self, sandbox: ContainerSandbox | None = None) -> Box:
+        """The sandbox as the contract's tests want it, with its Python and variables."""
+        return Box(
+            sandbox=sandbox or self.open(),
+            folder=TOP,
+            python=self.environment.python,
+            env=dict(self.environment.env),
+        )
+
+    def containers(self) -> list[str]:
+        """The ids of the containers that are there now."""
+        found = self.engine.sessions(owner_name(self.root))
+        return [identity for session in found.values() for identity in session]
+
+    def close(self) -> None:
+        """End all sandboxes and the session."""
+        self.stack.close()
+        self.scratch.close()
+
+
+def remove_image(name: str) -> None:
+    """Remove an image; fine when it is gone."""
+    client = docker.from_env()
+    try:
+        client.images.remove(name, force=True)
+    except docker.errors.ImageNotFound:
+        pass
+    finally:
+        client.close()
+
+
+def new_image_name() -> str:
+    return f"pytest-agentfix-test:{secrets.token_hex(6)}"
+
+
+def python_image() -> bytes:
+    """A tar archive with this Python's interpreter, its library and what both are linked to."""
+    program = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        _add_folder(archive, "tmp", 0o1777)
+        archive.add(program, str(program), filter=_owned_by_root)
+        for name in ("usr/bin/python3", "bin/python3"):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, str(program)
+            archive.addfile(link)
+        for path in _linked_libraries([program, *library.rglob("*.so")]):
+            archive.add(path.resolve(), str(path), recursive=False, filter=_owned_by_root)
+        archive.add(library, str(library), filter=_owned_by_root)
+    return buffer.getvalue()
+
+
+def _add_folder(archive: tarfile.TarFile, name: str, mode: int) -> None:
+    folder = tarfile.TarInfo(name)
+    folder.type, folder.mode = tarfile.DIRTYPE, mode
+    archive.addfile(folder)
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    parts = Path(member.name).parts
+    if SKIPPED & set(parts) or any(part.startswith("config-3") for part in parts):
+        return None
+    member.uid = member.gid = 0
+    member.mode |= 0o755 if member.isdir() else 0o444
+    return member
+
+
+def _linked_libraries(programs: list[Path]) -> Iterator[Path]:
+    done = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False)
+    found = re.findall(r"(?:=> |^\s+)(/\S+) \(0x", done.stdout, flags=re.MULTILINE)
+    yield from map(Path, sorted(set(found)))

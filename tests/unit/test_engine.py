@@ -1,0 +1,213 @@
+"""The engine's limits and errors, as far as they can be said without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import docker
+import docker.errors
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_agentfix.errors import DiskFullError, DockerUnreachableError, SandboxError
+from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
+
+TEXT = st.text(min_size=1, max_size=20)
+PATHS = TEXT.map(lambda text: Path("/", text.replace("\0", "")))
+
+
+class FakeApi:
+    """The engine's HTTP API: fails as it is told to, and knows what is left."""
+
+    base_url = "http+docker://localhost"
+
+    def __init__(self, *, failing: str = "", error: Exception | None = None) -> None:
+        self._failing = failing
+        self._error = error
+        self.containers_left: list[str] = []
+        self.created: dict[str, Any] = {}
+        self.is_attached = False
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def create_container(self, image: str, **options: Any) -> dict[str, str]:
+        self._fail("create")
+        self.created = {"image": image, **options}
+        self.containers_left.append("id")
+        return {"Id": "id"}
+
+    def attach_socket(self, _identity: str, params: object) -> Any:
+        self._fail("attach")
+        self.is_attached = True
+        return SimpleNamespace(settimeout=lambda _: None, shutdown=lambda _: None, close=self._let)
+
+    def _let(self) -> None:
+        self.is_attached = False
+
+    def start(self, _identity: str) -> None:
+        self._fail("start")
+
+    def remove_container(self, identity: str, **_options: object) -> None:
+        self._fail("remove")
+        self.containers_left.remove(identity)
+
+    def pause(self, _identity: str) -> None:
+        self._fail("pause")
+
+    def _fail(self, step: str) -> None:
+        if step == self._failing and self._error is not None:
+            raise self._error
+
+
+def make_engine(api: FakeApi) -> Engine:
+    return Engine(cast("docker.DockerClient", SimpleNamespace(api=api)))
+
+
+def make_spec(**options: Any) -> ContainerSpec:
+    given_options = {
+        "image": "image",
+        "argv": ["python3", "-c", "pass"],
+        "user": "1000:1000",
+        "workspace": Path("/copy"),
+        "mounted_at": Path("/top"),
+        **options,
+    }
+    return ContainerSpec(**given_options)
+
+
+@given(
+    st.builds(
+        make_spec,
+        image=TEXT,
+        argv=st.lists(TEXT, min_size=1),
+        workspace=PATHS,
+        mounted_at=PATHS,
+        read_only=st.dictionaries(PATHS, PATHS),
+        env=st.dictionaries(TEXT, TEXT),
+        labels=st.dictionaries(TEXT, TEXT),
+        is_kept=st.booleans(),
+    )
+)
+def test_no_spec_widens_what_a_container_may_do(spec: ContainerSpec) -> None:
+    api = FakeApi()
+    make_engine(api).start(spec)
+    created = api.created
+    config = created["host_config"]
+    assert (config["network_mode"], config["ipc_mode"]) == ("none", "private")
+    assert (config["cap_drop"], config["read_only"]) == (["ALL"], True)
+    assert config["security_opt"] == ["no-new-privileges:true"]
+    assert config["mem_limit"] == config["memswap_limit"] == 4 * 1024**3
+    assert config["pids_limit"] == 1024
+    assert (config["privileged"], config["init"]) == (False, False)
+    assert config["auto_remove"] is not spec.is_kept
+    assert not {"binds", "devices", "cap_add", "pid_mode", "userns_mode", "uts_mode"} & set(config)
+    writable = [mount for mount in config["mounts"] if not mount["ReadOnly"]]
+    assert [(mount["Source"], mount["Target"]) for mount in writable] == [
+        (str(spec.workspace), str(spec.mounted_at))
+    ]
+    assert all(mount["Type"] == "bind" for mount in config["mounts"])
+    assert (created["user"], created["entrypoint"], created["tty"]) == ("1000:1000", [], False)
+    assert created["command"] == list(spec.argv)
+
+
+@pytest.mark.parametrize("step", ["create", "attach", "start"])
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (docker.errors.APIError("on fire"), SandboxError, "could not start a sandbox: on fire"),
+        (OSError("No space left on device"), DiskFullError, "No space left on device"),
+        (ConnectionError("gone"), SandboxError, "could not start a sandbox: gone"),
+        (KeyboardInterrupt(), KeyboardInterrupt, "^$"),
+    ],
+    ids=["api", "disk", "connection", "interrupt"],
+)
+def test_a_start_that_fails_leaves_nothing(
+    step: str, error: Exception, kind: type[BaseException], words: str
+) -> None:
+    api = FakeApi(failing=step, error=error)
+    with pytest.raises(kind, match=words):
+        make_engine(api).start(make_spec())
+    assert api.containers_left == []
+    assert not api.is_attached
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'OCI runtime create failed: exec: "python3": executable file not found in $PATH: unknown',
+        'runc: exec: "python3": stat python3: no such file or directory: unknown',
+    ],
+)
+def test_an_image_without_python(words: str) -> None:
+    api = FakeApi(failing="start", error=docker.errors.APIError(words))
+    with pytest.raises(SandboxError, match="has no python3: it is not in the image 'image'"):
+        make_engine(api).start(make_spec())
+
+
+def test_what_an_engine_says_is_cut_short() -> None:
+    api = FakeApi(failing="pause", error=docker.errors.APIError("long\n words " * 1000))
+    with pytest.raises(SandboxError) as caught:
+        make_engine(api).pause("id")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+class RemovingApi(FakeApi):
+    """An engine that is removing the container by itself already."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def remove_container(self, identity: str, **options: object) -> None:
+        answer = self.answers.pop(0)
+        if answer is not None:
+            raise answer
+
+
+@pytest.mark.parametrize("last", [None, docker.errors.NotFound("gone")])
+def test_removal_waits_for_the_engines_own(last: Exception | None) -> None:
+    busy = docker.errors.APIError("removal of container id is already in progress")
+    api = RemovingApi(busy, busy, last)
+    make_engine(api).remove("id")
+    assert api.answers == []
+
+
+def test_a_removal_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    make_engine(RemovingApi(docker.errors.APIError("no way"))).remove("id")
+    assert caplog.messages == ["could not remove a container: no way"]
+
+
+def test_nothing_is_removed_without_a_name() -> None:
+    make_engine(RemovingApi()).remove("")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_local"),
+    [
+        ("http+docker://localhost", True),
+        ("http+docker://localnpipe", True),
+        ("http+docker://ssh", False),
+        ("http://192.0.2.1:2375", False),
+        ("https://example.com:2376", False),
+    ],
+)
+def test_where_the_engine_is(url: str, is_local: bool) -> None:  # noqa: FBT001
+    api = FakeApi()
+    api.base_url = url
+    assert make_engine(api).is_local is is_local
+
+
+@pytest.mark.parametrize(
+    "host", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1", "nonsense://"]
+)
+def test_an_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(DockerUnreachableError) as caught:
+        Engine.connect()
+    assert caught.value.problem.startswith("--agent-fix needs a Docker engine, and none answers (")
+    assert "Nothing is ever run on the host instead." in caught.value.next_step

@@ -1,0 +1,205 @@
+"""What goes into a sandbox, as far as it can be said without an engine."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_agentfix.errors import EnvironmentUnavailableError
+from pytest_agentfix.sandbox.archive import make_archive
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import (
+    Environment,
+    _is_worth_a_mount,
+    _mirror_archive,
+    _mirror_path,
+    _outermost,
+    choose_environment,
+    sandbox_user,
+)
+from pytest_agentfix.settings import Settings
+
+PATHS = st.lists(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda p: Path("/", *p)),
+    max_size=12,
+)
+
+
+class FakeEngine:
+    """Just enough of an engine to choose an environment with."""
+
+    def __init__(self, *, is_local: bool = True, env: dict[str, str] | None = None) -> None:
+        self.is_local = is_local
+        self.images: dict[str, bytes] = {}
+        self._env = env or {}
+
+    def has_image(self, name: str) -> bool:
+        return name in self.images
+
+    def import_image(self, name: str, archive: bytes) -> None:
+        assert name not in self.images
+        self.images[name] = archive
+
+    def image_environment(self, _name: str) -> dict[str, str]:
+        return dict(self._env)
+
+
+def choose(engine: FakeEngine, top: str = "/top", **settings: Any) -> Environment:
+    return choose_environment(Settings(**settings), cast("Engine", engine), top=Path(top))
+
+
+def members(archive: bytes) -> dict[str, tuple[int, bytes | None]]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        found = {}
+        for member in tar:
+            file = tar.extractfile(member)
+            found[member.name] = (member.mode, file.read() if file else None)
+            assert (member.uid, member.gid) == (0, 0)
+        return found
+
+
+@given(PATHS)
+def test_only_the_outermost_are_kept(paths: list[Path]) -> None:
+    kept = _outermost(paths)
+    assert len(set(kept)) == len(kept)
+    assert set(kept) <= set(paths)
+    for path in paths:
+        assert sum(path.is_relative_to(other) for other in kept) == 1
+
+
+def test_a_similar_name_is_not_below() -> None:
+    paths = [Path("/usr"), Path("/usr2"), Path("/usr/lib"), Path("/usr")]
+    assert _outermost(paths) == [Path("/usr"), Path("/usr2")]
+
+
+def test_the_path_leads_to_what_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/venv/bin/python")
+    monkeypatch.setenv("PATH", "/home/me/bin:/usr/bin:relative::/venv/bin:/usr/games")
+    path = _mirror_path([Path("/venv"), Path("/usr")])
+    assert path == "/venv/bin:/usr/bin:/usr/games:/usr/local/bin:/bin"
+
+
+def test_mounts_inside_the_repository() -> None:
+    environment = Environment(
+        kind="mirror",
+        image="i",
+        python="p",
+        user=(1, 1),
+        read_only={Path(p): Path(p) for p in ("/usr", "/top/.venv", "/top/a/b", "/top2")},
+    )
+    assert environment.mounts_inside(Path("/top")) == (".venv", "a/b")
+
+
+def test_an_archive_holds_what_it_is_given() -> None:
+    files: dict[str, tuple[int, bytes | None]] = {
+        "tmp": (0o1777, None),
+        "etc": (0o755, None),
+        "etc/passwd": (0o644, b"root"),
+        "empty": (0o600, b""),
+    }
+    assert members(make_archive(files)) == files
+    assert make_archive(files) == make_archive(files)  # its hash is the image's name
+
+
+def test_the_mirrors_image() -> None:
+    found = members(_mirror_archive((1000, 1001)))
+    assert found["tmp"] == found["var/tmp"] == (0o1777, None)
+    assert found["usr"] == found["proc"] == found["dev"] == (0o755, None)
+    passwd = b"root:x:0:0:root:/:/bin/sh\nagent:x:1000:1001:agent:/tmp/home:/bin/sh\n"
+    assert found["etc/passwd"] == (0o644, passwd)
+    assert found["etc/group"] == (0o644, b"root:x:0:\nagent:x:1001:\n")
+    assert b"hosts: files\n" in (found["etc/nsswitch.conf"][1] or b"")
+    files = {name for name, (_, content) in found.items() if content is not None}
+    assert files == {"etc/passwd", "etc/group", "etc/nsswitch.conf"}
+
+
+def test_the_mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    monkeypatch.setattr(sys, "path", ["", "/top", "/top/src", str(packages), "/no/such", *sys.path])
+    engine = FakeEngine()
+    environment = choose(engine)
+    assert environment == choose(engine)
+    assert list(engine.images) == [environment.image]
+    assert environment.image.startswith("pytest-agentfix:mirror-")
+    assert (environment.kind, environment.python) == ("mirror", sys.executable)
+    assert environment.user == sandbox_user()
+    mounts = environment.read_only
+    assert all(source == target for source, target in mounts.items())
+    assert {Path("/usr"), packages} <= set(mounts)
+    for prefix in (sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)):
+        assert any(Path(prefix).is_relative_to(mount) for mount in mounts)
+    assert not any(path.is_relative_to("/top") for path in mounts)
+    assert set(environment.env) == {"PATH", "HOME", "LANG"}
+
+
+def test_no_home_and_no_wide_folder_is_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home" / "me"
+    packages = home / ".local" / "lib"
+    (packages / "site").mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    top = home / "project"
+    (top / "src").mkdir(parents=True)
+    for path in (Path("/"), Path("/etc"), Path("/tmp"), home.parent, home, top, top / "src"):
+        assert not _is_worth_a_mount(path, top), path
+    assert not _is_worth_a_mount(Path("relative"), top)
+    assert not _is_worth_a_mount(packages / "missing", top)
+    assert _is_worth_a_mount(packages / "site", top)
+
+
+def test_a_users_image() -> None:
+    engine = FakeEngine(env={"PATH": "/opt/bin", "LANG": "de_DE.UTF-8", "HOME": "/root", "A": "b"})
+    expected = Environment(
+        kind="image",
+        image="mine:1",
+        python="python3",
+        user=sandbox_user(),
+        env={"PATH": "/opt/bin", "LANG": "de_DE.UTF-8", "HOME": "/tmp/home", "A": "b"},
+    )
+    assert choose(engine, environment="image", image="mine:1") == expected
+    assert choose(engine, environment="auto", image="mine:1") == expected
+    assert engine.images == {}
+
+
+def test_a_mirror_beside_an_image_that_is_named() -> None:
+    assert choose(FakeEngine(), environment="mirror", image="mine:1").kind == "mirror"
+
+
+def test_the_user_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(os, "getgid", lambda: 0)
+    assert sandbox_user() == (60_911, 60_911)
+    monkeypatch.setattr(os, "getuid", lambda: 501)
+    monkeypatch.setattr(os, "getgid", lambda: 20)
+    assert sandbox_user() == (501, 20)
+
+
+def test_a_mirror_of_a_machine_that_is_elsewhere() -> None:
+    with pytest.raises(EnvironmentUnavailableError) as caught:
+        choose(FakeEngine(is_local=False))
+    assert str(caught.value) == (
+        "The environment 'mirror' cannot work here: the engine is not on this machine. "
+        "Give --agent-fix-image an image that holds Python and the packages of the tests."
+    )
+
+
+def test_a_mirror_of_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    with pytest.raises(EnvironmentUnavailableError, match="needs Linux, and this is Darwin"):
+        choose(FakeEngine(), environment="mirror")
+
+
+def test_a_repository_that_is_a_virtual_environment() -> None:
+    with pytest.raises(EnvironmentUnavailableError, match="is the virtual environment itself"):
+        choose(FakeEngine(), top=sys.prefix)
