@@ -81,6 +81,7 @@ class Copy:
             os.chown(self.path, *user)
 
     def remove(self) -> None:
+        """Take the folder away."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 

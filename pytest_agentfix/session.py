@@ -63,6 +63,7 @@ class SessionPlugin:
         self._marker_errors: dict[str, None] = {}
         self._stop_in_collection: BaseException | None = None
         self._remarks: list[str] = []
+        self._is_terminated = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -116,8 +117,10 @@ class SessionPlugin:
         return outcome
 
     @pytest.hookimpl
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports, an empty one too when nothing failed."""
+        if self._is_terminated:
+            session.exitstatus = EXIT_STATUS
         for path in self._settings.reports:
             text = json_report.render(self._config.stash.get(RESULT, RunResult()))
             try:
@@ -150,7 +153,9 @@ class SessionPlugin:
                     self._shield(self._close)
         except Terminated:
             TerminalProgress(self._config).write("stopped by SIGTERM")
-            pytest.exit("agent-fix: stopped by SIGTERM", returncode=EXIT_STATUS)
+            self._is_terminated = True
+            # Without a status: pytest shows no summary for those that are not its own.
+            pytest.exit("agent-fix: stopped by SIGTERM")
 
     def _make_request(self, session: pytest.Session) -> RunRequest:
         failures = self._collector.failures

@@ -62,6 +62,8 @@ class CommandBuilder:
             f"cache_dir={self.scratch}/pytest-cache-{nonce}",
             "-o",
             "required_plugins=",  # this package may be one of them
+            "-o",
+            "log_file=",  # which may lie where a sandbox has nothing
             *(("-n0",) if invocation.has_xdist else ()),
             "--continue-on-collection-errors",
             "--color=no",

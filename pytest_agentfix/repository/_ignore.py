@@ -69,8 +69,7 @@ class IgnoreRules:
         """Whether git would not look into a folder at ``path``."""
         parts = path.split("/")
         return any(
-            self._is_excluded(parts[:count], is_folder=True)
-            for count in range(1, len(parts) + 1)
+            self._is_excluded(parts[:count], is_folder=True) for count in range(1, len(parts) + 1)
         )
 
     def _is_excluded(self, parts: list[str], *, is_folder: bool) -> bool:
