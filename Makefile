@@ -1,5 +1,6 @@
 # Everything a developer does. `make` alone tells what there is.
-#   PYTEST_ARGS="-k policy -n 2"   more arguments for make test and make coverage
+#   PYTEST_ARGS="-k policy -x"     more arguments for make test and make coverage
+#   WORKERS=1                      how many tests run side by side
 #   EXAMPLES="slugs lru"           which examples make demo shows
 #   PYTHON=python3.12              the interpreter that .venv is made with
 
@@ -7,6 +8,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WITH_ENGINE := scripts/with_engine.sh
 PYTEST_ARGS ?=
+WORKERS ?= 2
 EXAMPLES ?=
 BENCH_ARGS ?=
 
@@ -20,7 +22,7 @@ bootstrap: ## Make .venv and get OpenCode into the cache
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
 
 test: bootstrap ## Run all tests (starts a Docker engine if none answers)
-	@$(WITH_ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(WITH_ENGINE) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 coverage: bootstrap ## Run all tests and show what they do not reach
 	@$(BIN)/coverage erase
