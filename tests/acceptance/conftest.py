@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +9,8 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for project_kit, which is no package
-
-from project_kit import Project, make_project, residue, wait_for
-
 from pytest_agentfix.testing import ScriptedModel
+from tests.acceptance.project_kit import Project, make_project, residue, wait_for
 
 StartModel = Callable[..., ScriptedModel]
 

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from project_kit import RUN_LIMIT, Project, Ran
-
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Reply, Say, Script, Turns, edits, reads, route
+from tests.acceptance.project_kit import RUN_LIMIT, Project, Ran
 
 DONE = Say("done")
 StartModel = Callable[..., ScriptedModel]  # the fixture ``start_model``

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 
-from project_kit import Project
-
 from pytest_agentfix.testing.replies import Reply, Say, Script, Turns, edits, reads, route
+from tests.acceptance.project_kit import Project
 
 DOWNLOAD_LIMIT = 180  # seconds
 TRIES = 2  # registries have hiccups

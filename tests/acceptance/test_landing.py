@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loop_kit import StartModel, once, run_plainly
-from project_kit import CALC, Project, Ran, residue
 
 from pytest_agentfix.testing.replies import Conversation, Reply, Script
+from tests.acceptance.loop_kit import StartModel, once, run_plainly
+from tests.acceptance.project_kit import CALC, Project, Ran, residue
 
 FIXED = CALC.replace("left - right", "left + right")
 HALF = "\n\ndef half(value):\n    return value / 2\n"

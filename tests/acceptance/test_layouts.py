@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loop_kit import StartModel, by_test, once, prompts_of, refill
-from project_kit import CALC, TEST_CALC, Project, make_project, residue, wait_for
+
+from tests.acceptance.loop_kit import StartModel, by_test, once, prompts_of, refill
+from tests.acceptance.project_kit import CALC, TEST_CALC, Project, make_project, residue, wait_for
 
 HOST_ONLY = """\
 import os

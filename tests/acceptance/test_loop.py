@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loop_kit import (
+from pytest_agentfix.testing.replies import Script, Turns
+from tests.acceptance.loop_kit import (
     StartModel,
     by_test,
     edit,
@@ -13,9 +14,7 @@ from loop_kit import (
     run_by_ini,
     run_plainly,
 )
-from project_kit import CALC, TEST_CALC, Project
-
-from pytest_agentfix.testing.replies import Script, Turns
+from tests.acceptance.project_kit import CALC, TEST_CALC, Project
 
 SHOP = '''\
 import unittest

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from loop_kit import StartModel, by_test, edit, once, probes, prompts_of, refill
-from project_kit import Project
-
 from pytest_agentfix.prompt import PROMPT_BUDGET
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Hang, Say, Script, Turns
+from tests.acceptance.loop_kit import StartModel, by_test, edit, once, probes, prompts_of, refill
+from tests.acceptance.project_kit import Project
 
 ONE = "def one():\n    return 0\n"
 MARKED = """\

@@ -13,10 +13,16 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from project_kit import RUN_LIMIT, Project, Ran
-from released_kit import Regression, Shelf, play_maintainers, replace_all, with_tests_of
 
 from pytest_agentfix.testing import ScriptedModel
+from tests.acceptance.project_kit import RUN_LIMIT, Project, Ran
+from tests.acceptance.released_kit import (
+    Regression,
+    Shelf,
+    play_maintainers,
+    replace_all,
+    with_tests_of,
+)
 
 StartModel = Callable[..., ScriptedModel]
 

@@ -7,9 +7,7 @@ what is left behind.
 from __future__ import annotations
 
 import pytest
-from project_kit import CALC, Project
 
-from conftest import StartModel
 from pytest_agentfix.testing.replies import (
     Break,
     Calls,
@@ -23,6 +21,8 @@ from pytest_agentfix.testing.replies import (
     shell,
     writes,
 )
+from tests.acceptance.loop_kit import StartModel
+from tests.acceptance.project_kit import CALC, Project
 
 FIXED = CALC.replace("left - right", "left + right")
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loop_kit import StartModel, once, run_plainly
-from project_kit import CALC, RUN_LIMIT, Project, Ran
 
 from pytest_agentfix.testing.replies import Conversation, Reply, Script
+from tests.acceptance.loop_kit import StartModel, once, run_plainly
+from tests.acceptance.project_kit import CALC, RUN_LIMIT, Project, Ran
 
 FIXED = CALC.replace("left - right", "left + right")
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from gateway_kit import KEY, TOKEN, make_body, make_upstream, open_gateway
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway
 from pytest_agentfix.testing.scripted_model import Raw, Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import SocketStream
+from tests.unit.gateway_kit import KEY, TOKEN, make_body, make_upstream, open_gateway
 
 BODY = json.dumps(make_body()).encode()
 HEAD = (

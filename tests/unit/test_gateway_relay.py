@@ -13,19 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_kit import (
-    KEY,
-    TOKEN,
-    Answer,
-    Client,
-    FakeClock,
-    SkippingClock,
-    make_body,
-    make_headers,
-    make_upstream,
-    open_gateway,
-)
-from test_gateway_usage import SAMPLES
 
 from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, book, door, rules
@@ -44,6 +31,19 @@ from pytest_agentfix.testing.scripted_model import (
     ScriptedModel,
     ScriptedUsage,
 )
+from tests.unit.gateway_kit import (
+    KEY,
+    TOKEN,
+    Answer,
+    Client,
+    FakeClock,
+    SkippingClock,
+    make_body,
+    make_headers,
+    make_upstream,
+    open_gateway,
+)
+from tests.unit.test_gateway_usage import SAMPLES
 
 ROWS = {
     Dialect.CHAT: COMPATIBLE,

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from pytest_agentfix.gateway.rules import (
     clean_body,
     parse_body,
 )
+from tests.unit.gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
 
 TARGET = "/v1/chat/completions"
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_kit import SkippingClock, make_upstream, open_gateway
 
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
+from tests.unit.gateway_kit import SkippingClock, make_upstream, open_gateway
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="makes a certificate with openssl")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from gateway_kit import KEY, make_upstream
 
 from pytest_agentfix.gateway.relay import KeyCurtain
 from pytest_agentfix.gateway.trouble import (
@@ -11,6 +10,7 @@ from pytest_agentfix.gateway.trouble import (
     parse_retry_after,
     quote_words,
 )
+from tests.unit.gateway_kit import KEY, make_upstream
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from repository_kit import IDENTITY, digest_tree, make_repository, run_git, write_files
 
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.repository._ignore import IgnoreRules, parse_patterns
+from tests.unit.repository_kit import IDENTITY, digest_tree, make_repository, run_git, write_files
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from repository_kit import (
+
+from pytest_agentfix.errors import LandingError
+from pytest_agentfix.model import FileChange
+from pytest_agentfix.repository._paths import problem_of_path
+from tests.unit.repository_kit import (
     IDENTITY,
     digest_tree,
     make_fix,
@@ -17,10 +21,6 @@ from repository_kit import (
     start_run,
     write_files,
 )
-
-from pytest_agentfix.errors import LandingError
-from pytest_agentfix.model import FileChange
-from pytest_agentfix.repository._paths import problem_of_path
 
 HOOKS = [
     "applypatch-msg",

@@ -7,7 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from repository_kit import (
+
+from pytest_agentfix.errors import DiskFullError, LandingError
+from pytest_agentfix.model import FileChange, FileStat, Landing
+from pytest_agentfix.repository import Repository, _worktree
+from tests.unit.repository_kit import (
     IDENTITY,
     digest_tree,
     make_fix,
@@ -16,10 +20,6 @@ from repository_kit import (
     start_run,
     write_files,
 )
-
-from pytest_agentfix.errors import DiskFullError, LandingError
-from pytest_agentfix.model import FileChange, FileStat, Landing
-from pytest_agentfix.repository import Repository, _worktree
 
 FILES = {"a.py": b"1\n", "b.py": b"b\n", "pkg/c.py": b"c\n", "tests/test_mod.py": b"t\n"}
 

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from repository_kit import IDENTITY, make_repository, run_git
 
 from pytest_agentfix.errors import (
     BranchNameError,
@@ -17,6 +16,7 @@ from pytest_agentfix.errors import (
     RepositoryUnreadableError,
 )
 from pytest_agentfix.repository import Repository
+from tests.unit.repository_kit import IDENTITY, make_repository, run_git
 
 
 @pytest.fixture(autouse=True)
