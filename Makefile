@@ -22,7 +22,7 @@ bootstrap: ## Make .venv and get OpenCode into the cache
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
 
 test: bootstrap ## Run all tests (starts a Docker engine if none answers)
-	@$(WITH_ENGINE) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(WITH_ENGINE) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 coverage: bootstrap ## Run all tests and show what they do not reach
 	@$(BIN)/coverage erase
