@@ -154,10 +154,15 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What came out of a workspace: regular file changes, and what is no regular file change."""
+    """What came out of a workspace: regular file changes, and what is no regular file change.
+
+    ``is_complete``: all of it was read. Part of a change is nothing that anybody has made, so what
+    was cut off at a cap must not be taken for a change.
+    """
 
     changes: ChangeSet = ChangeSet()
     irregular: tuple[Drop, ...] = ()
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

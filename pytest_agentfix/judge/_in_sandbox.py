@@ -101,6 +101,11 @@ class Reporter:
             group.addoption(option, action="append")
         for name in self._words["inis"]:
             parser.addini(name, "declared in the sandbox only")
+        # The command sets these; where the plugin that has them is off, strict settings would
+        # refuse them.
+        for name in ("cache_dir", "log_file"):
+            if name not in getattr(parser, "_inidict", {}):
+                parser.addini(name, "declared in the sandbox only")
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> "Generator[None, Any, None]":

@@ -23,7 +23,10 @@ def apply_policy(
 
     ``litter`` are paths that merely running the tests leaves: where they are new they are left
     out without a word. ``read_base`` gives content and executable bit of a file of the base.
+    Of a change that was not read as a whole, nothing may stay.
     """
+    if not collected.is_complete:
+        return Accepted(ChangeSet(), collected.irregular)
     changes = _without_litter(collected.changes.files, policy, litter)
     dropped = [drop for drop in collected.irregular if drop.path not in litter]
     context = _make_context(policy, changes, read_base)

@@ -52,7 +52,8 @@ _KEPT = frozenset(
 )
 _KEPT_PREFIXES = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FULL_WORDS = ("No space left", "Disk quota exceeded")
+# the last one is git's own for a write that came out short
+_FULL_WORDS = ("No space left", "Disk quota exceeded", "Out of diskspace")
 _WORDS_LIMIT = 600  # characters of git's own words worth showing
 
 

@@ -7,10 +7,14 @@ from pytest_agentfix.policy import display
 from pytest_agentfix.workspace.limits import Limits
 
 _REST = "; the rest is left out"
+_NOTHING = "; nothing of such a change is taken"
 
 
 class Findings:
-    """Collects changes and drops; beyond a cap it keeps the first line about it and no more."""
+    """Collects changes and drops; beyond a cap it keeps the first line about it and no more.
+
+    Of what is over a cap only so much is remembered as keeps the memory bounded.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.is_full = False  # no further change is taken
@@ -44,13 +48,14 @@ class Findings:
 
     def note_cap(self, path: str, reason: str) -> None:
         """Take the one line about a cap that ended the walk."""
-        self._caps.append(Drop(display(path), f"{reason}{_REST}"))
+        self._caps.append(Drop(display(path), f"{reason}{_NOTHING}"))
 
     def to_collected(self) -> Collected:
         """All of it, sorted by path."""
         return Collected(
             changes=ChangeSet(dict(sorted(self._changes.items()))),
             irregular=(*sorted(self._irregular, key=_order), *self._caps),
+            is_complete=not self._caps,
         )
 
     def _fill_up(self, path: str, reason: str) -> None:

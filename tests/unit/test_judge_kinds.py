@@ -230,6 +230,7 @@ ADDOPTS = {
     "only set up": "--setup-plan",
     "reports": "--junitxml=out.xml -v -rA --durations=3 --tb=no",
     "strict": "--strict-markers --strict-config",
+    "without plugins": "-p no:cacheprovider -p no:logging --strict-config",
     "ours": "--agent-fix --agent-fix-model a/b --agent-fix-report x.json",
 }
 

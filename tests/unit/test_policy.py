@@ -377,3 +377,12 @@ def test_whatever_comes_in_every_path_is_kept_or_dropped(
         assert drop.path.isprintable()
     left = [path for path in changes if not kept(path) and path not in litter - set(BASE)]
     assert bool(left) <= bool(accepted.dropped)
+
+
+def test_nothing_stays_of_a_change_that_was_not_read_as_a_whole() -> None:
+    drop = Drop("z.py", "too many files")
+    collected = Collected(
+        changes=ChangeSet({"a.py": FileChange(b"x = 1\n")}), irregular=(drop,), is_complete=False
+    )
+    accepted = apply_policy(Policy(), collected, frozenset(), read_base=lambda _: None)
+    assert accepted == Accepted(ChangeSet(), (drop,))

@@ -54,6 +54,9 @@ def _collect(workspace: Workspace, *, limits: Limits | None = None) -> Collected
     return workspace.collect(is_ignored=_never, limits=limits or Limits())
 
 
+NOTHING_TAKEN = "; nothing of such a change is taken"
+
+
 def _drops(*drops: tuple[str, str]) -> Collected:
     return Collected(irregular=tuple(Drop(path, reason) for path, reason in drops))
 
@@ -342,7 +345,8 @@ def test_too_many_changed_files(workspace: Workspace) -> None:
     collected = _collect(workspace, limits=Limits(files=4))
     assert collected == Collected(
         changes=ChangeSet({f"n{number}.py": FileChange(b"x") for number in range(4)}),
-        irregular=(Drop("n4.py", "too many files: more than 4 changed; the rest is left out"),),
+        irregular=(Drop("n4.py", f"too many files: more than 4 changed{NOTHING_TAKEN}"),),
+        is_complete=False,
     )
 
 
@@ -352,7 +356,8 @@ def test_too_much_in_all(workspace: Workspace) -> None:
     collected = _collect(workspace, limits=Limits(total_bytes=25))
     assert collected == Collected(
         changes=ChangeSet({f"n{number}.py": FileChange(b"x" * 10) for number in range(2)}),
-        irregular=(Drop("n2.py", "too large: more than 25 bytes in all; the rest is left out"),),
+        irregular=(Drop("n2.py", f"too large: more than 25 bytes in all{NOTHING_TAKEN}"),),
+        is_complete=False,
     )
 
 
@@ -363,7 +368,8 @@ def test_too_many_entries_end_the_walk_without_deletions(workspace: Workspace) -
         (workspace.path / f"aa/{number}").write_bytes(b"")
     reason = "too many files: more than 50 entries that the base does not have"
     collected = _collect(workspace, limits=Limits(extra_entries=50))
-    assert collected == _drops(("aa", f"{reason}; the rest is left out"))
+    drop = Drop("aa", f"{reason}{NOTHING_TAKEN}")
+    assert collected == Collected(irregular=(drop,), is_complete=False)
 
 
 def test_too_many_irregular_entries(workspace: Workspace) -> None:
