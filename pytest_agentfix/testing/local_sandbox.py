@@ -104,7 +104,8 @@ class _LocalProcess:
         self._is_report_cut = False
         self._threads: list[threading.Thread] = []
         self._failure = 0
-        self._popen = self._spawn(command)
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._spawn(command)
 
     def is_running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
@@ -140,16 +141,17 @@ class _LocalProcess:
             is_report_cut=self._is_report_cut,
         )
 
-    def _spawn(self, command: Command) -> subprocess.Popen[bytes] | None:
+    def _spawn(self, command: Command) -> None:
         with _report_pipe(has_report=command.has_report) as (source, sink):
             try:
                 popen = _open(command, sink)
             except FileNotFoundError as error:
                 self._refuse(_NOT_FOUND, f"{error.filename}: not found\n")
-                return None
+                return
             except OSError as error:
                 self._refuse(_NOT_STARTED, f"{error}\n")
-                return None
+                return
+            self._popen = popen  # before any thread that may have to kill it
             if source is not None:
                 self._launch(self._pump_report, os.dup(source))
         assert popen.stdin is not None
@@ -158,7 +160,6 @@ class _LocalProcess:
         self._launch(_feed, popen.stdin, command.stdin)
         self._launch(_pump, popen.stdout, self._stdout)
         self._launch(_pump, popen.stderr, self._stderr)
-        return popen
 
     def _refuse(self, code: int, message: str) -> None:
         self._failure = code
