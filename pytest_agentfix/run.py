@@ -7,7 +7,7 @@ import logging
 
 from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.errors import AgentFixError
-from pytest_agentfix.gateway.model_gateway import ModelGateway
+from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.model import (
     Cluster,
     ClusterResult,
@@ -18,7 +18,7 @@ from pytest_agentfix.model import (
 from pytest_agentfix.ports import Progress
 from pytest_agentfix.sandbox.scratch import Scratch, is_alive, owner_name, sweep
 from pytest_agentfix.sandboxes import Sandboxes
-from pytest_agentfix.setup import Setup, SystemClock
+from pytest_agentfix.setup import Setup
 from pytest_agentfix.workshop import Workshop, unprepared
 from pytest_agentfix.workspace import Base
 

@@ -130,7 +130,3 @@ class Sandboxes:
     def advance(self, changes: ChangeSet) -> None:
         """An accepted fix becomes part of the base of everything opened from now on."""
         self.base = self.base.with_changes(changes)
-
-    def environ(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """The environment's variables and ``extra``, which cannot change where things are."""
-        return {**extra, **self.environment.env}

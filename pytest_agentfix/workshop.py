@@ -13,7 +13,7 @@ from functools import partial
 from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.errors import AgentFixError
-from pytest_agentfix.gateway.model_gateway import ModelGateway
+from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.upstream import Upstream
 from pytest_agentfix.judge.judging import SandboxJudge
 from pytest_agentfix.message import default_message
@@ -44,7 +44,7 @@ from pytest_agentfix.scope import (
     model_access,
     target_files,
 )
-from pytest_agentfix.setup import Setup, SystemClock
+from pytest_agentfix.setup import Setup
 from pytest_agentfix.work import Parts
 
 
