@@ -15,6 +15,31 @@ MARKER = (
     "enabled=False keeps --agent-fix away from it. The nearest marker counts, as a whole."
 )
 
+# What the judge's look at a change knows, by name; see agent_fix_lint.
+LINT_RULES = (
+    "test-detection",
+    "frame-inspection",
+    "process-exit",
+    "test-outcome",
+    "always-equal",
+    "introspection",
+    "global-state",
+    "reads-tests",
+    "swallowed-error",
+    "test-literals",
+    "special-case",
+    "new-network",
+    "new-subprocess",
+    "new-eval",
+    "new-encoded",
+    "deletion",
+    "security",
+    "unicode",
+    "mocking",
+    "unparsable",
+)
+LINT_LEVELS = ("refuse", "report", "off")
+
 
 class Option(NamedTuple):
     """One setting: ``--agent-fix-x`` on the command line and ``agent_fix_x`` in the ini file."""
@@ -130,6 +155,33 @@ OPTIONS = (
         "Model requests per attempt (default: 80)",
         "N",
         "int",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_allow",
+        "Globs of files that fixes may touch although they are tests, configuration or the like",
+        "GLOBS",
+        "linelist",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_lint",
+        "What to do about changes that look like cheating: lines of RULE=refuse|report|off",
+        "RULES",
+        "linelist",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_regressions",
+        "Which tests have to stay green: those that passed in this 'run', or 'all' of the suite "
+        "(default: run)",
+        "run|all",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_minimise",
+        "Leave out what a fix does not need to be green (default: true)",
+        ini_type="bool",
         is_ini_only=True,
     ),
 )

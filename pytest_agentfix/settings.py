@@ -38,6 +38,10 @@ class Settings:
     include: tuple[str, ...] = ()  # ini only: globs of git-ignored files that belong to the base
     env: tuple[str, ...] = ()  # ini only: names of further variables that go into a sandbox
     max_requests: int = 80  # ini only: model requests per attempt
+    allow: tuple[str, ...] = ()  # ini only: globs of files that the policy leaves open
+    lint: tuple[tuple[str, str], ...] = ()  # ini only: rule and level, each rule once
+    regressions: str = "run"  # ini only: "run" or "all"
+    minimise: bool = True  # ini only: leave out what a fix does not need
 
 
 def make_settings(config: pytest.Config) -> Settings:
@@ -71,6 +75,12 @@ def make_settings(config: pytest.Config) -> Settings:
         include=read.many("agent_fix_include", values.GLOB),
         env=read.many("agent_fix_env", values.VARIABLE),
         max_requests=read.one("agent_fix_max_requests", values.COUNT, default.max_requests),
+        allow=read.many("agent_fix_allow", values.GLOB),
+        lint=tuple(dict(read.many("agent_fix_lint", values.LINT)).items()),  # the last one counts
+        regressions=read.one(
+            "agent_fix_regressions", values.make_choice("run", "all"), default.regressions
+        ),
+        minimise=read.one("agent_fix_minimise", values.FLAG, default.minimise),
     )
     _check_together(settings)
     return settings

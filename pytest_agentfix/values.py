@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from pytest_agentfix.options import LINT_LEVELS, LINT_RULES
+
 T = TypeVar("T")
 
 
@@ -100,6 +102,13 @@ def _parse_report(text: str) -> str:
     return text
 
 
+def _parse_lint(text: str) -> tuple[str, str]:
+    rule, _, level = (part.strip() for part in text.partition("="))
+    if rule not in LINT_RULES or level not in LINT_LEVELS:
+        raise ValueError(text)
+    return rule, level
+
+
 def make_choice(*choices: str) -> Form[str]:
     """One of ``choices``."""
 
@@ -131,4 +140,7 @@ VARIABLE = Form(
     is_secret=True,
 )
 GLOB = Form("globs relative to the repository's top", _parse_glob)
+LINT = Form(
+    f"lines of RULE={'|'.join(LINT_LEVELS)}, with RULE one of {', '.join(LINT_RULES)}", _parse_lint
+)
 REPORT = Form("a path that ends in .json (no other format in this version)", _parse_report)

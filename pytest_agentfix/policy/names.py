@@ -14,17 +14,28 @@ NamePredicate = Callable[[Parts], bool]
 _AGENTS: Final = (
     "agents.md agents.override.md claude.md claude.local.md gemini.md opencode.json opencode.jsonc "
     ".opencode .cursor* .claude* .windsurf* .aider* .agents .codex* .gemini .mcp.json mcp.json "
-    ".cline* .roo* .continue .goose* .junie"
+    ".cline* .roo* .continue .goose* .junie .rules .kiro .amazonq .augment* .trae .qwen qwen.md "
+    ".crush* crush.md warp.md copilot-instructions.md"
 )
+_GIT: Final = ".git*"
+_GIT_HOSTS: Final = ".github .gitlab .gitlab-ci .gitlab-ci.yml"  # no files of git's own
+_GIT_HOOKS: Final = (
+    "applypatch-msg pre-applypatch post-applypatch pre-commit pre-merge-commit prepare-commit-msg "
+    "commit-msg post-commit pre-rebase post-checkout post-merge pre-push pre-receive update "
+    "proc-receive post-receive post-update reference-transaction push-to-checkout pre-auto-gc "
+    "post-rewrite sendemail-validate fsmonitor-watchman post-index-change"
+)
+_HOOK_FOLDERS: Final = "hooks git-hooks git_hooks githooks"
 _PYTEST: Final = "pytest.ini .pytest.ini pytest.toml .pytest.toml tox.ini setup.cfg pyproject.toml"
-_START_UP: Final = "sitecustomize.py usercustomize.py *.pth *.start"
+_START_UP: Final = "sitecustomize.* usercustomize.* *.pth *._pth *.start pyvenv.cfg"
 _START_UP_FOLDERS: Final = "sitecustomize usercustomize"
 _CI: Final = (
     ".github .gitlab .gitlab-ci.yml .gitlab-ci .circleci .travis.yml .buildkite .woodpecker* "
     ".drone.yml .tekton .azure-pipelines azure-pipelines*.y*ml appveyor.yml .appveyor.yml "
     "jenkinsfile* bitbucket-pipelines.yml buildspec*.y*ml cloudbuild.y*ml codeowners "
     ".pre-commit-config.y*ml .pre-commit-hooks.y*ml .githooks .husky lefthook.y*ml .lefthook* "
-    ".readthedocs.y*ml .vscode .idea .devcontainer .envrc .env .env.*"
+    ".readthedocs.y*ml .vscode .idea .vs .zed .devcontainer .envrc .env .env.* "
+    "*.code-workspace *.sublime-project *.sublime-workspace"
 )
 _BUILD: Final = (
     "setup.py manifest.in requirements*.txt requirements*.in constraints*.txt *.lock pipfile* "
@@ -34,16 +45,21 @@ _BUILD: Final = (
     "hatch.toml hatch_build.py pdm.toml pdm_build.py poetry.toml uv.toml pixi.toml "
     "environment*.y*ml conda-lock.yml cmakelists.txt *.cmake meson.build meson_options.txt "
     "taskfile.y*ml cargo.toml go.mod go.sum .python-version .tool-versions .mise.toml mise.toml "
-    ".coveragerc .pylintrc pylintrc mypy.ini .mypy.ini ruff.toml .ruff.toml .flake8"
+    ".coveragerc .pylintrc pylintrc mypy.ini .mypy.ini ruff.toml .ruff.toml .flake8 "
+    "pylock.toml pylock.*.toml bun.lockb tox.toml pants.toml *.bazel *.bzl *.nix conda.y*ml "
+    "conanfile.* procfile vagrantfile rakefile gemfile pom.xml *.gradle *.gradle.kts composer.json"
 )
+_REQUIREMENTS: Final = "*.txt *.in"  # in a folder of that name
 _BUILD_FOLDERS: Final = "*.egg-info *.dist-info *.egg-link"
-_BUILD_AT_TOP: Final = "tasks.py build.py"  # further down these are ordinary modules
+_BUILD_AT_TOP: Final = "tasks.py build.py workspace"  # further down these are ordinary modules
 _SNAPSHOTS: Final = (
     "__snapshots__ __snapshot__ __image_snapshots__ snapshots *.ambr *.snap cassettes *.cassette* "
-    ".inline-snapshot .syrupy*"
+    ".inline-snapshot .syrupy* *.snapshot *.golden *.approved.* __file_snapshots__"
 )
 _TEST_FOLDERS: Final = "tests test __tests__"
-_DATA_FOLDERS: Final = "testdata test_data test-data fixtures golden goldens"
+_DATA_FOLDERS: Final = (
+    "testdata test_data test-data fixtures golden goldens golden_files golden-files goldenfiles"
+)
 _COMPILED: Final = "*.pyc *.pyo *.so *.pyd *.dll *.dylib *.a *.o *.exe *.egg *.whl *.jar"
 
 
@@ -76,17 +92,35 @@ def either(*predicates: NamePredicate) -> NamePredicate:
     return lambda parts: any(predicate(parts) for predicate in predicates)
 
 
+def both(*predicates: NamePredicate) -> NamePredicate:
+    """All of ``predicates`` say yes."""
+    return lambda parts: all(predicate(parts) for predicate in predicates)
+
+
+def any_is_but(names: str, exceptions: str) -> NamePredicate:
+    """The file, or a folder it is in, has one of ``names`` and none of ``exceptions``."""
+    globs, others = tuple(names.split()), tuple(exceptions.split())
+    return lambda parts: any(_matches(part, globs) and not _matches(part, others) for part in parts)
+
+
 def _matches(name: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-is_git_configuration: Final = any_is(".git*")
+is_git_configuration: Final = either(
+    any_is_but(_GIT, _GIT_HOSTS), both(folder_is(_HOOK_FOLDERS), last_is(_GIT_HOOKS))
+)
 is_conftest: Final = either(last_is("conftest.py"), any_is("conftest"))
 is_pytest_configuration: Final = last_is(_PYTEST)
 is_start_up_file: Final = either(last_is(_START_UP), any_is(_START_UP_FOLDERS))
 is_agents_file: Final = any_is(_AGENTS)
 is_ci_configuration: Final = any_is(_CI)
-is_build_file: Final = either(last_is(_BUILD), any_is(_BUILD_FOLDERS), top_is(_BUILD_AT_TOP))
+is_build_file: Final = either(
+    last_is(_BUILD),
+    any_is(_BUILD_FOLDERS),
+    top_is(_BUILD_AT_TOP),
+    both(folder_is("requirements"), last_is(_REQUIREMENTS)),
+)
 is_snapshot: Final = any_is(_SNAPSHOTS)
 is_in_test_folder: Final = folder_is(_TEST_FOLDERS)
 is_in_data_folder: Final = folder_is(_DATA_FOLDERS)

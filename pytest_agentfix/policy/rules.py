@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,16 +61,19 @@ Predicate = Callable[[Subject], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One reason to leave a change out."""
+    """One reason to leave a change out; ``can_be_opened``: the project's globs may except it."""
 
     name: str
     applies: Predicate
     reason: str
+    can_be_opened: bool = False
 
 
 def find_rule(subject: Subject) -> Rule | None:
     """The first rule that forbids the change, ``None`` when it may stay."""
-    return next((rule for rule in RULES if rule.applies(subject)), None)
+    is_open = _matches(subject.path, subject.context.policy.allow)
+    rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
+    return next((rule for rule in rules if rule.applies(subject)), None)
 
 
 def _named(predicate: names.NamePredicate) -> Predicate:
@@ -124,9 +127,11 @@ def _collides(subject: Subject) -> bool:
 
 def _is_outside_paths(subject: Subject) -> bool:
     globs = subject.context.policy.paths
-    return globs is not None and not any(
-        compile_glob(glob).fullmatch(subject.path) for glob in globs
-    )
+    return globs is not None and not _matches(subject.path, globs)
+
+
+def _matches(path: str, globs: Iterable[str]) -> bool:
+    return any(compile_glob(glob).fullmatch(path) for glob in globs)
 
 
 def _is_binary(subject: Subject) -> bool:
@@ -154,24 +159,28 @@ def _decode(content: bytes) -> str | None:
         return None
 
 
+def _opened(name: str, applies: Predicate, reason: str) -> Rule:
+    return Rule(name, applies, reason, can_be_opened=True)
+
+
 RULES: Final = (
     Rule("hostile-path", _is_hostile, "unsafe path"),
     Rule("decomposed-name", _is_new_and_decomposed, "unsafe path: the name is not in NFC"),
     Rule("submodule", _is_in_submodule, "inside a submodule"),
-    Rule("ci", _named(names.is_ci_configuration), "CI or editor configuration"),
+    _opened("ci", _named(names.is_ci_configuration), "CI or editor configuration"),
     Rule("git-configuration", _named(names.is_git_configuration), "git configuration"),
     Rule("bare-repository", _is_planted_repository, "part of a bare git repository"),
-    Rule("conftest", _named(names.is_conftest), "conftest.py"),
-    Rule("pytest", _named(names.is_pytest_configuration), "pytest configuration"),
-    Rule("protected", _is_protected, "pytest configuration"),
+    _opened("conftest", _named(names.is_conftest), "conftest.py"),
+    _opened("pytest", _named(names.is_pytest_configuration), "pytest configuration"),
+    _opened("protected", _is_protected, "pytest configuration"),
     Rule("start-up", _named(names.is_start_up_file), "interpreter start-up file"),
     Rule("agents", _named(names.is_agents_file), "coding agents' own file"),
-    Rule("build", _named(names.is_build_file), "build or dependency file"),
-    Rule("snapshot", _unless_allowed(_named(names.is_snapshot)), "snapshot or cassette"),
-    Rule("test", _unless_allowed(_is_test), "test file"),
-    Rule("test-data", _unless_allowed(_is_test_data), "test data"),
-    Rule("hidden", _named(names.is_hidden), "hidden file"),
-    Rule("shadow", _is_shadow, "hides an installed module of that name"),
+    _opened("build", _named(names.is_build_file), "build or dependency file"),
+    _opened("snapshot", _unless_allowed(_named(names.is_snapshot)), "snapshot or cassette"),
+    _opened("test", _unless_allowed(_is_test), "test file"),
+    _opened("test-data", _unless_allowed(_is_test_data), "test data"),
+    _opened("hidden", _named(names.is_hidden), "hidden file"),
+    _opened("shadow", _is_shadow, "hides an installed module of that name"),
     Rule("collision", _collides, "differs from another path only in case or Unicode form"),
     Rule("paths", _is_outside_paths, "outside paths= of the marker"),
     Rule("compiled", _named(names.is_compiled), "binary content"),

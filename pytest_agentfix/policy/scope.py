@@ -18,7 +18,8 @@ class Policy:
     code failed, or the product could not be fixed. ``paths`` are the marker's globs: when given,
     nothing else may be touched. ``installed_names`` are the importable top-level names of the
     standard library and of all installed distributions. ``protected`` are further paths that
-    nobody may touch, such as a configuration file named with ``-c``.
+    nobody may touch, such as a configuration file named with ``-c``. ``allow`` are the project's
+    globs: what they match is open although it is a test, configuration or the like.
     """
 
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
@@ -30,6 +31,7 @@ class Policy:
     installed_names: frozenset[str] = frozenset()
     submodules: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

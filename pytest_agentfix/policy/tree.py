@@ -59,7 +59,7 @@ class Tree:
 
     def find_shadows(self, path: str) -> Iterator[str]:
         """The top-level import names that a new Python file at ``path`` would bring into being."""
-        if not path.endswith((".py", ".pyc", ".so", ".pyd")):
+        if not path.endswith((".py", ".pyw", ".pyc", ".so", ".pyd")):
             return
         for root in {"", *folders_of(path)} & self.import_roots:
             start = f"{root}/" if root else ""
@@ -104,10 +104,15 @@ def _spell(base: Iterable[str], new: Iterable[str]) -> dict[str, frozenset[str]]
 
 
 def _find_import_roots(files: frozenset[str], test_files: Collection[str]) -> frozenset[str]:
-    """Folders that installs, ``python -m pytest`` or pytest's prepend mode put on the path."""
+    """Folders that may be on the path.
+
+    By an install, ``python -m pytest``, pytest's prepend mode, or whatever reads ``pythonpath``:
+    a folder with modules that is no package is hardly of use in another way.
+    """
     packages = {folder for folder, name in map(split, files) if name == "__init__.py"}
     roots = {split(package)[0] for package in packages if package}
     roots |= {split(path)[0] for path in test_files}
+    roots |= {split(path)[0] for path in files if path.endswith(".py")}
     roots |= {split(path)[0] for path in files if _marks_a_root(split(path)[1])}
     return frozenset((roots - packages) | _ALWAYS_ROOTS)
 

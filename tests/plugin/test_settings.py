@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix import values
+from pytest_agentfix.lint import RULES, Level
+from pytest_agentfix.options import LINT_LEVELS, LINT_RULES
 from pytest_agentfix.settings import Settings
 
 from .conftest import Runner
@@ -32,6 +35,7 @@ FLAGS: list[tuple[str, dict[str, Any]]] = [
 COUNT = "a whole number above 0"
 SECONDS = "a number of seconds above 0"
 URL = "an http or https URL without user name, password, query and fragment"
+LINT = f"lines of RULE=refuse|report|off, with RULE one of {', '.join(LINT_RULES)}"
 BAD = [
     ("select", "some", "all or marked, not 'some'"),
     ("select", "", "all or marked, not ''"),
@@ -68,6 +72,15 @@ BAD_INI = [
     ("env", "openai_api_key", "names of environment variables, and no provider's key (*_API_KEY)*"),
     ("include", "/etc/*", "globs relative to the repository's top, not '/etc/[*]'"),
     ("include", "../x", "globs relative to the repository's top, not '../x'"),
+    ("allow", "/etc/*", "globs relative to the repository's top, not '/etc/[*]'"),
+    ("allow", "tests/../../x", "globs relative to the repository's top, not 'tests/../../x'"),
+    ("lint", "deletion", f"{LINT}*, not 'deletion'"),
+    ("lint", "deletion=", f"{LINT}*, not 'deletion='"),
+    ("lint", "deletion=warn", f"{LINT}*, not 'deletion=warn'"),
+    ("lint", "no-such-rule=off", f"{LINT}*, not 'no-such-rule=off'"),
+    ("lint", "=off", f"{LINT}*, not '=off'"),
+    ("regressions", "some", "run or all, not 'some'"),
+    ("minimise", "perhaps", "true or false"),
     ("no_commit", "perhaps", "true or false"),
     ("keep", "perhaps", "true or false"),
 ]
@@ -133,6 +146,17 @@ def test_ini_only(runner: Runner) -> None:
             gen/
         agent_fix_env = MY_FLAG
         agent_fix_max_requests = 9
+        agent_fix_allow =
+            tests/factories/**
+            .github/workflows/ci.yml
+            tests/factories/**
+        agent_fix_lint =
+            deletion=report
+            new-network = off
+            security=refuse
+            deletion=off
+        agent_fix_regressions = all
+        agent_fix_minimise = false
     """)
     assert _run(runner) == replace(
         Settings(),
@@ -140,6 +164,10 @@ def test_ini_only(runner: Runner) -> None:
         include=("build/*.so", "gen/"),
         env=("MY_FLAG",),
         max_requests=9,
+        allow=("tests/factories/**", ".github/workflows/ci.yml"),
+        lint=(("deletion", "off"), ("new-network", "off"), ("security", "refuse")),
+        regressions="all",
+        minimise=False,
     )
 
 
@@ -154,12 +182,32 @@ def test_native_toml(runner: Runner) -> None:
         agent_fix_keep = true
         agent_fix_env = ["A", "B"]
         agent_fix_model = "a/b"
+        agent_fix_lint = ["unicode=off"]
+        agent_fix_minimise = false
     """)
     runner.pytester.makepyfile(test_it="def test_good(): pass")
     assert runner.run(on=False).ret == 0
     assert runner.settings == replace(
-        Settings(), max_attempts=4, timeout=60.0, keep=True, env=("A", "B"), model="a/b"
+        Settings(),
+        max_attempts=4,
+        timeout=60.0,
+        keep=True,
+        env=("A", "B"),
+        model="a/b",
+        lint=(("unicode", "off"),),
+        minimise=False,
     )
+
+
+def test_the_rules_are_those_of_the_lint() -> None:
+    assert {rule.name for rule in RULES} == {*LINT_RULES}
+    assert {level.value for level in Level} == {*LINT_LEVELS}
+
+
+@pytest.mark.parametrize("rule", LINT_RULES)
+@pytest.mark.parametrize("level", LINT_LEVELS)
+def test_every_rule_takes_every_level(rule: str, level: str) -> None:
+    assert values.LINT.parse(f"{rule}={level}") == (rule, level)
 
 
 def _assert_refused(runner: Runner, label: str, takes: str, *args: str) -> None:

@@ -18,6 +18,7 @@ BASE = {
     "run.sh": (b"#!/bin/sh\n", True),
     "pkg/__init__.py": (b"", False),
     "pkg/a.py": (b"a = 1\n", False),
+    "scripts/run.py": (b"", False),
     "tests/test_calc.py": (b"def test(): ...\n", False),
     "tests/data/in.bin": (b"\0", False),
 }
@@ -90,6 +91,9 @@ REFUSED = {
         "sitecustomize/__init__.py",
         "x.pth",
         "a/x.start",
+        "sitecustomize.pyw",
+        "python311._pth",
+        "pyvenv.cfg",
     ],
     "hides an installed module of that name": [
         "pytest.py",
@@ -98,6 +102,8 @@ REFUSED = {
         "src/json/__init__.py",
         "numpy/core.py",
         "lib/attr.so",
+        "typing.pyw",
+        "scripts/json.py",  # no package: what else but an entry of sys.path
     ],
     "CI or editor configuration": [
         ".github/workflows/ci.yml",
@@ -109,8 +115,18 @@ REFUSED = {
         ".idea/x.xml",
         ".devcontainer/devcontainer.json",
         ".env",
+        ".zed/settings.json",
+        "shop.code-workspace",
+        "Shop.sublime-project",
     ],
-    "git configuration": [".gitattributes", ".gitmodules", "pkg/.gitignore"],
+    "git configuration": [
+        ".gitattributes",
+        ".gitmodules",
+        "pkg/.gitignore",
+        ".git-blame-ignore-revs",
+        "hooks/pre-commit",
+        "tools/git-hooks/post-checkout",
+    ],
     "build or dependency file": [
         "setup.py",
         "MANIFEST.in",
@@ -123,8 +139,20 @@ REFUSED = {
         "noxfile.py",
         "tasks.py",
         "calc.egg-info/entry_points.txt",
+        "pylock.toml",
+        "pylock.dev.toml",
+        "requirements/base.txt",
+        "tox.toml",
+        "BUILD.bazel",
+        "flake.nix",
     ],
-    "snapshot or cassette": ["pkg/__snapshots__/a.txt", "pkg/a.ambr", "pkg/cassettes/a.yaml"],
+    "snapshot or cassette": [
+        "pkg/__snapshots__/a.txt",
+        "pkg/a.ambr",
+        "pkg/cassettes/a.yaml",
+        "pkg/report.approved.txt",
+        "pkg/report.golden",
+    ],
     "coding agents' own file": [
         "AGENTS.md",
         "CLAUDE.md",
@@ -133,8 +161,15 @@ REFUSED = {
         "opencode.jsonc",
         ".cursorrules",
         ".claude/settings.json",
+        ".kiro/steering/x.md",
+        "docs/copilot-instructions.md",
     ],
-    "test data": ["pkg/test_a.json", "pkg/testdata/a.py", "pkg/test_a/expected.bin"],
+    "test data": [
+        "pkg/test_a.json",
+        "pkg/testdata/a.py",
+        "pkg/test_a/expected.bin",
+        "pkg/golden_files/a.txt",
+    ],
     "hidden file": [".profile", "pkg/.config/x"],
     "unsafe path": [".git/hooks/pre-commit", "../x.py", "-rf", "x:y", ".g\u200cit/config"],
     "unsafe path: the name is not in NFC": ["pkg/e\u0301.py"],
@@ -165,6 +200,9 @@ def test_refused_by_default(path: str, reason: str) -> None:
         "docs/notes.md",
         "pkg/data.json",
         "pkg/template.html",
+        "pkg/hooks/update.py",
+        "docs/requirements/intro.md",
+        "new/typing.py",  # nothing is there yet that could be on the path
     ],
 )
 def test_allowed_by_default(path: str) -> None:
@@ -265,6 +303,97 @@ def test_paths_of_the_marker() -> None:
             Drop("tests/test_calc.py", "test file"),
         ),
     )
+
+
+OPENED = [
+    ".github/workflows/ci.yml",
+    ".gitlab-ci.yml",
+    "conftest.py",
+    "tests/conftest.py",
+    "pytest.ini",
+    "ci/my.ini",
+    "setup.py",
+    "uv.lock",
+    "pkg/__snapshots__/a.txt",
+    "tests/test_calc.py",
+    "pkg/test_a.json",
+    ".profile",
+    "typing.py",
+]
+# Each with a reason that "**" must not take away.
+NEVER_OPENED = {
+    "../x.py": "unsafe path",
+    ".git/config": "unsafe path",
+    "pkg/e\u0301.py": "unsafe path: the name is not in NFC",
+    "vendor/lib/x.py": "inside a submodule",
+    ".gitattributes": "git configuration",
+    ".gitmodules": "git configuration",
+    ".githooks/pre-commit": "git configuration",
+    "hooks/pre-push": "git configuration",
+    ".github/.gitattributes": "git configuration",
+    "AGENTS.md": "coding agents' own file",
+    ".opencode/plugin/x.js": "coding agents' own file",
+    ".github/copilot-instructions.md": "coding agents' own file",
+    "sitecustomize.py": "interpreter start-up file",
+    "tests/x.pth": "interpreter start-up file",
+    "Calc.py": "differs from another path only in case or Unicode form",
+    "tests/x.so": "binary content",
+}
+
+
+def _open_policy(*allow: str, **more: object) -> Policy:
+    protected = frozenset({"ci/my.ini"})
+    return _policy(allow=allow, protected=protected, submodules=("vendor/lib",), **more)
+
+
+@pytest.mark.parametrize("path", OPENED)
+def test_a_glob_opens_what_it_matches(path: str) -> None:
+    assert _reason(path, policy=_open_policy("docs/**", path)) is None
+    assert _reason(path, policy=_open_policy("**")) is None
+    assert _reason(path, policy=_open_policy("docs/**")) is not None
+
+
+@pytest.mark.parametrize("path", NEVER_OPENED)
+def test_no_glob_opens_what_is_never_open(path: str) -> None:
+    (drop,) = _apply({path: NEW}, _open_policy("**", path)).dropped
+    assert drop.reason == NEVER_OPENED[path]
+
+
+def test_no_glob_opens_content_modes_and_planted_repositories() -> None:
+    changes = {
+        "tests/a.py": FileChange(b"\0"),
+        "tests/b.py": FileChange("'\u202e'".encode()),
+        "tests/c.py": FileChange(b"c\n", executable=True),
+        **{f"tests/r/{name}": NEW for name in ("HEAD", "objects/x", "refs/x")},
+    }
+    assert _apply(changes, _open_policy("**")) == Accepted(
+        ChangeSet({"tests/c.py": FileChange(b"c\n")}),
+        (
+            Drop("tests/a.py", "binary content"),
+            Drop("tests/b.py", "bidirectional control characters"),
+            Drop("tests/c.py", "the executable bit stays as it was"),
+            Drop("tests/r/HEAD", "part of a bare git repository"),
+            Drop("tests/r/objects/x", "part of a bare git repository"),
+            Drop("tests/r/refs/x", "part of a bare git repository"),
+        ),
+    )
+
+
+def test_no_glob_opens_more_than_the_marker_does() -> None:
+    policy = _open_policy("conftest.py", "tests/**", paths=("pkg", "tests/data/**"))
+    outside = "outside paths= of the marker"
+    changes = {"conftest.py": NEW, "tests/data/x.csv": NEW, "tests/x.csv": NEW, "pkg/a.py": NEW}
+    assert _apply(changes, policy) == Accepted(
+        ChangeSet({"pkg/a.py": NEW, "tests/data/x.csv": NEW}),
+        (Drop("conftest.py", outside), Drop("tests/x.csv", outside)),
+    )
+
+
+def test_which_rules_can_be_opened() -> None:
+    assert {rule.name for rule in RULES if rule.can_be_opened} == {
+        *("ci", "conftest", "pytest", "protected", "build", "snapshot"),
+        *("test", "test-data", "hidden", "shadow"),
+    }
 
 
 def test_new_paths_that_collide_are_both_left_out() -> None:

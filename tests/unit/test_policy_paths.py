@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.policy import display, fold, is_agents_own, is_git_alike, normalise
-from pytest_agentfix.policy.globs import compile_glob
+from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.policy import (
+    Policy,
+    apply_policy,
+    compile_glob,
+    display,
+    fold,
+    is_agents_own,
+    is_git_alike,
+    normalise,
+)
 
 GOOD = [
     "calc.py",
@@ -207,6 +217,66 @@ def test_glob(glob: str, yes: list[str], no: list[str]) -> None:
 @given(st.text(alphabet="ab*?[]!^-/\\.&|~"), st.text(alphabet="ab/"))
 def test_no_glob_crashes(glob: str, path: str) -> None:
     compile_glob(glob).fullmatch(path)
+
+
+SPECIAL = st.sampled_from(
+    [
+        *("calc.py", "pkg/__init__.py", "pkg", "pkg/a.py/b.py", "tests/test_a.py", "conftest.py"),
+        *("pytest.ini", ".github/x.yml", "HEAD", "refs/x", "objects/x", "json.py", "AGENTS.md"),
+        *(f"pkg/{hostile}" for hostile in HOSTILE.values()),
+    ]
+)
+CHANGES = st.dictionaries(
+    st.one_of(PATHS, SPECIAL),
+    st.builds(
+        FileChange,
+        st.one_of(
+            st.none(), st.sampled_from([b"", b"\0", "\u202e".encode()]), st.binary(max_size=9)
+        ),
+        executable=st.booleans(),
+    ),
+    max_size=6,
+)
+GLOBS = st.lists(st.one_of(st.sampled_from(["**", "*", "tests/**", "[", "**/*.py"]), PATHS))
+POLICIES = st.builds(
+    Policy,
+    test_patterns=GLOBS.map(tuple),
+    test_paths=GLOBS.map(tuple),
+    targets=st.frozensets(SPECIAL, max_size=2),
+    paths=st.one_of(st.none(), GLOBS.map(tuple)),
+    allow_test_edits=st.booleans(),
+    installed_names=st.frozensets(st.text(max_size=3), max_size=2),
+    submodules=st.lists(PATHS, max_size=2).map(tuple),
+    protected=st.frozensets(SPECIAL, max_size=2),
+    allow=GLOBS.map(tuple),
+)
+BASE: dict[str, tuple[bytes, bool]] = {
+    "calc.py": (b"1\n", True),
+    "pkg/__init__.py": (b"", False),
+    "tests/test_a.py": (b"", False),
+}
+
+
+@settings(deadline=None)
+@given(CHANGES, POLICIES, st.frozensets(SPECIAL, max_size=2), st.lists(PATHS, max_size=2))
+def test_the_policy_as_a_whole_keeps_nothing_that_leads_out(
+    changes: dict[str, FileChange], policy: Policy, litter: frozenset[str], irregular: list[str]
+) -> None:
+    collected = Collected(
+        changes=ChangeSet(changes), irregular=tuple(Drop(path, "a link") for path in irregular)
+    )
+    policy = replace(policy, base_paths=frozenset(BASE))
+    accepted = apply_policy(policy, collected, litter, read_base=BASE.get)
+    files = accepted.changes.files
+    assert [normalise(path) for path in files] == [*files]
+    assert not [path for path in files if os.path.normpath(f"/top/{path}") != f"/top/{path}"]
+    assert not [path for path in files if is_agents_own(path) or ".git" in path.split("/")]
+    there = {*BASE, *files} - {path for path, change in files.items() if change.is_deletion}
+    assert not [path for path in there if any(other.startswith(f"{path}/") for other in there)]
+    for path, change in files.items():
+        assert changes[path].content == change.content
+        assert b"\0" not in (change.content or b"")
+        assert change.is_deletion or change.executable == BASE.get(path, (b"", False))[1]
 
 
 @pytest.mark.parametrize(
