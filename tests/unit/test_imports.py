@@ -16,7 +16,8 @@ PACKAGE = Path(pytest_agentfix.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("model", "errors", "sources"),
     ("ports",),
-    ("settings", "options", "values", "markers", "report", "policy", "clusters", "prompt",
+    ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
+     "holdout", "minimal",
      "message", "items", "pytest_internals",
      "work", "repair", "selection", "failures", "arguments", "argument_table"),
     ("sandbox", "agents", "gateway", "repository", "workspace", "judge"),

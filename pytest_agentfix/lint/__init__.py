@@ -1,0 +1,19 @@
+"""The diff lint: signs of a cheat in what a change set adds to product code (pure)."""
+
+from __future__ import annotations
+
+from pytest_agentfix.lint.expectations import Expectations, read_expectations
+from pytest_agentfix.lint.hits import Level, LintHit, LintRule, Sample
+from pytest_agentfix.lint.linting import lint_changes
+from pytest_agentfix.lint.rules import RULES
+
+__all__ = [
+    "RULES",
+    "Expectations",
+    "Level",
+    "LintHit",
+    "LintRule",
+    "Sample",
+    "lint_changes",
+    "read_expectations",
+]

@@ -1,0 +1,99 @@
+"""Bytes nobody vouches for -> a syntax tree, without running or recursing into anything."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+import warnings
+from collections.abc import Iterator
+from typing import Final
+
+SIZE_LIMIT: Final = 1_000_000  # bytes of one file that are looked at
+_PROBE: Final = bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{"  # what other codecs expand
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def decode_source(content: bytes) -> str | None:
+    """The text as Python would read it, with plain line ends; ``None`` where it is not text.
+
+    An encoding in which ASCII is not itself (``utf-7``, ``unicode_escape``) hides what a reader
+    and a line diff see, so it counts as unreadable.
+    """
+    if len(content) > SIZE_LIMIT:
+        return None
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if _PROBE.decode(encoding) != _PROBE.decode("ascii"):
+                return None
+            text = content.decode(encoding)
+    except (SyntaxError, ValueError, LookupError):
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse_source(text: str) -> ast.Module | None:
+    """The tree of ``text``, ``None`` when it cannot be parsed, for whatever reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def fingerprint(node: ast.AST) -> str:
+    """What ``node`` is, without where it is. Never recurses, unlike ``ast.dump``."""
+    return " ".join(_word(inner) for inner in ast.walk(node))
+
+
+def lines_of(node: ast.AST) -> tuple[int, int]:
+    """The first and last line of ``node``, counted from 1; (1, 1) where it has none."""
+    line = getattr(node, "lineno", 1)
+    return line, getattr(node, "end_lineno", None) or line
+
+
+def own_statements(function: Function) -> list[ast.stmt]:
+    """The function's body without its docstring."""
+    body = function.body
+    return body[1:] if is_text_statement(body[0]) else body
+
+
+def is_text_statement(node: ast.AST) -> bool:
+    """Whether ``node`` is a docstring, or a string that stands alone like one."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, (str, bytes))
+    )
+
+
+def parameters(arguments: ast.arguments) -> list[str]:
+    """The names of all parameters, in order."""
+    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    rest = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
+    return [arg.arg for arg in [*plain, *rest]]
+
+
+def walk_own(function: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a function's own body, without those of functions and classes inside it."""
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _word(node: ast.AST) -> str:
+    fields = [
+        repr(value)
+        for name, value in ast.iter_fields(node)
+        if name not in ("kind", "type_comment")
+        and isinstance(value, (str, bytes, int, float, complex))
+    ]
+    return "".join((type(node).__name__, "(", ",".join(fields), ")"))
