@@ -102,6 +102,7 @@ class FailureCollector:
             traceback=cut_text(traceback),
             output=cut_text(_join_sections(report)),
             policy=load_policy(facts["policy"]) if facts else None,
+            case=facts["case"] if facts else {},
         )
 
 

@@ -7,7 +7,7 @@ xdist's wire with all their attributes, so those must be plain data.
 from __future__ import annotations
 
 import unittest
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -30,6 +30,7 @@ class Facts(TypedDict):
     path: str
     line: int | None
     policy: dict[str, Any] | None
+    case: dict[str, int]
     exception: str
     message: str
 
@@ -101,6 +102,7 @@ def _make_item_facts(
         path=str(item.path),
         line=None if line is None else line + 1,
         policy=_dump_marker(item),
+        case=_find_case(item),
         **_describe(None if excinfo is None else excinfo.value),
     )
 
@@ -114,6 +116,7 @@ def _make_collector_facts(collector: pytest.Collector, report: pytest.CollectRep
         path=str(Path(collector.path)),
         line=None,
         policy=_dump_marker(collector),
+        case={},
         **_describe(error),
     )
 
@@ -124,6 +127,21 @@ def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
         return dump_policy(find_policy(node))
     except SettingError:
         return None
+
+
+def _find_case(item: pytest.Item) -> dict[str, int]:
+    """Give the indices of a parametrised test's values; none where pytest does not tell them.
+
+    pytest documents ``callspec`` on items, but not its ``indices``.
+    """
+    indices = getattr(getattr(item, "callspec", None), "indices", None)
+    if not isinstance(indices, Mapping):
+        return {}
+    return {
+        name: index
+        for name, index in indices.items()
+        if type(name) is str and type(index) is int  # no subclass crosses xdist's wire
+    }
 
 
 def _find_kind(item: pytest.Item) -> ItemKind:

@@ -73,7 +73,9 @@ class Failure:
     """One failing phase report of one test (or of a collector that could not be collected).
 
     ``nodeid`` is relative to pytest's rootdir; ``path`` is absolute; ``line`` counts from 1.
-    ``policy`` is ``None`` when the test carries no marker.
+    ``policy`` is ``None`` when the test carries no marker. ``case`` has, for each parametrised
+    argument, the index of its value in its list (pytest's running number where several lists are
+    combined); it is empty where the test is not parametrised.
     """
 
     nodeid: str
@@ -86,6 +88,8 @@ class Failure:
     traceback: str  # pytest's own long text of the failure
     output: str = ""  # captured stdout, stderr and log
     policy: TestPolicy | None = None
+    # A dict has no hash; that of the other fields does, since equal failures have equal ones.
+    case: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def function(self) -> str:
@@ -207,10 +211,14 @@ class Judgement:
     """What the judge found about one change set.
 
     ``red`` are the tests that are not green (targets first); it is what the agent is told.
+    ``is_refused``: the change looks green and is not to be believed. ``covering`` are tests beside
+    the targets that passed and ran a changed line.
     """
 
     probes: tuple[Probe, ...]
     red: tuple[TestOutcome, ...] = ()
+    is_refused: bool = False
+    covering: tuple[str, ...] = ()
 
     @property
     def is_accepted(self) -> bool:

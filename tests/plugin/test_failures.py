@@ -93,6 +93,7 @@ def test_every_kind(any_runner: Runner) -> None:
             exception=exception,
             message=message,
             traceback="",
+            case={"x": 1} if name == "test_param[2]" else {},
         )
         for name, phase, line, exception, message in FAILURES
     )
@@ -157,6 +158,69 @@ def test_collection_error(any_runner: Runner, source: str, exception: str, messa
         not any_runner.jobs,
     )
     assert result.ret == 0
+
+
+PARAMETRISED = """
+import pytest
+
+@pytest.fixture(params=["a", "b"])
+def fixture(request): return request.param
+
+@pytest.mark.parametrize(("x", "y"), [(1, 1), (2, 3), pytest.param(3, 4, id="last")])
+def test_two_names(x, y): assert x == y
+
+@pytest.mark.parametrize("x", [1, 2])
+def test_with_fixture(fixture, x): assert (fixture, x) == ("a", 1)
+
+@pytest.mark.parametrize("x", [])
+def test_no_case(x): assert False
+
+def test_plain(): assert False
+
+def pytest_generate_tests(metafunc):
+    if "odd" in metafunc.fixturenames:
+        metafunc.parametrize("odd", [True, False])
+
+def test_generated(odd): assert odd
+"""
+
+
+def test_the_case_of_a_parametrised_failure(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(test_it=PARAMETRISED)
+    any_runner.run()
+    request = any_runner.request
+    cases = {failure.nodeid.partition("::")[2]: failure.case for failure in request.failures}
+    assert cases.pop("test_with_fixture[a-2]").keys() == {"fixture", "x"}
+    assert cases.pop("test_with_fixture[b-1]")["fixture"] == 1
+    assert cases.pop("test_with_fixture[b-2]")["fixture"] == 1
+    assert cases == {
+        "test_two_names[2-3]": {"x": 1, "y": 1},
+        "test_two_names[last]": {"x": 2, "y": 2},
+        "test_plain": {},
+        "test_generated[False]": {"odd": 1},
+    }
+    assert all(type(failure.case) is dict for failure in request.failures)
+    assert len({*request.failures}) == len(request.failures)  # still hashable
+
+
+ODD_CALLSPECS = """
+class Strange(str): pass
+class Spec:
+    indices = {"x": 2, "y": True, "z": "1", 4: 4, Strange("s"): 0}
+def test_it(request):
+    request.node.callspec = Spec()
+    assert False
+def test_none(request):
+    request.node.callspec = None
+    assert False
+"""
+
+
+def test_a_case_that_pytest_would_not_make(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(test_it=ODD_CALLSPECS)
+    any_runner.run()
+    cases = {failure.nodeid: dict(failure.case) for failure in any_runner.request.failures}
+    assert cases == {"test_it.py::test_it": {"x": 2}, "test_it.py::test_none": {}}
 
 
 def test_collection_error_with_the_rest_run(runner: Runner) -> None:
