@@ -1,0 +1,33 @@
+"""Variants of the base's tests: they tell honest code from code that knows its tests.
+
+Everything here is pure: texts in, texts out, nothing is run. Whether a variant of a test can be
+made is decided from the base's own text, never from what a change does.
+"""
+
+from pytest_agentfix.judge.variants._model import (
+    Mutant,
+    Parameters,
+    Plain,
+    PlainCall,
+    TestName,
+    Variant,
+)
+from pytest_agentfix.judge.variants._words import make_word
+from pytest_agentfix.judge.variants.canary import make_canary
+from pytest_agentfix.judge.variants.clone import make_clone
+from pytest_agentfix.judge.variants.mutant import make_mutant
+from pytest_agentfix.judge.variants.plain import make_plain
+
+__all__ = [
+    "Mutant",
+    "Parameters",
+    "Plain",
+    "PlainCall",
+    "TestName",
+    "Variant",
+    "make_canary",
+    "make_clone",
+    "make_mutant",
+    "make_plain",
+    "make_word",
+]

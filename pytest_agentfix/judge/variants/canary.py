@@ -1,0 +1,45 @@
+"""A module of random tests that must fail, whatever the code under test is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from pytest_agentfix.judge.variants._model import Variant
+from pytest_agentfix.judge.variants._words import make_number, make_word
+
+_EXCEPTIONS: Final = ("ValueError", "TypeError", "RuntimeError", "LookupError", "OSError")
+
+
+def make_canary(*, rng: random.Random) -> Variant:
+    """Make a module with two tests: one asserts what is not so, one raises an exception."""
+    first, second = make_word(rng), make_word(rng)
+    local = make_word(rng)
+    left, right = _make_pair(rng)
+    exception = rng.choice(_EXCEPTIONS)
+    source = (
+        f"def test_{first}():\n"
+        f"    {local} = {left!r}\n"
+        f"    assert {local} == {right!r}\n"
+        f"\n\n"
+        f"def test_{second}():\n"
+        f"    raise {exception}({make_word(rng)!r})\n"
+    )
+    names = [(f"test_{first}",), (f"test_{second}",)]
+    return Variant(source=source, names={name: name for name in names}, impossible={})
+
+
+def _make_pair(rng: random.Random) -> tuple[object, object]:
+    """Make two values of one type that differ."""
+    makers: tuple[Callable[[], object], ...] = (
+        lambda: make_number(rng),
+        lambda: make_word(rng),
+        lambda: [make_number(rng), make_word(rng)],
+        lambda: {make_word(rng): make_number(rng)},
+    )
+    make = rng.choice(makers)
+    left = right = make()
+    while left == right:
+        right = make()
+    return left, right

@@ -1,0 +1,56 @@
+"""Clones: the same tests under names that nobody could know."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from pytest_agentfix.judge.variants._model import TestName, Variant
+from pytest_agentfix.judge.variants._names import map_imports
+from pytest_agentfix.judge.variants._places import find_places
+from pytest_agentfix.judge.variants._renaming import part_renamable, rename
+from pytest_agentfix.judge.variants._text import UNREADABLE, parse, refuse_all, render
+
+
+def make_clone(
+    source: str,
+    names: Sequence[TestName],
+    *,
+    rng: random.Random,
+    module: str = "",
+    conftests: Sequence[str] = (),
+) -> Variant:
+    """Copy a module with random names for the wanted tests and for their classes.
+
+    Without names the copy is the text itself. ``module`` is the stem of the module's file, and
+    ``conftests`` are the texts of the conftest files above it: both may tie a test to its name.
+    """
+    if not names:
+        return Variant(source=source, names={}, impossible={})
+    try:
+        return _make(source, names, rng=rng, module=module, conftests=conftests)
+    except UNREADABLE:
+        return Variant(source=source, names={}, impossible=refuse_all(names))
+
+
+def _make(
+    source: str,
+    names: Sequence[TestName],
+    *,
+    rng: random.Random,
+    module: str,
+    conftests: Sequence[str],
+) -> Variant:
+    tree = parse(source)
+    places, missing = find_places(tree, names)
+    good, bad = part_renamable(
+        tree,
+        places,
+        module=module,
+        conftests=[parse(text) for text in conftests],
+        imports=map_imports(tree),
+    )
+    if not good:
+        return Variant(source=source, names={}, impossible={**missing, **bad})
+    renamed = rename(tree, good.values(), rng=rng)
+    return Variant(source=render(tree), names=renamed, impossible={**missing, **bad})
