@@ -199,8 +199,33 @@ class Judge(Protocol):
         """Run the targets on the base."""
         ...
 
-    def judge(self, cluster: Cluster, changes: ChangeSet, *, deadline: float) -> Judgement:
-        """Run the targets and what passed before on the base plus ``changes``."""
+    def judge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> Judgement:
+        """Run the targets and what passed before on the base plus ``changes``.
+
+        ``withheld`` are targets the agent was not shown; ``note`` says what kept more of them from
+        being withheld, "" if nothing did.
+        """
+        ...
+
+    def minimise(  # noqa: PLR0913 - all but the three by name
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> tuple[ChangeSet, Judgement]:
+        """Leave out what an accepted change does not need, and judge what is left."""
         ...
 
 

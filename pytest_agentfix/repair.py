@@ -32,6 +32,7 @@ from pytest_agentfix.work import (
     count_files,
     describe_landing,
     describe_red,
+    find_suspicion,
     turn_verdict,
 )
 
@@ -51,6 +52,7 @@ def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
 
 def _reproduce_and_repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
     progress.say(work.cluster, "reproducing")
+    work.hold_out = parts.hold_out(work.cluster)
     if parts.landed:  # an earlier fix may have made it green: no agent is started on suspicion
         reproduction = _reproduce(work, parts)
         if not reproduction.judgement.red or reproduction.missing:
@@ -93,7 +95,7 @@ def _settle_green(work: Work, parts: Parts) -> ClusterResult:
 def _agent_coming_up(work: Work, parts: Parts) -> Iterator[Future[Agent]]:
     with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
         unneeded = threading.Event()
-        coming = pool.submit(parts.open_agent, work.cluster, work.deadline, unneeded)
+        coming = pool.submit(parts.open_agent, work.cluster, work.hold_out, work.deadline, unneeded)
         try:
             yield coming
         finally:
@@ -111,13 +113,15 @@ def _attempt_until_done(
     coming: Future[Agent],
 ) -> ClusterResult:
     limit = work.cluster.policy.max_attempts or parts.max_attempts
-    prompt = parts.first_prompt(work.cluster, reproduction.judgement)
+    prompt = parts.first_prompt(work.cluster, reproduction.judgement, work.hold_out)
     verdict, reason = Verdict.UNFIXED, "no attempt was made"
     for number in range(1, limit + 1):
         progress.say(work.cluster, f"attempt {number} of {limit}: the agent is at work")
         turn = _take_turn(work, parts, coming, prompt)
         if turn.end is not TurnEnd.FINISHED:
             return work.end(turn_verdict(turn.end), turn.detail)
+        if suspicion := find_suspicion(turn.text):
+            return work.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
         collected = coming.result().collect()
         changes, dropped = parts.accept(work.cluster, collected, reproduction.litter)
         work.note(dropped=dropped)
@@ -128,7 +132,8 @@ def _attempt_until_done(
         if judgement is not None and judgement.is_accepted:
             return _land(work, parts, progress, changes, judgement)
         verdict, reason = describe_red(judgement, dropped)
-        prompt = parts.next_prompt(judgement, dropped)
+        work.reveal(judgement)
+        prompt = parts.next_prompt(judgement, dropped, work.hold_out)
     return work.end(verdict, reason)
 
 
@@ -149,15 +154,33 @@ def _judge(work: Work, parts: Parts, progress: Progress, changes: ChangeSet) -> 
     if not changes:
         return None
     progress.say(work.cluster, f"judging a change to {count_files(changes)}")
-    judgement = parts.judge.judge(work.cluster, changes, deadline=work.deadline)
+    judgement = parts.judge.judge(
+        work.cluster, changes, deadline=work.deadline, **work.hold_out_facts
+    )
     work.note(probes=judgement.probes)
     return judgement
+
+
+def _minimise(
+    work: Work, parts: Parts, changes: ChangeSet, judgement: Judgement
+) -> tuple[ChangeSet, Judgement]:
+    """What the judge needs of an accepted change; all of it where that cannot be found out."""
+    if not parts.is_minimising:
+        return changes, judgement
+    try:
+        return parts.judge.minimise(
+            work.cluster, changes, judgement, deadline=work.deadline, **work.hold_out_facts
+        )
+    except (EnvironmentTrouble, TimeoutError):
+        return changes, judgement
 
 
 def _land(
     work: Work, parts: Parts, progress: Progress, changes: ChangeSet, judgement: Judgement
 ) -> ClusterResult:
     progress.say(work.cluster, "green; landing the fix")
+    changes, judgement = _minimise(work, parts, changes, judgement)
+    work.note(probes=judgement.probes)
     fix = Fix(cluster=work.cluster, changes=changes, judgement=judgement, model=parts.model)
     try:
         landing = parts.lander.land(fix)

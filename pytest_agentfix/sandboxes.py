@@ -57,9 +57,13 @@ class Sandboxes:
         """The base as it was before the first fix of this run."""
         return self._open("judge", self._make_workspace(self._first_base, ChangeSet()))
 
-    def open_for_agent(self, accept: AcceptHandler) -> ContainerSandbox:
-        """A sandbox with the base, OpenCode, and a port that leads to ``accept``."""
-        workspace = self._make_workspace(self.base, ChangeSet(), is_agents=True)
+    def open_for_agent(self, accept: AcceptHandler, shown: ChangeSet) -> ContainerSandbox:
+        """A sandbox with the base, OpenCode, and a port that leads to ``accept``.
+
+        ``shown`` are files as the agent is to see them; what it makes of them is compared with
+        that.
+        """
+        workspace = self._make_workspace(self.base, shown, is_agents=True)
         sandbox = self._open("agent", workspace, {self.opencode: BINARY}, accept)
         try:
             sandbox.listen(MODEL_PORT)

@@ -55,10 +55,13 @@ def target_files(cluster: Cluster, top: Path) -> frozenset[str]:
     )
 
 
-def locked_patterns(cluster: Cluster, top: Path) -> tuple[str, ...]:
-    """Patterns for OpenCode's edit tools: the cheap half of what the policy keeps out anyway."""
-    if cluster.policy.allow_test_edits:
-        return ("*conftest.py",)
+def locked_patterns(cluster: Cluster, top: Path, *, is_open: bool) -> tuple[str, ...]:
+    """Patterns for OpenCode's edit tools: the cheap half of what the policy keeps out anyway.
+
+    With ``is_open`` the user lets the agent edit tests, which ones is left to the policy.
+    """
+    if is_open:
+        return ()
     return ("*conftest.py", *sorted(target_files(cluster, top)))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pytest_agentfix.errors import EnvironmentTrouble
+from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.model import (
     ChangeSet,
     Cluster,
@@ -24,6 +26,9 @@ from pytest_agentfix.model import (
 )
 from pytest_agentfix.ports import Agent, Clock, Judge, Lander, Reproduction
 
+SUSPICION_LIMIT: Final = 1_000  # characters of the agent's reason
+_SUSPECT: Final = re.compile(r"[\s*_`>#]*TEST IS WRONG\b[\s*_`]*[:.-]?[\s*_`]*(.*)")
+
 TURN_VERDICTS: Final = {
     TurnEnd.ERROR: Verdict.AGENT_ERROR,
     TurnEnd.STALLED: Verdict.AGENT_ERROR,
@@ -38,21 +43,23 @@ class Parts:
 
     judge: Judge
     lander: Lander
-    # (cluster, deadline, set once it is not needed any more) -> a session that is up
-    open_agent: Callable[[Cluster, float, threading.Event], Agent]
+    # (cluster, hold-out, deadline, set once it is not needed any more) -> a session that is up
+    open_agent: Callable[[Cluster, HoldOut, float, threading.Event], Agent]
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
     reproduce_at_start: Callable[[Cluster, float], Reproduction]  # without this run's fixes
     landed: list[Landing]  # this run's fixes, in order
-    first_prompt: Callable[[Cluster, Judgement], str]
-    next_prompt: Callable[[Judgement | None, tuple[Drop, ...]], str]
+    hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
+    first_prompt: Callable[[Cluster, Judgement, HoldOut], str]
+    next_prompt: Callable[[Judgement | None, tuple[Drop, ...], HoldOut], str]
     count_lines: Callable[[Fix], tuple[FileStat, ...]]
     stop_run: Callable[[str], None]  # no further cluster can do better, and why
     clock: Clock
     model: str
     max_attempts: int
     timeout: float  # seconds of wall clock per cluster
+    is_minimising: bool = True
 
 
 @dataclass(slots=True)
@@ -63,6 +70,7 @@ class Work:
     result: ClusterResult
     began: float
     timeout: float
+    hold_out: HoldOut = field(default_factory=HoldOut)
     seen: list[tuple[ChangeSet, tuple[Drop, ...]]] = field(default_factory=list)
 
     @classmethod
@@ -87,6 +95,16 @@ class Work:
         self.seen.append(key)
         return is_known
 
+    @property
+    def hold_out_facts(self) -> dict[str, Any]:
+        """What the judge is told about what the agent was not."""
+        return {"withheld": self.hold_out.withheld, "note": self.hold_out.reason}
+
+    def reveal(self, judgement: Judgement | None) -> None:
+        """Withheld cases that stayed red are shown from now on."""
+        if judgement is not None:
+            self.hold_out = self.hold_out.reveal([outcome.nodeid for outcome in judgement.red])
+
     def note(self, **facts: Any) -> None:
         """Remember ``facts`` for the result."""
         self.result = replace(self.result, **facts)
@@ -104,6 +122,18 @@ class Work:
         return self.end(Verdict.ENVIRONMENT, str(trouble))
 
 
+def find_suspicion(text: str) -> str:
+    """The agent's reason where it says that the test is wrong, "" where it does not.
+
+    It is the agent's word: good enough for committing nothing, and for nothing else.
+    """
+    for line in text.splitlines():
+        said = _SUSPECT.match(line)
+        if said is not None:
+            return said.group(1).strip()[:SUSPICION_LIMIT] or "the agent gave no reason"
+    return ""
+
+
 def turn_verdict(end: TurnEnd) -> Verdict:
     """The verdict of a cluster whose agent did not finish its turn."""
     return TURN_VERDICTS[end]
@@ -113,7 +143,8 @@ def describe_red(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> tupl
     """Verdict and reason if this attempt stays the last one."""
     if judgement is not None:
         failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
-        return Verdict.UNFIXED, "; ".join(f"{probe.name}: {probe.detail}" for probe in failed)
+        verdict = Verdict.REFUSED if judgement.is_refused else Verdict.UNFIXED
+        return verdict, "; ".join(f"{probe.name}: {probe.detail}" for probe in failed)
     if dropped:
         what = ", ".join(f"{drop.path} ({drop.reason})" for drop in dropped[:3])
         return Verdict.REFUSED, f"it changed only what it may not touch: {what}"

@@ -15,7 +15,9 @@ from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.upstream import Upstream
-from pytest_agentfix.judge.judging import SandboxJudge
+from pytest_agentfix.holdout import HoldOut, choose_hold_out
+from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
+from pytest_agentfix.lint import Level
 from pytest_agentfix.message import default_message
 from pytest_agentfix.model import (
     ChangeSet,
@@ -23,14 +25,18 @@ from pytest_agentfix.model import (
     ClusterResult,
     Collected,
     Drop,
+    FileChange,
     Fix,
+    Invocation,
     Judgement,
     Landing,
     ProbeResult,
     RunRequest,
     Verdict,
 )
-from pytest_agentfix.policy import Policy, apply_policy
+from pytest_agentfix.policy import Policy, apply_policy, fold
+from pytest_agentfix.policy.globs import compile_glob
+from pytest_agentfix.policy.suite import Suite
 from pytest_agentfix.ports import Lander, Progress
 from pytest_agentfix.prompt import INSTRUCTIONS, first_prompt, next_prompt
 from pytest_agentfix.repair import repair
@@ -70,17 +76,24 @@ class Workshop:
         )
         invocation = inside(setup.invocation, setup.repository.top)
         base = sandboxes.base
+        self._suite = Suite.build(
+            Policy(
+                test_patterns=setup.invocation.test_patterns,
+                test_paths=folders_of_tests(setup.invocation, setup.repository.top),
+                base_paths=frozenset(base.files),
+            )
+        )
         make_judge = partial(
             SandboxJudge,
-            invocation=invocation,
-            python=setup.environment.python,
-            base_env=setup.environment.env,
+            plan=self._plan_judge(invocation),
             passed=self._passed,
             clock=clock,
             stopwatch=self._test_seconds.append,
         )
-        self._judge = make_judge(open_sandbox=sandboxes.open_for_judge)
-        self._judge_at_start = make_judge(open_sandbox=lambda _: sandboxes.open_at_start())
+        self._judge = make_judge(open_sandbox=sandboxes.open_for_judge, read_base=self._read)
+        self._judge_at_start = make_judge(
+            open_sandbox=lambda _: sandboxes.open_at_start(), read_base=base.read
+        )
         self._landed: list[Landing] = []
         self._lander = CommitLander(
             setup.repository,
@@ -129,9 +142,8 @@ class Workshop:
         return Parts(
             judge=self._judge,
             lander=_Advancing(self._lander, self._accepted),
-            open_agent=lambda cluster, deadline, unneeded: self._open_agent(
-                cluster, deadline, unneeded, (model_access(upstream, token), gateway)
-            ),
+            open_agent=partial(self._open_agent, (model_access(upstream, token), gateway)),
+            hold_out=self._hold_out,
             accept=self._accept,
             reproduce_at_start=lambda cluster, deadline: self._judge_at_start.reproduce(
                 cluster, deadline=deadline
@@ -145,23 +157,67 @@ class Workshop:
             model=upstream.name,
             max_attempts=settings.max_attempts,
             timeout=settings.timeout,
+            is_minimising=settings.minimise,
+        )
+
+    def _plan_judge(self, invocation: Invocation) -> JudgePlan:
+        settings = self._setup.settings
+        return JudgePlan(
+            invocation=invocation,
+            python=self._setup.environment.python,
+            base_env=self._setup.environment.env,
+            top=self._setup.repository.top,
+            levels={rule: Level(level) for rule, level in settings.lint},
+            is_exempt=self._is_test,
+            is_whole_suite=settings.regressions == "all",
+        )
+
+    def _read(self, path: str) -> tuple[bytes, bool] | None:
+        """A file of the base as it is now."""
+        return self._sandboxes.base.read(path)
+
+    def _is_test(self, path: str) -> bool:
+        """Whether ``path`` is a test's, which only a user can open for changes."""
+        return self._suite.is_test(fold(path))
+
+    def _hold_out(self, cluster: Cluster) -> HoldOut:
+        return choose_hold_out(
+            cluster,
+            top=self._setup.repository.top,
+            read_base=self._read,
+            can_edit_tests=self._can_edit_tests(cluster),
+            passed=self._passed,
+        )
+
+    def _can_edit_tests(self, cluster: Cluster) -> bool:
+        """Whether the policy is open for any of the cluster's own test files."""
+        targets = target_files(cluster, self._setup.repository.top)
+        globs = self._setup.settings.allow
+        return cluster.policy.allow_test_edits or any(
+            compile_glob(glob).fullmatch(path) for glob in globs for path in targets
         )
 
     def _open_agent(
         self,
+        way: tuple[ModelAccess, ModelGateway],
         cluster: Cluster,
+        hold_out: HoldOut,
         deadline: float,
         unneeded: threading.Event,
-        way: tuple[ModelAccess, ModelGateway],
     ) -> OpenCodeAgent:
         access, gateway = way
-        sandbox = self._sandboxes.open_for_agent(gateway.handle)
+        shown = {path: FileChange(content) for path, content in hold_out.files.items()}
+        sandbox = self._sandboxes.open_for_agent(gateway.handle, ChangeSet(shown))
         plan = OpenCodePlan(
             access=access,
             instructions=INSTRUCTIONS,
             directory=self._setup.repository.top,
             env={**self._setup.invocation.environ, **self._setup.environment.env},
-            locked=locked_patterns(cluster, self._setup.repository.top),
+            locked=locked_patterns(
+                cluster,
+                self._setup.repository.top,
+                is_open=self._can_edit_tests(cluster),
+            ),
             max_requests=self._setup.settings.max_requests,
         )
         agent = OpenCodeAgent(sandbox, plan, door=gateway, clock=self._clock)
@@ -186,17 +242,19 @@ class Workshop:
             installed_names=self._installed_names,
             submodules=self._setup.repository.submodules,
             protected=config_file(self._setup.invocation, self._setup.repository.top),
+            allow=self._setup.settings.allow,
         )
         accepted = apply_policy(policy, collected, litter, read_base=base.read)
         return accepted.changes, accepted.dropped
 
-    def _first_prompt(self, cluster: Cluster, judgement: Judgement) -> str:
+    def _first_prompt(self, cluster: Cluster, judgement: Judgement, hold_out: HoldOut) -> str:
         return first_prompt(
             cluster,
             judgement.red,
             python=self._setup.environment.python,
             top=self._setup.repository.top,
-            read_base=self._sandboxes.base.read,
+            read_base=self._read,
+            hold_out=hold_out,
         )
 
     def _accepted(self, fix: Fix) -> None:
@@ -219,12 +277,12 @@ class _Advancing:
         return landing
 
 
-def _next_prompt(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> str:
+def _next_prompt(judgement: Judgement | None, dropped: tuple[Drop, ...], hold_out: HoldOut) -> str:
     if judgement is None:
         return next_prompt((), dropped, ())
     failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
     complaints = [f"{probe.name}: {probe.detail}" for probe in failed]
-    return next_prompt(judgement.red, dropped, complaints)
+    return next_prompt(judgement.red, dropped, complaints, hold_out)
 
 
 def unprepared(cluster: Cluster, error: AgentFixError) -> ClusterResult:

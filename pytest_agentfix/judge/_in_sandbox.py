@@ -1,24 +1,30 @@
 """Runs pytest inside a sandbox and reports what it does on file descriptor 3.
 
-Standard library and the sandbox's own pytest only, and no import of this package: ``reporter.py``
-hands this file's text to the sandbox's Python on the command line.
+Standard library and the sandbox's own pytest only (and its ``coverage``, where it has one), and no
+import of this package: ``reporter.py`` hands this file's text to the sandbox's Python on the
+command line, with ``_channel.py`` in the place of its import.
 
-It takes one JSON object on stdin (``reporter.encode_order`` writes it) and answers in JSON lines,
-each carrying the order's nonce:
+It takes an order (``reporter.Order``) and answers in signed lines:
 
 * ``start``: ``python``, ``pytest`` (versions)
 * ``collect_error``: ``id``, ``exception``, ``message``, ``detail``
-* ``collected``: ``ids`` (of the items that will run)
+* ``collected``: ``ids`` (of the items that will run), ``sys_path``
 * ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``exception``, ``detail``
+* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``problem``
 * ``finish``: ``exit``, ``counts`` of the lines before it
+
+A second channel, stdout, gets one line at the end: how many items pytest's own session says it
+collected and how many reports it counted as failed, signed with a key of its own.
 
 Whoever can change the code under test can change what is reported here, too: the host treats it
 as a claim, and the other probes of the judge are there to catch a liar.
 """
 
-import fcntl
+import hashlib
+import hmac
 import json
 import os
+import random
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -26,11 +32,14 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge._channel import Writer, claim_report, hide_descriptor, read_order
+
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
 MESSAGE_LIMIT = 500
-REPORT_DESCRIPTOR = 3
-HIDDEN_DESCRIPTOR = 100  # out of the way of tests that count or close descriptors
+COVERED_LIMIT = 2_000  # node ids
+DEPTH_LIMIT = 20  # names in a node id
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
+TALLY = "agentfix-tally"  # begins the second channel's line
 
 # Whatever a project's addopts or a plugin says: run exactly what was asked for, all of it, once,
 # ask nobody anything and write no files.
@@ -55,29 +64,6 @@ NEUTRAL = {
     "no_cov": True,
     "cov_fail_under": 0,
 }
-
-
-class Writer:
-    """JSON lines to the host, from this process only."""
-
-    def __init__(self, descriptor: int, nonce: str) -> None:
-        self._descriptor = descriptor
-        self._nonce = nonce
-        self._process = os.getpid()
-        self.counts: dict[str, int] = {}
-
-    def write(self, kind: str, **fields: object) -> None:
-        """Send one line; a forked child sends nothing, a host that stopped reading is no error."""
-        if os.getpid() != self._process:
-            return
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        line = json.dumps({"nonce": self._nonce, "kind": kind, **fields})
-        view = memoryview(line.encode("ascii") + b"\n")
-        try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError:
-            return
 
 
 class Reporter:
@@ -145,7 +131,8 @@ class Reporter:
 
     def pytest_collection_finish(self, session: Any) -> None:
         """Report what is going to run."""
-        self._writer.write("collected", ids=[item.nodeid for item in session.items])
+        ids = [item.nodeid for item in session.items]
+        self._writer.write("collected", ids=ids, sys_path=list(map(str, sys.path)))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> "Generator[None, Any, None]":
@@ -167,6 +154,106 @@ class Reporter:
             exception=self._exceptions.pop((report.nodeid, report.when), ""),
             detail="" if report.outcome == "passed" else cut(text_of(report)),
         )
+
+
+class Shuffler:
+    """Puts the items into a random order: modules, classes within them, tests within those.
+
+    What shares a module's or a class's fixtures stays together, or they would be made anew for
+    every test.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - an order, no secret
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: Any) -> None:
+        """Shuffle, after everybody who sorts."""
+        items[:] = shuffle_groups(items, self._random, depth=1)
+
+
+def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "list[Any]":
+    """Shuffle groups that share the first ``depth`` parts of their node ids, then within them."""
+    if len(items) <= 1 or depth > DEPTH_LIMIT:
+        return items
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for item in items:
+        names, bracket, case = item.nodeid.partition("[")
+        groups.setdefault((*names.split("::"), bracket + case)[:depth], []).append(item)
+    order = list(groups.values())
+    rng.shuffle(order)
+    return [item for group in order for item in shuffle_groups(group, rng, depth=depth + 1)]
+
+
+class Coverer:
+    """Notes which tests run lines of interest, with the sandbox's own ``coverage``."""
+
+    def __init__(self, lines: "dict[str, list[int]]") -> None:
+        self._lines = {path: frozenset(numbers) for path, numbers in lines.items()}
+        self._coverage: Any = None
+        self.problem = ""
+
+    def pytest_collection_finish(self) -> None:
+        """Start watching; what importing the tests ran says nothing about any of them."""
+        try:
+            import coverage  # noqa: PLC0415 - only where it is asked for, and not everywhere there
+
+            self._coverage = coverage.Coverage(
+                data_file=None, include=list(self._lines), config_file=False, messages=False
+            )
+            self._coverage.start()
+        except Exception as error:  # noqa: BLE001 - of any version of somebody else's library
+            self._coverage = None
+            self.problem = f"{type(error).__name__}: {error}"[:MESSAGE_LIMIT]
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
+        """Tell whose lines these are."""
+        if self._coverage is not None:
+            self._coverage.switch_context(item.nodeid)
+        yield
+
+    def find_tests(self) -> "list[str]":
+        """Stop watching; gives the node ids."""
+        if self._coverage is None:
+            return []
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        found: dict[str, None] = {}
+        for path, lines in self._lines.items():
+            for line, contexts in data.contexts_by_lineno(path).items():
+                if line in lines:
+                    found.update(dict.fromkeys(contexts))
+        found.pop("", None)
+        return list(found)[:COVERED_LIMIT]
+
+
+class Tally:
+    """What pytest's own session counted, for the second channel."""
+
+    def __init__(self, key: str) -> None:
+        self._descriptor = hide_descriptor(1)
+        self._signer = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+        self._session: Any = None
+
+    def pytest_sessionstart(self, session: Any) -> None:
+        """Remember the session, whose counters go on after the last hook."""
+        self._session = session
+
+    def write(self, code: int) -> None:
+        """Send the line."""
+        counted = {
+            "collected": getattr(self._session, "testscollected", -1),
+            "failed": getattr(self._session, "testsfailed", -1),
+            "exit": code,
+        }
+        text = json.dumps(counted)
+        self._signer.update(text.encode("ascii"))
+        line = f"\n{TALLY} {self._signer.hexdigest()} {text}\n"
+        try:
+            os.write(self._descriptor, line.encode("ascii"))
+        except OSError:
+            return
 
 
 def is_wanted(nodeid: str, wanted: "frozenset[str]") -> bool:
@@ -226,14 +313,7 @@ def find_paths(rootdir: str, ids: "list[str]") -> "list[str]":
     return list(dict.fromkeys(paths))
 
 
-def claim_report() -> int:
-    """Move the report out of every child's and every test's way; gives its new descriptor."""
-    descriptor = fcntl.fcntl(REPORT_DESCRIPTOR, fcntl.F_DUPFD_CLOEXEC, HIDDEN_DESCRIPTOR)
-    os.close(REPORT_DESCRIPTOR)
-    return descriptor
-
-
-def run_pytest(order: "dict[str, Any]", writer: Writer) -> int:
+def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
     """Run what the order asks for; gives pytest's exit status."""
     paths = find_paths(order["rootdir"], order["ids"])
     if not paths:  # pytest without a path would collect everything
@@ -242,17 +322,27 @@ def run_pytest(order: "dict[str, Any]", writer: Writer) -> int:
         sys.path.insert(0, order["sys_path_first"])
     arguments = [*order["args"], *paths]
     sys.argv = ["pytest", *arguments]
-    return int(pytest.main(arguments, plugins=[Reporter(writer, order)]))
+    return int(pytest.main(arguments, plugins=plugins))
 
 
 def main() -> None:
     """Do what the order on stdin says and end with pytest's exit status."""
-    order = json.loads(sys.stdin.buffer.read())
-    writer = Writer(claim_report(), order["nonce"])
+    order = read_order()
+    writer = Writer(claim_report(), order.pop("key"))
+    tally = Tally(order.pop("tally_key"))
+    plugins: list[object] = [Reporter(writer, order), tally]
+    if order["shuffle"] is not None:
+        plugins.append(Shuffler(order["shuffle"]))
+    coverer = Coverer(order["cover"]) if order["cover"] else None
+    if coverer is not None:
+        plugins.append(coverer)
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
-    code = run_pytest(order, writer)
+    code = run_pytest(order, plugins)
+    if coverer is not None:
+        writer.write("covered", ids=coverer.find_tests(), problem=coverer.problem)
     writer.write("finish", exit=code, counts=dict(writer.counts))
+    tally.write(code)
     sys.exit(code)
 
 

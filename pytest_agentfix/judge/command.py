@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.judge.reporter import Order, load_program
+from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, Files, Order, load_program, make_key
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.ports import Command
 
@@ -17,6 +18,24 @@ from pytest_agentfix.ports import Command
 _LEFT_OUT: Final = frozenset(
     {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one pytest session in a sandbox is to do; see ``reporter.Order``."""
+
+    ids: Sequence[str]
+    files: Files = field(default_factory=dict)
+    shuffle: int | None = None
+    cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one session: a fresh pair for each."""
+
+    report: str = field(default_factory=make_key)
+    tally: str = field(default_factory=make_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,25 +51,36 @@ class CommandBuilder:
     base_env: Mapping[str, str]
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
 
-    def build(self, ids: Sequence[str], *, nonce: str) -> Command:
-        """Make the command that runs ``ids`` and reports with ``nonce``."""
+    def build(self, task: Task, *, keys: Keys) -> Command:
+        """Make the command that runs pytest for ``task`` and reports with ``keys``."""
         invocation = self.invocation
         order = Order(
-            args=self._arguments(nonce),
-            ids=tuple(ids),
+            args=self._arguments(),
+            ids=tuple(task.ids),
             rootdir=str(invocation.rootdir),
             sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
-            nonce=nonce,
+            key=keys.report,
+            tally_key=keys.tally,
+            files=task.files,
+            shuffle=task.shuffle,
+            cover=task.cover,
         )
+        return self._make_command((self.python, "-c", load_program()), order.encode())
+
+    def build_plain(self, order: bytes) -> Command:
+        """Make the command that calls tests without pytest, in an isolated interpreter."""
+        return self._make_command((self.python, "-I", "-c", load_program(PLAIN_PROGRAM)), order)
+
+    def _make_command(self, argv: tuple[str, ...], order: bytes) -> Command:
         return Command(
-            argv=(self.python, "-c", load_program()),
-            cwd=invocation.cwd,
+            argv=argv,
+            cwd=self.invocation.cwd,
             env=self._environment(),
-            stdin=order.encode(),
+            stdin=order,
             has_report=True,
         )
 
-    def _arguments(self, nonce: str) -> tuple[str, ...]:
+    def _arguments(self) -> tuple[str, ...]:
         invocation = self.invocation
         return (
             f"--rootdir={invocation.rootdir}",
@@ -59,7 +89,7 @@ class CommandBuilder:
             "-p",
             "no:agentfix",
             "-o",
-            f"cache_dir={self.scratch}/pytest-cache-{nonce}",
+            f"cache_dir={self.scratch}/pytest-cache-{secrets.token_hex(8)}",
             "-o",
             "required_plugins=",  # this package may be one of them
             "-o",

@@ -1,84 +1,137 @@
-"""The judge: runs a cluster's targets and their neighbours in fresh sandboxes."""
+"""The judge: decides about a change set by running tests in sandboxes the agent never touched."""
 
 from __future__ import annotations
 
 import logging
-import math
-import secrets
-import threading
+import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import OutOfMemoryError, SandboxError
-from pytest_agentfix.judge.command import CommandBuilder
-from pytest_agentfix.judge.parsing import parse_report
-from pytest_agentfix.judge.probes import (
-    NOTHING_BEFORE,
-    BaseLine,
-    Finding,
-    has_red,
-    probe_before,
-    probe_neighbours,
-    probe_targets,
-)
+from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.judge.command import CommandBuilder, Task
+from pytest_agentfix.judge.controlling import control
+from pytest_agentfix.judge.examining import Examination, Examiner
+from pytest_agentfix.judge.linting import lint
+from pytest_agentfix.judge.minimising import Minimiser
+from pytest_agentfix.judge.neighbours import Neighbours
+from pytest_agentfix.judge.preparation import Preparation, ReadBase
+from pytest_agentfix.judge.preparing import prepare
+from pytest_agentfix.judge.probes import Finding, probe_before
 from pytest_agentfix.judge.run import Run
+from pytest_agentfix.judge.sessions import Sessions
+from pytest_agentfix.judge.trust import REFUSING, probe_lint
+from pytest_agentfix.lint import Level
 from pytest_agentfix.model import ChangeSet, Cluster, Collected, Invocation, Judgement
 from pytest_agentfix.ports import Clock, Reproduction, Sandbox
 
 _log = logging.getLogger(__name__)
 
 PATIENCE: Final = 300.0  # seconds the targets get before the change counts as hanging
-_OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
+MINIMISE_SECONDS: Final = 60.0
+WHOLE_SUITE: Final = ("",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePlan:
+    """How a judge goes about it.
+
+    ``python`` and ``base_env`` are the sandbox's own, ``top`` is the repository's. ``levels`` are
+    the lint's, by rule, where they are not the usual ones; paths for which ``is_exempt`` says so
+    are not linted. With ``is_whole_suite`` all tests that pass on the base have to stay green, and
+    not only those that passed in this run. ``is_thorough`` goes on after the first probe that
+    fails, for those who want to see all of them. ``patience`` and ``minimise`` are seconds.
+    """
+
+    invocation: Invocation
+    python: str
+    base_env: Mapping[str, str]
+    top: Path
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    is_exempt: Callable[[str], bool] = lambda _: False
+    is_whole_suite: bool = False
+    is_thorough: bool = False
+    patience: float = PATIENCE
+    minimise: float = MINIMISE_SECONDS
+    scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+
+    @property
+    def whole_suite(self) -> tuple[str, ...]:
+        """Node ids that hold all of the suite, where it is asked for."""
+        if not self.is_whole_suite:
+            return ()
+        paths = self.invocation.test_paths
+        has_globs = any(set(path) & set("*?[") for path in paths)
+        return paths if paths and not has_globs else WHOLE_SUITE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What is known of a cluster before any change."""
+
+    finding: Finding
+    preparation: Preparation
 
 
 class SandboxJudge:
-    """Implements ``ports.Judge`` with pytest sessions in sandboxes; any thread may use it.
+    """Implements ``ports.Judge`` with test sessions in sandboxes; any thread may use it.
 
     ``open_sandbox`` gives a fresh sandbox with the base (fixes accepted earlier in the run
-    included) plus a change set. ``python`` and ``base_env`` are the sandbox's own. ``passed`` are
-    the node ids to keep green; it is read anew at each judgement, so that a caller may add the
-    targets of accepted fixes to it. ``stopwatch`` is told the seconds of each test session.
+    included) plus a change set, ``read_base`` a file of that base. ``passed`` are the node ids to
+    keep green; it is read anew at each judgement, so that a caller may add the targets of accepted
+    fixes to it. ``stopwatch`` is told the seconds of each session. ``rng`` chooses what has to be
+    unpredictable for code under test: names, values, orders.
     """
 
     def __init__(  # noqa: PLR0913 - what a judge needs to know, by name
         self,
         *,
+        plan: JudgePlan,
         open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]],
-        invocation: Invocation,
-        python: str,
-        base_env: Mapping[str, str],
+        read_base: ReadBase,
         passed: Sequence[str],
         clock: Clock,
         stopwatch: Callable[[float], None] = lambda _: None,
-        patience: float = PATIENCE,
-        scratch: str = "/tmp",  # noqa: S108 - the sandbox's own, on its tmpfs
+        rng: random.Random | None = None,
     ) -> None:
+        self._plan = plan
         self._open_sandbox = open_sandbox
-        self._commands = CommandBuilder(
-            invocation=invocation, python=python, base_env=base_env, scratch=scratch
+        self._read_base = read_base
+        self._rng = rng or random.SystemRandom()
+        commands = CommandBuilder(
+            invocation=plan.invocation,
+            python=plan.python,
+            base_env=plan.base_env,
+            scratch=plan.scratch,
         )
-        self._passed = passed
-        self._clock = clock
-        self._stopwatch = stopwatch
-        self._patience = patience
-        self._before: dict[str, Finding] = {}  # by the cluster's slug
-        self._base_lock = threading.Lock()
-        self._base_seen: set[str] = set()
-        self._base = BaseLine()
+        self._sessions = Sessions(commands=commands, clock=clock, stopwatch=stopwatch)
+        self._neighbours = Neighbours(
+            self._sessions,
+            open_sandbox,
+            passed,
+            seed=self._rng.randrange(1_000_000),
+            whole=plan.whole_suite,
+        )
+        self._before: dict[str, _Before] = {}  # by the cluster's slug
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
-        """Run the targets on the base.
+        """Run the targets on the base, and try there what the judge adds to them.
 
         Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
         ``TimeoutError`` when ``deadline`` has passed before it starts.
         """
         with self._open_sandbox(ChangeSet()) as sandbox:
-            run = self._run(sandbox, cluster.targets, limit=self._remaining(deadline))
+            limit = self._sessions.remaining(deadline)
+            run = self._sessions.run(sandbox, Task(ids=cluster.targets), limit=limit)
             _check_base(run)
             litter = _list_paths(sandbox.collect())
-        finding = probe_before(cluster, run)
-        self._before[cluster.slug] = finding
+            finding = probe_before(cluster, run)
+            preparation = Preparation()
+            if finding.red and not finding.missing:
+                preparation = self._prepare(cluster, sandbox, run, deadline)
+        self._before[cluster.slug] = _Before(finding=finding, preparation=preparation)
         return Reproduction(
             judgement=Judgement(probes=(finding.probe,), red=finding.red),
             missing=finding.missing,
@@ -86,94 +139,123 @@ class SandboxJudge:
             seconds=run.completed.seconds,
         )
 
-    def judge(self, cluster: Cluster, changes: ChangeSet, *, deadline: float) -> Judgement:
-        """Run the targets and what passed before on the base plus ``changes``.
+    def judge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> Judgement:
+        """Look at ``changes`` in every way there is; ends at the first probe that fails.
 
-        Ends at the first probe that fails. A change under which the targets do not end is judged
-        red. Raises ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` passes meanwhile.
+        ``withheld`` are targets that the agent was not shown, ``note`` says what kept more of them
+        from being withheld. A change under which the targets do not end is judged red. Raises
+        ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` passes meanwhile.
         """
-        if cluster.slug not in self._before:
-            self.reproduce(cluster, deadline=deadline)
-        before = self._before[cluster.slug]
-        if before.has_failed:
-            return Judgement(probes=(before.probe,), red=before.red)
-        findings = self._try_change(cluster, changes, deadline)
+        before = self._find_before(cluster, deadline)
+        if before.finding.has_failed:
+            return _judgement([before.finding])
+        findings = [before.finding, self._lint(cluster, changes)]
+        if findings[-1].has_failed and not self._plan.is_thorough:
+            return _judgement(findings)
+        examiner = Examiner(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            neighbours=self._neighbours,
+            patience=self._plan.patience,
+            is_thorough=self._plan.is_thorough,
+        )
+        examination = Examination(
+            cluster=cluster,
+            changes=changes,
+            preparation=before.preparation.given(
+                [str(self._plan.top / path) for path in changes.files]
+            ),
+            red_before=tuple(outcome.nodeid for outcome in before.finding.red),
+            withheld=tuple(withheld),
+            note=note,
+            top=self._plan.top,
+            read_base=self._read_base,
+            deadline=deadline,
+        )
+        examined = examiner.examine(examination)
+        findings += examined.by_name.values()
         for finding in findings:
             _log.debug("%s: %s", cluster.slug, finding.probe)
-        return Judgement(
-            probes=(before.probe, *(finding.probe for finding in findings)),
-            red=tuple(outcome for finding in findings for outcome in finding.red),
-        )
+        return _judgement(findings, covering=examined.covering)
 
-    def _try_change(
-        self, cluster: Cluster, changes: ChangeSet, deadline: float
-    ) -> tuple[Finding, ...]:
-        """Run the targets and, once they are green, the neighbours, in one fresh sandbox."""
-        neighbours = self._find_neighbours(cluster)
-        with self._open_sandbox(changes) as sandbox:
-            patience = self._patience
-            run = self._run_in_time(sandbox, cluster.targets, deadline, patience=patience)
-            target = probe_targets(cluster, run)
-            if target.has_failed:
-                return (target,)
-            if not neighbours:
-                return target, NOTHING_BEFORE
-            run = self._run_in_time(sandbox, neighbours, deadline)
-        base = self._look_at_base(neighbours, deadline) if has_red(neighbours, run) else BaseLine()
-        return target, probe_neighbours(neighbours, run, base)
+    def minimise(  # noqa: PLR0913 - all but the three by name
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> tuple[ChangeSet, Judgement]:
+        """Leave out hunks of an accepted change that are not needed.
 
-    def _find_neighbours(self, cluster: Cluster) -> tuple[str, ...]:
-        targets = frozenset(cluster.targets)
-        return tuple(nodeid for nodeid in tuple(self._passed) if nodeid not in targets)
-
-    def _look_at_base(self, ids: Sequence[str], deadline: float) -> BaseLine:
-        """See what ``ids`` do without the change, run once for all judgements.
-
-        All of them and in order, not only the red ones: a test that leans on another one's traces
-        would be red alone, and a broken neighbour would be excused.
+        What is left is judged like any other change, and the whole one stays where that does not
+        come out green. Raises as ``judge`` does.
         """
-        with self._base_lock:
-            unseen = [nodeid for nodeid in ids if nodeid not in self._base_seen]
-            if unseen:
-                self._base = self._extend_base(unseen, deadline)
-                self._base_seen.update(unseen)
-            return self._base
+        minimiser = Minimiser(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            read_base=self._read_base,
+            top=self._plan.top,
+            seconds=self._plan.minimise,
+        )
+        smaller, probe = minimiser.minimise(
+            cluster, changes, also=judgement.covering, deadline=deadline
+        )
+        if smaller == changes:
+            return changes, minimiser.note(judgement, probe)
+        again = self.judge(cluster, smaller, deadline=deadline, withheld=withheld, note=note)
+        if not again.is_accepted:
+            return changes, minimiser.note(judgement, minimiser.tell_kept(again))
+        return smaller, minimiser.note(again, probe)
 
-    def _extend_base(self, ids: Sequence[str], deadline: float) -> BaseLine:
-        with self._open_sandbox(ChangeSet()) as sandbox:
-            run = self._run_in_time(sandbox, ids, deadline)
-        red = {nodeid for nodeid in ids if not run.report.outcome_of(nodeid).is_passed}
-        _log.debug("%d of %d neighbours are red on the base", len(red), len(ids))
-        return BaseLine(red=self._base.red | red, trouble=self._base.trouble or run.trouble)
+    def _prepare(
+        self, cluster: Cluster, sandbox: Sandbox, run: Run, deadline: float
+    ) -> Preparation:
+        preparation = prepare(
+            cluster,
+            rootdir=self._plan.invocation.rootdir,
+            top=self._plan.top,
+            read_base=self._read_base,
+            rng=self._rng,
+        )
+        return control(sandbox, self._sessions, preparation, run, deadline=deadline)
 
-    def _run_in_time(
-        self, sandbox: Sandbox, ids: Sequence[str], deadline: float, *, patience: float = math.inf
-    ) -> Run:
-        """Run ``ids`` for at most ``patience`` seconds; raises ``TimeoutError`` at the deadline."""
-        remaining = self._remaining(deadline)
-        run = self._run(sandbox, ids, limit=min(patience, remaining))
-        if run.completed.is_timed_out and run.limit == remaining:
-            raise TimeoutError(_OUT_OF_TIME)
-        return run
+    def _find_before(self, cluster: Cluster, deadline: float) -> _Before:
+        if cluster.slug not in self._before:
+            self.reproduce(cluster, deadline=deadline)
+        return self._before[cluster.slug]
 
-    def _run(self, sandbox: Sandbox, ids: Sequence[str], *, limit: float) -> Run:
-        nonce = secrets.token_hex(8)
-        completed = sandbox.run(self._commands.build(ids, nonce=nonce), timeout=limit)
-        self._stopwatch(completed.seconds)
-        if completed.is_out_of_memory:
-            raise OutOfMemoryError(
-                "The tests ran into the sandbox's memory limit.",
-                "Run fewer of them, or run them where there is more memory.",
-            )
-        report = parse_report(completed.report, nonce=nonce)
-        return Run(completed=completed, report=report, limit=limit)
+    def _lint(self, cluster: Cluster, changes: ChangeSet) -> Finding:
+        hits = lint(
+            cluster,
+            changes,
+            rootdir=self._plan.invocation.rootdir,
+            top=self._plan.top,
+            read_base=self._read_base,
+            levels=self._plan.levels,
+            is_exempt=self._plan.is_exempt,
+        )
+        return probe_lint(hits)
 
-    def _remaining(self, deadline: float) -> float:
-        """Seconds until ``deadline``; raises ``TimeoutError`` when there are none."""
-        seconds = deadline - self._clock.monotonic()
-        if seconds <= 0:
-            raise TimeoutError(_OUT_OF_TIME)
-        return seconds
+
+def _judgement(findings: Sequence[Finding], *, covering: Sequence[str] = ()) -> Judgement:
+    failed = [finding for finding in findings if finding.has_failed]
+    return Judgement(
+        probes=tuple(finding.probe for finding in findings),
+        red=tuple(outcome for finding in findings for outcome in finding.red if finding in failed),
+        is_refused=any(finding.probe.name in REFUSING for finding in failed),
+        covering=tuple(covering),
+    )
 
 
 def _check_base(run: Run) -> None:

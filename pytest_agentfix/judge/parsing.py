@@ -6,11 +6,14 @@ raises, and memory stays within a small multiple of the limits below.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeGuard
 
-from pytest_agentfix.judge.results import CollectError, RunReport
+from pytest_agentfix.judge._channel import TAG_LENGTH
+from pytest_agentfix.judge.results import CollectError, RunReport, Tally
 from pytest_agentfix.model import TestOutcome
 
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
@@ -20,17 +23,68 @@ DETAIL_LIMIT: Final = 25_000  # characters of one failure's text
 ERRORS_LIMIT: Final = 300  # collection errors kept
 DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
 
+PATHS_LIMIT: Final = 1_000  # entries of sys.path
+
+_TALLY: Final = b"agentfix-tally"
 _PHASES: Final = ("setup", "call", "teardown")
 _HALF: Final = "It was begun and never ended: set-up, call and tear-down pass once each."
 _WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
 
 
-def parse_report(data: bytes, *, nonce: str) -> RunReport:
-    """Read the reporter's JSON lines; lines that do not carry ``nonce`` count against it."""
-    reader = _Reader(nonce)
+def parse_report(data: bytes, *, key: str) -> RunReport:
+    """Read the reporter's lines; what is not signed with ``key``, in order, counts against it."""
+    lines = SignedLines(key)
+    reader = _Reader()
     for line in _split(data):
-        reader.take(line)
+        reader.take(lines.verify(line))
     return reader.finish()
+
+
+class SignedLines:
+    """Checks the tags of ``_channel.Writer``: each is over its line and all before it.
+
+    A line that somebody else wrote in between is told apart and passed over; after one that was
+    taken away, no later one is right.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._chain = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+
+    def verify(self, line: bytes) -> bytes:
+        """The line without its tag, ``b""`` when the tag is wrong."""
+        tag, blank, text = line.partition(b" ")
+        chain = self._chain.copy()
+        chain.update(text + b"\n")
+        if not blank or not hmac.compare_digest(chain.hexdigest()[:TAG_LENGTH].encode(), tag):
+            return b""
+        self._chain = chain
+        return text
+
+
+def read_lines(data: bytes, *, key: str) -> Iterator[dict[str, Any]]:
+    """The objects of a signed report; ``{}`` for each line that is none or is not signed."""
+    lines = SignedLines(key)
+    for line in _split(data):
+        yield _decode(lines.verify(line))
+
+
+def parse_tally(stdout: bytes, *, key: str) -> Tally | None:
+    """The second channel's line, ``None`` where it is missing or not signed with ``key``."""
+    for line in reversed(stdout.splitlines()):
+        mark, _, rest = line.partition(b" ")
+        tag, _, text = rest.partition(b" ")
+        if mark == _TALLY:
+            digest = hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest().encode()
+            fields = _decode(text) if hmac.compare_digest(digest, tag) else {}
+            return _make_tally(fields)
+    return None
+
+
+def _make_tally(fields: dict[str, Any]) -> Tally | None:
+    collected, failed, code = (fields.get(name) for name in ("collected", "failed", "exit"))
+    if type(collected) is int and type(failed) is int and type(code) is int:
+        return Tally(collected, failed, code)
+    return None
 
 
 def _split(data: bytes) -> Iterator[bytes]:
@@ -48,25 +102,26 @@ def _split(data: bytes) -> Iterator[bytes]:
 class _Reader:
     """Takes lines one after another and keeps what matters."""
 
-    def __init__(self, nonce: str) -> None:
-        self._nonce = nonce
+    def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._tests: dict[str, _Tally] = {}
         self._errors: list[CollectError] = []
         self._collected: tuple[str, ...] = ()
+        self._sys_path: tuple[str, ...] = ()
+        self._covered: tuple[str, ...] = ()
+        self._cover_problem = ""
         self._finish: dict[str, Any] | None = None
         self._is_sound = True
         self._is_last = False
         self._room = DETAILS_LIMIT
+        self._failed = 0
+        self._running: frozenset[str] = frozenset()  # the collected ids
 
     def take(self, line: bytes) -> None:
         self._is_last = False
         fields = _decode(line)
         kind = fields.pop("kind", None)
-        if fields.pop("nonce", None) != self._nonce or not isinstance(kind, str):
-            self._is_sound = False
-            return
-        if not self._dispatch(kind, fields):
+        if not isinstance(kind, str) or not self._dispatch(kind, fields):
             self._is_sound = False
             return
         self._counts[kind] = self._counts.get(kind, 0) + 1
@@ -79,6 +134,11 @@ class _Reader:
             outcomes={nodeid: tally.outcome(nodeid) for nodeid, tally in self._tests.items()},
             collect_errors=tuple(self._errors),
             exit_code=code if type(code) is int else None,
+            failed_reports=self._failed,
+            sys_path=self._sys_path,
+            covered=self._covered,
+            cover_problem=self._cover_problem,
+            exceptions={nodeid: tally.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
         )
@@ -92,7 +152,9 @@ class _Reader:
         if kind in self._counts:  # the other kinds come once
             return False
         if kind == "collected":
-            return self._take_collected(fields.get("ids"))
+            return self._take_collected(fields.get("ids"), fields.get("sys_path"))
+        if kind == "covered":
+            return self._take_covered(fields.get("ids"), fields.get("problem"))
         if kind == "finish":
             self._finish = fields
             self._is_last = True
@@ -102,14 +164,16 @@ class _Reader:
         nodeid, when, outcome = fields.get("id"), fields.get("when"), fields.get("outcome")
         if not (_is_id(nodeid) and isinstance(when, str) and isinstance(outcome, str)):
             return False
-        tally = self._tests.get(nodeid)
-        if tally is None:
-            if len(self._tests) >= TESTS_LIMIT:
-                return False
-            tally = self._tests[nodeid] = _Tally()
-        tally.add(when, _classify(when, outcome, is_xfail=fields.get("wasxfail") is True))
+        if nodeid not in self._running:  # nobody collected it, or it ran before it was collected
+            return False
+        tally = self._tests.setdefault(nodeid, _Tally())
+        is_xfail = fields.get("wasxfail") is True
+        self._failed += outcome == "failed" and not is_xfail
+        tally.add(when, _classify(when, outcome, is_xfail=is_xfail))
         if not tally.detail:
             tally.detail = self._take_detail(fields.get("detail"))
+        if not tally.exception:
+            tally.exception = self._take_detail(fields.get("exception"), limit=200)
         return True
 
     def _take_collect_error(self, fields: dict[str, Any]) -> bool:
@@ -127,10 +191,17 @@ class _Reader:
         self._errors.append(error)
         return True
 
-    def _take_collected(self, ids: object) -> bool:
-        if not isinstance(ids, list) or len(ids) > TESTS_LIMIT or not all(map(_is_id, ids)):
+    def _take_collected(self, ids: object, sys_path: object) -> bool:
+        if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(sys_path, PATHS_LIMIT):
             return False
-        self._collected = tuple(ids)
+        self._collected, self._sys_path = tuple(ids), tuple(sys_path)
+        self._running = frozenset(ids)
+        return True
+
+    def _take_covered(self, ids: object, problem: object) -> bool:
+        if not _is_ids(ids, TESTS_LIMIT):
+            return False
+        self._covered, self._cover_problem = tuple(ids), self._take_detail(problem, limit=500)
         return True
 
     def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:
@@ -149,12 +220,13 @@ class _Reader:
 class _Tally:
     """The phases of one test as they are reported."""
 
-    __slots__ = ("bad", "detail", "passes")
+    __slots__ = ("bad", "detail", "exception", "passes")
 
     def __init__(self) -> None:
         self.passes = [0, 0, 0]  # of setup, call, teardown
         self.bad = ""
         self.detail = ""
+        self.exception = ""
 
     def add(self, when: str, outcome: str) -> None:
         if outcome != "passed":
@@ -185,6 +257,10 @@ def _worst(outcomes: Iterable[str]) -> str:
 
 def _is_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= ID_LIMIT
+
+
+def _is_ids(value: object, limit: int) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and len(value) <= limit and all(map(_is_id, value))
 
 
 def _decode(line: bytes) -> dict[str, Any]:

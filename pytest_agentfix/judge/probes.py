@@ -51,7 +51,7 @@ NOTHING_BEFORE: Final = Finding(
 def probe_before(cluster: Cluster, run: Run) -> Finding:
     """Ask whether the targets fail without any change, and as they did for the user."""
     report, targets = run.report, cluster.targets
-    outcomes = [outcome for target in targets for outcome in _outcomes_of(cluster, target, report)]
+    outcomes = [outcome for target in targets for outcome in outcomes_of(cluster, target, report)]
     # What a collector's items do is no news: for the user they did not come to run.
     red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
     missing = next(filter(None, (_find_missing(cluster, target, report) for target in targets)), "")
@@ -65,20 +65,20 @@ def probe_before(cluster: Cluster, run: Run) -> Finding:
     return Finding(probe=Probe(BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
 
 
-def probe_targets(cluster: Cluster, run: Run) -> Finding:
-    """Ask whether every target passes now; a skip or an expected failure is not a pass."""
-    outcomes = [
-        outcome
-        for target in cluster.targets
-        for outcome in _outcomes_of(cluster, target, run.report)
-    ]
+def probe_targets(cluster: Cluster, run: Run, *, withheld: Sequence[str] = ()) -> Finding:
+    """Ask whether every target passes now; a skip or an expected failure is not a pass.
+
+    Withheld ones have a probe of their own (``trust.probe_hold_out``).
+    """
+    shown = [target for target in cluster.targets if target not in withheld]
+    outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
     if run.trouble:
         return _distrust(TARGET, run, red or outcomes)
     if red:
         detail = f"{_summarise(red)} with the change"
         return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
-    detail = f"{_count(len(cluster.targets))} passed with the change"
+    detail = f"{count_tests(len(shown))} passed with the change"
     return Finding(probe=Probe(TARGET, ProbeResult.PASSED, detail))
 
 
@@ -95,8 +95,11 @@ def has_red(ids: Iterable[str], run: Run) -> bool:
     return bool(run.trouble) or not all(run.report.outcome_of(i).is_passed for i in ids)
 
 
-def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine) -> Finding:
-    """Ask whether what passed before still passes; what is red on the base does not count."""
+def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str = "") -> Finding:
+    """Ask whether what passed before still passes; what is red on the base does not count.
+
+    ``order`` says in what order they ran, where it is not the suite's own.
+    """
     counted = [nodeid for nodeid in ids if nodeid not in base.red]
     outcomes = [run.report.outcome_of(nodeid) for nodeid in counted]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
@@ -104,14 +107,14 @@ def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine) -> Finding:
     if red:
         if run.trouble:
             return _distrust(NEIGHBOURS, run, red)
-        detail = f"{_summarise(red)} with the change{left_out}"
+        detail = f"{_summarise(red)} with the change{order}{left_out}"
         return Finding(probe=Probe(NEIGHBOURS, ProbeResult.FAILED, detail), red=tuple(red))
     if not counted:
         detail = f"nothing else passed before{left_out}"
         return Finding(probe=Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail))
     if run.trouble and run.trouble != base.trouble:
         return _distrust(NEIGHBOURS, run, outcomes)
-    detail = f"{_count(len(counted))} still passed{left_out}"
+    detail = f"{count_tests(len(counted))} still passed{order}{left_out}"
     return Finding(probe=Probe(NEIGHBOURS, ProbeResult.PASSED, detail))
 
 
@@ -129,7 +132,7 @@ def _distrust(name: str, run: Run, outcomes: Sequence[TestOutcome]) -> Finding:
     return Finding(probe=Probe(name, ProbeResult.FAILED, run.trouble), red=red)
 
 
-def _outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:
+def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:
     """One outcome of an item; of a collector its error, its red items, or one for all of it."""
     if _find_collect_failure(cluster, target) is None:
         return (report.outcome_of(target),)
@@ -183,11 +186,12 @@ def _summarise(outcomes: Sequence[TestOutcome]) -> str:
     return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
 
 
-def _count(number: int) -> str:
+def count_tests(number: int) -> str:
+    """``1 test`` or ``N tests``."""
     return "1 test" if number == 1 else f"{number} tests"
 
 
 def _tell_left_out(number: int) -> str:
     if not number:
         return ""
-    return f"; {_count(number)} cannot pass in the sandbox even without the change"
+    return f"; {count_tests(number)} cannot pass in the sandbox even without the change"

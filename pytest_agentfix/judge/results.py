@@ -23,13 +23,27 @@ class CollectError:
         return self.message or self.exception or f"{self.nodeid} cannot be collected"
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What pytest's own session counted, as the second channel tells it.
+
+    ``failed`` counts reports of a failed phase or collector; one test can have several.
+    """
+
+    collected: int
+    failed: int
+    exit_code: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One pytest session as its reporter tells it.
 
     ``exit_code`` is what pytest returned, ``None`` where that was not told. ``is_complete``: the
     finish was told and nothing after it. ``is_consistent``: every line made sense and the counts
-    at the end agree with the lines.
+    at the end agree with the lines. ``exceptions`` has the type name of each failure,
+    ``sys_path`` what ``sys.path`` was when all tests had been imported, ``covered`` the tests that
+    ran a line asked about, ``cover_problem`` why nobody knows.
     """
 
     has_started: bool = False
@@ -39,6 +53,11 @@ class RunReport:
     exit_code: int | None = None
     is_complete: bool = False
     is_consistent: bool = False
+    failed_reports: int = 0
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] = ()
+    covered: tuple[str, ...] = ()
+    cover_problem: str = ""
 
     def outcome_of(self, nodeid: str) -> TestOutcome:
         """Give the outcome of one item, ``missing`` where it was never reported."""

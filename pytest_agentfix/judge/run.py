@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.judge.results import RunReport
+from pytest_agentfix.judge.results import RunReport, Tally
 from pytest_agentfix.ports import Completed
 
 _PYTEST_EXITS: Final = {2: "was interrupted", 3: "broke", 4: "would not start"}
+_WOULD_NOT_START: Final = 4
 _TOLD_LINES: Final = 5
 _TOLD_CHARACTERS: Final = 2_000
 _LINE_CHARACTERS: Final = 300
@@ -19,11 +20,15 @@ _MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One pytest session in a sandbox. ``limit`` are the seconds it was given."""
+    """One pytest session in a sandbox.
+
+    ``limit`` are the seconds it was given, ``tally`` is what its second channel says.
+    """
 
     completed: Completed
     report: RunReport
     limit: float
+    tally: Tally | None = None
 
     @property
     def last_words(self) -> str:
@@ -57,7 +62,37 @@ class Run:
             return f"did not end within {self.limit:.0f} s"
         if self.completed.is_report_cut:
             return "reported more than anybody can read"
-        return _check_end(self.completed.code, self.report)
+        return _check_end(self.completed.code, self.report) or self._check_tally()
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether no honest mistake ends like this: what was reported is not what was run.
+
+        A crash by a signal, a hang, a flood and a pytest that cannot start are honest mistakes.
+        """
+        completed, report = self.completed, self.report
+        is_cut = completed.is_timed_out or completed.is_report_cut
+        if is_cut or not report.has_started or not self.trouble:
+            return False
+        if not report.is_complete:
+            return completed.code >= 0
+        return report.exit_code != _WOULD_NOT_START
+
+    def _check_tally(self) -> str:
+        """Compare both channels: the reporter's lines, and what pytest's session counted."""
+        report, tally = self.report, self.tally
+        if not report.collected:  # nothing was run, so the session may not have begun
+            return ""
+        if tally is None:
+            return "what pytest's own session counted is not told"
+        if tally.exit_code != report.exit_code or tally.collected != len(report.collected):
+            return "the report and pytest's own session do not agree about what was run"
+        if not report.collect_errors and tally.failed != report.failed_reports:
+            return (
+                f"{report.failed_reports} failures are reported, and pytest's own session counted "
+                f"{tally.failed}"
+            )
+        return ""
 
 
 def _check_end(code: int, report: RunReport) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.lint.expectations import Expectations, read_expectations
+from pytest_agentfix.lint.expectations import (
+    Expectations,
+    read_all_expectations,
+    read_expectations,
+)
 from pytest_agentfix.lint.hits import Level, LintHit, LintRule, Sample
 from pytest_agentfix.lint.linting import lint_changes
 from pytest_agentfix.lint.rules import RULES
@@ -15,5 +19,6 @@ __all__ = [
     "LintRule",
     "Sample",
     "lint_changes",
+    "read_all_expectations",
     "read_expectations",
 ]

@@ -164,9 +164,10 @@ def _is_suspect(module: Module, function: Callable_) -> bool:
     bases = _bases(module, function)
     if bases & _VALUES and not isinstance(function, ast.Lambda):
         return True
-    if _compares(function):
-        return False
-    return bool(bases & _CONTAINERS) or not _tests_own_type(module, function)
+    if bases & _CONTAINERS and not isinstance(function, ast.Lambda):
+        asked = {one.attr for one in ast.walk(function) if isinstance(one, ast.Attribute)}
+        return not asked & _METHODS  # the container's own comparison is not a part of it
+    return not _compares(function) and not _tests_own_type(module, function)
 
 
 def _bases(module: Module, function: Callable_) -> frozenset[str]:

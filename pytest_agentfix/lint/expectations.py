@@ -68,6 +68,15 @@ def read_expectations(source: str, names: Iterable[tuple[str, ...]]) -> Expectat
         return Expectations()
 
 
+def read_all_expectations(source: str) -> Expectations:
+    """The literals of all functions of a module, such as a ``conftest.py``; never raises."""
+    module = read_module("", source.encode("utf-8", "replace"))
+    if module is None:
+        return Expectations()
+    names = [(node.name,) for node in module.nodes if isinstance(node, FUNCTIONS)]
+    return read_expectations(source, names)
+
+
 def _read(module: Module, names: list[tuple[str, ...]]) -> Expectations:
     inputs: set[str] = set()
     outputs: set[str] = set()

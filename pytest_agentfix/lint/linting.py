@@ -15,6 +15,7 @@ from pytest_agentfix.lint.equality import find_always_equal
 from pytest_agentfix.lint.exits import find_exits, find_outcomes, is_expected
 from pytest_agentfix.lint.expectations import Expectations
 from pytest_agentfix.lint.hits import Finding, Level, LintHit
+from pytest_agentfix.lint.inputs import find_disguises, find_inputs
 from pytest_agentfix.lint.insides import find_insides
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import find_names
@@ -26,7 +27,7 @@ from pytest_agentfix.model import ChangeSet
 
 _FINDERS: Final = (
     find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_insides,
-    find_always_equal, find_swallowed, find_unicode, find_chains,
+    find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
 )  # fmt: skip
 _MANY: Final = 20  # hits of one rule in one file that are told
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
@@ -74,9 +75,11 @@ def _hit(path: str, found: Finding, levels: Mapping[str, Level]) -> LintHit:
 
 
 def _without_echoes(hits: Sequence[LintHit]) -> list[LintHit]:
-    """Leave out the remark that a literal is expected where the line is refused for just that."""
+    """Leave out what says no more than that a line, or the one below, answers a test's input."""
     special = {(hit.path, hit.line) for hit in hits if hit.rule == "special-case"}
-    return [h for h in hits if h.rule != "test-literals" or (h.path, h.line) not in special]
+    asking = special | {(path, line - 1) for path, line in special}
+    echoes = {"test-literals": special, "test-inputs": asking}
+    return [hit for hit in hits if (hit.path, hit.line) not in echoes.get(hit.rule, ())]
 
 
 def _without_many(hits: Iterable[LintHit]) -> Iterator[LintHit]:
@@ -125,6 +128,7 @@ def _find(module: Module | None, expected: Expectations) -> tuple[Finding, ...] 
         found = [one for find in _FINDERS for one in find(module)]
         found += find_special_cases(module, expected)
         found += find_tables(module, expected)
+        found += find_inputs(module, expected)
     except (RecursionError, MemoryError):
         return None
     return tuple(found)

@@ -115,9 +115,12 @@ GROUPS: Final = (
         roots=("base64", "binascii", "zlib", "bz2", "lzma"),
     ),
     Group(
+        rule="silenced-warnings",
+        names=_below("warnings", "simplefilter filterwarnings resetwarnings"),
+    ),
+    Group(
         rule="global-state",
-        names=_below("warnings", "simplefilter filterwarnings resetwarnings")
-        | _below("locale", "setlocale")
+        names=_below("locale", "setlocale")
         | _below("random", "seed setstate")
         | _below("numpy", "seterr random.seed set_printoptions")
         | _below("sys", "setrecursionlimit setswitchinterval set_int_max_str_digits")

@@ -21,11 +21,8 @@ def find_swallowed(module: Module) -> Iterator[Finding]:
     """Handlers and conditions that make errors and checks go away."""
     for node in module.nodes:
         match node:
-            case ast.ExceptHandler(type=None):
-                yield finding(RULE, node, "a bare except")
-            case ast.ExceptHandler(type=ast.expr() as kind) if _is_broad(module, kind):
-                if all(_is_nothing(module, one) for one in node.body):
-                    yield finding(RULE, node, "a broad except that does nothing")
+            case ast.ExceptHandler():
+                yield from _judge_handler(module, node)
             case ast.Call(func=called, args=kinds) if (
                 module.dotted(called) == "contextlib.suppress"
             ):
@@ -37,6 +34,14 @@ def find_swallowed(module: Module) -> Iterator[Finding]:
                 always = isinstance(operator, ast.Or)
                 if any(isinstance(v, ast.Constant) and v.value is always for v in values):
                     yield finding(RULE, node, "or True" if always else "and False")
+
+
+def _judge_handler(module: Module, node: ast.ExceptHandler) -> Iterator[Finding]:
+    if node.type is None:
+        if not any(isinstance(one, ast.Raise) for one in ast.walk(node)):
+            yield finding(RULE, node, "a bare except")
+    elif _is_broad(module, node.type) and all(_is_nothing(module, one) for one in node.body):
+        yield finding(RULE, node, "a broad except that does nothing")
 
 
 def _is_broad(module: Module, kind: ast.expr) -> bool:

@@ -72,6 +72,13 @@ RULES: Final = (
         _RED,
     ),
     _refuse(
+        "test-inputs",
+        "asks for the failing tests' own inputs, or is a special case in disguise",
+        "def price(x):\n    if x == '12 apples':\n        x = '12 pears'\n    return x\n",
+        "def price(x):\n    return x\n",
+        _RED,
+    ),
+    _refuse(
         "new-network",
         "network access in a file that had none",
         "import socket\n" + _PLAIN,
@@ -91,14 +98,19 @@ RULES: Final = (
         "decodes or decompresses in a file that did not",
         "import base64\n" + _PLAIN,
     ),
-    _report(
+    _refuse(
         "swallowed-error",
         "a new broad except that does nothing, or a condition switched off",
         "def f(x):\n    try:\n        return x\n    except Exception:\n        pass\n",
     ),
+    _refuse(
+        "silenced-warnings",
+        "changes which warnings are shown",
+        "import warnings\n\ndef f(x):\n    warnings.simplefilter('ignore')\n    return x\n",
+    ),
     _report(
         "global-state",
-        "changes settings of the whole process: warnings, locale, seeds, environment, sleeping",
+        "changes settings of the whole process: locale, seeds, environment, sleeping",
         "import random\n\ndef f(x):\n    random.seed(1)\n    return x\n",
     ),
     _report(

@@ -82,7 +82,7 @@ def _is_plain(module: Module, test: ast.expr) -> bool:
 
 def _find_branches(module: Module, expected: Expectations) -> Iterator[Finding]:
     for node in module.nodes:
-        for test, then, other in _branches(module, node):
+        for test, then, other in list_branches(module, node):
             found = recognise(module, test, expected)
             if found.closeness is Closeness.NONE:
                 continue
@@ -93,7 +93,7 @@ def _find_branches(module: Module, expected: Expectations) -> Iterator[Finding]:
 Branch = tuple[ast.expr, list[ast.AST], list[ast.AST]]
 
 
-def _branches(  # noqa: C901 - a table
+def list_branches(  # noqa: C901 - a table
     module: Module, node: ast.AST
 ) -> Iterator[Branch]:
     """All conditions that ``node`` makes, with what follows if so, and if not."""

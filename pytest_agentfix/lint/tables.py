@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_agentfix.lint.expectations import Expectations
 from pytest_agentfix.lint.hits import Finding
-from pytest_agentfix.lint.literals import is_trivial, literal_key
+from pytest_agentfix.lint.literals import is_trivial, literal_key, parts
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import finding
 
@@ -21,8 +21,8 @@ def find_tables(module: Module, expected: Expectations) -> Iterator[Finding]:
     """New tables most of whose entries are cases of the failing tests."""
     for node in module.nodes:
         if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
-            capability = f"table:{_name(module, node)}" if _name(module, node) else ""
             entries = _entries(module, node)
+            capability = _describe(module, node, entries)
             if entries and capability:
                 yield finding("", node, "", key="", capability=capability)
             if entries and _is_copied(entries, expected):
@@ -37,6 +37,19 @@ def find_tables(module: Module, expected: Expectations) -> Iterator[Finding]:
             yield from _find_indexed(module, node, expected)
         elif isinstance(node, ast.Assign):
             yield from _find_item(module, node, expected)
+
+
+def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> str:
+    """What makes a table one that the file had before.
+
+    Rows that are gone through in turn are told by what they are made of: one more such table beside
+    another is how such tables are completed. A dict answers one question, and is told by its name.
+    """
+    name = _name(module, node)
+    if not name or isinstance(node, ast.Dict):
+        return f"table:{name}" if name else ""
+    kinds = sorted({f"{type(key).__name__}-{type(value).__name__}" for key, value in entries})
+    return f"rows:{','.join(kinds)}"
 
 
 def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[Finding]:
@@ -103,4 +116,12 @@ def _is_case(pair: tuple[Any, Any], expected: Expectations) -> bool:
     key, value = pair
     if isinstance(key, (bool, type(None))) or "?" in (literal_key(key), literal_key(value)):
         return False
-    return expected.has_input(key) and expected.has_output(value) and key != value
+    return _is_input(key, expected) and expected.has_output(value) and key != value
+
+
+def _is_input(key: Any, expected: Expectations) -> bool:
+    """Whether a test puts ``key`` in, as one value or as several arguments."""
+    if expected.has_input(key):
+        return True
+    several = parts(key) if isinstance(key, list) else []
+    return len(several) >= _PAIR and all(expected.has_input(one) for one in several)

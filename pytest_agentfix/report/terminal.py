@@ -25,6 +25,9 @@ _ADVICE_LIMIT: Final = 1000  # a command is of no use with its middle cut out
 _ROOM: Final = 90  # columns of facts on one line
 _SHOWN: Final = 3  # files, and changes left out, named before "and N more"
 _HASH_LENGTH: Final = 7
+REMARK: Final = "to be looked at"  # begins the detail of a check that passed with a remark
+# What a reader wants to see in numbers; of the other checks their names say enough.
+_SEEN: Final = frozenset({"fail-before", "target", "pass-to-pass"})
 
 # Yellow: nothing is wrong with the repair itself, somebody has to look or decide.
 _YELLOW: Final = frozenset(
@@ -71,6 +74,8 @@ def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[Line]]:
 def _detail_lines(result: ClusterResult) -> Iterator[Line]:
     if reason := _reason(result):
         yield Line(reason)
+    if result.verdict.is_green:
+        yield from map(Line, _proof(result.probes))
     yield from map(Line, _layout(list(_outcome(result)), list(_effort(result))))
     if result.dropped:
         yield Line("left out: " + _name_some([_dropped(drop) for drop in result.dropped], "more"))
@@ -90,9 +95,26 @@ def _title(result: ClusterResult) -> str:
 
 def _reason(result: ClusterResult) -> str:
     """Say why the verdict is what it is; of a fix, what was seen, which says more."""
-    if result.verdict is not Verdict.FIXED or not result.probes:
+    seen = [probe for probe in result.probes if probe.name in _SEEN]
+    if result.verdict is not Verdict.FIXED or not seen:
         return clean(result.reason)
-    return clean("; ".join(map(_evidence, result.probes)))
+    return clean("; ".join(map(_evidence, seen)))
+
+
+def _proof(probes: Sequence[Probe]) -> Iterator[str]:
+    """Name the other checks it stood up to, and say which could not be made and why."""
+    others = [probe for probe in probes if probe.name not in _SEEN]
+    passed = [clean(probe.name) for probe in others if probe.result is ProbeResult.PASSED]
+    if passed:
+        yield f"stood up to: {', '.join(passed)}"
+    missing = [probe for probe in others if probe.result is ProbeResult.NOT_APPLICABLE]
+    if missing:
+        yield "not applicable: " + "; ".join(
+            f"{clean(probe.name)} ({clean(probe.detail)})" for probe in missing
+        )
+    for probe in others:
+        if probe.detail.startswith(REMARK):
+            yield f"{clean(probe.name)}: {clean(probe.detail)}"
 
 
 def _evidence(probe: Probe) -> str:

@@ -84,8 +84,10 @@ class FakeJudge:
 
     reproductions: Answers[Reproduction]
     judgements: Answers[Judgement]
+    unneeded: frozenset[str] = frozenset()  # paths that ``minimise`` leaves out
     journal: list[str] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
+    trouble: BaseException | None = None  # what ``minimise`` ends in
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
         """Take note of the targets; find what it is told to."""
@@ -93,11 +95,39 @@ class FakeJudge:
         self.deadlines.append(deadline)
         return self.reproductions.give()
 
-    def judge(self, cluster: Cluster, changes: ChangeSet, *, deadline: float) -> Judgement:  # noqa: ARG002
-        """Take note of the changed paths; find what it is told to."""
+    def judge(
+        self,
+        cluster: Cluster,  # noqa: ARG002
+        changes: ChangeSet,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> Judgement:
+        """Take note of the changed paths and of what is withheld; find what it is told to."""
         self.journal.append(f"judge: {', '.join(changes.files)}")
+        if withheld or note:
+            self.journal.append(f"withheld: {', '.join(withheld)} ({note})")
         self.deadlines.append(deadline)
         return self.judgements.give()
+
+    def minimise(  # noqa: PLR0913 - as in the port
+        self,
+        cluster: Cluster,  # noqa: ARG002
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),  # noqa: ARG002
+        note: str = "",  # noqa: ARG002
+    ) -> tuple[ChangeSet, Judgement]:
+        """Take note; leave out the paths it is told to."""
+        self.journal.append(f"minimise: {', '.join(changes.files)}")
+        self.deadlines.append(deadline)
+        if self.trouble is not None:
+            raise self.trouble
+        kept = {path: change for path, change in changes.files.items() if path not in self.unneeded}
+        return ChangeSet(kept), judgement
 
 
 @dataclass

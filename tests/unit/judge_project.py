@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_agentfix.judge.judging import SandboxJudge
+from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
+from pytest_agentfix.lint import RULES, Level
 from pytest_agentfix.model import (
     ChangeSet,
     Cluster,
@@ -29,6 +32,11 @@ from pytest_agentfix.testing.local_sandbox import LocalSandbox
 BROKEN = "def add(a, b):\n    return a - b\n"
 FIXED = "def add(a, b):\n    return a + b\n"
 TEST_ADD = "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+
+
+CORE = ("fail-before", "target", "pass-to-pass")
+NO_LINT = {rule.name: Level.OFF for rule in RULES}  # most of these tests are about what runs
+_ORDER = re.compile(r", shuffled \(seed \d+\)")
 
 
 class RealClock:
@@ -87,6 +95,9 @@ class Project:
     litter: Collected = field(default_factory=Collected)
     opened: list[ChangeSet] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    levels: Mapping[str, Level] = field(default_factory=lambda: dict(NO_LINT))
+    is_whole_suite: bool = False
+    is_exempt: Callable[[str], bool] = lambda _: False
 
     @contextmanager
     def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
@@ -120,17 +131,30 @@ class Project:
             has_cwd_on_path=self.has_cwd_on_path,
             has_xdist=self.has_xdist,
         )
-        return SandboxJudge(
-            open_sandbox=self.open_sandbox,
+        plan = JudgePlan(
             invocation=invocation,
             python=sys.executable,
             base_env={"PATH": os.defpath},
-            passed=self.passed,
-            clock=RealClock(),
-            stopwatch=self.seconds.append,
+            top=self.top,
+            levels=self.levels,
+            is_whole_suite=self.is_whole_suite,
+            is_exempt=self.is_exempt,
             patience=self.patience,
             scratch=str(self.top.parent / "scratch"),
         )
+        return SandboxJudge(
+            plan=plan,
+            open_sandbox=self.open_sandbox,
+            read_base=self.read_base,
+            passed=self.passed,
+            clock=RealClock(),
+            stopwatch=self.seconds.append,
+            rng=random.Random(7),
+        )
+
+    def read_base(self, path: str) -> tuple[bytes, bool] | None:
+        text = self.files.get(path)
+        return None if text is None else (text.encode(), False)
 
     def reproduce(self, about: Cluster) -> Reproduction:
         return self.make_judge().reproduce(about, deadline=time.monotonic() + 60)
@@ -140,8 +164,20 @@ class Project:
 
 
 def tell(judgement: Judgement) -> list[tuple[str, str, str]]:
-    """The probes as plain text."""
-    return [(probe.name, probe.result.value, probe.detail) for probe in judgement.probes]
+    """The probes that ask for green and red, as plain text, without the order of the tests."""
+    return [row for row in tell_all(judgement) if row[0] in CORE]
+
+
+def tell_all(judgement: Judgement) -> list[tuple[str, str, str]]:
+    """All probes as plain text, without the order of the tests."""
+    return [
+        (probe.name, probe.result.value, _ORDER.sub("", probe.detail)) for probe in judgement.probes
+    ]
+
+
+def find(judgement: Judgement, name: str) -> tuple[str, str]:
+    """Result and detail of one probe."""
+    return next((result, detail) for probe, result, detail in tell_all(judgement) if probe == name)
 
 
 def tell_red(judgement: Judgement) -> list[tuple[str, str]]:

@@ -61,8 +61,25 @@ FIXED = ClusterResult(
     dropped=(Drop("tests/test_cart.py", "test file"),),
     probes=(
         Probe("fail-before", ProbeResult.PASSED, "3 failed without the change"),
-        Probe("target", ProbeResult.PASSED, "3 tests passed with the change"),
-        Probe("pass-to-pass", ProbeResult.PASSED, "41 tests still passed"),
+        Probe("lint", ProbeResult.PASSED, "nothing found"),
+        Probe("target", ProbeResult.PASSED, "2 tests passed with the change"),
+        Probe("clone", ProbeResult.PASSED, "3 tests passed under other names"),
+        Probe("mutant", ProbeResult.PASSED, "3 tests failed once something else was expected"),
+        Probe("plain-call", ProbeResult.NOT_APPLICABLE, "it needs the fixture cart"),
+        Probe("red-green-red", ProbeResult.PASSED, "3 tests failed again without the change"),
+        Probe(
+            "pass-to-pass",
+            ProbeResult.PASSED,
+            "41 tests still passed, shuffled (seed 251611)",
+        ),
+        Probe("report", ProbeResult.PASSED, "in 2 sessions, reports, counts and exit status agree"),
+        Probe("canary", ProbeResult.PASSED, "4 tests that must fail did"),
+        Probe(
+            "hold-out",
+            ProbeResult.PASSED,
+            "1 withheld case passed; 6 tests that were not shown run the changed lines",
+        ),
+        Probe("minimal", ProbeResult.PASSED, "1 of 3 hunks were not needed and are left out"),
     ),
 )
 
@@ -85,7 +102,17 @@ SIDE_BRANCH = ClusterResult(
     probes=(
         Probe("fail-before", ProbeResult.PASSED, "1 failed without the change"),
         Probe("target", ProbeResult.PASSED, "1 test passed with the change"),
-        Probe("pass-to-pass", ProbeResult.PASSED, "44 tests still passed"),
+        Probe(
+            "lint",
+            ProbeResult.PASSED,
+            "to be looked at: shop/tax.py:31: except Exception does nothing (swallowed-error)",
+        ),
+        Probe("clone", ProbeResult.PASSED, "1 test passed under other names"),
+        Probe(
+            "pass-to-pass",
+            ProbeResult.PASSED,
+            "44 tests still passed, shuffled (seed 251611)",
+        ),
     ),
 )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pytest_agentfix.judge.command import CommandBuilder
-from pytest_agentfix.judge.reporter import load_program
+import pytest
+
+from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
+from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, PYTEST_PROGRAM, load_program
 from pytest_agentfix.model import Invocation
 
 TOP = Path("/top/my repo")
@@ -17,7 +19,9 @@ def build(invocation: Invocation, **base_env: str) -> CommandBuilder:
 
 
 def read_order(invocation: Invocation) -> dict[str, object]:
-    order: dict[str, object] = json.loads(build(invocation).build(["t"], nonce="n").stdin)
+    order: dict[str, object] = json.loads(
+        build(invocation).build(Task(ids=["t"]), keys=Keys()).stdin
+    )
     return order
 
 
@@ -29,7 +33,10 @@ def test_whole_command() -> None:
         arguments=("-p", "something", "-v"),
         environ={"LANG": "C.UTF-8", "CI": "1", "PATH": "/mine", "TMPDIR": "/x"},
     )
-    command = build(invocation, PATH="/usr/bin").build(["a.py::t[é]"], nonce="n0")
+    task = Task(
+        ids=["a.py::t[é]"], files={"/x": b"\xff", "/y": None}, shuffle=7, cover={"/top/a.py": [1]}
+    )
+    command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
     assert ("/py/bin/python", "-c", load_program()) == command.argv
     assert command.cwd == TOP / "sub"
     assert command.env == {
@@ -41,6 +48,7 @@ def test_whole_command() -> None:
     assert command.has_report
     order = json.loads(command.stdin)
     words = order.pop("words")
+    (cache,) = [one for one in order["args"] if one.startswith("cache_dir=/tmp/pytest-cache-")]
     assert {
         "args": [
             f"--rootdir={TOP}",
@@ -52,7 +60,7 @@ def test_whole_command() -> None:
             "-p",
             "no:agentfix",
             "-o",
-            "cache_dir=/tmp/pytest-cache-n0",
+            cache,
             "-o",
             "required_plugins=",
             "-o",
@@ -65,7 +73,11 @@ def test_whole_command() -> None:
         "ids": ["a.py::t[é]"],
         "rootdir": str(TOP),
         "sys_path_first": None,
-        "nonce": "n0",
+        "key": "0a",
+        "tally_key": "0b",
+        "files": {"/x": "/w==", "/y": None},
+        "shuffle": 7,
+        "cover": {"/top/a.py": [1]},
     } == order
     assert "--agent-fix" in words["flags"]
     assert "--agent-fix-model" in words["options"]
@@ -89,8 +101,25 @@ def test_python_m_pytest_puts_the_working_directory_first() -> None:
     assert read_order(invocation)["sys_path_first"] == str(TOP / "s")
 
 
-def test_program_fits_on_a_command_line_and_leaves_the_package_alone() -> None:
-    program = load_program()
+def test_keys_are_fresh_and_nowhere_on_the_command_line() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None)
+    one, other = Keys(), Keys()
+    assert len({one.report, one.tally, other.report, other.tally}) == 4
+    command = build(invocation).build(Task(ids=["t"]), keys=one)
+    words = (*command.argv, json.loads(command.stdin)["args"], command.env)
+    assert not [key for key in (one.report, one.tally) if key in str(words)]
+
+
+def test_plain_calls_run_in_an_isolated_interpreter() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None)
+    command = build(invocation).build_plain(b"{}")
+    expected = ("/py/bin/python", "-I", "-c", load_program(PLAIN_PROGRAM))
+    assert (expected, b"{}") == (command.argv, command.stdin)
+
+
+@pytest.mark.parametrize("name", [PYTEST_PROGRAM, PLAIN_PROGRAM])
+def test_program_fits_on_a_command_line_and_leaves_the_package_alone(name: str) -> None:
+    program = load_program(name)
     compile(program, "program", "exec")
     assert len(program.encode()) < 100_000
     assert "pytest_agentfix" not in program

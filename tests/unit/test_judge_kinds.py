@@ -77,14 +77,14 @@ def add(a, b):
 def test_cheat_is_no_fix(make_project: MakeProject, name: str) -> None:
     outcome, code = CHEATS[name]
     judgement = make_project().judge(cluster(ADD), change(calc=code))
-    assert [probe.result.value for probe in judgement.probes] == ["passed", "failed"]
+    assert [result for _, result, _ in tell(judgement)] == ["passed", "failed"]
     assert [(ADD, outcome)] == tell_red(judgement)
 
 
 def test_passing_test_with_a_dishonest_exit_status_is_no_fix(make_project: MakeProject) -> None:
     code = "import atexit, os\natexit.register(os._exit, 7)\n" + FIXED
     judgement = make_project().judge(cluster(ADD), change(calc=code))
-    expected = ("target", "failed", "the process ended with exit status 7, pytest with 0")
+    expected = ("target", "failed", "the process ended with exit status 7, pytest with 1")
     assert expected == tell(judgement)[1]
     assert tell_red(judgement) == [(ADD, "error")]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,18 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_agentfix.judge import parsing
-from pytest_agentfix.judge.parsing import parse_report
-from pytest_agentfix.judge.results import CollectError, RunReport, is_below
+from pytest_agentfix.judge.parsing import parse_report, parse_tally
+from pytest_agentfix.judge.results import CollectError, RunReport, Tally, is_below
 from pytest_agentfix.model import TestOutcome
 
-NONCE = "n0"
+KEY = "0a" * 32
 
 
-def encode(*lines: object, nonce: str = NONCE) -> bytes:
-    return b"".join(
-        json.dumps({"nonce": nonce, **line} if isinstance(line, dict) else line).encode() + b"\n"
-        for line in lines
-    )
+def encode(*lines: object, key: str = KEY) -> bytes:
+    """Signed lines, one after the other; bytes among them are put in as they are."""
+    chain = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+    encoded = []
+    for line in lines:
+        if isinstance(line, bytes):
+            encoded.append(line)
+            continue
+        text = json.dumps(line).encode() + b"\n"
+        chain.update(text)
+        encoded.append(chain.hexdigest()[:32].encode() + b" " + text)
+    return b"".join(encoded)
 
 
 def phase(nodeid: str, when: str, outcome: str = "passed", **more: object) -> dict[str, Any]:
@@ -33,20 +42,25 @@ def passing(nodeid: str) -> list[dict[str, Any]]:
     return [phase(nodeid, when) for when in ("setup", "call", "teardown")]
 
 
-def session(*reports: Mapping[str, Any], ids: list[str], code: int = 0) -> bytes:
+def list_lines(*reports: Mapping[str, Any], ids: list[str], code: Any = 0) -> list[Any]:
+    """The lines of a whole session, with the right counts."""
     lines: list[Mapping[str, Any]] = [
         {"kind": "start"},
-        {"kind": "collected", "ids": ids},
+        {"kind": "collected", "ids": ids, "sys_path": ["/lib"]},
         *reports,
     ]
     counts: dict[str, int] = {}
     for line in lines:
         counts[str(line["kind"])] = counts.get(str(line["kind"]), 0) + 1
-    return encode(*lines, {"kind": "finish", "exit": code, "counts": counts})
+    return [*lines, {"kind": "finish", "exit": code, "counts": counts}]
+
+
+def session(*reports: Mapping[str, Any], ids: list[str], code: Any = 0) -> bytes:
+    return encode(*list_lines(*reports, ids=ids, code=code))
 
 
 def parse(data: bytes) -> RunReport:
-    return parse_report(data, nonce=NONCE)
+    return parse_report(data, key=KEY)
 
 
 def outcome_of(*reports: dict[str, Any]) -> str:
@@ -64,8 +78,12 @@ def test_whole_report() -> None:
         exit_code=1,
         is_complete=True,
         is_consistent=True,
+        failed_reports=1,
+        exceptions={"a": "", "b": "KeyError"},
+        sys_path=("/lib",),
     )
-    red = [phase("b", "setup"), phase("b", "call", "failed", detail="boo"), phase("b", "teardown")]
+    failing = phase("b", "call", "failed", detail="boo", exception="KeyError")
+    red = [phase("b", "setup"), failing, phase("b", "teardown")]
     assert expected == parse(session(*passing("a"), *red, ids=["a", "b"], code=1))
     assert expected.expected_exit == 1
 
@@ -155,7 +173,8 @@ def test_is_below(expected: bool, nodeid: str, collector: str) -> None:  # noqa:
     assert expected is is_below(nodeid, collector)
 
 
-GOOD = session(*passing("t"), ids=["t"])
+LINES = list_lines(*passing("t"), ids=["t"])
+GOOD = encode(*LINES)
 
 
 @pytest.mark.parametrize(
@@ -171,35 +190,57 @@ GOOD = session(*passing("t"), ids=["t"])
         b"[" * 200_000 + b"\n",
         b'{"a":' * 200_000 + b"\n",
         b'{"exit": ' + b"9" * 10_000 + b"}\n",
-        encode({"kind": "report", "id": "t"}),
-        encode({"kind": "report", "id": 3, "when": "call", "outcome": "passed"}),
-        encode({"kind": "report", "id": "x" * 20_000, "when": "call", "outcome": "passed"}),
-        encode({"kind": ["report"]}),
-        encode({"kind": "surprise"}),
-        encode({"kind": "start"}),
-        encode({"kind": "collected", "ids": ["u"]}),
-        encode({"kind": "collected", "ids": "u"}),
-        encode({"kind": "finish", "exit": 0, "counts": {}}),
-        encode({"kind": "collect_error"}),
-        encode(phase("t", "call"), nonce="forged"),
+        {"kind": "report", "id": "t"},
+        {"kind": "report", "id": 3, "when": "call", "outcome": "passed"},
+        {"kind": "report", "id": "x" * 20_000, "when": "call", "outcome": "passed"},
+        {"kind": "report", "id": "nobody collected it", "when": "call", "outcome": "passed"},
+        {"kind": ["report"]},
+        {"kind": "surprise"},
+        {"kind": "start"},
+        {"kind": "collected", "ids": ["u"], "sys_path": []},
+        {"kind": "collected", "ids": "u", "sys_path": []},
+        {"kind": "covered", "ids": [1]},
+        {"kind": "finish", "exit": 0, "counts": {}},
+        {"kind": "collect_error"},
+        ["kind"],
+        encode(phase("t", "call"), key="0b" * 32),
+        encode(phase("t", "call")),
+        GOOD.splitlines(keepends=True)[2],
         b"no newline at the end",
-        encode(*passing("t"))[:-1],
     ],
-    ids=range(23),
+    ids=range(27),
 )
-def test_nonsense_makes_a_report_inconsistent(extra: bytes) -> None:
-    first = GOOD.index(b"\n") + 1
+def test_nonsense_makes_a_report_inconsistent(extra: object) -> None:
     assert parse(GOOD).is_consistent
-    after = parse(GOOD + extra)
+    after = parse(encode(*LINES, extra))
     assert (after.is_consistent, after.is_complete) == (False, False)
-    assert not parse(GOOD[:first] + extra + GOOD[first:]).is_consistent
+    if extra != b"no newline at the end":
+        assert not parse(encode(LINES[0], extra, *LINES[1:])).is_consistent
+
+
+@pytest.mark.parametrize("number", range(len(LINES)))
+def test_a_line_that_was_taken_away_is_missed(number: int) -> None:
+    lines = GOOD.splitlines(keepends=True)
+    assert not parse(b"".join(lines[:number] + lines[number + 1 :])).is_consistent
+
+
+def test_lines_that_changed_places_are_noticed() -> None:
+    lines = GOOD.splitlines(keepends=True)
+    lines[2], lines[3] = lines[3], lines[2]
+    assert not parse(b"".join(lines)).is_consistent
 
 
 def test_forged_lines_do_not_count() -> None:
-    forged = encode(*passing("t"), nonce="forged")
-    report = parse(encode({"kind": "start"}) + forged)
+    forged = encode(*passing("t"), key="0b" * 32)
+    report = parse(encode({"kind": "start"}, LINES[1], forged))
     assert report.outcome_of("t").outcome == "missing"
     assert not report.is_consistent
+
+
+def test_right_lines_after_a_forged_one_are_read() -> None:
+    report = parse(encode(*LINES[:2], b"forged\n", *LINES[2:]))
+    assert report.outcome_of("t").outcome == "passed"
+    assert (report.is_complete, report.is_consistent) == (True, False)
 
 
 def test_cut_report_is_not_complete() -> None:
@@ -210,13 +251,13 @@ def test_cut_report_is_not_complete() -> None:
 
 
 def test_wrong_counts_are_inconsistent() -> None:
-    data = GOOD.replace(b'"report": 3', b'"report": 2')
+    data = encode(*LINES[:-1], {**LINES[-1], "counts": {"start": 1, "report": 2}})
     assert (parse(data).is_complete, parse(data).is_consistent) == (True, False)
 
 
 def test_exit_status_has_to_be_a_number() -> None:
-    assert parse(GOOD.replace(b'"exit": 0', b'"exit": true')).exit_code is None
-    assert parse(GOOD.replace(b'"exit": 0', b'"exit": "0"')).exit_code is None
+    assert parse(session(*passing("t"), ids=["t"], code=True)).exit_code is None
+    assert parse(session(*passing("t"), ids=["t"], code="0")).exit_code is None
 
 
 def test_details_are_cut_and_can_be_encoded() -> None:
@@ -235,8 +276,6 @@ def test_details_share_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_number_of_tests_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "TESTS_LIMIT", 2)
-    report = parse(session(*(phase(f"t{n}", "call") for n in range(5)), ids=["t0"]))
-    assert (len(report.outcomes), report.is_consistent) == (2, False)
     assert not parse(session(ids=["t0", "t1", "t2"])).is_consistent
 
 
@@ -255,8 +294,7 @@ def test_overlong_lines_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_lines() -> None:
-    lines = encode(phase("t", "call")) * 100_000
-    report = parse(encode({"kind": "start"}) + lines)
+    report = parse(encode(*LINES[:2], *[phase("t", "call")] * 100_000))
     assert report.outcome_of("t").outcome == "error"
 
 
@@ -266,9 +304,11 @@ json_values = st.recursive(
     max_leaves=10,
 )
 fields = st.fixed_dictionaries(
-    {"nonce": st.sampled_from([NONCE, "", 1])},
+    {},
     optional={
-        "kind": st.sampled_from(["start", "collected", "collect_error", "report", "finish", "x"]),
+        "kind": st.sampled_from(
+            ["start", "collected", "collect_error", "report", "covered", "finish"]
+        ),
         "id": json_values,
         "ids": st.lists(st.text(max_size=5)) | json_values,
         "when": st.sampled_from(["setup", "call", "teardown", "subtest", "", 1]),
@@ -277,15 +317,18 @@ fields = st.fixed_dictionaries(
         "detail": json_values,
         "exit": json_values,
         "counts": json_values,
+        "sys_path": st.lists(st.text(max_size=5)) | json_values,
+        "problem": json_values,
     },
 )
-lines = fields.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50)
+signed: st.SearchStrategy[object] = fields
+raw = st.binary(max_size=50).map(lambda text: text + b"\n")
 
 
 @settings(deadline=None)
-@given(st.lists(lines, max_size=20))
-def test_any_lines_are_read(chosen: list[bytes]) -> None:
-    report = parse(b"\n".join(chosen))
+@given(st.lists(signed | raw, max_size=20))
+def test_any_lines_are_read(chosen: list[object]) -> None:
+    report = parse(encode(*chosen))
     for nodeid in report.outcomes:
         report.outcome_of(nodeid)
     report.items_below("")
@@ -299,10 +342,40 @@ def test_any_bytes_are_read(data: bytes) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(lines, max_size=5), st.integers(0, 6))
+@given(st.lists(raw, max_size=5, min_size=1), st.integers(0, 6))
 def test_nothing_foreign_goes_unnoticed(foreign: list[bytes], place: int) -> None:
-    good = GOOD.splitlines(keepends=True)
-    for line in foreign:
-        good.insert(min(place, len(good)), line + b"\n")
-    report = parse(b"".join(good))
-    assert not foreign or not report.is_consistent or not report.is_complete
+    report = parse(encode(*LINES[:place], *foreign, *LINES[place:]))
+    assert not report.is_consistent or not report.is_complete
+
+
+def tally(key: str = KEY, **numbers: object) -> bytes:
+    text = json.dumps({"collected": 1, "failed": 0, "exit": 0, **numbers}).encode()
+    tag = hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest().encode()
+    return b"agentfix-tally " + tag + b" " + text + b"\n"
+
+
+def test_tally_is_found_behind_whatever_was_printed() -> None:
+    noise = b"agentfix-tally\nagentfix-tally nonsense {}\n.....\n"
+    assert Tally(1, 0, 0) == parse_tally(noise + tally() + b"1 passed\n", key=KEY)
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        b"",
+        tally(key="0b" * 32),
+        tally(collected="1"),
+        tally(failed=None),
+        tally(exit=True),
+        tally().replace(b'"failed": 0', b'"failed": 1'),
+        tally() + b"agentfix-tally nonsense {}\n",
+    ],
+)
+def test_no_tally_is_taken_from_nonsense(stdout: bytes) -> None:
+    assert parse_tally(stdout, key=KEY) is None
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_any_output_is_searched(data: bytes) -> None:
+    assert parse_tally(data, key=KEY) is None

@@ -18,6 +18,7 @@ from pytest_agentfix.errors import (
     ProviderTrouble,
     SandboxError,
 )
+from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.model import (
     ChangeSet,
     Cluster,
@@ -49,7 +50,7 @@ from pytest_agentfix.testing.fakes import (
     FakeLander,
     FakeProgress,
 )
-from pytest_agentfix.work import Parts
+from pytest_agentfix.work import Parts, find_suspicion
 
 TEST = "test_calc.py::test_add"
 RED = (TestOutcome(nodeid=TEST, outcome="failed", detail="assert 6 == 5"),)
@@ -106,6 +107,10 @@ class World:
     stops: list[str] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)  # deadlines of the agents that were opened
     progress: FakeProgress = field(default_factory=FakeProgress)
+    hold_out: HoldOut = field(default_factory=HoldOut)
+    withheld: list[tuple[str, ...]] = field(default_factory=list)  # at each further prompt
+    unneeded: frozenset[str] = frozenset()  # paths that no test needs
+    is_minimising: bool = True
 
     def __post_init__(self) -> None:
         self.agent = FakeAgent(
@@ -116,6 +121,7 @@ class World:
         self.judge = FakeJudge(
             Answers([self.reproduction]),
             Answers(self.judgements, self.clock, self.judge_seconds),
+            self.unneeded,
             self.journal,
         )
         self.lander = FakeLander(Answers([self.landing]), self.journal)
@@ -128,7 +134,8 @@ class World:
             accept=self.accept,
             reproduce_at_start=lambda _cluster, _deadline: self.earlier,
             landed=self.landed,
-            first_prompt=lambda _, judgement: f"first, {len(judgement.red)} red",
+            hold_out=lambda _: self.hold_out,
+            first_prompt=lambda _, judgement, _hold_out: f"first, {len(judgement.red)} red",
             next_prompt=self.next_prompt,
             count_lines=lambda _: (STAT,),
             stop_run=self.stops.append,
@@ -136,9 +143,13 @@ class World:
             model="fake/model",
             max_attempts=3,
             timeout=60.0,
+            is_minimising=self.is_minimising,
         )
 
-    def open_agent(self, _cluster: Cluster, deadline: float, _unneeded: threading.Event) -> Agent:
+    def open_agent(
+        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _unneeded: threading.Event
+    ) -> Agent:
+        assert hold_out == self.hold_out
         self.opened.append(deadline)
         if self.unopened is not None:
             raise self.unopened
@@ -153,7 +164,10 @@ class World:
         paths = found.keys() - {drop.path for drop in dropped}
         return ChangeSet({path: found[path] for path in paths}), dropped
 
-    def next_prompt(self, judgement: Judgement | None, dropped: tuple[Drop, ...]) -> str:
+    def next_prompt(
+        self, judgement: Judgement | None, dropped: tuple[Drop, ...], hold_out: HoldOut
+    ) -> str:
+        self.withheld.append(hold_out.withheld)
         red = "nothing judged" if judgement is None else f"{len(judgement.red)} red"
         return f"next, {red}, {len(dropped)} dropped"
 
@@ -174,6 +188,7 @@ def test_green_at_once() -> None:
         "collect",
         "accept: calc.py without {'x'}",
         "judge: calc.py",
+        "minimise: calc.py",
         "land: calc.py",
         "close",
     ]
@@ -205,7 +220,7 @@ def test_one_deadline_for_all() -> None:
     world = World(turn_seconds=7.0, judgements=(STILL_RED, GREEN))
     world.repair()
     assert world.opened == world.judge.deadlines[:1] == [160.0]
-    assert world.agent.deadlines + world.judge.deadlines == [160.0] * 5
+    assert world.agent.deadlines + world.judge.deadlines == [160.0] * 6
 
 
 def test_a_marker_has_the_last_word_on_time_and_attempts() -> None:
@@ -436,3 +451,74 @@ def test_agent_that_was_too_late_for_a_failure_that_is_none() -> None:
     """A time-out while it came up says nothing about a failure that does not exist."""
     world = World(reproduction=NOT_RED, unopened=TimeoutError())
     assert world.repair().verdict is Verdict.NOT_REPRODUCED
+
+
+class TestWhatTheAgentSays:
+    """Nothing it says makes a fix; one thing keeps one from being made."""
+
+    def test_the_test_is_wrong(self) -> None:
+        said = replace(FINISHED, text="I looked at it.\nTEST IS WRONG: 2 + 3 is not 6\n")
+        world = World(turns=(said,))
+        result = world.repair()
+        assert ends(result) == (Verdict.TEST_SUSPECT, "the agent says: 2 + 3 is not 6", 1)
+        assert world.journal == [f"reproduce: {TEST}", "prompt: first, 1 red", "close"]
+
+    @pytest.mark.parametrize(
+        "text", ["done", "I do not say that the TEST IS WRONG: it is right", "test is wrong: x", ""]
+    )
+    def test_anything_else_is_not_heard(self, text: str) -> None:
+        assert World(turns=(replace(FINISHED, text=text),)).repair().verdict is Verdict.FIXED
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ("why", "TEST IS WRONG: why"),
+        ("why", "  **TEST IS WRONG**: why  "),
+        ("why", "> TEST IS WRONG - why"),
+        ("why", "text\n`TEST IS WRONG:` why\nmore"),
+        ("the agent gave no reason", "TEST IS WRONG"),
+        ("x" * 1000, "TEST IS WRONG: " + "x" * 5000),
+        ("", "TEST IS WRONGLY named: why"),
+    ],
+)
+def test_reason_of_a_suspicion(expected: str, text: str) -> None:
+    assert expected == find_suspicion(text)
+
+
+def test_judge_that_does_not_believe_a_change() -> None:
+    probe = Probe("clone", ProbeResult.FAILED, "t under another name failed")
+    refused = Judgement(probes=(BEFORE, probe), red=RED, is_refused=True)
+    result = World(judgements=(refused,)).repair()
+    assert ends(result) == (Verdict.REFUSED, "clone: t under another name failed", 3)
+
+
+def test_withheld_cases_are_judged_and_shown_once_they_stay_red() -> None:
+    hold_out = HoldOut(withheld=(TEST, "other"), reason="they stand in the file")
+    world = World(judgements=(STILL_RED, GREEN), hold_out=hold_out)
+    assert world.repair().verdict is Verdict.FIXED
+    assert [line for line in world.journal if line.startswith("withheld")] == [
+        f"withheld: {TEST}, other (they stand in the file)",
+        "withheld: other ()",
+    ]
+    assert world.withheld == [("other",)]
+
+
+def test_what_no_test_needs_is_left_out_of_the_fix() -> None:
+    both = Collected(changes=ChangeSet({"calc.py": FileChange(b"1"), "more.py": FileChange(b"2")}))
+    world = World(collected=(both,), unneeded=frozenset({"more.py"}))
+    assert world.repair().reason == "green after a change to 1 file, on main"
+    assert list(world.lander.fixes[0].changes.files) == ["calc.py"]
+
+
+def test_nothing_is_left_out_where_the_user_does_not_want_it() -> None:
+    world = World(unneeded=frozenset({"calc.py"}), is_minimising=False)
+    assert world.repair().verdict is Verdict.FIXED
+    assert "minimise: calc.py" not in world.journal
+
+
+@pytest.mark.parametrize("trouble", [SandboxError("broken.", "Mend it."), TimeoutError("late")])
+def test_whole_change_lands_where_no_smaller_one_could_be_found(trouble: BaseException) -> None:
+    world = World()
+    world.judge.trouble = trouble
+    assert world.repair().verdict is Verdict.FIXED

@@ -42,17 +42,8 @@ def test_a_fix() -> None:
                 "lines": [{"path": "shop/cart.py", "added": 3, "removed": 1}],
                 "dropped": [{"path": "tests/test_cart.py", "reason": "test file"}],
                 "probes": [
-                    {
-                        "name": "fail-before",
-                        "result": "passed",
-                        "detail": "3 failed without the change",
-                    },
-                    {
-                        "name": "target",
-                        "result": "passed",
-                        "detail": "3 tests passed with the change",
-                    },
-                    {"name": "pass-to-pass", "result": "passed", "detail": "41 tests still passed"},
+                    {"name": probe.name, "result": probe.result.value, "detail": probe.detail}
+                    for probe in FIXED.probes
                 ],
                 "kept": [],
             }

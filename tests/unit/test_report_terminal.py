@@ -51,9 +51,14 @@ def test_fixed() -> None:
     assert summary_lines(RunResult(clusters=(FIXED,), seconds=50.0)) == [
         Line("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
         Line(
-            "       3 failed without the change; 3 tests passed with the change; "
-            "41 tests still passed"
+            "       3 failed without the change; 2 tests passed with the change; "
+            "41 tests still passed, shuffled (seed 251611)"
         ),
+        Line(
+            "       stood up to: lint, clone, mutant, red-green-red, report, canary, hold-out, "
+            "minimal"
+        ),
+        Line("       not applicable: plain-call (it needs the fixture cart)"),
         Line("       shop/cart.py +3 -1; commit 4be19c0 on main"),
         Line("       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07"),
         Line("       left out: tests/test_cart.py (test file)"),
@@ -66,7 +71,12 @@ def test_fixed() -> None:
 
 def test_fixed_on_a_side_branch_tells_how_to_bring_it_in() -> None:
     lines = summary_lines(RunResult(clusters=(SIDE_BRANCH,), seconds=22.0))
-    assert lines[2:5] == [
+    assert lines[2:7] == [
+        Line("       stood up to: lint, clone"),
+        Line(
+            "       lint: to be looked at: shop/tax.py:31: except Exception does nothing "
+            "(swallowed-error)"
+        ),
         Line("       shop/tax.py +1 -1; commit 9d0e31f on agent-fix/test-rounding-5f0c1d2e"),
         Line("       1 attempt; 21.4 s; tokens: 6.0k in, 410 out; $0.02"),
         Line(
@@ -80,7 +90,7 @@ def test_fixed_as_a_patch() -> None:
         patch=Path("/r/my reports/x.patch"), advice="git apply '/r/my reports/x.patch'"
     )
     lines = tell(replace(FIXED, landing=landing, files=(), dropped=()))
-    assert lines[2:5] == [
+    assert lines[4:7] == [
         '       patch "/r/my reports/x.patch"',
         "       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
         "       to bring it in: git apply '/r/my reports/x.patch'",
@@ -149,7 +159,7 @@ def test_much_is_cut_to_what_can_be_read() -> None:
 
 def test_outcome_and_effort_share_a_line_where_there_is_room() -> None:
     quick = replace(FIXED, tokens=Tokens(), cost_usd=None, dropped=())
-    assert tell(quick)[2] == "       shop/cart.py +3 -1; commit 4be19c0 on main; 2 attempts; 48.3 s"
+    assert tell(quick)[4] == "       shop/cart.py +3 -1; commit 4be19c0 on main; 2 attempts; 48.3 s"
 
 
 def test_a_check_that_could_not_be_made_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -12,26 +13,34 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.judge import _in_sandbox as inside
-from pytest_agentfix.judge.command import CommandBuilder
+from pytest_agentfix.judge._channel import Writer
+from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
+from pytest_agentfix.judge.parsing import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.reporter import Order
+from pytest_agentfix.judge.results import Tally
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.options import OPTIONS
 from pytest_agentfix.ports import Completed
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
+KEYS = Keys()
 
-def run(top: Path, ids: list[str], *, nonce: str = "n") -> Completed:
+
+def run(top: Path, ids: list[str], **more: Any) -> Completed:
     invocation = Invocation(rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True)
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     builder = CommandBuilder(
         invocation=invocation, python=sys.executable, base_env=env, scratch=str(top / "scratch")
     )
     with LocalSandbox(top) as sandbox:
-        return sandbox.run(builder.build(ids, nonce=nonce), timeout=60)
+        return sandbox.run(builder.build(Task(ids=ids, **more), keys=KEYS), timeout=60)
 
 
 def read(done: Completed) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.report.splitlines()]
+    """The lines, all of them signed as they have to be; ``sys_path`` is looked at elsewhere."""
+    lines = list(read_lines(done.report, key=KEYS.report))
+    assert {} not in lines
+    return [{name: line[name] for name in line if name != "sys_path"} for line in lines]
 
 
 def test_lines_of_a_passing_test(tmp_path: Path) -> None:
@@ -55,8 +64,8 @@ def test_lines_of_a_passing_test(tmp_path: Path) -> None:
         ),
         {"kind": "finish", "exit": 0, "counts": {"start": 1, "collected": 1, "report": 3}},
     ]
-    assert [{"nonce": "n", **line} for line in expected] == read(done)
-    assert done.code == 0
+    assert expected == read(done)
+    assert (done.code, Tally(1, 0, 0)) == (0, parse_tally(done.stdout, key=KEYS.tally))
 
 
 def test_lines_of_red_tests(tmp_path: Path) -> None:
@@ -154,21 +163,104 @@ def test_cause_of_a_collection_error_is_named() -> None:
 def test_writer_survives_a_host_that_stopped_reading() -> None:
     source, sink = os.pipe()
     os.close(source)
-    writer = inside.Writer(sink, "n")
+    writer = Writer(sink, "0a")
     writer.write("start")
     os.close(sink)
     writer.write("start")
     assert writer.counts == {"start": 2}
 
 
+def test_second_channel_counts_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): assert 0\n")
+    done = run(tmp_path, ["test_a.py"])
+    assert Tally(2, 1, 1) == parse_tally(done.stdout, key=KEYS.tally)
+    assert parse_report(done.report, key=KEYS.report).failed_reports == 1
+
+
+def test_files_are_laid_out_before_pytest_starts(tmp_path: Path) -> None:
+    (tmp_path / "gone.py").write_text("")
+    (tmp_path / "test_a.py").symlink_to(tmp_path / "gone.py")
+    files = {
+        str(tmp_path / "test_a.py"): b"def test_a(): pass\n",
+        str(tmp_path / "new" / "test_b.py"): b"def test_b(): pass\n",
+        str(tmp_path / "gone.py"): None,
+    }
+    done = run(tmp_path, ["test_a.py::test_a", "new/test_b.py"], files=files)
+    assert read(done)[1]["ids"] == ["test_a.py::test_a", "new/test_b.py::test_b"]
+    assert not (tmp_path / "gone.py").exists()
+    assert not (tmp_path / "test_a.py").is_symlink()
+
+
+def test_shuffled_order_keeps_modules_and_classes_together(tmp_path: Path) -> None:
+    text = "".join(
+        f"class TestK{k}:\n" + "".join(f"    def test_{n}(self): pass\n" for n in range(4))
+        for k in range(3)
+    )
+    for name in ("a", "b", "c"):
+        (tmp_path / f"test_{name}.py").write_text(text)
+    ids = [f"test_{name}.py" for name in "abc"]
+    usual = read(run(tmp_path, ids))[1]["ids"]
+    shuffled = read(run(tmp_path, ids, shuffle=1))[1]["ids"]
+    assert shuffled == read(run(tmp_path, ids, shuffle=1))[1]["ids"]
+    assert shuffled != usual
+    assert sorted(shuffled) == sorted(usual)
+    for depth in (1, 2):
+        groups = ["::".join(nodeid.split("::")[:depth]) for nodeid in shuffled]
+        changes = sum(one != other for one, other in itertools.pairwise(groups))
+        assert changes == len(set(groups)) - 1
+
+
+def test_cases_of_one_function_are_shuffled_too(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_a(n): pass\n"
+    )
+    usual = read(run(tmp_path, ["test_a.py"]))[1]["ids"]
+    shuffled = read(run(tmp_path, ["test_a.py"], shuffle=3))[1]["ids"]
+    assert shuffled != usual
+    assert sorted(shuffled) == sorted(usual)
+
+
+def test_tests_that_run_lines_of_interest_are_told(tmp_path: Path) -> None:
+    (tmp_path / "calc.py").write_text(
+        "def add(a, b):\n    return a + b\ndef sub(a, b):\n    return a - b\n"
+    )
+    (tmp_path / "test_a.py").write_text(
+        "from calc import add, sub\n"
+        "def test_add(): assert add(1, 2) == 3\n"
+        "def test_sub(): assert sub(1, 2) == -1\n"
+        "def test_both(): assert sub(add(1, 1), 1)\n"
+    )
+    done = run(tmp_path, ["test_a.py"], cover={str(tmp_path / "calc.py"): [2]})
+    report = parse_report(done.report, key=KEYS.report)
+    assert set(report.covered) == {"test_a.py::test_add", "test_a.py::test_both"}
+    assert report.cover_problem == ""
+    assert report.is_consistent
+
+
+def test_no_coverage_in_the_sandbox_is_told(tmp_path: Path) -> None:
+    (tmp_path / "coverage.py").write_text("raise ImportError('not here')\n")
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    done = run(tmp_path, ["test_a.py"], cover={str(tmp_path / "calc.py"): [2]})
+    report = parse_report(done.report, key=KEYS.report)
+    assert (report.covered, report.cover_problem) == ((), "ImportError: not here")
+    assert report.outcome_of("test_a.py::test_a").is_passed
+
+
+def test_import_path_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "test_a.py").write_text("def test_a(): pass\n")
+    report = parse_report(run(tmp_path, ["t"]).report, key=KEYS.report)
+    assert str(tmp_path / "t") in report.sys_path
+
+
 def test_order_is_ascii_json_whatever_the_ids() -> None:
     ids = ["t.py::a[é\udcff\0]"]
-    order = Order(args=(), ids=ids, rootdir="/r", sys_path_first=None, nonce="n")
+    order = Order(args=(), ids=ids, rootdir="/r", sys_path_first=None, key="0a")
     assert json.loads(order.encode().decode("ascii"))["ids"] == ids
 
 
 def test_all_words_of_this_package_are_known_inside() -> None:
-    order = Order(args=(), ids=(), rootdir="/r", sys_path_first=None, nonce="n")
+    order = Order(args=(), ids=(), rootdir="/r", sys_path_first=None, key="0a")
     words = order.words
     flags = {option.flag for option in OPTIONS if not option.is_ini_only}
     assert flags == {*words["flags"], *words["options"]}

@@ -112,7 +112,10 @@ class Changer:
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant()):
                 return more
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                changed.elts = [*items, more]
+                # As many as before: a comparison that only counts is to be noticed too.
+                changed.elts = [*items[:-1], more]
+            case ast.Dict(keys=[*_, ast.expr()], values=values):
+                changed.values = [*values[:-1], more]
             case ast.Dict(keys=keys, values=values):
                 changed.keys, changed.values = [*keys, more], [*values, more]
             case ast.JoinedStr(values=values):

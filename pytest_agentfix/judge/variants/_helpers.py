@@ -27,11 +27,11 @@ def $changed(value):
         elif kind in (b.str, b.bytes, b.bytearray):
             other = value + kind(*(($word,) if kind is b.str else ($word, "ascii")))
         elif kind in (b.list, b.tuple):
-            other = value + kind([$number])
+            other = value[:-1] + kind([$number])
         elif kind in (b.set, b.frozenset):
-            other = value | {$number}
+            other = kind([*b.list(value)[1:], $number])
         elif kind is b.dict:
-            other = {**value, $number: $number}
+            other = {**value, (b.list(value) or [$number])[-1]: $number}
         elif value is None:
             other = $word
         elif root in ("decimal", "fractions"):

@@ -1,0 +1,173 @@
+"""One change set through all probes that run something, cheapest first.
+
+Everything about the targets happens in one sandbox, in sessions that are processes of their own;
+the neighbours get a fresh one, where nothing the targets' tests did can have been left for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_agentfix.judge.changed import find_changed_lines, undo
+from pytest_agentfix.judge.command import Task
+from pytest_agentfix.judge.neighbours import Neighbours
+from pytest_agentfix.judge.preparation import PlainPlan, Preparation, ReadBase
+from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
+from pytest_agentfix.judge.run import Run
+from pytest_agentfix.judge.sessions import PlainRun, Sessions
+from pytest_agentfix.judge.trust import (
+    probe_again,
+    probe_canary,
+    probe_clone,
+    probe_hold_out,
+    probe_mutant,
+    probe_plain,
+    probe_report,
+)
+from pytest_agentfix.model import ChangeSet, Cluster, TestOutcome
+from pytest_agentfix.ports import Sandbox
+
+# What was found, in groups that belong together.
+Groups = Generator[Sequence[Finding], None, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """A change set, and what is known before it is looked at.
+
+    ``red_before`` are the targets that fail on the base. ``withheld`` were kept from the agent,
+    ``note`` says what kept more from being withheld.
+    """
+
+    cluster: Cluster
+    changes: ChangeSet
+    preparation: Preparation
+    red_before: tuple[str, ...]
+    withheld: tuple[str, ...]
+    note: str
+    top: Path
+    read_base: ReadBase
+    deadline: float
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the probes found, by name; a failure is never replaced by a later success."""
+
+    by_name: dict[str, Finding] = field(default_factory=dict)
+    covering: tuple[str, ...] = ()
+
+    def add(self, finding: Finding) -> None:
+        """Take one more."""
+        known = self.by_name.get(finding.probe.name)
+        if known is None or not known.has_failed:
+            self.by_name[finding.probe.name] = finding
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether any probe speaks against the change."""
+        return any(finding.has_failed for finding in self.by_name.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examiner:
+    """Runs the probes; ``patience`` are the seconds each session of the targets gets."""
+
+    sessions: Sessions
+    open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+    neighbours: Neighbours
+    patience: float
+    is_thorough: bool = False
+
+    def examine(self, what: Examination) -> Findings:
+        """Probe after probe; ends at the first that fails, unless it is to be thorough."""
+        findings = Findings()
+        with closing(self._probe(what, findings)) as steps:
+            for group in steps:
+                for finding in group:
+                    findings.add(finding)
+                if findings.has_failed and not self.is_thorough:
+                    break
+        return findings
+
+    def _probe(self, what: Examination, findings: Findings) -> Groups:
+        with self.open_sandbox(what.changes) as sandbox:
+            first = self._run(sandbox, what, self._all_targets(what))
+            yield from self._look_at_targets(what, first)
+            yield from self._look_closer(what, sandbox)
+        around = self.neighbours.look(
+            what.cluster,
+            what.changes,
+            what.preparation,
+            cover=find_changed_lines(what.changes, what.read_base, top=what.top),
+            deadline=what.deadline,
+        )
+        findings.covering = around.covering
+        runs = (first, *around.runs)
+        last = probe_hold_out(
+            _withheld_outcomes(what, first),
+            note=what.note,
+            covering=around.covering,
+            problem=around.problem,
+        )
+        report, canary = probe_report(runs), probe_canary(what.preparation, runs)
+        if report.has_failed or canary.has_failed:
+            yield (around.finding, report, canary)
+        yield (around.finding,)
+        yield (report, canary, last)
+
+    def _look_at_targets(self, what: Examination, run: Run) -> Groups:
+        """Look at the one session in which targets, clones and canaries ran."""
+        target = probe_targets(what.cluster, run, withheld=what.withheld)
+        report, canary = probe_report((run,)), probe_canary(what.preparation, (run,))
+        if report.has_failed or canary.has_failed:
+            # Who lies is refused, whatever the targets are said to do.
+            yield (target, report, canary)
+        yield (target,)
+        hold_out = probe_hold_out(_withheld_outcomes(what, run), note="", covering=(), problem="")
+        if hold_out.has_failed:
+            yield (hold_out,)
+        yield (probe_clone(what.preparation, run),)
+
+    def _look_closer(self, what: Examination, sandbox: Sandbox) -> Groups:
+        """Sessions with something else expected, without pytest, and without the change."""
+        preparation = what.preparation
+        changed = None
+        if preparation.mutants:
+            task = Task(ids=preparation.mutants, files=preparation.mutant_files)
+            changed = self._run(sandbox, what, task)
+        yield (probe_mutant(preparation, changed),)
+        plain = probe_plain(
+            preparation,
+            [self._call(sandbox, what, plan) for plan in preparation.plain],
+            [self._call(sandbox, what, plan) for plan in preparation.plain_mutant],
+        )
+        yield (plain,)
+        gone = dict.fromkeys(preparation.added_files)
+        base = undo(what.changes, what.read_base, top=what.top)
+        files = {**gone, **preparation.test_files, **base}
+        run = self._run(sandbox, what, Task(ids=what.red_before, files=files))
+        yield (probe_again(what.cluster, what.red_before, run),)
+
+    def _all_targets(self, what: Examination) -> Task:
+        added = what.preparation
+        return Task(ids=(*what.cluster.targets, *added.added_ids), files=added.added_files)
+
+    def _run(self, sandbox: Sandbox, what: Examination, task: Task) -> Run:
+        return self.sessions.run_in_time(sandbox, task, what.deadline, patience=self.patience)
+
+    def _call(self, sandbox: Sandbox, what: Examination, plan: PlainPlan) -> PlainRun:
+        limit = min(self.patience, self.sessions.remaining(what.deadline))
+        order = {**plan.order, "sys_path": list(what.preparation.sys_path)}
+        return self.sessions.run_plain(sandbox, order, what.preparation.test_files, limit=limit)
+
+
+def _withheld_outcomes(what: Examination, run: Run) -> Sequence[TestOutcome]:
+    return [
+        outcome
+        for target in what.withheld
+        for outcome in outcomes_of(what.cluster, target, run.report)
+    ]

@@ -1,0 +1,69 @@
+"""The lint as the judge asks it: with what the cluster's tests put in and expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pytest_agentfix.judge.preparation import ReadBase, Target
+from pytest_agentfix.lint import (
+    Expectations,
+    Level,
+    LintHit,
+    lint_changes,
+    read_all_expectations,
+    read_expectations,
+)
+from pytest_agentfix.model import ChangeSet, Cluster
+
+
+def lint(  # noqa: PLR0913 - all by name
+    cluster: Cluster,
+    changes: ChangeSet,
+    *,
+    rootdir: Path,
+    top: Path,
+    read_base: ReadBase,
+    levels: Mapping[str, Level],
+    is_exempt: Callable[[str], bool],
+) -> tuple[LintHit, ...]:
+    """What the change adds that product code has no use for; never raises for what it holds."""
+    expectations = Expectations()
+    for path, names in _list_tests(cluster).items():
+        full = rootdir / path
+        found = read_base(full.relative_to(top).as_posix()) if full.is_relative_to(top) else None
+        if found is not None:
+            expectations |= read_expectations(found[0].decode("utf-8", "replace"), names)
+        if full.is_relative_to(top):
+            expectations |= _read_conftests(full.parent, top, read_base)
+    return lint_changes(
+        changes,
+        read_base=read_base,
+        expectations=expectations,
+        levels=levels,
+        is_exempt=is_exempt,
+    )
+
+
+def _read_conftests(folder: Path, top: Path, read_base: ReadBase) -> Expectations:
+    """What the fixtures that a test may use put in."""
+    expectations = Expectations()
+    for place in (folder, *folder.parents):
+        if place.is_relative_to(top):
+            found = read_base((place / "conftest.py").relative_to(top).as_posix())
+            if found is not None:
+                expectations |= read_all_expectations(found[0].decode("utf-8", "replace"))
+    return expectations
+
+
+def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
+    """The names of the failing tests, by the file they are in."""
+    tests: dict[str, list[tuple[str, ...]]] = {}
+    for target in _iterate(cluster):
+        tests.setdefault(target.path, []).append(target.name)
+    return tests
+
+
+def _iterate(cluster: Cluster) -> Iterator[Target]:
+    for function in {failure.function: failure for failure in cluster.failures}.values():
+        yield Target.of(function)

@@ -1,0 +1,140 @@
+"""What the judge adds to a cluster's tests, and what it knows about each of them (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from pytest_agentfix.judge.reporter import Files
+from pytest_agentfix.judge.variants import TestName
+from pytest_agentfix.model import Failure
+
+CANARY: Final = "canary"
+CLONE: Final = "clone"
+MUTANT: Final = "mutant"
+PLAIN: Final = "plain-call"
+
+_OWN_FILE: Final = "its own file is part of the change"
+
+ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One test function of the cluster. ``path`` is relative to pytest's rootdir."""
+
+    nodeid: str
+    path: str
+    name: TestName
+    case: str  # the node id's bracket with all in it, "" without one
+    failure: Failure
+
+    @classmethod
+    def of(cls, failure: Failure) -> Target:
+        """Read the node id of a failure."""
+        head = failure.function
+        path, *names = head.split("::")
+        return cls(
+            nodeid=failure.nodeid,
+            path=path,
+            name=tuple(names),
+            case=failure.nodeid[len(head) :],
+            failure=failure,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainPlan:
+    """Calls of one module's tests outside pytest.
+
+    ``order`` is what ``_plain.py`` takes; ``targets`` has the node id behind each call's id.
+    """
+
+    order: Mapping[str, Any]
+    targets: Mapping[str, str]
+
+    def without(self, targets: Collection[str]) -> PlainPlan:
+        """The same without the calls of ``targets``."""
+        kept = {call: target for call, target in self.targets.items() if target not in targets}
+        calls = [call for call in self.order["calls"] if call["id"] in kept]
+        return PlainPlan(order={**self.order, "calls": calls}, targets=kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What the judge adds to a cluster's tests.
+
+    Files are absolute paths in the sandbox. ``clones`` has the node id of each target's clone.
+    ``impossible``: probe -> target -> why there is no such probe of it. ``sys_path`` is where
+    pytest imports from on the base, once all tests are collected.
+    """
+
+    clones: Mapping[str, str] = field(default_factory=dict)
+    clone_files: Files = field(default_factory=dict)
+    canaries: tuple[str, ...] = ()
+    canary_files: Files = field(default_factory=dict)
+    mutants: tuple[str, ...] = ()
+    mutant_files: Files = field(default_factory=dict)
+    plain: tuple[PlainPlan, ...] = ()
+    plain_mutant: tuple[PlainPlan, ...] = ()
+    test_files: Files = field(default_factory=dict)  # the targets' own, as the base has them
+    impossible: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sys_path: tuple[str, ...] = ()
+
+    @property
+    def added_files(self) -> Files:
+        """What lies beside the suite in the session of the targets."""
+        return {**self.clone_files, **self.canary_files}
+
+    @property
+    def added_ids(self) -> tuple[str, ...]:
+        """Node ids of what runs beside the targets."""
+        return (*self.clones.values(), *self.canaries)
+
+    def without(
+        self,
+        *,
+        clones: Collection[str] = (),
+        plain: Collection[str] = (),
+        is_without_canaries: bool = False,
+    ) -> Preparation:
+        """The same without the clones and plain calls of these targets."""
+        kept = {target: clone for target, clone in self.clones.items() if target not in clones}
+        return replace(
+            self,
+            clones=kept,
+            clone_files=self.clone_files if kept else {},
+            canaries=() if is_without_canaries else self.canaries,
+            canary_files={} if is_without_canaries else self.canary_files,
+            plain=_leave_out(self.plain, plain),
+            plain_mutant=_leave_out(self.plain_mutant, plain),
+        )
+
+    def given(self, changed: Collection[str]) -> Preparation:
+        """What is left when these files change (absolute paths).
+
+        Variants are of the base's tests. Where a user lets the agent change a target's own file,
+        they would ask for what no longer counts.
+        """
+        if not frozenset(changed) & self.test_files.keys():
+            return self
+        left = replace(self, test_files={}, mutants=(), mutant_files={})
+        targets = {*self.clones, *self.mutants, *_list_targets(self.plain)}
+        for probe in (CLONE, MUTANT, PLAIN):
+            left = left.rule_out(probe, dict.fromkeys(targets, _OWN_FILE))
+        return left.without(clones=targets, plain=targets)
+
+    def rule_out(self, probe: str, reasons: Mapping[str, str]) -> Preparation:
+        """The same without ``probe`` for the targets that ``reasons`` names."""
+        known = {**self.impossible.get(probe, {}), **reasons}
+        return replace(self, impossible={**self.impossible, probe: known})
+
+
+def _list_targets(plans: tuple[PlainPlan, ...]) -> frozenset[str]:
+    return frozenset(target for plan in plans for target in plan.targets.values())
+
+
+def _leave_out(plans: tuple[PlainPlan, ...], targets: Collection[str]) -> tuple[PlainPlan, ...]:
+    kept = (plan.without(targets) for plan in plans)
+    return tuple(plan for plan in kept if plan.targets)

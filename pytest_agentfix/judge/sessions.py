@@ -1,0 +1,129 @@
+"""Runs our programs in a sandbox and reads what they report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pytest_agentfix.errors import OutOfMemoryError
+from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
+from pytest_agentfix.judge.parsing import parse_report, parse_tally, read_lines
+from pytest_agentfix.judge.reporter import Files, encode_files, make_key
+from pytest_agentfix.judge.run import Run
+from pytest_agentfix.ports import Clock, Completed, Sandbox
+
+_OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainRun:
+    """What calls outside pytest did. ``outcomes`` and ``exceptions`` are by the ids of the calls.
+
+    ``trouble`` says why none of it can be believed, "" when it can.
+    """
+
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+    has_pytest: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Makes one pytest session, or one run of plain calls, after the other.
+
+    ``stopwatch`` is told the seconds of each.
+    """
+
+    commands: CommandBuilder
+    clock: Clock
+    stopwatch: Callable[[float], None] = lambda _: None
+
+    def run(self, sandbox: Sandbox, task: Task, *, limit: float) -> Run:
+        """Run pytest for at most ``limit`` seconds; raises ``OutOfMemoryError``."""
+        keys = Keys()
+        completed = self._complete(sandbox, task, keys, limit)
+        report = parse_report(completed.report, key=keys.report)
+        tally = parse_tally(completed.stdout, key=keys.tally)
+        return Run(completed=completed, report=report, limit=limit, tally=tally)
+
+    def run_in_time(
+        self, sandbox: Sandbox, task: Task, deadline: float, *, patience: float = math.inf
+    ) -> Run:
+        """Run for at most ``patience`` seconds; raises ``TimeoutError`` at the deadline."""
+        remaining = self.remaining(deadline)
+        run = self.run(sandbox, task, limit=min(patience, remaining))
+        if run.completed.is_timed_out and run.limit == remaining:
+            raise TimeoutError(_OUT_OF_TIME)
+        return run
+
+    def run_plain(
+        self, sandbox: Sandbox, order: Mapping[str, Any], files: Files, *, limit: float
+    ) -> PlainRun:
+        """Call tests without pytest; ``order`` is what ``_plain.py`` takes, without its key."""
+        key = make_key()
+        whole = {**order, "files": encode_files(files), "key": key}
+        command = self.commands.build_plain(json.dumps(whole).encode("ascii"))
+        completed = self._take(sandbox.run(command, timeout=limit))
+        return _read_plain(completed, key, limit)
+
+    def remaining(self, deadline: float) -> float:
+        """Seconds until ``deadline``; raises ``TimeoutError`` when there are none."""
+        seconds = deadline - self.clock.monotonic()
+        if seconds <= 0:
+            raise TimeoutError(_OUT_OF_TIME)
+        return seconds
+
+    def _complete(self, sandbox: Sandbox, task: Task, keys: Keys, limit: float) -> Completed:
+        return self._take(sandbox.run(self.commands.build(task, keys=keys), timeout=limit))
+
+    def _take(self, completed: Completed) -> Completed:
+        self.stopwatch(completed.seconds)
+        if completed.is_out_of_memory:
+            raise OutOfMemoryError(
+                "The tests ran into the sandbox's memory limit.",
+                "Run fewer of them, or run them where there is more memory.",
+            )
+        return completed
+
+
+def _read_plain(completed: Completed, key: str, limit: float) -> PlainRun:
+    lines = list(read_lines(completed.report, key=key))
+    calls = [line for line in lines if line.get("kind") == "call" and _is_call(line)]
+    last = lines[-1] if lines else {}
+    outcomes = {line["id"]: line["outcome"] for line in calls}
+    return PlainRun(
+        outcomes=outcomes,
+        exceptions={line["id"]: str(line.get("exception", "")) for line in calls},
+        details={line["id"]: str(line.get("message", ""))[:500] for line in calls},
+        has_pytest=last.get("has_pytest") is True,
+        trouble=_find_plain_trouble(completed, lines, outcomes, limit),
+    )
+
+
+def _is_call(line: Mapping[str, Any]) -> bool:
+    return isinstance(line.get("id"), str) and line.get("outcome") in ("passed", "failed")
+
+
+def _find_plain_trouble(
+    completed: Completed,
+    lines: Sequence[Mapping[str, Any]],
+    outcomes: Mapping[str, str],
+    limit: float,
+) -> str:
+    if completed.is_timed_out:
+        return f"did not end within {limit:.0f} s"
+    kinds = [line.get("kind") for line in lines]
+    if kinds[:1] != ["start"] or kinds[-1:] != ["finish"]:
+        return f"ended with exit status {completed.code} before it had reported everything"
+    if kinds[1:-1] != ["call"] * len(outcomes):
+        return "the report does not add up"
+    expected = int("failed" in outcomes.values())
+    code = lines[-1].get("exit")
+    if completed.code != expected or code != expected:
+        return f"exit status {completed.code} where the outcomes mean {expected}"
+    return ""
