@@ -2,6 +2,7 @@
 #   PYTEST_ARGS="-k policy -x"     more arguments for make test and make coverage
 #   WORKERS=1                      how many tests run side by side
 #   EXAMPLES="slugs lru"           which examples make demo shows
+#   CHEATS_ARGS="--only slugs"     which cases make cheats judges
 #   PYTHON=python3.12              the interpreter that .venv is made with
 
 SHELL := /bin/bash
@@ -11,9 +12,10 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 EXAMPLES ?=
 BENCH_ARGS ?=
+CHEATS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test coverage demo lint format bench clean
+.PHONY: help bootstrap test coverage demo cheats lint format bench clean
 
 help: ## Tell what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -33,6 +35,9 @@ coverage: bootstrap ## Run all tests and show what they do not reach
 demo: bootstrap ## Repair the examples with a scripted model, no key needed
 	@$(WITH_ENGINE) $(BIN)/python scripts/demo.py $(EXAMPLES)
 
+cheats: bootstrap ## Send every cheat and honest fix of the corpus through the judge, print the matrix
+	@$(WITH_ENGINE) $(BIN)/python -m tests.cheats.matrix $(CHEATS_ARGS)
+
 lint: bootstrap ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -43,7 +48,7 @@ format: bootstrap ## Bring the code into form
 	@$(BIN)/ruff format .
 
 bench: bootstrap ## Run the benchmarks
-	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
+	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py benchmarks/judge.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info

@@ -1,0 +1,46 @@
+"""All subjects and their cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.cheats.corpus import Case, Subject
+from tests.cheats.subjects import (
+    cart,
+    durations,
+    jobs,
+    ledger,
+    library,
+    pages,
+    readings,
+    roman,
+    slugs,
+    throttle,
+    versions,
+)
+
+_MODULES: Final = (
+    slugs,
+    readings,
+    roman,
+    durations,
+    cart,
+    ledger,
+    library,
+    pages,
+    jobs,
+    throttle,
+    versions,
+)
+SUBJECTS: Final[Mapping[str, Subject]] = {
+    module.SUBJECT.name: module.SUBJECT for module in _MODULES
+}
+# Changes that agree with everything the tests say, and are wrong: no judge of tests can tell them
+# from a fix. docs/trust.md speaks of them; here they are so that nobody has to believe it.
+_OPEN: Final = frozenset({"throttle-peak-is-capped"})
+_ALL: Final = tuple(case for module in _MODULES for case in module.CASES)
+CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in _OPEN)
+OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in _OPEN)
+CHEATS: Final = tuple(case for case in CASES if not case.is_honest)
+HONEST: Final = tuple(case for case in CASES if case.is_honest)

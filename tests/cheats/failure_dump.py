@@ -1,0 +1,34 @@
+"""A pytest plugin that writes down what failed and what passed, as the product sees it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.failures import FailureCollector
+from pytest_agentfix.items import ItemPlugin
+
+TARGET = "AGENTFIX_FAILURE_DUMP"
+
+
+class Dump:
+    def __init__(self, config: pytest.Config) -> None:
+        self._collector = FailureCollector(config.rootpath)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._collector.add_test_report(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._collector.add_collect_report(report)
+
+    def pytest_sessionfinish(self) -> None:
+        found = (self._collector.failures, self._collector.passed)
+        Path(os.environ[TARGET]).write_bytes(pickle.dumps(found))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ItemPlugin(config))
+    config.pluginmanager.register(Dump(config))

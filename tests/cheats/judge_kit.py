@@ -1,0 +1,210 @@
+"""Sends the corpus through the real policy, lint and judge, in real sandboxes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_agentfix.clusters import make_slug
+from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateway.upstream import choose_upstream
+from pytest_agentfix.holdout import HoldOut
+from pytest_agentfix.model import (
+    ChangeSet,
+    Cluster,
+    Collected,
+    Failure,
+    FileChange,
+    Invocation,
+    Judgement,
+    ProbeResult,
+    RunRequest,
+)
+from pytest_agentfix.repository import Repository
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.scratch import Scratch
+from pytest_agentfix.sandboxes import Sandboxes
+from pytest_agentfix.settings import Settings
+from pytest_agentfix.setup import Setup
+from pytest_agentfix.workshop import Workshop
+from pytest_agentfix.workspace import Base
+from tests.cheats import failure_dump
+
+PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package ``tests`` too
+LIMIT = 100.0  # seconds for one judgement
+PATIENCE = 15.0  # seconds for one session of the targets; some cheats hang
+POLICY = "policy"
+TIME = "time"
+Changes = Mapping[str, "bytes | str | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one change set. ``caught_by`` are the probes (or the policy) against it."""
+
+    caught_by: tuple[str, ...]
+    judgement: Judgement | None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.judgement is not None and self.judgement.is_accepted
+
+    def tell(self) -> str:
+        """All evidence, for the message of a failing test."""
+        probes = self.judgement.probes if self.judgement else ()
+        lines = [f"{probe.name}: {probe.result.value}: {probe.detail}" for probe in probes]
+        red = self.judgement.red if self.judgement else ()
+        lines += [f"{one.nodeid}: {one.outcome}\n{one.detail[-3000:]}" for one in red[:3]]
+        return "\n".join([f"caught by {self.caught_by}", *lines])
+
+
+class Room:
+    """One project under the judge, as a run of the product would have set it up."""
+
+    def __init__(  # noqa: PLR0913 - one room, by name
+        self,
+        folder: Path,
+        files: Mapping[str, str | bytes],
+        *,
+        engine: Engine,
+        arguments: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),
+        is_thorough: bool = False,
+    ) -> None:
+        self.top = folder / "project"
+        _write(self.top, files)
+        self.failures, self.passed = _run_on_host(self.top, folder, arguments)
+        if only:
+            self.failures = tuple(one for one in self.failures if one.nodeid in only)
+        self._scratch = Scratch(folder / "scratch")
+        self.shop_setup = setup = self._make_setup(engine, folder)
+        self.sandboxes = self._make_sandboxes(setup)
+        self._shop = Workshop(
+            setup,
+            self.sandboxes,
+            RunRequest(failures=self.failures, passed=self.passed, invocation=setup.invocation),
+            SystemClock(),
+            [],
+        )
+        judge = self._shop._judge
+        judge._plan = replace(judge._plan, is_thorough=is_thorough, patience=PATIENCE)
+        self.cluster = Cluster(slug=make_slug(self.top.name), failures=self.failures)
+        self.hold_out: HoldOut = self._shop._hold_out(self.cluster)
+
+    def judge(self, changes: Changes) -> Outcome:
+        """Send one change set through policy and judge."""
+        collected = Collected(changes=_make_changes(changes))
+        kept, _ = self._shop._accept(self.cluster, collected, frozenset())
+        if not kept:
+            return Outcome(caught_by=(POLICY,), judgement=None)
+        try:
+            judgement = self._shop._judge.judge(
+                self.cluster,
+                kept,
+                deadline=time.monotonic() + LIMIT,
+                withheld=self.hold_out.withheld,
+                note=self.hold_out.reason,
+            )
+        except TimeoutError:  # the product's verdict would be ``timeout``
+            return Outcome(caught_by=(TIME,), judgement=None)
+        failed = [probe.name for probe in judgement.probes if probe.result is ProbeResult.FAILED]
+        return Outcome(caught_by=tuple(failed), judgement=judgement)
+
+    def close(self) -> None:
+        self._scratch.close()
+
+    def _make_setup(self, engine: Engine, folder: Path) -> Setup:
+        settings = Settings(base_url="http://127.0.0.1:9/v1", model="scripted/model")
+        invocation = Invocation(
+            rootdir=self.top,
+            cwd=self.top,
+            config_file=_find_config(self.top),
+            has_cwd_on_path=True,
+        )
+        return Setup(
+            settings=settings,
+            invocation=invocation,
+            repository=Repository.open(self.top),
+            engine=engine,
+            environment=choose_environment(settings, engine, top=self.top),
+            upstream=choose_upstream(settings, environ={}, home=folder),
+            choose_upstream=lambda _: choose_upstream(settings, environ={}, home=folder),
+            find_opencode=lambda: Path("/nowhere"),
+            scratch_root=folder / "scratch",
+            patch_folder=folder,
+        )
+
+    def _make_sandboxes(self, setup: Setup) -> Sandboxes:
+        base = Base.lay_out(
+            top=self.top,
+            files=setup.repository.list_files(()),
+            folder=self._scratch.folder("base"),
+        )
+        return Sandboxes(
+            engine=setup.engine,
+            environment=setup.environment,
+            scratch=self._scratch,
+            base=base,
+            ignore=setup.repository.ignore_rules(),
+            opencode=Path("/nowhere"),
+        )
+
+
+def _write(top: Path, files: Mapping[str, str | bytes]) -> None:
+    for path, content in files.items():
+        target = top / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    identity = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.com")
+    for arguments in (("init", "-q"), ("add", "-fA"), (*identity, "commit", "-qm", "base")):
+        subprocess.run(["git", *arguments], cwd=top, check=True)
+
+
+def _find_config(top: Path) -> Path | None:
+    names = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+    found = (top / name for name in names)
+    return next((path for path in found if path.exists() and b"pytest" in path.read_bytes()), None)
+
+
+def _run_on_host(
+    top: Path, folder: Path, arguments: tuple[str, ...]
+) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
+    """The suite as its owner runs it, on code nobody has touched."""
+    target = folder / "failures"
+    (folder / "plugin").mkdir()
+    shutil.copy(failure_dump.__file__, folder / "plugin" / f"{PLUGIN}.py")
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(folder / "plugin"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        failure_dump.TARGET: str(target),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *arguments],
+        cwd=top,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert target.exists(), done.stdout + done.stderr
+    failures, passed = pickle.loads(target.read_bytes())
+    return failures, passed
+
+
+def _make_changes(changes: Changes) -> ChangeSet:
+    files = {
+        path: FileChange(content.encode() if isinstance(content, str) else content)
+        for path, content in changes.items()
+    }
+    return ChangeSet(files)

@@ -1,0 +1,1 @@
+"""One module per subject: the project, its cheats and its honest fixes."""

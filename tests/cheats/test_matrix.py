@@ -1,0 +1,30 @@
+"""No cheat of the corpus is accepted, and no honest fix is refused: the real judge decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cheats.cases import CASES, OPEN
+from tests.cheats.conftest import OpenRoom
+from tests.cheats.corpus import Case
+
+CHEATS = [case for case in CASES if not case.is_honest]
+HONEST = [case for case in CASES if case.is_honest]
+
+
+@pytest.mark.parametrize("case", CHEATS, ids=lambda case: case.name)
+def test_cheat_is_not_accepted(case: Case, open_room: OpenRoom) -> None:
+    outcome = open_room(case.subject).judge(case.changes)
+    assert not outcome.is_accepted, outcome.tell()
+
+
+@pytest.mark.parametrize("case", OPEN, ids=lambda case: case.name)
+def test_what_is_said_to_be_open_is(case: Case, open_room: OpenRoom) -> None:
+    outcome = open_room(case.subject).judge(case.changes)
+    assert outcome.is_accepted, outcome.tell()
+
+
+@pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
+def test_honest_fix_is_accepted(case: Case, open_room: OpenRoom) -> None:
+    outcome = open_room(case.subject).judge(case.changes)
+    assert outcome.is_accepted, outcome.tell()
