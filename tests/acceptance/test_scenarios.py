@@ -59,11 +59,9 @@ def test_right_at_once(project: Project, start_model: StartModel) -> None:
     cluster = ran.report["clusters"][0]
     assert cluster["commit"] == project.git("rev-parse", "HEAD").strip()
     assert cluster["files"] == ["calc.py"]
-    assert {probe["name"]: probe["result"] for probe in cluster["probes"]} == {
-        "fail-before": "passed",
-        "target": "passed",
-        "pass-to-pass": "passed",
-    }
+    results = {probe["name"]: probe["result"] for probe in cluster["probes"]}
+    seen = [results[name] for name in ("fail-before", "target", "pass-to-pass")]
+    assert (seen, "failed" in results.values()) == (["passed"] * 3, False)
     assert cluster["tokens"]["input"] > 0
     assert project.git("log", "-1", "--format=%an <%ae>").strip() == "A Tester <tester@example.com>"
 
