@@ -33,6 +33,7 @@ from pytest_agentfix.work import (
     describe_landing,
     describe_red,
     find_suspicion,
+    minimise,
     turn_verdict,
 )
 
@@ -161,25 +162,11 @@ def _judge(work: Work, parts: Parts, progress: Progress, changes: ChangeSet) -> 
     return judgement
 
 
-def _minimise(
-    work: Work, parts: Parts, changes: ChangeSet, judgement: Judgement
-) -> tuple[ChangeSet, Judgement]:
-    """What the judge needs of an accepted change; all of it where that cannot be found out."""
-    if not parts.is_minimising:
-        return changes, judgement
-    try:
-        return parts.judge.minimise(
-            work.cluster, changes, judgement, deadline=work.deadline, **work.hold_out_facts
-        )
-    except (EnvironmentTrouble, TimeoutError):
-        return changes, judgement
-
-
 def _land(
     work: Work, parts: Parts, progress: Progress, changes: ChangeSet, judgement: Judgement
 ) -> ClusterResult:
     progress.say(work.cluster, "green; landing the fix")
-    changes, judgement = _minimise(work, parts, changes, judgement)
+    changes, judgement = minimise(work, parts, changes, judgement)
     work.note(probes=judgement.probes)
     fix = Fix(cluster=work.cluster, changes=changes, judgement=judgement, model=parts.model)
     try:

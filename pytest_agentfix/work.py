@@ -122,6 +122,20 @@ class Work:
         return self.end(Verdict.ENVIRONMENT, str(trouble))
 
 
+def minimise(
+    work: Work, parts: Parts, changes: ChangeSet, judgement: Judgement
+) -> tuple[ChangeSet, Judgement]:
+    """What the judge needs of an accepted change; all of it where that cannot be found out."""
+    if not parts.is_minimising:
+        return changes, judgement
+    try:
+        return parts.judge.minimise(
+            work.cluster, changes, judgement, deadline=work.deadline, **work.hold_out_facts
+        )
+    except (EnvironmentTrouble, TimeoutError):
+        return changes, judgement
+
+
 def find_suspicion(text: str) -> str:
     """The agent's reason where it says that the test is wrong, "" where it does not.
 

@@ -234,6 +234,7 @@ class Tally:
     def __init__(self, key: str) -> None:
         self._descriptor = hide_descriptor(1)
         self._signer = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+        self._process = os.getpid()
         self._session: Any = None
 
     def pytest_sessionstart(self, session: Any) -> None:
@@ -241,7 +242,9 @@ class Tally:
         self._session = session
 
     def write(self, code: int) -> None:
-        """Send the line."""
+        """Send the line, from the process that began and not from a fork of it."""
+        if os.getpid() != self._process:
+            return
         counted = {
             "collected": getattr(self._session, "testscollected", -1),
             "failed": getattr(self._session, "testsfailed", -1),

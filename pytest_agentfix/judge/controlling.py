@@ -36,7 +36,9 @@ def control(
 
     ``sandbox`` holds the base, and ``before`` is what the cluster's own tests did in it.
     """
-    known = replace(preparation, sys_path=before.report.sys_path)
+    known = replace(
+        preparation, sys_path=before.report.sys_path, is_tallied=not before.has_odd_tally
+    )
     checked = _control_added(sandbox, sessions, known, before, deadline)
     return _control_plain(sandbox, sessions, checked, before, deadline)
 
@@ -48,8 +50,8 @@ def _control_added(
         return preparation
     limit = min(CONTROL_PATIENCE, sessions.remaining(deadline))
     task = Task(ids=preparation.added_ids, files=preparation.added_files)
-    run = sessions.run(sandbox, task, limit=limit)
-    if run.is_broken or run.trouble or not _are_red(run, preparation.canaries):
+    run = sessions.run(sandbox, task, limit=limit, is_tallied=preparation.is_tallied)
+    if run.trouble or not _are_red(run, preparation.canaries):
         everything = dict.fromkeys(preparation.clones, _NO_ADDITIONS)
         without = preparation.rule_out(CLONE, everything).rule_out(CANARY, {"": _NO_ADDITIONS})
         return without.without(clones=preparation.clones, is_without_canaries=True)

@@ -97,6 +97,8 @@ class Examiner:
         with self.open_sandbox(what.changes) as sandbox:
             first = self._run(sandbox, what, self._all_targets(what))
             yield from self._look_at_targets(what, first)
+            copies = self._run_clones(sandbox, what)
+            yield (probe_clone(what.preparation, copies),)
             yield from self._look_closer(what, sandbox)
         around = self.neighbours.look(
             what.cluster,
@@ -106,7 +108,7 @@ class Examiner:
             deadline=what.deadline,
         )
         findings.covering = around.covering
-        runs = (first, *around.runs)
+        runs = (first, *([copies] if copies else []), *around.runs)
         last = probe_hold_out(
             _withheld_outcomes(what, first),
             note=what.note,
@@ -120,7 +122,7 @@ class Examiner:
         yield (report, canary, last)
 
     def _look_at_targets(self, what: Examination, run: Run) -> Groups:
-        """Look at the one session in which targets, clones and canaries ran."""
+        """Look at the one session in which targets and canaries ran."""
         target = probe_targets(what.cluster, run, withheld=what.withheld)
         report, canary = probe_report((run,)), probe_canary(what.preparation, (run,))
         if report.has_failed or canary.has_failed:
@@ -130,7 +132,6 @@ class Examiner:
         hold_out = probe_hold_out(_withheld_outcomes(what, run), note="", covering=(), problem="")
         if hold_out.has_failed:
             yield (hold_out,)
-        yield (probe_clone(what.preparation, run),)
 
     def _look_closer(self, what: Examination, sandbox: Sandbox) -> Groups:
         """Sessions with something else expected, without pytest, and without the change."""
@@ -154,10 +155,23 @@ class Examiner:
 
     def _all_targets(self, what: Examination) -> Task:
         added = what.preparation
-        return Task(ids=(*what.cluster.targets, *added.added_ids), files=added.added_files)
+        return Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
+
+    def _run_clones(self, sandbox: Sandbox, what: Examination) -> Run | None:
+        """Run them in a process of their own: originals may leave what copies cannot bear."""
+        added = what.preparation
+        if not added.clones:
+            return None
+        return self._run(sandbox, what, Task(ids=added.added_ids, files=added.added_files))
 
     def _run(self, sandbox: Sandbox, what: Examination, task: Task) -> Run:
-        return self.sessions.run_in_time(sandbox, task, what.deadline, patience=self.patience)
+        return self.sessions.run_in_time(
+            sandbox,
+            task,
+            what.deadline,
+            patience=self.patience,
+            is_tallied=what.preparation.is_tallied,
+        )
 
     def _call(self, sandbox: Sandbox, what: Examination, plan: PlainPlan) -> PlainRun:
         limit = min(self.patience, self.sessions.remaining(what.deadline))

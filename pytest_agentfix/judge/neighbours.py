@@ -101,7 +101,9 @@ class Neighbours:
                 shuffle=self._shuffled.seed,
                 cover=cover,
             )
-            run = self._sessions.run_in_time(sandbox, task, deadline)
+            run = self._sessions.run_in_time(
+                sandbox, task, deadline, is_tallied=preparation.is_tallied
+            )
         base = self._compare(self._shuffled, ids, run, deadline)
         order = f", shuffled (seed {self._shuffled.seed})"
         finding = probe_neighbours(ids, run, base, order=order)

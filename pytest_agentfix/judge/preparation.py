@@ -67,7 +67,8 @@ class Preparation:
 
     Files are absolute paths in the sandbox. ``clones`` has the node id of each target's clone.
     ``impossible``: probe -> target -> why there is no such probe of it. ``sys_path`` is where
-    pytest imports from on the base, once all tests are collected.
+    pytest imports from on the base, once all tests are collected. ``is_tallied``: pytest's own
+    counters agree with the reports there; some plugins keep them in ways of their own.
     """
 
     clones: Mapping[str, str] = field(default_factory=dict)
@@ -81,15 +82,16 @@ class Preparation:
     test_files: Files = field(default_factory=dict)  # the targets' own, as the base has them
     impossible: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sys_path: tuple[str, ...] = ()
+    is_tallied: bool = True
 
     @property
     def added_files(self) -> Files:
-        """What lies beside the suite in the session of the targets."""
+        """What lies beside the suite in the session of the clones."""
         return {**self.clone_files, **self.canary_files}
 
     @property
     def added_ids(self) -> tuple[str, ...]:
-        """Node ids of what runs beside the targets."""
+        """Node ids of what runs in the session of the clones."""
         return (*self.clones.values(), *self.canaries)
 
     def without(

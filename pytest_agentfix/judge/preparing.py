@@ -63,27 +63,14 @@ def prepare(
 
 def _order_call(
     identity: str, call: PlainCall, case: Mapping[str, int]
-) -> dict[str, object] | None:
+) -> Mapping[str, object] | None:
     """The call as ``_plain.py`` takes it, ``None`` where it is not known which case it is.
 
     pytest's indices count the combinations where there is more than one ``parametrize``.
     """
     if len(call.parameters) > 1 or any(one.names[0] not in case for one in call.parameters):
         return None
-    return {
-        "id": identity,
-        "kind": call.kind,
-        "name": list(call.name),
-        "is_async": call.is_async,
-        "parameters": [
-            {
-                "names": list(parameters.names),
-                "list": parameters.list,
-                "index": case[parameters.names[0]],
-            }
-            for parameters in call.parameters
-        ],
-    }
+    return call.describe(identity, case)
 
 
 @dataclass(slots=True, kw_only=True)

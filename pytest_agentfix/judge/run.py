@@ -22,13 +22,15 @@ _MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
 class Run:
     """One pytest session in a sandbox.
 
-    ``limit`` are the seconds it was given, ``tally`` is what its second channel says.
+    ``limit`` are the seconds it was given, ``tally`` is what its second channel says, which counts
+    only with ``is_tallied``.
     """
 
     completed: Completed
     report: RunReport
     limit: float
     tally: Tally | None = None
+    is_tallied: bool = True
 
     @property
     def last_words(self) -> str:
@@ -78,10 +80,18 @@ class Run:
             return completed.code >= 0
         return report.exit_code != _WOULD_NOT_START
 
+    @property
+    def has_odd_tally(self) -> bool:
+        """Whether the second channel alone is why this session cannot be believed."""
+        is_whole = not self.completed.is_timed_out and not self.completed.is_report_cut
+        return is_whole and bool(
+            not _check_end(self.completed.code, self.report) and self._check_tally()
+        )
+
     def _check_tally(self) -> str:
         """Compare both channels: the reporter's lines, and what pytest's session counted."""
         report, tally = self.report, self.tally
-        if not report.collected:  # nothing was run, so the session may not have begun
+        if not self.is_tallied or not report.collected:  # or the session may not have begun
             return ""
         if tally is None:
             return "what pytest's own session counted is not told"

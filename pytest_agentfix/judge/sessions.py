@@ -43,20 +43,32 @@ class Sessions:
     clock: Clock
     stopwatch: Callable[[float], None] = lambda _: None
 
-    def run(self, sandbox: Sandbox, task: Task, *, limit: float) -> Run:
-        """Run pytest for at most ``limit`` seconds; raises ``OutOfMemoryError``."""
+    def run(self, sandbox: Sandbox, task: Task, *, limit: float, is_tallied: bool = True) -> Run:
+        """Run pytest for at most ``limit`` seconds; raises ``OutOfMemoryError``.
+
+        Without ``is_tallied`` what pytest's own session counted is not looked at.
+        """
         keys = Keys()
         completed = self._complete(sandbox, task, keys, limit)
         report = parse_report(completed.report, key=keys.report)
         tally = parse_tally(completed.stdout, key=keys.tally)
-        return Run(completed=completed, report=report, limit=limit, tally=tally)
+        return Run(
+            completed=completed, report=report, limit=limit, tally=tally, is_tallied=is_tallied
+        )
 
     def run_in_time(
-        self, sandbox: Sandbox, task: Task, deadline: float, *, patience: float = math.inf
+        self,
+        sandbox: Sandbox,
+        task: Task,
+        deadline: float,
+        *,
+        patience: float = math.inf,
+        is_tallied: bool = True,
     ) -> Run:
         """Run for at most ``patience`` seconds; raises ``TimeoutError`` at the deadline."""
         remaining = self.remaining(deadline)
-        run = self.run(sandbox, task, limit=min(patience, remaining))
+        limit = min(patience, remaining)
+        run = self.run(sandbox, task, limit=limit, is_tallied=is_tallied)
         if run.completed.is_timed_out and run.limit == remaining:
             raise TimeoutError(_OUT_OF_TIME)
         return run

@@ -64,9 +64,9 @@ def probe_canary(preparation: Preparation, runs: Sequence[Run]) -> Finding:
     return _found(CANARY, ProbeResult.PASSED, f"{count_tests(number)} that must fail did")
 
 
-def probe_clone(preparation: Preparation, run: Run) -> Finding:
+def probe_clone(preparation: Preparation, run: Run | None) -> Finding:
     """Ask whether the targets pass under random names in a random module too."""
-    if not preparation.clones:
+    if run is None:
         return _impossible(CLONE, preparation)
     reds = {}
     for target, clone in preparation.clones.items():

@@ -7,7 +7,7 @@ from typing import Final
 from pytest_agentfix.lint.hits import Level, LintRule, Sample
 
 _PLAIN: Final = "def f(x):\n    return x\n"
-_RED: Final = "def test_price():\n    assert price('12 apples') == 'about 1250 euro'\n"
+_RED: Final = 'def test_price():\n    assert price("12 apples") == "about 1250 euro"\n'
 
 
 def _refuse(name: str, summary: str, after: str, before: str = _PLAIN, test: str = "") -> LintRule:

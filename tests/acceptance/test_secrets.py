@@ -91,7 +91,10 @@ def heist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heist]:
 
 
 def hide_secrets(project: Project) -> None:
-    project.write({".gitignore": "*.pyc\n.env\n*.log\n", "conftest.py": CONFTEST})
+    settings = "[pytest]\nagent_fix_minimise = false\n"  # or the loot would not be committed
+    project.write(
+        {".gitignore": "*.pyc\n.env\n*.log\n", "conftest.py": CONFTEST, "pytest.ini": settings}
+    )
     project.commit_all("ignore")
     project.write({".env": f"SECRET={SECRETS['the file .env']}\n"})
     home = project.scratch / "home"

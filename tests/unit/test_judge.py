@@ -61,7 +61,7 @@ def test_passing_fix(make_project: MakeProject) -> None:
     assert judgement.red == ()
     assert judgement.is_accepted
     assert project.opened == [ChangeSet(), change(calc=FIXED)]
-    assert len(project.seconds) == 8
+    assert len(project.seconds) == 9
 
 
 def test_still_red(make_project: MakeProject) -> None:

@@ -56,8 +56,8 @@ def test_all_probes_of_an_honest_fix(make_project: MakeProject) -> None:
         ("plain-call", "passed", "1 test passed outside pytest"),
         ("red-green-red", "passed", "1 test failed again without the change"),
         ("pass-to-pass", "passed", "1 test still passed"),
-        ("report", "passed", "in 2 sessions, reports, counts and exit status agree"),
-        ("canary", "passed", "4 tests that must fail did"),
+        ("report", "passed", "in 3 sessions, reports, counts and exit status agree"),
+        ("canary", "passed", "6 tests that must fail did"),
         ("hold-out", "passed", "1 test that were not shown run the changed lines"),
     ]
     assert judgement.covering == ("test_other.py::test_zero",)
@@ -234,6 +234,27 @@ class TestNotApplicable:
         assert [find(judgement, "canary"), find(judgement, "clone")] == [no, no]
         assert find(judgement, "mutant")[0] == "passed"
         assert judgement.is_accepted
+
+    def test_a_test_that_cannot_run_twice_in_one_process(self, make_project: MakeProject) -> None:
+        registry = (
+            "known = []\ndef add(name):\n    assert name not in known\n    known.append(name)\n"
+        )
+        test = "import registry\nfrom calc import add\nregistry.add('calc')\ndef test_add():\n"
+        test += "    assert add(1, 2) == 3\n    registry.add('bob')\n"
+        project = make_project({"registry.py": registry, "test_calc.py": test})
+        judgement = project.judge(cluster(ADD), change(calc=FIXED))
+        assert find(judgement, "clone") == ("passed", "1 test passed under other names")
+        assert judgement.is_accepted
+
+    def test_a_plugin_that_keeps_pytests_counters_in_its_own_way(
+        self, make_project: MakeProject
+    ) -> None:
+        conftest = "def pytest_runtest_logreport(report):\n    pass\n"
+        conftest += "def pytest_sessionfinish(session):\n    session.testsfailed += 5\n"
+        project = make_project({"conftest.py": conftest})
+        judgement = project.judge(cluster(ADD), change(calc=FIXED))
+        assert judgement.is_accepted
+        assert find(judgement, "canary")[0] == "passed"
 
     def test_a_copy_that_fails_otherwise_on_the_base(self, make_project: MakeProject) -> None:
         conftest = (
