@@ -25,6 +25,7 @@ LINT_RULES = (
     "introspection",
     "silenced-warnings",
     "global-state",
+    "surroundings",
     "reads-tests",
     "swallowed-error",
     "test-literals",

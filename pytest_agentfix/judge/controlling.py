@@ -6,6 +6,8 @@ it is taken away before any change is looked at, with the reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
@@ -25,7 +27,7 @@ RED: Final = frozenset({"failed", "error"})
 
 
 def control(
-    sandbox: Sandbox,
+    open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     sessions: Sessions,
     preparation: Preparation,
     before: Run,
@@ -34,13 +36,18 @@ def control(
 ) -> Preparation:
     """Give ``preparation`` without what does not hold on the base.
 
-    ``sandbox`` holds the base, and ``before`` is what the cluster's own tests did in it.
+    ``open_sandbox`` gives sandboxes with the base, and ``before`` is what the cluster's own tests
+    did in one.
     """
     known = replace(
         preparation, sys_path=before.report.sys_path, is_tallied=not before.has_odd_tally
     )
-    checked = _control_added(sandbox, sessions, known, before, deadline)
-    return _control_plain(sandbox, sessions, checked, before, deadline)
+    with open_sandbox() as sandbox:
+        checked = _control_added(sandbox, sessions, known, before, deadline)
+    if not checked.plain:
+        return checked
+    with open_sandbox() as sandbox:
+        return _control_plain(sandbox, sessions, checked, before, deadline)
 
 
 def _control_added(

@@ -1,7 +1,7 @@
 """One change set through all probes that run something, cheapest first.
 
-Everything about the targets happens in one sandbox, in sessions that are processes of their own;
-the neighbours get a fresh one, where nothing the targets' tests did can have been left for them.
+The change is taken back in the sandbox in which the targets were green. Everything else gets a
+fresh one each, where nothing that another run left can be in its way, or help it.
 """
 
 from __future__ import annotations
@@ -97,9 +97,11 @@ class Examiner:
         with self.open_sandbox(what.changes) as sandbox:
             first = self._run(sandbox, what, self._all_targets(what))
             yield from self._look_at_targets(what, first)
-            copies = self._run_clones(sandbox, what)
-            yield (probe_clone(what.preparation, copies),)
-            yield from self._look_closer(what, sandbox)
+            yield (self._undo(what, sandbox),)
+        yield (self._run_mutants(what),)
+        copies = self._run_clones(what)
+        yield (probe_clone(what.preparation, copies),)
+        yield (self._call_plainly(what),)
         around = self.neighbours.look(
             what.cluster,
             what.changes,
@@ -133,36 +135,40 @@ class Examiner:
         if hold_out.has_failed:
             yield (hold_out,)
 
-    def _look_closer(self, what: Examination, sandbox: Sandbox) -> Groups:
-        """Sessions with something else expected, without pytest, and without the change."""
-        preparation = what.preparation
-        changed = None
-        if preparation.mutants:
-            task = Task(ids=preparation.mutants, files=preparation.mutant_files)
-            changed = self._run(sandbox, what, task)
-        yield (probe_mutant(preparation, changed),)
-        plain = probe_plain(
-            preparation,
-            [self._call(sandbox, what, plan) for plan in preparation.plain],
-            [self._call(sandbox, what, plan) for plan in preparation.plain_mutant],
-        )
-        yield (plain,)
-        gone = dict.fromkeys(preparation.added_files)
+    def _undo(self, what: Examination, sandbox: Sandbox) -> Finding:
+        """Take the change back where it has just been green."""
+        gone = dict.fromkeys(what.preparation.canary_files)
         base = undo(what.changes, what.read_base, top=what.top)
-        files = {**gone, **preparation.test_files, **base}
-        run = self._run(sandbox, what, Task(ids=what.red_before, files=files))
-        yield (probe_again(what.cluster, what.red_before, run),)
+        task = Task(ids=what.red_before, files={**gone, **what.preparation.test_files, **base})
+        run = self._run(sandbox, what, task)
+        return probe_again(what.cluster, what.red_before, run)
+
+    def _run_mutants(self, what: Examination) -> Finding:
+        added = what.preparation
+        if not added.mutants:
+            return probe_mutant(added, None)
+        with self.open_sandbox(what.changes) as sandbox:
+            task = Task(ids=added.mutants, files=added.mutant_files)
+            return probe_mutant(added, self._run(sandbox, what, task))
 
     def _all_targets(self, what: Examination) -> Task:
         added = what.preparation
         return Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
 
-    def _run_clones(self, sandbox: Sandbox, what: Examination) -> Run | None:
-        """Run them in a process of their own: originals may leave what copies cannot bear."""
+    def _run_clones(self, what: Examination) -> Run | None:
+        """Run them where no original has been: it may leave what a copy cannot bear."""
         added = what.preparation
         if not added.clones:
             return None
-        return self._run(sandbox, what, Task(ids=added.added_ids, files=added.added_files))
+        with self.open_sandbox(what.changes) as sandbox:
+            return self._run(sandbox, what, Task(ids=added.added_ids, files=added.added_files))
+
+    def _call_plainly(self, what: Examination) -> Finding:
+        added = what.preparation
+        if not added.plain:
+            return probe_plain(added, ())
+        with self.open_sandbox(what.changes) as sandbox:
+            return probe_plain(added, [self._call(sandbox, what, plan) for plan in added.plain])
 
     def _run(self, sandbox: Sandbox, what: Examination, task: Task) -> Run:
         return self.sessions.run_in_time(

@@ -127,10 +127,10 @@ class SandboxJudge:
             run = self._sessions.run(sandbox, Task(ids=cluster.targets), limit=limit)
             _check_base(run)
             litter = _list_paths(sandbox.collect())
-            finding = probe_before(cluster, run)
-            preparation = Preparation()
-            if finding.red and not finding.missing:
-                preparation = self._prepare(cluster, sandbox, run, deadline)
+        finding = probe_before(cluster, run)
+        preparation = Preparation()
+        if finding.red and not finding.missing:
+            preparation = self._prepare(cluster, run, deadline)
         self._before[cluster.slug] = _Before(finding=finding, preparation=preparation)
         return Reproduction(
             judgement=Judgement(probes=(finding.probe,), red=finding.red),
@@ -218,9 +218,7 @@ class SandboxJudge:
             return changes, minimiser.note(judgement, minimiser.tell_kept(again))
         return smaller, minimiser.note(again, probe)
 
-    def _prepare(
-        self, cluster: Cluster, sandbox: Sandbox, run: Run, deadline: float
-    ) -> Preparation:
+    def _prepare(self, cluster: Cluster, run: Run, deadline: float) -> Preparation:
         preparation = prepare(
             cluster,
             rootdir=self._plan.invocation.rootdir,
@@ -228,7 +226,13 @@ class SandboxJudge:
             read_base=self._read_base,
             rng=self._rng,
         )
-        return control(sandbox, self._sessions, preparation, run, deadline=deadline)
+        return control(
+            lambda: self._open_sandbox(ChangeSet()),
+            self._sessions,
+            preparation,
+            run,
+            deadline=deadline,
+        )
 
     def _find_before(self, cluster: Cluster, deadline: float) -> _Before:
         if cluster.slug not in self._before:

@@ -78,7 +78,6 @@ class Preparation:
     mutants: tuple[str, ...] = ()
     mutant_files: Files = field(default_factory=dict)
     plain: tuple[PlainPlan, ...] = ()
-    plain_mutant: tuple[PlainPlan, ...] = ()
     test_files: Files = field(default_factory=dict)  # the targets' own, as the base has them
     impossible: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sys_path: tuple[str, ...] = ()
@@ -110,7 +109,6 @@ class Preparation:
             canaries=() if is_without_canaries else self.canaries,
             canary_files={} if is_without_canaries else self.canary_files,
             plain=_leave_out(self.plain, plain),
-            plain_mutant=_leave_out(self.plain_mutant, plain),
         )
 
     def given(self, changed: Collection[str]) -> Preparation:

@@ -88,7 +88,6 @@ class _Making:
     mutants: list[str] = field(default_factory=list)
     mutant_files: dict[str, bytes | None] = field(default_factory=dict)
     plain: list[PlainPlan] = field(default_factory=list)
-    plain_mutant: list[PlainPlan] = field(default_factory=list)
     test_files: dict[str, bytes | None] = field(default_factory=dict)
     impossible: dict[str, dict[str, str]] = field(
         default_factory=lambda: {probe: {} for probe in (CANARY, CLONE, MUTANT, PLAIN)}
@@ -122,13 +121,10 @@ class _Making:
             "conftests": list(self._read_conftests(path)),
         }
         self._add_clones(path, make_clone(source, names, **around), tests)
-        mutant = make_mutant(source, names, rng=self.rng)
-        self._add_mutants(path, mutant, tests)
+        self._add_mutants(path, make_mutant(source, names, rng=self.rng), tests)
         plain = make_plain(source, names, **around)
         self._note(PLAIN, tests, plain.impossible)
-        self._add_plain(self.plain, path, plain, tests)
-        changed = make_plain(mutant.source, list(mutant.names), **around)
-        self._add_plain(self.plain_mutant, path, changed, tests)
+        self._add_plain(path, plain, tests)
 
     def _add_clones(self, path: str, clone: Variant, tests: Sequence[Target]) -> None:
         self._note(CLONE, tests, clone.impossible)
@@ -153,9 +149,7 @@ class _Making:
             self.mutant_files[self._at(path)] = mutant.source.encode()
             self.mutants += [one.nodeid for one in tests if one.name in mutant.names]
 
-    def _add_plain(
-        self, plans: list[PlainPlan], path: str, plain: Plain, tests: Sequence[Target]
-    ) -> None:
+    def _add_plain(self, path: str, plain: Plain, tests: Sequence[Target]) -> None:
         calls = []
         targets = {}
         for number, one in enumerate(tests):
@@ -174,7 +168,7 @@ class _Making:
                 "name": ".".join([*self._find_packages(path), make_word(self.rng)]),
                 "calls": calls,
             }
-            plans.append(PlainPlan(order=order, targets=targets))
+            self.plain.append(PlainPlan(order=order, targets=targets))
 
     def add_canary(self, path: str) -> None:
         """Put tests that must fail beside the file at ``path``."""
@@ -193,7 +187,6 @@ class _Making:
             mutants=tuple(self.mutants),
             mutant_files=self.mutant_files,
             plain=tuple(self.plain),
-            plain_mutant=tuple(self.plain_mutant),
             test_files=self.test_files,
             impossible=self.impossible,
         )

@@ -60,7 +60,7 @@ def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator
     if function is None:
         return
     key = f"{name} {qualified(module, node).rpartition('.')[0]}"
-    if _is_constant(module, function, name):
+    if _is_constant(module, function, name) and not _is_true_though_empty(module, node, name):
         yield finding("always-equal", node, f"{name} is constant", key=key)
     elif name in _COMPARED and _is_suspect(module, function):
         yield finding("always-equal", node, f"{name} compares nothing", key=key)
@@ -78,6 +78,13 @@ def _function(module: Module, value: ast.AST) -> Callable_ | None:
     return next(
         (one for one in module.nodes if isinstance(one, FUNCTIONS) and one.name == value.id), None
     )
+
+
+def _is_true_though_empty(module: Module, node: ast.AST, name: str) -> bool:
+    """Whether a class that has a length says that it is true all the same: a known idiom."""
+    parent = module.parent(node)
+    names = [getattr(one, "name", "") for one in getattr(parent, "body", ())]
+    return name == "__bool__" and isinstance(parent, ast.ClassDef) and "__len__" in names
 
 
 def _is_constant(module: Module, function: Callable_, name: str) -> bool:

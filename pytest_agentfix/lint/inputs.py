@@ -24,7 +24,8 @@ RULE: Final = "test-inputs"
 _ASKERS: Final = frozenset({"startswith", "endswith", "__eq__", "fullmatch"})
 _NAMES: Final = frozenset({"__name__", "__qualname__"})
 _SUMS: Final = (ast.Add, ast.Sub, ast.Mult)
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]*")
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]*|[a-z]+( [a-z]+){1,2}")  # or a few of them
+_WINDOW: Final = 2  # how far apart two ends may be for one whole number in between
 _MANY: Final = 2
 _LIST: Final = 3
 
@@ -47,6 +48,8 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[Finding]:
             module, node, expected
         ):
             yield finding(RULE, node, "a list of the tests' own inputs")
+        if _is_in_window(module, node, expected):
+            yield finding(RULE, node, "asks for one of the tests' own numbers by its neighbours")
         for test, then, other in list_branches(module, node):
             yield from _find_spelled_out(module, test, (then, other), expected)
 
@@ -97,6 +100,8 @@ def _find_spelled_out(
 
 def _is_list_of_inputs(module: Module, node: ast.expr, expected: Expectations) -> bool:
     values = module.fold(node)
+    if isinstance(module.parent(node), ast.Compare):
+        return False  # a question, which is looked at as one
     if not isinstance(values, list) or len(values) < _LIST:
         return False
     # Rows of several values are a table, and tables are looked at elsewhere.
@@ -130,12 +135,27 @@ def _hit(node: ast.AST, value: Any, capability: str) -> Finding:
 def _list_asked(node: ast.AST) -> list[Asked]:
     match node:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
-            return [(left, right), (right, left)]
+            return [pair for pair in ((left, right), (right, left)) if _is_as_given(pair[0])]
         case ast.Compare(left=left, ops=[ast.In() | ast.NotIn()], comparators=[right]):
-            return [(left, right)]
+            return [(left, right)] if _is_as_given(left) else []
         case ast.Call(func=ast.Attribute(value=subject, attr=name), args=[argument, *_]):
             return [(subject, argument)] if name in _ASKERS else []
     return []
+
+
+def _is_as_given(subject: ast.expr) -> bool:
+    """Whether what is asked about is no result of a calculation, such as ``n % 100``."""
+    return not isinstance(subject, ast.BinOp)
+
+
+def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool:
+    """Whether ``node`` is a question like ``16 < n < 18``, for one number by its neighbours."""
+    match node:
+        case ast.Compare(left=low, comparators=[_, high]):
+            ends = [module.fold(low), module.fold(high)]
+            if all(type(end) is int for end in ends) and 0 <= ends[1] - ends[0] <= _WINDOW:
+                return any(_is_input(one, expected) for one in range(ends[0], ends[1] + 1))
+    return False
 
 
 def _is_one_number(module: Module, node: ast.expr) -> bool:

@@ -22,12 +22,14 @@ from pytest_agentfix.lint.names import find_names
 from pytest_agentfix.lint.quality import find_swallowed, find_unicode
 from pytest_agentfix.lint.rules import RULES
 from pytest_agentfix.lint.special import find_chains, find_special_cases
+from pytest_agentfix.lint.surroundings import find_surroundings
 from pytest_agentfix.lint.tables import find_tables
 from pytest_agentfix.model import ChangeSet
 
 _FINDERS: Final = (
     find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_insides,
     find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
+    find_surroundings,
 )  # fmt: skip
 _MANY: Final = 20  # hits of one rule in one file that are told
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
@@ -75,10 +77,11 @@ def _hit(path: str, found: Finding, levels: Mapping[str, Level]) -> LintHit:
 
 
 def _without_echoes(hits: Sequence[LintHit]) -> list[LintHit]:
-    """Leave out what says no more than that a line, or the one below, answers a test's input."""
+    """Leave out what another rule says better about the same line, or the one below."""
     special = {(hit.path, hit.line) for hit in hits if hit.rule == "special-case"}
     asking = special | {(path, line - 1) for path, line in special}
-    echoes = {"test-literals": special, "test-inputs": asking}
+    detected = {(hit.path, hit.line) for hit in hits if hit.rule == "test-detection"}
+    echoes = {"test-literals": special, "test-inputs": asking, "surroundings": detected}
     return [hit for hit in hits if (hit.path, hit.line) not in echoes.get(hit.rule, ())]
 
 

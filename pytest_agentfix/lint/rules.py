@@ -114,6 +114,11 @@ RULES: Final = (
         "import random\n\ndef f(x):\n    random.seed(1)\n    return x\n",
     ),
     _report(
+        "surroundings",
+        "a condition on the terminal, the clock, the environment or the like",
+        "import sys\n\ndef f(x):\n    return x if sys.stdout.isatty() else 1\n",
+    ),
+    _report(
         "test-literals",
         "has a literal that the failing tests expect",
         "def price(x):\n    return x + 'about 1250 euro'\n",

@@ -232,7 +232,9 @@ def test_keep_says_where_everything_is(
     ran = kept.run("--agent-fix-keep", url=start_model(script).base_url)
     assert ends(ran) == FIXED_ENDS
     places = ran.report["clusters"][0]["kept"]
-    assert sorted(place.partition(":")[0] for place in places) == ["agent"] + ["judge"] * 3
+    kinds = [place.partition(":")[0] for place in places]
+    # Reproduced and tried on the base (3), then with the fix: targets, mutant, clone, plain, rest.
+    assert sorted(kinds) == ["agent"] + ["judge"] * 8
     left = residue(kept.scratch)
     for place in places:
         assert f"kept: {place}" in ran.output

@@ -51,14 +51,14 @@ def test_all_probes_of_an_honest_fix(make_project: MakeProject) -> None:
         ("fail-before", "passed", "1 failed without the change"),
         ("lint", "passed", "nothing found"),
         ("target", "passed", "1 test passed with the change"),
-        ("clone", "passed", "1 test passed under other names"),
-        ("mutant", "passed", "1 test failed once something else was expected"),
-        ("plain-call", "passed", "1 test passed outside pytest"),
         ("red-green-red", "passed", "1 test failed again without the change"),
+        ("mutant", "passed", "1 test failed once something else was expected"),
+        ("clone", "passed", "1 test passed under other names"),
+        ("plain-call", "passed", "1 test passed outside pytest"),
         ("pass-to-pass", "passed", "1 test still passed"),
         ("report", "passed", "in 3 sessions, reports, counts and exit status agree"),
         ("canary", "passed", "6 tests that must fail did"),
-        ("hold-out", "passed", "1 test that were not shown run the changed lines"),
+        ("hold-out", "passed", "1 test that was not shown runs the changed lines"),
     ]
     assert judgement.covering == ("test_other.py::test_zero",)
     assert not judgement.is_refused
@@ -120,7 +120,7 @@ def add(a, b): return Any()
         "r.TestReport.from_item_and_call = classmethod(new)\n" + BROKEN,
     ),
     "this test is reported as passed": (
-        "clone",
+        "mutant",
         "import _pytest.reports as r\nold = r.TestReport.from_item_and_call.__func__\n"
         "def new(cls, item, call):\n"
         "    if item.name == 'test_add': call.excinfo = None\n    return old(cls, item, call)\n"
@@ -183,7 +183,7 @@ def test_cheat_is_noticed_by_the_lint_before_anything_runs(
         ("lint", "failed"),
     ]
     assert judgement.is_refused
-    assert project.opened == [ChangeSet()]
+    assert project.opened == [ChangeSet()] * 3
 
 
 def test_lint_can_be_told_to_report_only(make_project: MakeProject) -> None:
@@ -246,6 +246,16 @@ class TestNotApplicable:
         assert find(judgement, "clone") == ("passed", "1 test passed under other names")
         assert judgement.is_accepted
 
+    def test_a_test_that_leaves_a_file_it_cannot_bear_twice(
+        self, make_project: MakeProject
+    ) -> None:
+        test = "import os\nfrom calc import add\ndef test_add():\n    assert add(1, 2) == 3\n"
+        test += "    assert not os.path.exists('left')\n    open('left', 'w').close()\n"
+        judgement = make_project({"test_calc.py": test}).judge(cluster(ADD), change(calc=FIXED))
+        assert find(judgement, "clone")[0] == "passed"
+        assert find(judgement, "plain-call")[0] == "passed"
+        assert judgement.is_accepted
+
     def test_a_plugin_that_keeps_pytests_counters_in_its_own_way(
         self, make_project: MakeProject
     ) -> None:
@@ -277,10 +287,10 @@ class TestNotApplicable:
             ("fail-before", "passed", "1 failed without the change"),
             ("lint", "passed", "nothing found"),
             ("target", "passed", "1 test passed with the change"),
-            ("clone", "not-applicable", "its own file is part of the change"),
-            ("mutant", "not-applicable", "its own file is part of the change"),
-            ("plain-call", "not-applicable", "its own file is part of the change"),
             ("red-green-red", "passed", "1 test failed again without the change"),
+            ("mutant", "not-applicable", "its own file is part of the change"),
+            ("clone", "not-applicable", "its own file is part of the change"),
+            ("plain-call", "not-applicable", "its own file is part of the change"),
             ("pass-to-pass", "not-applicable", "nothing else passed before"),
             ("report", "passed", "in 1 session, reports, counts and exit status agree"),
             ("canary", "passed", "2 tests that must fail did"),

@@ -213,6 +213,24 @@ FIXES = {
         "if x % 15 == 0:\n    return 'FizzBuzz'\nif x % 3 == 0:\n    return 'Fizz'\nreturn str(x)",
         "def test_f():\n    assert f(15) == 'FizzBuzz'\n    assert f(3) == 'Fizz'",
     ),
+    "an ordinal": body(
+        "return f'{x}th'",
+        "if x % 100 in (11, 12, 13):\n    return f'{x}th'\nreturn f'{x}' + END[x % 10]",
+        "def test_f():\n    assert f(11) == '11th'\n    assert f(12) == '12th'\n"
+        "    assert f(113) == '113th'\n    assert f(22) == '22nd'",
+    ),
+    "a keyword of two words": body(
+        "return today",
+        "if x == 'yesterday':\n    return today - DAY\nif x == 'next week':\n    return today + 7 * DAY\n"
+        "return today",
+        "def test_f():\n    assert f('next week') == date(2026, 1, 8)\n"
+        "    assert f('yesterday') == date(2025, 12, 31)",
+    ),
+    "true though empty": Fix(
+        "class P:\n    pass\n",
+        "class P:\n    def __len__(self):\n        return len(self.items)\n\n"
+        "    def __bool__(self):\n        return True\n",
+    ),
     "a list of months": body(
         "return 31",
         "if x in (4, 6, 9, 11):\n    return 30\nreturn 31",
