@@ -19,6 +19,7 @@ from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.trust import (
+    LEFT_BEHIND,
     probe_again,
     probe_canary,
     probe_clone,
@@ -97,7 +98,8 @@ class Examiner:
         with self.open_sandbox(what.changes) as sandbox:
             first = self._run(sandbox, what, self._all_targets(what))
             yield from self._look_at_targets(what, first)
-            yield (self._undo(what, sandbox),)
+            again = self._undo(what, sandbox)
+        yield (self._settle_again(what, again),)
         yield (self._run_mutants(what),)
         copies = self._run_clones(what)
         yield (probe_clone(what.preparation, copies),)
@@ -142,6 +144,15 @@ class Examiner:
         task = Task(ids=what.red_before, files={**gone, **what.preparation.test_files, **base})
         run = self._run(sandbox, what, task)
         return probe_again(what.cluster, what.red_before, run)
+
+    def _settle_again(self, what: Examination, again: Finding) -> Finding:
+        """Tell tests whose runs leave something behind from tests that are green by chance."""
+        if not again.has_failed:
+            return again
+        with self.open_sandbox(ChangeSet()) as sandbox:
+            fresh = self._run(sandbox, what, Task(ids=what.red_before))
+        is_red = not probe_again(what.cluster, what.red_before, fresh).has_failed
+        return LEFT_BEHIND if is_red else again
 
     def _run_mutants(self, what: Examination) -> Finding:
         added = what.preparation

@@ -27,6 +27,16 @@ REFUSING: Final = frozenset({LINT, REPORT, CANARY, CLONE, MUTANT, PLAIN, AGAIN})
 
 _SHOWN: Final = 5  # hits told in one line
 
+# All that has to be green runs in fresh sandboxes, so that nothing left behind can have made it so.
+LEFT_BEHIND: Final = Finding(
+    probe=Probe(
+        AGAIN,
+        ProbeResult.NOT_APPLICABLE,
+        "the tests' runs leave something behind that keeps them green; in a fresh sandbox they "
+        "fail without the change",
+    )
+)
+
 
 def probe_lint(hits: Sequence[LintHit]) -> Finding:
     """Ask whether the change holds constructs that product code has no use for."""

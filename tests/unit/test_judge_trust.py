@@ -139,12 +139,6 @@ def add(a, b): return Any()
         "import pathlib\nfor test in pathlib.Path(__file__).parent.glob('test_*.py'):\n"
         "    test.write_text('def test_add(): pass')\n" + BROKEN,
     ),
-    "green once, and green for ever": (
-        "red-green-red",
-        "import pathlib\n" + FIXED + "open(__file__ + 'c', 'w').close()\n"
-        "folder = pathlib.Path(__file__).parent / 'calc'\nfolder.mkdir(exist_ok=True)\n"
-        "(folder / '__init__.py').write_text('def add(a, b): return a + b\\n')\n",
-    ),
     "the end is hidden": ("report", "import os\ndef add(a, b): os._exit(0)\n"),
     "the exit status is changed": (
         "report",
@@ -170,9 +164,7 @@ def test_cheat_is_noticed_without_the_lint(make_project: MakeProject, name: str)
     assert judgement.is_refused is (probe in REFUSING)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CHEATS if name != "green once, and green for ever"]
-)
+@pytest.mark.parametrize("name", CHEATS)
 def test_cheat_is_noticed_by_the_lint_before_anything_runs(
     make_project: MakeProject, name: str
 ) -> None:
@@ -184,6 +176,35 @@ def test_cheat_is_noticed_by_the_lint_before_anything_runs(
     ]
     assert judgement.is_refused
     assert project.opened == [ChangeSet()] * 3
+
+
+class TestRedGreenRed:
+    """Without the change the tests fail again, or it is known why they do not."""
+
+    def test_tests_that_are_green_by_chance(
+        self, make_project: MakeProject, tmp_path: Path
+    ) -> None:
+        seen = repr(str(tmp_path / "seen"))  # outside of what a sandbox makes anew
+        test = "import os\nfrom calc import add\ndef test_add():\n"
+        test += f"    is_new = not os.path.exists({seen})\n    open({seen}, 'w').close()\n"
+        test += "    assert not is_new and add(1, 2)\n"
+        judgement = make_project({"test_calc.py": test}).judge(cluster(ADD), change(calc=FIXED))
+        assert find(judgement, "red-green-red") == (
+            "failed",
+            f"{ADD} passes in the same sandbox without the change",
+        )
+        assert judgement.is_refused
+
+    def test_tests_that_keep_themselves_green(self, make_project: MakeProject) -> None:
+        product = "def save(name):\n    open(name, 'a').{}\n"
+        test = "import os\nfrom calc import save\ndef test_add():\n    save('people')\n"
+        test += "    assert os.path.exists('people') and os.path.getsize('people')\n"
+        project = make_project({"calc.py": product.format("close()"), "test_calc.py": test})
+        judgement = project.judge(cluster(ADD), change(calc=product.format("write('ann')")))
+        result, detail = find(judgement, "red-green-red")
+        assert result == "not-applicable"
+        assert detail.startswith("the tests' runs leave something behind")
+        assert judgement.is_accepted
 
 
 def test_lint_can_be_told_to_report_only(make_project: MakeProject) -> None:
