@@ -50,7 +50,8 @@ def prepare(
 ) -> Preparation:
     """Make all additions for ``cluster``. Never raises for what stands in a file."""
     unique = {failure.nodeid: failure for failure in cluster.failures}
-    chosen = [Target.of(failure) for failure in list(unique.values())[:ADDED_LIMIT]]
+    everything = [Target.of(failure) for failure in unique.values()]
+    chosen, rest = everything[:ADDED_LIMIT], everything[ADDED_LIMIT:]
     making = _Making(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
     by_path: dict[str, list[Target]] = {}
     for target in chosen:
@@ -58,6 +59,7 @@ def prepare(
     for path, targets in by_path.items():
         making.take(path, targets)
     making.add_canary(next(iter(by_path)))
+    making.rule_out((CLONE, MUTANT, PLAIN), rest, f"{ADDED_LIMIT} others stand for it")
     return making.finish()
 
 
@@ -97,18 +99,22 @@ class _Making:
         """Make the additions for the targets in one file."""
         content = self._read(path)
         if content is None:
-            self._rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not part of the tree")
+            self.rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not part of the tree")
             return
         self.test_files[self._at(path)] = content
-        source = content.decode("utf-8", "replace")
+        try:
+            source = content.decode()
+        except UnicodeDecodeError:
+            self.rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not UTF-8")
+            return
         modules = [one for one in targets if one.failure.kind is ItemKind.COLLECTOR]
         tests = [one for one in targets if one.failure.kind not in _KINDS]
         for one in targets:
             if one.failure.kind in _KINDS:
                 reason = _KINDS[one.failure.kind]
-                self._rule_out((MUTANT, PLAIN), [one], reason)
+                self.rule_out((MUTANT, PLAIN), [one], reason)
                 if one not in modules or one.name or not path.endswith(".py"):
-                    self._rule_out((CLONE,), [one], reason)
+                    self.rule_out((CLONE,), [one], reason)
         self._clone_module(path, source, [one for one in modules if not one.name])
         if tests:
             self._add_variants(path, source, tests)
@@ -197,7 +203,8 @@ class _Making:
         reasons = {one.nodeid: impossible[one.name] for one in tests if one.name in impossible}
         self.impossible[probe].update(reasons)
 
-    def _rule_out(self, probes: Iterable[str], tests: Sequence[Target], reason: str) -> None:
+    def rule_out(self, probes: Iterable[str], tests: Sequence[Target], reason: str) -> None:
+        """Note why these tests have no such probes."""
         for probe in probes:
             self.impossible[probe].update({one.nodeid: reason for one in tests})
 

@@ -106,7 +106,7 @@ def probe_mutant(preparation: Preparation, run: Run | None) -> Finding:
     passed = [
         target for target in preparation.mutants if run.report.outcome_of(target).outcome not in RED
     ]
-    if passed and not run.is_broken:
+    if passed:
         outcome = run.report.outcome_of(passed[0])
         detail = f"{passed[0]} with another expectation {_tell(outcome)}"
         return _found(MUTANT, ProbeResult.FAILED, detail)

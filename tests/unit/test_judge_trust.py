@@ -256,6 +256,29 @@ class TestNotApplicable:
         assert find(judgement, "mutant")[0] == "passed"
         assert judgement.is_accepted
 
+    def test_a_file_that_is_not_utf_8(self, make_project: MakeProject) -> None:
+        project = make_project()
+        test = TEST_ADD.replace("def test_add", "# caf\xe9\ndef test_add")
+        raw = ("# -*- coding: latin-1 -*-\n" + test).encode("latin-1")
+        judge = project.make_judge()
+        project.read_base = lambda path: (raw, False)  # type: ignore[method-assign]
+        judge._read_base = project.read_base
+        judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=time.monotonic() + 60)
+        no = ("not-applicable", "its file is not UTF-8")
+        names = ("clone", "mutant", "plain-call")
+        assert [find(judgement, name) for name in names] == [no] * 3
+
+    def test_many_cases_of_one_test(self, make_project: MakeProject) -> None:
+        rows = ", ".join(f"({n}, {n + 1}, {2 * n + 1})" for n in range(1, 26))
+        test = PARAMETRISED.replace("[(1, 2, 3), (2, 2, 4), (5, 6, 11)]", f"[{rows}]")
+        ids = [f"test_calc.py::test_add[{n}-{n + 1}-{2 * n + 1}]" for n in range(1, 26)]
+        project = make_project({"test_calc.py": test})
+        judgement = project.judge(cluster(*ids), change(calc=FIXED))
+        assert find(judgement, "clone") == (
+            "passed",
+            "20 tests passed under other names; not applicable to 5 tests: 20 others stand for it",
+        )
+
     def test_a_test_that_cannot_run_twice_in_one_process(self, make_project: MakeProject) -> None:
         registry = (
             "known = []\ndef add(name):\n    assert name not in known\n    known.append(name)\n"
