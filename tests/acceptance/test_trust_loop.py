@@ -55,7 +55,7 @@ def test_every_probe_is_in_the_report(project: Project, start_model: StartModel)
         "hold-out": "not-applicable",
         "minimal": "not-applicable",
     }
-    assert "stood up to: lint, clone, mutant, plain-call, red-green-red, report" in ran.output
+    assert "stood up to: lint, red-green-red, mutant, clone, plain-call, report" in ran.output
     assert "not applicable: hold-out (" in ran.output
 
 

@@ -38,7 +38,7 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
 }
 # Changes that agree with everything the tests say, and are wrong: no judge of tests can tell them
 # from a fix. docs/trust.md speaks of them; here they are so that nobody has to believe it.
-_OPEN: Final = frozenset({"throttle-peak-is-capped"})
+_OPEN: Final = frozenset({"throttle-peak-is-capped", "pages-first-calls-only"})
 _ALL: Final = tuple(case for module in _MODULES for case in module.CASES)
 CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in _OPEN)
 OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in _OPEN)
