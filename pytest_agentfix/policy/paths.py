@@ -73,8 +73,11 @@ def _has_refused_characters(path: str) -> bool:
 def _is_invisible(char: str) -> bool:
     if char.isascii():
         return not char.isprintable()
+    # Blanks other than the plain one are not printable either: nobody can tell them apart.
     return (
-        unicodedata.category(char) in _REFUSED_CATEGORIES or _INVISIBLE.fullmatch(char) is not None
+        not char.isprintable()
+        or unicodedata.category(char) in _REFUSED_CATEGORIES
+        or _INVISIBLE.fullmatch(char) is not None
     )
 
 

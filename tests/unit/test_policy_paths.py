@@ -40,6 +40,8 @@ GOOD = [
 
 HOSTILE = {
     "empty": "",
+    "a blank that is none": "a\xa0b.py",
+    "a wide blank": "a\u3000b.py",
     "absolute": "/etc/passwd",
     "parent": "..",
     "escape": "a/../../etc/passwd",
