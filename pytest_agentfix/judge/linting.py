@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pytest_agentfix.judge.preparation import ReadBase, Target
+from pytest_agentfix.judge.preparation import ReadBase, Target, read_conftests, read_file
 from pytest_agentfix.lint import (
     Expectations,
     Level,
@@ -31,11 +31,11 @@ def lint(  # noqa: PLR0913 - all by name
     expectations = Expectations()
     for path, names in _list_tests(cluster).items():
         full = rootdir / path
-        found = read_base(full.relative_to(top).as_posix()) if full.is_relative_to(top) else None
-        if found is not None:
-            expectations |= read_expectations(found[0].decode("utf-8", "replace"), names)
-        if full.is_relative_to(top):
-            expectations |= _read_conftests(full.parent, top, read_base)
+        content = read_file(full, top=top, read_base=read_base)
+        if content is not None:
+            expectations |= read_expectations(content.decode("utf-8", "replace"), names)
+        for text in read_conftests(full, top=top, read_base=read_base):
+            expectations |= read_all_expectations(text)
     return lint_changes(
         changes,
         read_base=read_base,
@@ -43,17 +43,6 @@ def lint(  # noqa: PLR0913 - all by name
         levels=levels,
         is_exempt=is_exempt,
     )
-
-
-def _read_conftests(folder: Path, top: Path, read_base: ReadBase) -> Expectations:
-    """What the fixtures that a test may use put in."""
-    expectations = Expectations()
-    for place in (folder, *folder.parents):
-        if place.is_relative_to(top):
-            found = read_base((place / "conftest.py").relative_to(top).as_posix())
-            if found is not None:
-                expectations |= read_all_expectations(found[0].decode("utf-8", "replace"))
-    return expectations
 
 
 def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 from pytest_agentfix.judge.reporter import Files
@@ -18,6 +19,22 @@ PLAIN: Final = "plain-call"
 _OWN_FILE: Final = "its own file is part of the change"
 
 ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
+
+
+def read_file(path: Path, *, top: Path, read_base: ReadBase) -> bytes | None:
+    """The base's content of an absolute path, ``None`` where the tree has no such file."""
+    if not path.is_relative_to(top):
+        return None
+    found = read_base(path.relative_to(top).as_posix())
+    return None if found is None else found[0]
+
+
+def read_conftests(path: Path, *, top: Path, read_base: ReadBase) -> Iterator[str]:
+    """The texts of all conftest.py that pytest reads for ``path``, and some it may not."""
+    for folder in path.parents:
+        content = read_file(folder / "conftest.py", top=top, read_base=read_base)
+        if content is not None:
+            yield content.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ from pytest_agentfix.judge.preparation import (
     Preparation,
     ReadBase,
     Target,
+    read_conftests,
+    read_file,
 )
 from pytest_agentfix.judge.variants import (
     Plain,
@@ -124,7 +126,9 @@ class _Making:
         around: dict[str, Any] = {
             "rng": self.rng,
             "module": Path(path).stem,
-            "conftests": list(self._read_conftests(path)),
+            "conftests": list(
+                read_conftests(self.rootdir / path, top=self.top, read_base=self.read_base)
+            ),
         }
         self._add_clones(path, make_clone(source, names, **around), tests)
         self._add_mutants(path, make_mutant(source, names, rng=self.rng), tests)
@@ -209,20 +213,7 @@ class _Making:
             self.impossible[probe].update({one.nodeid: reason for one in tests})
 
     def _read(self, path: str) -> bytes | None:
-        full = self.rootdir / path
-        if not full.is_relative_to(self.top):
-            return None
-        found = self.read_base(full.relative_to(self.top).as_posix())
-        return None if found is None else found[0]
-
-    def _read_conftests(self, path: str) -> Iterable[str]:
-        """The texts of all conftest.py that pytest reads for ``path``, and some it may not."""
-        folder = (self.rootdir / path).parent
-        for place in (folder, *folder.parents):
-            if place.is_relative_to(self.top):
-                found = self.read_base((place / "conftest.py").relative_to(self.top).as_posix())
-                if found is not None:
-                    yield found[0].decode("utf-8", "replace")
+        return read_file(self.rootdir / path, top=self.top, read_base=self.read_base)
 
     def _find_packages(self, path: str) -> list[str]:
         """The packages the module at ``path`` is in, outermost first, by their ``__init__.py``."""

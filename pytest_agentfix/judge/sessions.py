@@ -28,7 +28,6 @@ class PlainRun:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     exceptions: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, str] = field(default_factory=dict)
-    has_pytest: bool = False
     trouble: str = ""
 
 
@@ -106,13 +105,11 @@ class Sessions:
 def _read_plain(completed: Completed, key: str, limit: float) -> PlainRun:
     lines = list(read_lines(completed.report, key=key))
     calls = [line for line in lines if line.get("kind") == "call" and _is_call(line)]
-    last = lines[-1] if lines else {}
     outcomes = {line["id"]: line["outcome"] for line in calls}
     return PlainRun(
         outcomes=outcomes,
         exceptions={line["id"]: str(line.get("exception", "")) for line in calls},
         details={line["id"]: str(line.get("message", ""))[:500] for line in calls},
-        has_pytest=last.get("has_pytest") is True,
         trouble=_find_plain_trouble(completed, lines, outcomes, limit),
     )
 
