@@ -229,18 +229,29 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Model tokens. ``cached`` are input tokens read from a provider's cache, not in ``input``."""
+    """Model tokens, each in one field only.
+
+    ``cached`` are input tokens read from a provider's cache, ``written`` those put into it at a
+    price of their own. ``output`` includes what a model thinks.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
+    written: int = 0
 
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(
             input=self.input + other.input,
             output=self.output + other.output,
             cached=self.cached + other.cached,
+            written=self.written + other.written,
         )
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.input + self.output + self.cached + self.written
 
 
 class TurnEnd(enum.Enum):

@@ -43,6 +43,11 @@ LINT_RULES = (
 )
 LINT_LEVELS = ("refuse", "report", "off")
 
+# What agent_fix_caps and agent_fix_model_timeouts know.
+CAP_SCOPES = ("attempt", "cluster", "run", "day")
+CAP_KINDS = ("cost", "tokens", "requests", "seconds")
+WAITS = ("connect", "write", "first_byte", "idle")
+
 
 class Option(NamedTuple):
     """One setting: ``--agent-fix-x`` on the command line and ``agent_fix_x`` in the ini file."""
@@ -89,6 +94,29 @@ OPTIONS = (
         "agent_fix_api_key_env",
         "The environment variable that holds the key (default: the provider's usual one)",
         "NAME",
+    ),
+    Option(
+        "agent_fix_max_cost",
+        "US dollars that model answers may cost in this run; what could pass it is not sent "
+        "(default: no cap)",
+        "USD",
+    ),
+    Option(
+        "agent_fix_max_tokens",
+        "Model tokens, in and out, that this run may use; what could pass it is not sent "
+        "(default: no cap)",
+        "N",
+        "int",
+    ),
+    Option(
+        "agent_fix_record",
+        "Write the model traffic of this run there, without keys, to be replayed",
+        "FILE",
+    ),
+    Option(
+        "agent_fix_replay",
+        "Answer from such a recording: no key, no network, no bill",
+        "FILE",
     ),
     Option("agent_fix_max_attempts", "Attempts per cause (default: 3)", "N", "int"),
     Option(
@@ -158,6 +186,36 @@ OPTIONS = (
         "Model requests per attempt (default: 80)",
         "N",
         "int",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_api_key_command",
+        "A command that prints the provider's key, such as a password manager's",
+        "COMMAND",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_caps",
+        "Further caps on what model access may take: lines of SCOPE.KIND=N with SCOPE attempt, "
+        "cluster, run or day (UTC, all runs of this user) and KIND cost (US dollars), tokens, "
+        "requests or seconds",
+        "CAPS",
+        "linelist",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_price",
+        "US dollars per million tokens: INPUT OUTPUT [CACHE_READ [CACHE_WRITE]] "
+        "(default: what OpenCode knows of the model)",
+        "PRICE",
+        is_ini_only=True,
+    ),
+    Option(
+        "agent_fix_model_timeouts",
+        "Seconds to wait for the provider: lines of connect|write|first_byte|idle=SECONDS "
+        "(default: 15, 60, 300 and 120)",
+        "TIMEOUTS",
+        "linelist",
         is_ini_only=True,
     ),
     Option(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.model import (
@@ -22,6 +22,8 @@ from pytest_agentfix.model import (
     Tokens,
     Turn,
 )
+
+MODEL_PORT: Final = 4601  # inside a sandbox: where the gateway's door is
 
 
 class Clock(Protocol):

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.agents.opencode import BINARY
-from pytest_agentfix.agents.opencode_config import MODEL_PORT
 from pytest_agentfix.model import ChangeSet
-from pytest_agentfix.ports import AcceptHandler
+from pytest_agentfix.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.agents.opencode_config import MODEL_PORT, ModelAccess
+from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.gateway.providers import ANTHROPIC, GOOGLE, OPENAI, OPENROUTER
 from pytest_agentfix.gateway.upstream import Upstream
 from pytest_agentfix.model import Cluster, Invocation, ItemKind
+from pytest_agentfix.ports import MODEL_PORT
 
 # OpenCode knows these by name, with their models, limits and prices.
 KNOWN_TO_OPENCODE: Final = (ANTHROPIC, OPENAI, GOOGLE, OPENROUTER)

@@ -24,6 +24,10 @@ class Settings:
     model: str | None = None  # PROVIDER/MODEL
     base_url: str | None = None
     api_key_env: str | None = None
+    max_cost: float | None = None  # US dollars for the run
+    max_tokens: int | None = None  # for the run, all kinds together
+    record: Path | None = None
+    replay: Path | None = None
     max_attempts: int = 3
     max_clusters: int = 10
     timeout: float = 900.0
@@ -38,6 +42,10 @@ class Settings:
     include: tuple[str, ...] = ()  # ini only: globs of git-ignored files that belong to the base
     env: tuple[str, ...] = ()  # ini only: names of further variables that go into a sandbox
     max_requests: int = 80  # ini only: model requests per attempt
+    api_key_command: tuple[str, ...] = ()  # ini only: its words
+    caps: tuple[tuple[str, float], ...] = ()  # ini only: "scope.kind" and amount, each name once
+    price: tuple[float, ...] = ()  # ini only: US dollars per million tokens, as in its Form
+    model_timeouts: tuple[tuple[str, float], ...] = ()  # ini only: seconds, each name once
     allow: tuple[str, ...] = ()  # ini only: globs of files that the policy leaves open
     lint: tuple[tuple[str, str], ...] = ()  # ini only: rule and level, each rule once
     regressions: str = "run"  # ini only: "run" or "all"
@@ -51,12 +59,15 @@ def make_settings(config: pytest.Config) -> Settings:
     """
     read = _Reader(config)
     default = Settings()
-    opencode = read.maybe("agent_fix_opencode", values.PATH)
     settings = Settings(
         select=read.one("agent_fix_select", values.make_choice("all", "marked"), default.select),
         model=read.maybe("agent_fix_model", values.MODEL),
         base_url=read.maybe("agent_fix_base_url", values.URL),
         api_key_env=read.maybe("agent_fix_api_key_env", values.NAME),
+        max_cost=read.maybe("agent_fix_max_cost", values.DOLLARS),
+        max_tokens=read.maybe("agent_fix_max_tokens", values.COUNT),
+        record=_resolve_path(read, "agent_fix_record"),
+        replay=_resolve_path(read, "agent_fix_replay"),
         max_attempts=read.one("agent_fix_max_attempts", values.COUNT, default.max_attempts),
         max_clusters=read.one("agent_fix_max_clusters", values.COUNT, default.max_clusters),
         timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
@@ -71,10 +82,14 @@ def make_settings(config: pytest.Config) -> Settings:
         reports=_resolve_reports(read),
         keep=read.one("agent_fix_keep", values.FLAG, default=False),
         exit_non_zero_on_fix=read.one("agent_fix_exit_non_zero_on_fix", values.FLAG, default=False),
-        opencode=None if opencode is None else read.resolve("agent_fix_opencode", opencode),
+        opencode=_resolve_path(read, "agent_fix_opencode"),
         include=read.many("agent_fix_include", values.GLOB),
         env=read.many("agent_fix_env", values.VARIABLE),
         max_requests=read.one("agent_fix_max_requests", values.COUNT, default.max_requests),
+        api_key_command=read.maybe("agent_fix_api_key_command", values.COMMAND) or (),
+        caps=tuple(dict(read.many("agent_fix_caps", values.CAP)).items()),  # the last one counts
+        price=read.maybe("agent_fix_price", values.PRICE) or (),
+        model_timeouts=tuple(dict(read.many("agent_fix_model_timeouts", values.WAIT)).items()),
         allow=read.many("agent_fix_allow", values.GLOB),
         lint=tuple(dict(read.many("agent_fix_lint", values.LINT)).items()),  # the last one counts
         regressions=read.one(
@@ -143,16 +158,21 @@ def _parse(label: str, text: str, form: Form[T]) -> T:
         )
 
 
+def _resolve_path(read: _Reader, name: str) -> Path | None:
+    text = read.maybe(name, values.PATH)
+    return None if text is None else read.resolve(name, text)
+
+
 def _resolve_reports(read: _Reader) -> tuple[Path, ...]:
     name = "agent_fix_report"
     paths = [read.resolve(name, text) for text in read.many(name, values.REPORT)]
     for path in paths:
-        _check_writable(path)
+        _check_writable("--agent-fix-report", path)
     return tuple(dict.fromkeys(paths))
 
 
-def _check_writable(path: Path) -> None:
-    """Whether a report could be written there now; missing folders will be made."""
+def _check_writable(option: str, path: Path) -> None:
+    """Whether a file could be written there now; missing folders will be made."""
     existing = next(parent for parent in path.parents if parent.exists())
     if path.is_dir():
         problem = "is a folder"
@@ -163,12 +183,33 @@ def _check_writable(path: Path) -> None:
     else:
         return
     raise SettingError(
-        f"--agent-fix-report takes the path of a file to write; {path} {problem}.",
+        f"{option} takes the path of a file to write; {path} {problem}.",
         "Choose another path.",
     )
 
 
+def _check_traffic(settings: Settings) -> None:
+    if settings.record is not None and settings.replay is not None:
+        raise SettingError(
+            "--agent-fix-record and --agent-fix-replay cannot be given together.",
+            "Leave out one of the two.",
+        )
+    if settings.record is not None:
+        _check_writable("--agent-fix-record", settings.record)
+    if settings.replay is not None and not settings.replay.is_file():
+        raise SettingError(
+            f"--agent-fix-replay takes the path of a recording; {settings.replay} is no file.",
+            "Record one with --agent-fix-record FILE.",
+        )
+    if settings.api_key_command and settings.api_key_env is not None:
+        raise SettingError(
+            "agent_fix_api_key_command and --agent-fix-api-key-env both say where the key is.",
+            "Leave out one of the two.",
+        )
+
+
 def _check_together(settings: Settings) -> None:
+    _check_traffic(settings)
     if settings.environment == "image" and settings.image is None:
         raise SettingError(
             "--agent-fix-environment image takes --agent-fix-image with the image's name.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from pytest_agentfix.options import LINT_LEVELS, LINT_RULES
+from pytest_agentfix.options import CAP_KINDS, CAP_SCOPES, LINT_LEVELS, LINT_RULES, WAITS
 
 T = TypeVar("T")
 
@@ -109,6 +110,37 @@ def _parse_lint(text: str) -> tuple[str, str]:
     return rule, level
 
 
+def _parse_cap(text: str) -> tuple[str, float]:
+    name, _, amount = (part.strip() for part in text.partition("="))
+    scope, _, kind = name.partition(".")
+    if scope not in CAP_SCOPES or kind not in CAP_KINDS:
+        raise ValueError(text)
+    is_counted = kind in ("tokens", "requests")
+    return name, float(_parse_count(amount)) if is_counted else _parse_seconds(amount)
+
+
+def _parse_wait(text: str) -> tuple[str, float]:
+    name, _, seconds = (part.strip() for part in text.partition("="))
+    if name not in WAITS:
+        raise ValueError(text)
+    return name, _parse_seconds(seconds)
+
+
+def _parse_price(text: str) -> tuple[float, ...]:
+    amounts = tuple(float(word) for word in text.split())
+    is_sane = all(math.isfinite(amount) and amount >= 0 for amount in amounts)
+    if not (is_sane and 2 <= len(amounts) <= 4):  # noqa: PLR2004 - see PRICE
+        raise ValueError(text)
+    return amounts
+
+
+def _parse_command(text: str) -> tuple[str, ...]:
+    words = tuple(shlex.split(_parse_text(text)))
+    if not words:
+        raise ValueError(text)
+    return words
+
+
 def make_choice(*choices: str) -> Form[str]:
     """One of ``choices``."""
 
@@ -123,6 +155,20 @@ def make_choice(*choices: str) -> Form[str]:
 
 COUNT = Form("a whole number above 0", _parse_count)
 SECONDS = Form("a number of seconds above 0", _parse_seconds)
+DOLLARS = Form("a number of US dollars above 0", _parse_seconds)
+CAP = Form(
+    f"lines of SCOPE.KIND=N, with SCOPE one of {', '.join(CAP_SCOPES)}, KIND one of "
+    f"{', '.join(CAP_KINDS)}, and N a number above 0",
+    _parse_cap,
+)
+WAIT = Form(f"lines of NAME=SECONDS, with NAME one of {', '.join(WAITS)}", _parse_wait)
+PRICE = Form(
+    "two to four amounts in US dollars per million tokens: INPUT OUTPUT [CACHE_READ [CACHE_WRITE]]",
+    _parse_price,
+)
+COMMAND = Form(
+    "a command that prints the key, quoted as in a shell", _parse_command, is_secret=True
+)
 FLAG = Form("true or false", _parse_flag)
 MODEL = Form("PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5", _parse_model)
 IMAGE = Form("the name of a Docker image", _parse_word)

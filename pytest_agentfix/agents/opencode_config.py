@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 AGENT: Final = "fixer"
-MODEL_PORT: Final = 4601  # inside: where the gateway's door is
 CONTEXT_TOKENS: Final = 128_000
 OUTPUT_TOKENS: Final = 16_000
 

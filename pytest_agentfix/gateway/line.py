@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import httpcore
@@ -33,6 +33,39 @@ class GatewayTimeouts:
 
 class LineError(Exception):
     """The provider could not be reached, or the connection broke; words that follow its name."""
+
+
+class Exchange(Protocol):
+    """The answer to a request, whose head is there; its body comes once. As httpcore has it."""
+
+    @property
+    def status(self) -> int:
+        """HTTP's status."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The headers as they came."""
+        ...
+
+    def iter_stream(self) -> Iterator[bytes]:
+        """Yield the body as it comes; raises ``LineError`` or one of httpcore's errors."""
+        ...
+
+
+class Poster(Protocol):
+    """What requests are sent with: a line to the provider, or something that answers in its place.
+
+    ``silence`` is how long to wait for the next bytes, in seconds.
+    """
+
+    silence: float
+
+    def post(
+        self, admission: Admission, credential: tuple[str, str]
+    ) -> AbstractContextManager[Exchange]:
+        """Send a request and give the answer when its head is there; raises ``LineError``."""
+        ...
 
 
 class Line:

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import httpcore
-
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.gateway.book import GIVEN_UP, AttemptState, Book
 from pytest_agentfix.gateway.door import Door
-from pytest_agentfix.gateway.line import GatewayTimeouts, Line, LineError, translated_errors
+from pytest_agentfix.gateway.line import (
+    Exchange,
+    GatewayTimeouts,
+    LineError,
+    Poster,
+    translated_errors,
+)
 from pytest_agentfix.gateway.rules import Admission
 from pytest_agentfix.gateway.trouble import (
     clean_words,
@@ -60,7 +64,7 @@ class Relay:
     """Serves requests of one connection. ``check`` raises when it is no use to go on."""
 
     upstream: Upstream
-    line: Line
+    line: Poster
     door: Door
     book: Book
     clock: Clock
@@ -95,9 +99,7 @@ class Relay:
         except LineError as error:
             return Outage(what=clean_words(str(error), key=key))
 
-    def _receive(
-        self, response: httpcore.Response, admission: Admission, attempt: AttemptState
-    ) -> Outcome:
+    def _receive(self, response: Exchange, admission: Admission, attempt: AttemptState) -> Outcome:
         """Pass a good answer on, from its first byte; read and judge any other."""
         status = response.status
         if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
@@ -151,7 +153,7 @@ class Relay:
             trouble = describe_outage(f"{what}, for the third time", self.upstream)
             self.book.record(attempt, trouble)
 
-    def _judge(self, response: httpcore.Response) -> Outcome:
+    def _judge(self, response: Exchange) -> Outcome:
         """Read an answer that is an error."""
         body = bytearray()
         with translated_errors():
@@ -229,12 +231,12 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _read_header(response: httpcore.Response, name: bytes) -> str:
+def _read_header(response: Exchange, name: bytes) -> str:
     values = [value for header, value in response.headers if header.lower() == name]
     return values[0].decode("latin-1").strip() if values else ""
 
 
-def _is_encoded(response: httpcore.Response) -> bool:
+def _is_encoded(response: Exchange) -> bool:
     return _read_header(response, b"content-encoding").lower() not in ("", "identity")
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from pytest_agentfix.errors import (
@@ -36,12 +36,16 @@ _MODEL_FORM = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}")
 _KEY_FORM = re.compile(r"[\x21-\x7e]+")
 
 
+OUTPUT_LIMIT: Final = 32_000  # tokens; what OpenCode asks for at most
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """The one model a run talks to. ``key`` is "" where the endpoint needs none.
 
     ``base_url`` is the host's view, version segment included, no slash at the end. ``key_source``
     says for messages where the key came from. ``is_custom``: the user gave the URL.
+    ``output_limit`` is the most tokens that one answer may have.
     """
 
     provider: str
@@ -51,6 +55,7 @@ class Upstream:
     key_source: str
     row: ProviderRow
     is_custom: bool = False
+    output_limit: int = OUTPUT_LIMIT
 
     @property
     def name(self) -> str:

@@ -1,0 +1,248 @@
+"""What the sandbox's only door costs: time to the first byte, and bytes a second.
+
+The same client asks the same stub of a provider twice: directly, and from inside a real sandbox
+through pipe and gateway. Both figures come from this one run, because machines are shared and
+noisy. The stub, the gateway and the client are processes of their own, as they are in use.
+
+    python benchmarks/gateway.py [--rounds N] [--megabytes N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytest_agentfix.gateway import ModelGateway, Upstream
+from pytest_agentfix.gateway.providers import COMPATIBLE
+from pytest_agentfix.model import Collected
+from pytest_agentfix.ports import Command
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
+from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
+from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.settings import Settings
+
+TOKEN = "benchmark-token"
+DOOR = 4601  # inside: where the gateway listens
+STREAMS = (1, 16)
+
+# A provider that answers with as many bytes of events as it is asked for in the message.
+STUB = r"""
+import json, re, socket, sys, threading
+
+EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"' + b"x" * 950 + b'"}}]}\n\n'
+BLOCK = EVENT * (65536 // len(EVENT))
+USAGE = (b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9}}\n\n'
+         b"data: [DONE]\n\n")
+HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n")
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+def serve(connection):
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    file = connection.makefile("rb")
+    while True:
+        length, line = 0, file.readline()
+        if not line:
+            return
+        while line.strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+            line = file.readline()
+        wanted = int(re.search(rb"bytes=(\d+)", file.read(length)).group(1))
+        connection.sendall(HEAD + chunk(EVENT))
+        block = chunk(BLOCK)
+        for _ in range(wanted // len(BLOCK)):
+            connection.sendall(block)
+        connection.sendall(chunk(USAGE) + b"0\r\n\r\n")
+
+server = socket.create_server(("127.0.0.1", 0), backlog=64)
+print(server.getsockname()[1], flush=True)
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"""
+
+# Asks from several threads at once and prints what it saw. Standard library only: runs inside too.
+CLIENT = r"""
+import http.client, json, sys, threading, time
+
+port, streams, size, rounds, token = (sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5])
+body = {"model": "stub", "stream": True,
+        "messages": [{"role": "user", "content": "bytes=%d" % size}]}
+raw = json.dumps(body).encode()
+headers = {"Content-Type": "application/json", "Authorization": "Bearer " + token}
+first, received = [], []
+
+def ask(connection):
+    began = time.perf_counter()
+    connection.request("POST", "/v1/chat/completions", raw, headers)
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.read()
+    count = len(answer.read1(65536))
+    seconds = time.perf_counter() - began
+    buffer = bytearray(262144)
+    while True:
+        more = answer.readinto(buffer)
+        if not more:
+            return seconds, count
+        count += more
+
+def run(gate):
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=300)
+    ask(connection) if not size else connection.connect()
+    gate.wait()
+    for _ in range(rounds):
+        seconds, count = ask(connection)
+        first.append(seconds)
+        received.append(count)
+
+gate = threading.Barrier(streams + 1)
+threads = [threading.Thread(target=run, args=(gate,)) for _ in range(streams)]
+for thread in threads:
+    thread.start()
+gate.wait()
+began = time.perf_counter()
+for thread in threads:
+    thread.join()
+seconds = time.perf_counter() - began
+print(json.dumps({"first": first, "bytes": sum(received), "seconds": seconds}))
+"""
+
+
+class Copy:
+    """An empty workspace."""
+
+    def __init__(self, user: tuple[int, int]) -> None:
+        self.path = Path(tempfile.mkdtemp())
+        if not os.getuid():
+            os.chown(self.path, *user)
+
+    def remove(self) -> None:
+        """Take the folder away."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextmanager
+def stub_provider() -> Iterator[int]:
+    """A provider in a process of its own; yields its port."""
+    with subprocess.Popen([sys.executable, "-c", STUB], stdout=subprocess.PIPE, text=True) as stub:
+        try:
+            yield int(stub.stdout.readline())  # type: ignore[union-attr]
+        finally:
+            stub.kill()
+
+
+class Bench:
+    """One sandbox with the gateway behind its door, and the way around both."""
+
+    def __init__(self, sandbox: ContainerSandbox, top: Path, python: Path, stub: int) -> None:
+        self._sandbox = sandbox
+        self._top = top
+        self._python = python
+        self._stub = stub
+
+    def ask(self, *, is_direct: bool, streams: int, size: int, rounds: int) -> dict[str, Any]:
+        """Run the client; returns seconds to first bytes, all bytes, all seconds."""
+        port = self._stub if is_direct else DOOR
+        arguments = [str(port), str(streams), str(size), str(rounds), TOKEN]
+        if is_direct:
+            argv = [sys.executable, "-c", CLIENT, *arguments]
+            printed = subprocess.run(argv, capture_output=True, check=True).stdout
+        else:
+            command = Command(argv=[str(self._python), "-c", CLIENT, *arguments], cwd=self._top)
+            done = self._sandbox.run(command, timeout=600)
+            if done.code:
+                raise SystemExit(done.stderr.decode())
+            printed = done.stdout
+        found: dict[str, Any] = json.loads(printed)
+        return found
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    """A stub, a gateway to it and a sandbox in front of that."""
+    engine = Engine.connect()
+    top = Path(tempfile.gettempdir(), "agentfix-benchmark")
+    environment = choose_environment(Settings(environment="mirror"), engine, top=top)
+    labels = {SESSION_LABEL: "benchmark", OWNER_LABEL: "benchmark"}
+    plan = SandboxPlan(environment=environment, top=top, labels=labels)
+    with stub_provider() as port:
+        upstream = Upstream(
+            provider="stub",
+            model="stub",
+            base_url=f"http://127.0.0.1:{port}/v1",
+            key="sk-benchmark-key",
+            key_source="",
+            row=COMPATIBLE,
+        )
+        gateway = ModelGateway(upstream, token=TOKEN)
+        gateway.begin(deadline=10.0**9, max_requests=10**6)
+        copy = Copy(environment.user)
+        with ContainerSandbox(
+            engine, plan, copy, read_changes=Collected, accept=gateway.handle
+        ) as sandbox:
+            sandbox.listen(DOOR)
+            yield Bench(sandbox, top, environment.python, port)
+        gateway.close()
+
+
+def measure_first_byte(bench: Bench, streams: int, rounds: int) -> dict[str, Any]:
+    """Milliseconds to the first byte of an answer, on connections that are open already."""
+    medians = {
+        way: statistics.median(
+            bench.ask(is_direct=way == "direct", streams=streams, size=0, rounds=rounds)["first"]
+        )
+        for way in ("direct", "through")
+    }
+    return {
+        "direct_ms": round(1000 * medians["direct"], 2),
+        "through_ms": round(1000 * medians["through"], 2),
+        "added_ms": round(1000 * (medians["through"] - medians["direct"]), 2),
+        "goal": "under 10 ms added",
+    }
+
+
+def measure_throughput(bench: Bench, streams: int, megabytes: int) -> dict[str, Any]:
+    """Megabytes a second of all streams together."""
+    size = megabytes * 1_000_000 // streams
+    rates = {}
+    for way in ("direct", "through"):
+        seen = bench.ask(is_direct=way == "direct", streams=streams, size=size, rounds=1)
+        rates[way] = seen["bytes"] / seen["seconds"] / 1_000_000
+    return {
+        "direct_mb_per_s": round(rates["direct"], 1),
+        "through_mb_per_s": round(rates["through"], 1),
+        "ratio": round(rates["through"] / rates["direct"], 3),
+        "goal": "at least 50 MB/s in all",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50, help="answers per stream and figure")
+    parser.add_argument("--megabytes", type=int, default=200, help="bytes of all streams together")
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {}
+    with open_bench() as bench:
+        for streams in STREAMS:
+            figures[f"{streams}_streams"] = {
+                "first_byte": measure_first_byte(bench, streams, arguments.rounds),
+                "throughput": measure_throughput(bench, streams, arguments.megabytes),
+            }
+    json.dump(figures, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
