@@ -15,7 +15,15 @@ from typing import Final, Protocol
 
 from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.ports import Command, Completed
-from pytest_agentfix.sandbox.frames import MAX_PAYLOAD, WINDOW, Frame, FrameError, Kind
+from pytest_agentfix.sandbox.frames import (
+    CREDIT_STEP,
+    WINDOW,
+    MAX_PAYLOAD,
+    WINDOW,
+    Frame,
+    FrameError,
+    Kind,
+)
 
 KILL_PATIENCE: Final = 30.0  # seconds from a KILL to the EXIT it brings, fork bombs included
 TAIL: Final = 2000  # bytes of each stream that an error message may quote
@@ -190,6 +198,7 @@ class Tunnel:
         self._changed = threading.Condition()
         self._inbox = bytearray()
         self._credit = WINDOW
+        self._taken = 0  # bytes read since the last credit
         self._is_opened = False  # the guest answered, with yes or no
         self._is_ended = False  # nothing more will come
         self._is_broken = False  # nothing more can be sent
@@ -249,8 +258,10 @@ class Tunnel:
             self._inbox.clear()
             if not data and self._is_lost:
                 raise self._link.loss()
-        if data:
-            credit = struct.pack(">I", len(data))
+            self._taken += len(data)
+            due, self._taken = (self._taken, 0) if self._taken >= CREDIT_STEP else (0, self._taken)
+        if due:
+            credit = struct.pack(">I", due)
             self._link.send_quietly(Frame(Kind.CREDIT, self.channel, credit))
         return data
 

@@ -16,6 +16,7 @@ from typing import Final
 HEADER: Final = struct.Struct(">IBI")
 MAX_PAYLOAD: Final = 256 * 1024
 WINDOW: Final = 1024 * 1024  # bytes of one tunnel that may be under way, per direction
+CREDIT_STEP: Final = WINDOW // 4  # bytes taken before credit is given for them: one frame, not many
 FIRST_GUEST_CHANNEL: Final = 1 << 31  # the guest numbers the tunnels it opens from here
 
 

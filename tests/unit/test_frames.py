@@ -85,7 +85,7 @@ def test_the_guest_uses_the_same_numbers() -> None:
     assert {kind.name: getattr(guest, kind.name) for kind in Kind} == {
         kind.name: kind.value for kind in Kind
     }
-    for name in ("MAX_PAYLOAD", "WINDOW", "FIRST_GUEST_CHANNEL"):
+    for name in ("MAX_PAYLOAD", "WINDOW", "CREDIT_STEP", "FIRST_GUEST_CHANNEL"):
         assert getattr(guest, name) == getattr(frames, name)
     assert guest.HEADER.format == frames.HEADER.format
     assert guest.CHUNK <= MAX_PAYLOAD

@@ -19,6 +19,7 @@ from pytest_agentfix.ports import AcceptHandler, Command, Stream
 from pytest_agentfix.sandbox import pipe as pipe_module
 from pytest_agentfix.sandbox.channels import CappedOutput
 from pytest_agentfix.sandbox.frames import (
+    CREDIT_STEP,
     FIRST_GUEST_CHANNEL,
     MAX_PAYLOAD,
     WINDOW,
@@ -232,7 +233,6 @@ def test_a_dialled_stream_carries_both_ways(pipe: Pipe, guest: FakeGuest) -> Non
     guest.say(Kind.EOF, 1)
     data = b""
     while part := stream.read(PATIENCE):
-        assert guest.hear() == Frame(Kind.CREDIT, 1, credit(len(part)))
         data += part
     assert data == b"from inside"
     stream.close()
@@ -281,6 +281,14 @@ def test_nothing_is_sent_beyond_the_credit(pipe: Pipe, guest: FakeGuest) -> None
     guest.say(Kind.CREDIT, 1, credit(10))
     writer.join(PATIENCE)
     assert guest.hear() == Frame(Kind.DATA, 1, b"x" * 10)
+
+
+def test_credit_is_given_in_lumps(pipe: Pipe, guest: FakeGuest) -> None:
+    stream = dial(pipe, guest)
+    for size in (CREDIT_STEP - 1, 1, 7):
+        guest.say(Kind.DATA, 1, b"x" * size)
+        assert len(stream.read(PATIENCE)) == size
+    assert guest.heard() == [Frame(Kind.CREDIT, 1, credit(CREDIT_STEP))]
 
 
 def test_credit_cannot_be_piled_up(pipe: Pipe, guest: FakeGuest) -> None:
@@ -341,7 +349,6 @@ def test_accepted_streams_reach_the_handler(guest: FakeGuest) -> None:
             guest.say(Kind.DATA, channel, b"you")
             frames = list(guest.hear_until(Kind.CLOSE))
             assert frames == [
-                Frame(Kind.CREDIT, channel, credit(3)),
                 Frame(Kind.DATA, channel, b"to you"),
                 Frame(Kind.EOF, channel),
                 Frame(Kind.CLOSE, channel),
