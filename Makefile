@@ -15,7 +15,7 @@ BENCH_ARGS ?=
 CHEATS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test coverage demo cheats lint format bench clean
+.PHONY: help bootstrap test coverage demo cassettes cheats lint format bench clean
 
 help: ## Tell what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -32,8 +32,11 @@ coverage: bootstrap ## Run all tests and show what they do not reach
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --show-missing
 
-demo: bootstrap ## Repair the examples with a scripted model, no key needed
+demo: bootstrap ## Repair the examples with recorded answers: no key, no network, no bill
 	@$(WITH_ENGINE) $(BIN)/python scripts/demo.py $(EXAMPLES)
+
+cassettes: bootstrap ## Record the answers that make demo replays anew
+	@$(WITH_ENGINE) $(BIN)/python scripts/demo.py --record $(EXAMPLES)
 
 cheats: bootstrap ## Send every cheat and honest fix of the corpus through the judge, print the matrix
 	@$(WITH_ENGINE) $(BIN)/python -m tests.cheats.matrix $(CHEATS_ARGS)
@@ -48,7 +51,7 @@ format: bootstrap ## Bring the code into form
 	@$(BIN)/ruff format .
 
 bench: bootstrap ## Run the benchmarks
-	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py benchmarks/judge.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
+	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py benchmarks/judge.py benchmarks/gateway.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info

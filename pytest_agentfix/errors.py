@@ -63,6 +63,10 @@ class KeyMissingError(SetupError):
     """The provider's key is not set where it is looked for."""
 
 
+class PriceUnknownError(SetupError):
+    """A cap on money is set for a model whose price is not known."""
+
+
 class OpenCodeMissingError(SetupError):
     """No OpenCode binary was found, and none could be fetched."""
 

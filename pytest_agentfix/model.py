@@ -273,7 +273,6 @@ class Turn:
     text: str = ""
     requests: int = 0
     retries: int = 0
-    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,7 @@ class Gateway(Protocol):
 class Door(Gateway, Protocol):
     """A gateway as the driver of an agent sees it: one attempt after another, each with caps."""
 
-    def begin(self, *, deadline: float, max_requests: int) -> None:
+    def begin(self, *, deadline: float) -> None:
         """Start an attempt: its counters and its trouble are empty."""
         ...
 
@@ -163,8 +163,8 @@ class Door(Gateway, Protocol):
         """What made the provider useless in this attempt, if anything did."""
         ...
 
-    def is_capped(self) -> bool:
-        """Whether a request of this attempt was refused for its number."""
+    def cap(self) -> str:
+        """The words of the cap that this attempt has reached, "" if it reached none."""
         ...
 
     def in_flight(self) -> int:

@@ -146,7 +146,6 @@ def _take_turn(work: Work, parts: Parts, coming: Future[Agent], prompt: str) -> 
     finally:
         spent = parts.clock.monotonic() - began
         work.note(agent_seconds=work.result.agent_seconds + spent)
-    work.note(cost_usd=turn.cost_usd)
     return turn
 
 

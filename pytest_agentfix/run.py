@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+from pathlib import Path
 
 from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.errors import AgentFixError
-from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.model import (
     Cluster,
     ClusterResult,
@@ -37,7 +40,7 @@ class Run:
         self._stopped = ""
         self._began = self._clock.monotonic()
         self._scratch: Scratch | None = None
-        self._gateways: list[ModelGateway] = []
+        self._gateways: Gateways | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
@@ -63,8 +66,8 @@ class Run:
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
         if self._scratch is not None:
-            for gateway in self._gateways:
-                gateway.close()
+            if self._gateways is not None:
+                self._gateways.close_all()
             if not self._setup.settings.keep:
                 self._end_session(self._scratch.session)
             self._scratch.close(is_kept=self._setup.settings.keep)
@@ -82,6 +85,7 @@ class Run:
             folder=self._scratch.folder("base"),
         )
         self._notices += base.notices
+        self._gateways = self._make_gateways(opencode)
         return Sandboxes(
             engine=setup.engine,
             environment=setup.environment,
@@ -91,6 +95,17 @@ class Run:
             opencode=opencode,
             is_kept=setup.settings.keep,
         )
+
+    def _make_gateways(self, opencode: Path) -> Gateways:
+        setup = self._setup
+        around = Surroundings(
+            opencode=opencode,
+            cache=setup.cache,
+            top=setup.repository.top,
+            environ=os.environ,
+            replay=setup.replay,
+        )
+        return Gateways(setup.settings, around, clock=self._clock)
 
     def _sweep(self) -> None:
         """Clear up after sessions of this user that died."""
@@ -112,6 +127,7 @@ class Run:
                 self._setup.engine.remove(container)
 
     def _repair_all(self, request: RunRequest, progress: Progress, sandboxes: Sandboxes) -> None:
+        assert self._gateways is not None
         shop = Workshop(self._setup, sandboxes, request, self._clock, self._gateways)
         for number, cluster in enumerate(self._clusters):
             if not self._stopped and number >= self._setup.settings.max_clusters:
@@ -124,6 +140,8 @@ class Run:
             else:
                 result = shop.repair(cluster, progress, stop_run=self._stop)
             self._results.append(result)
+        self._gateways.close_all()
+        self._notices += self._gateways.notices()
 
     def _stop(self, reason: str) -> None:
         self._stopped = f"not tried, because of the cluster before: {reason}"

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.gateway.providers import ANTHROPIC, GOOGLE, OPENAI, OPENROUTER
+from pytest_agentfix.gateway.catalogue import CatalogueModel
 from pytest_agentfix.gateway.upstream import Upstream
 from pytest_agentfix.model import Cluster, Invocation, ItemKind
 from pytest_agentfix.ports import MODEL_PORT
 
-# OpenCode knows these by name, with their models, limits and prices.
-KNOWN_TO_OPENCODE: Final = (ANTHROPIC, OPENAI, GOOGLE, OPENROUTER)
 
+def model_access(
+    upstream: Upstream, token: str, known: CatalogueModel | None = None
+) -> ModelAccess:
+    """How OpenCode is told to reach ``upstream`` through the gateway.
 
-def model_access(upstream: Upstream, token: str) -> ModelAccess:
-    """How OpenCode is told to reach ``upstream`` through the gateway."""
-    is_known = upstream.row in KNOWN_TO_OPENCODE and not upstream.is_custom
+    ``known`` is what OpenCode's own catalogue says of the model, ``None`` if it says nothing.
+    """
     return ModelAccess(
         provider=upstream.provider,
         model=upstream.model,
         base_url=f"http://127.0.0.1:{MODEL_PORT}{upstream.row.sandbox_prefix}",
         token=token,
-        npm=None if is_known else upstream.row.npm,
+        npm=upstream.row.npm,
+        is_known=known is not None,
+        small_model=upstream.small_model,
     )
 
 

@@ -28,6 +28,7 @@ class Settings:
     max_tokens: int | None = None  # for the run, all kinds together
     record: Path | None = None
     replay: Path | None = None
+    is_verbose: bool = False  # pytest's own -v: bodies of model requests go to the log too
     max_attempts: int = 3
     max_clusters: int = 10
     timeout: float = 900.0
@@ -68,6 +69,7 @@ def make_settings(config: pytest.Config) -> Settings:
         max_tokens=read.maybe("agent_fix_max_tokens", values.COUNT),
         record=_resolve_path(read, "agent_fix_record"),
         replay=_resolve_path(read, "agent_fix_replay"),
+        is_verbose=config.get_verbosity() > 0,
         max_attempts=read.one("agent_fix_max_attempts", values.COUNT, default.max_attempts),
         max_clusters=read.one("agent_fix_max_clusters", values.COUNT, default.max_clusters),
         timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
@@ -196,11 +198,6 @@ def _check_traffic(settings: Settings) -> None:
         )
     if settings.record is not None:
         _check_writable("--agent-fix-record", settings.record)
-    if settings.replay is not None and not settings.replay.is_file():
-        raise SettingError(
-            f"--agent-fix-replay takes the path of a recording; {settings.replay} is no file.",
-            "Record one with --agent-fix-record FILE.",
-        )
     if settings.api_key_command and settings.api_key_env is not None:
         raise SettingError(
             "agent_fix_api_key_command and --agent-fix-api-key-env both say where the key is.",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.upstream import Upstream
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
@@ -27,4 +28,6 @@ class Setup:
     choose_upstream: Callable[[str], Upstream]  # for a marker's model=
     find_opencode: Callable[[], Path]
     scratch_root: Path
+    cache: Path  # the user's cache folder for this package
     patch_folder: Path
+    replay: Replay | None = None

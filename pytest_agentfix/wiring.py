@@ -9,6 +9,10 @@ from pathlib import Path
 import platformdirs
 
 from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
+from pytest_agentfix.gateway.cassettes import Replay
+from pytest_agentfix.gateway.catalogue import read_catalogue
+from pytest_agentfix.gateway.replayed import replayed_upstream
+from pytest_agentfix.gateway.tariffs import check_prices, make_caps, make_tariff
 from pytest_agentfix.gateway.upstream import Upstream, choose_upstream
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
@@ -26,15 +30,15 @@ def prepare(settings: Settings, invocation: Invocation) -> Run:
     Nothing is made, started or downloaded yet: most runs have nothing to repair.
     """
     repository = _open_repository(settings, invocation.rootdir)
-    upstream = _choose(settings)
-    find = partial(
-        find_opencode,
-        configured=settings.opencode,
-        environ=os.environ,
-        cache=platformdirs.user_cache_path("pytest-agentfix"),
-    )
+    replay = None if settings.replay is None else Replay.load(settings.replay)
+    choose = partial(_choose, settings, replay)
+    upstream = choose()
+    cache = platformdirs.user_cache_path("pytest-agentfix")
+    find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
         find()  # says what is missing
+    if make_caps(settings).has("cost"):
+        _check_price(settings, upstream, find())
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
@@ -46,10 +50,12 @@ def prepare(settings: Settings, invocation: Invocation) -> Run:
             engine=engine,
             environment=choose_environment(settings, engine, top=repository.top),
             upstream=upstream,
-            choose_upstream=partial(_choose, settings),
+            choose_upstream=choose,
             find_opencode=find,
             scratch_root=root,
+            cache=cache,
             patch_folder=_patch_folder(settings, invocation.rootdir),
+            replay=replay,
         )
     )
 
@@ -63,8 +69,18 @@ def _open_repository(settings: Settings, rootdir: Path) -> Repository:
     return repository
 
 
-def _choose(settings: Settings, model: str | None = None) -> Upstream:
+def _choose(settings: Settings, replay: Replay | None, model: str | None = None) -> Upstream:
+    if replay is not None:
+        return replayed_upstream(replay, named=settings.model, marked=model)
     return choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
+
+
+def _check_price(settings: Settings, upstream: Upstream, opencode: Path) -> None:
+    """Raise ``PriceUnknownError`` before the first test, where a cap on money could not be kept."""
+    tariff = make_tariff(
+        upstream, read_catalogue(opencode, upstream.provider), price=settings.price
+    )
+    check_prices(upstream, tariff, make_caps(settings))
 
 
 def _patch_folder(settings: Settings, rootdir: Path) -> Path:

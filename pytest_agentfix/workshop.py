@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateways import Gateways
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
 from pytest_agentfix.lint import Level
@@ -47,7 +47,6 @@ from pytest_agentfix.scope import (
     folders_of_tests,
     inside,
     locked_patterns,
-    model_access,
     target_files,
 )
 from pytest_agentfix.setup import Setup
@@ -63,7 +62,7 @@ class Workshop:
         sandboxes: Sandboxes,
         request: RunRequest,
         clock: SystemClock,
-        gateways: list[ModelGateway],
+        gateways: Gateways,
     ) -> None:
         self._setup = setup
         self._sandboxes = sandboxes
@@ -114,19 +113,23 @@ class Workshop:
                 upstream = self._setup.choose_upstream(cluster.policy.model)
             except AgentFixError as error:
                 return unprepared(cluster, error)
-        token = secrets.token_urlsafe(24)
-        gateway = ModelGateway(upstream, token=token, clock=self._clock)
-        self._gateways.append(gateway)
+        try:
+            gateway, access = self._gateways.open(upstream)
+        except AgentFixError as error:
+            return unprepared(cluster, error)
         tests_before = len(self._test_seconds)
         kept_before = len(self._sandboxes.kept)
         try:
-            result = repair(cluster, self._parts(upstream, token, gateway, stop_run), progress)
+            parts = self._parts(upstream, (access, gateway), stop_run)
+            result = repair(cluster, parts, progress)
         finally:
-            gateway.close()
-            self._gateways.remove(gateway)
+            self._gateways.close(gateway)
+        if stopped := self._gateways.ledger.run.stopped:
+            stop_run(stopped)
         return replace(
             result,
             tokens=gateway.tokens(),
+            cost_usd=gateway.cost(),
             test_seconds=sum(self._test_seconds[tests_before:]),
             kept=tuple(self._sandboxes.kept[kept_before:]),
         )
@@ -134,15 +137,14 @@ class Workshop:
     def _parts(
         self,
         upstream: Upstream,
-        token: str,
-        gateway: ModelGateway,
+        way: tuple[ModelAccess, ModelGateway],
         stop_run: Callable[[str], None],
     ) -> Parts:
         settings = self._setup.settings
         return Parts(
             judge=self._judge,
             lander=_Advancing(self._lander, self._accepted),
-            open_agent=partial(self._open_agent, (model_access(upstream, token), gateway)),
+            open_agent=partial(self._open_agent, way),
             hold_out=self._hold_out,
             accept=self._accept,
             reproduce_at_start=lambda cluster, deadline: self._judge_at_start.reproduce(
@@ -218,7 +220,6 @@ class Workshop:
                 self._setup.repository.top,
                 is_open=self._can_edit_tests(cluster),
             ),
-            max_requests=self._setup.settings.max_requests,
         )
         agent = OpenCodeAgent(sandbox, plan, door=gateway, clock=self._clock)
         try:

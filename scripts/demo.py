@@ -1,8 +1,11 @@
 """Shows a whole repair without a key and without a bill: ``make demo``.
 
 Copies the examples into fresh git repositories, which stay for you to look at, and runs
-``pytest --agent-fix`` in each. A scripted model stands in for the paid one; OpenCode, its sandbox,
+``pytest --agent-fix`` in each. A recording stands in for the paid model; OpenCode, its sandbox,
 the judge and the commit are the real ones. Exit status 1 when a fix or the green rerun is missing.
+
+``--record`` (``make cassettes``) makes the recordings anew, with a scripted model: needed when
+what agents are told has changed, and a replay says that a request differs.
 """
 # ruff: noqa: INP001 - a script, not a package
 
@@ -15,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,11 +27,12 @@ from pytest_agentfix.testing import scripted_model as script
 
 _HERE: Final = Path(__file__).resolve().parent
 _MODEL: Final = "scripted/demo"
+_CASSETTES: Final = _HERE / "cassettes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedFix:
-    """What the stand-in for the model does to one example: edits of one file, then its words."""
+    """What the recorded model does to one example: edits of one file, then its words."""
 
     name: str
     file: str
@@ -61,28 +65,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     fixes = load_fixes()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("example", nargs="*", help=f"of {', '.join(fixes)} (default: all)")
-    names = parser.parse_args(argv).example or list(fixes)
+    parser.add_argument("--record", action="store_true", help="make the recordings anew")
+    arguments = parser.parse_args(argv)
+    names = arguments.example or list(fixes)
     if unknown := [name for name in names if name not in fixes]:
         parser.error(f"no such example: {', '.join(unknown)}")
     folder = Path(tempfile.mkdtemp(prefix="agentfix-demo-")).resolve()
     _say(
-        "A scripted model stands in for the paid one: it knows its edits beforehand.",
+        "A recording stands in for the paid model: no key, no network, no bill.",
         "Everything else is real: OpenCode, its sandbox, the judge, the commit.",
     )
-    missing = {name: _show(fixes[name], folder / name) for name in names}
+    repair = _record if arguments.record else _replay
+    missing = {name: _show(fixes[name], folder / name, repair) for name in names}
     _say("", "Look around:")
     _say(*(f"  {folder / name}   {missing[name] or 'fixed'}" for name in names))
     return 1 if any(missing.values()) else 0
 
 
-def _show(fix: ScriptedFix, repository: Path) -> str:
+def _replay(fix: ScriptedFix, repository: Path) -> None:
+    _run_pytest(repository, "--agent-fix", f"--agent-fix-replay={_CASSETTES / fix.name}.jsonl")
+
+
+def _record(fix: ScriptedFix, repository: Path) -> None:
+    _CASSETTES.mkdir(exist_ok=True)
+    with script.ScriptedModel(fix.play(repository)) as model:
+        _run_pytest(
+            repository,
+            "--agent-fix",
+            f"--agent-fix-model={_MODEL}",
+            f"--agent-fix-base-url={model.base_url}",
+            f"--agent-fix-record={_CASSETTES / fix.name}.jsonl",
+        )
+
+
+def _show(fix: ScriptedFix, repository: Path, repair: Callable[[ScriptedFix, Path], None]) -> str:
     """Run the repair of one example; tell what is missing at the end ("" when nothing is)."""
     _title(f"{fix.name}: a fresh repository in {repository}")
     _make_repository(_HERE.parent / "examples" / fix.name, repository)
     base = _ask_git(repository, "rev-parse", "HEAD")
-    with script.ScriptedModel(fix.play(repository)) as model:
-        options = ["--agent-fix", "--agent-fix-model", _MODEL, "--agent-fix-base-url"]
-        _run_pytest(repository, *options, model.base_url)
+    repair(fix, repository)
     if _ask_git(repository, "rev-list", "--count", f"{base}..HEAD") == "0":
         return "no fix was committed"
     _title(f"{fix.name}: the commit")

@@ -55,7 +55,6 @@ class OpenCodePlan:
     directory: Path  # the repository's top, inside
     env: Mapping[str, str]
     locked: Sequence[str] = ()  # path patterns the edit tools may not write
-    max_requests: int = 80
     patience: Patience = Patience()
 
 
@@ -145,7 +144,7 @@ class OpenCodeAgent:
 
     def prompt(self, text: str, *, deadline: float) -> Turn:
         """Send one prompt and watch until the turn ends or ``deadline`` passes."""
-        self._door.begin(deadline=deadline, max_requests=self._plan.max_requests)
+        self._door.begin(deadline=deadline)
         requests_before = self._door.requests()
         self._drain()
         watch = TurnWatch(self._session)
@@ -165,7 +164,6 @@ class OpenCodeAgent:
             text=watch.text,
             requests=self._door.requests() - requests_before,
             retries=watch.retries,
-            cost_usd=self._server.cost(self._session) if end is TurnEnd.FINISHED else None,
         )
 
     def _watch(self, watch: TurnWatch, deadline: float, requests: int) -> tuple[TurnEnd, str]:
@@ -193,8 +191,8 @@ class OpenCodeAgent:
             self._server.reject(permission)
 
     def _end_by_model(self) -> _End:
-        if self._door.is_capped():
-            return TurnEnd.CAPPED, f"it made {self._plan.max_requests} model requests"
+        if words := self._door.cap():
+            return TurnEnd.CAPPED, words
         if self._door.trouble() is not None:
             return TurnEnd.ERROR, "the provider failed"
         return None

@@ -36,15 +36,18 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 class ModelAccess:
     """How OpenCode reaches the model from inside: the gateway's port and a per-run token.
 
-    ``provider`` is the name OpenCode uses. ``npm`` is set for a provider that OpenCode does not
-    know by that name: the SDK package to use and, with it, a model that it knows nothing about.
+    ``provider`` is the name OpenCode uses, ``npm`` the SDK package it speaks with, whatever its
+    catalogue says of that name. ``is_known``: that catalogue has the model, with its limits.
+    ``small_model`` is a second model that may be used; "" is ``model`` itself.
     """
 
     provider: str
     model: str
     base_url: str
     token: str
-    npm: str | None = None
+    npm: str = "@ai-sdk/openai-compatible"
+    is_known: bool = False
+    small_model: str = ""
 
 
 def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
         "compaction": {"auto": False},
         "enabled_providers": [access.provider],
         "model": name,
-        "small_model": name,
+        "small_model": f"{access.provider}/{access.small_model or access.model}",
         "default_agent": AGENT,
         "permission": dict(PERMISSIONS),
         "provider": {access.provider: _provider(access)},
@@ -77,23 +80,36 @@ def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
 
 
 def _provider(access: ModelAccess) -> dict[str, Any]:
-    # The gateway keeps its own, shorter limits; these only keep OpenCode from cutting in earlier.
-    options: dict[str, Any] = {
-        "baseURL": access.base_url,
-        "apiKey": access.token,
-        "headerTimeout": 1_800_000,
-        "chunkTimeout": 1_800_000,
-    }
-    if access.npm is None:
-        return {"options": options}
-    limit = {"context": CONTEXT_TOKENS, "output": OUTPUT_TOKENS}
-    model = {"name": access.model, "tool_call": True, "limit": limit}
+    models = {access.model: _model(access.model, is_known=access.is_known)}
+    if access.small_model:
+        models.setdefault(access.small_model, _model(access.small_model, is_known=False))
     return {
         "npm": access.npm,
         "name": access.provider,
-        "options": options,
-        "models": {access.model: model},
+        # Without a variable of its own, nothing that the tests need in the environment makes
+        # OpenCode speak to the provider in the special way it has for some of them.
+        "env": [],
+        # The gateway keeps its own, shorter limits; these only keep OpenCode from cutting in.
+        "options": {
+            "baseURL": access.base_url,
+            "apiKey": access.token,
+            "headerTimeout": 1_800_000,
+            "chunkTimeout": 1_800_000,
+        },
+        "models": models,
     }
+
+
+def _model(model: str, *, is_known: bool) -> dict[str, Any]:
+    """What OpenCode is told of ``model``: what it does not know already, and no more.
+
+    It would leave out models that its catalogue calls outdated, and send some under another id.
+    """
+    always = {"id": model, "status": "active"}
+    if is_known:
+        return always
+    limit = {"context": CONTEXT_TOKENS, "output": OUTPUT_TOKENS}
+    return {**always, "name": model, "tool_call": True, "limit": limit}
 
 
 def make_environ(

@@ -74,14 +74,6 @@ class OpenCodeServer:
         kind = entry.get("type") if isinstance(entry, dict) else None
         return kind if isinstance(kind, str) else "idle"
 
-    def cost(self, session: str) -> float | None:
-        """What the session has cost so far in USD by OpenCode's prices; ``None`` if unknown."""
-        with contextlib.suppress(AgentUnavailableError):
-            cost = self._call("GET", f"/session/{session}", None).get("cost")
-            if isinstance(cost, (int, float)) and 0 < cost < 1e6:  # noqa: PLR2004
-                return float(cost)
-        return None
-
     def _call(
         self, method: str, path: str, body: Json | None, timeout: float = CALL_TIMEOUT
     ) -> Json:

@@ -1,4 +1,4 @@
-"""What the gateway counts and remembers, for threads side by side."""
+"""What the gateway knows of attempts and of what is under way, for threads side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Final
 
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.gateway.rules import RefusedError
-from pytest_agentfix.model import Tokens
 
 BREAK_LIMIT: Final = 3  # broken streams before an attempt gets no more
 
@@ -24,35 +23,31 @@ class AttemptState:
     """The model access of one attempt. Late requests keep the attempt they began in."""
 
     deadline: float
-    max_requests: int
-    requests: int = 0
     breaks: int = 0
     trouble: ProviderTrouble | None = None
-    is_capped: bool = False
+    cap: str = ""  # the words of the cap that was reached
 
 
 class Book:
-    """Counters of a run, and the state of its current attempt."""
+    """Counters of a cluster's model access, and the state of its current attempt."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._attempt: AttemptState | None = None
-        self._tokens = Tokens()
         self._requests = 0
         self._in_flight = 0
         self._last_heard = 0.0
 
-    def begin(self, *, deadline: float, max_requests: int) -> None:
+    def begin(self, *, deadline: float) -> None:
         """Start a new attempt."""
         with self._lock:
-            self._attempt = AttemptState(deadline=deadline, max_requests=max_requests)
+            self._attempt = AttemptState(deadline=deadline)
 
     @contextmanager
     def enter(self, *, now: float) -> Iterator[AttemptState]:
-        """Count a request in; raises ``RefusedError`` (400: do not repeat) if none may come."""
+        """Let a request in; raises ``RefusedError`` (400: do not repeat) if none may come."""
         with self._lock:
             attempt = self._admit(now)
-            self._requests += 1
             self._in_flight += 1
         try:
             yield attempt
@@ -64,31 +59,32 @@ class Book:
         attempt = self._attempt
         if attempt is None:
             raise RefusedError(400, "No attempt is running.")
-        if attempt.trouble:
+        if attempt.trouble or attempt.cap:
             raise RefusedError(400, GIVEN_UP)
         if now >= attempt.deadline:
             raise RefusedError(400, "The time for this attempt is up.")
-        if attempt.requests >= attempt.max_requests:
-            attempt.is_capped = True
-            raise RefusedError(400, "The cap on model requests for this attempt is reached.")
-        attempt.requests += 1
         return attempt
+
+    def count_request(self) -> None:
+        """Count a request that goes to the provider."""
+        with self._lock:
+            self._requests += 1
 
     def record(self, attempt: AttemptState, trouble: ProviderTrouble) -> None:
         """Remember what ended the attempt's model access; the first trouble stays."""
         with self._lock:
             attempt.trouble = attempt.trouble or trouble
 
+    def stop(self, attempt: AttemptState, words: str) -> None:
+        """Remember the cap that ended the attempt's model access; the first one stays."""
+        with self._lock:
+            attempt.cap = attempt.cap or words
+
     def count_break(self, attempt: AttemptState) -> bool:
         """Count a broken stream; return whether it was one too many."""
         with self._lock:
             attempt.breaks += 1
             return attempt.breaks >= BREAK_LIMIT
-
-    def charge(self, tokens: Tokens) -> None:
-        """Add to the run's tokens."""
-        with self._lock:
-            self._tokens += tokens
 
     def hear(self, now: float) -> None:
         """Note that the provider was heard at ``now``."""
@@ -102,14 +98,8 @@ class Book:
             return self._attempt
 
     @property
-    def tokens(self) -> Tokens:
-        """Tokens of the run."""
-        with self._lock:
-            return self._tokens
-
-    @property
     def requests(self) -> int:
-        """Requests of the run."""
+        """Requests that went to the provider, the gateway's own repetitions not counted."""
         with self._lock:
             return self._requests
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,14 @@ class GatewayTimeouts:
 
 
 class LineError(Exception):
-    """The provider could not be reached, or the connection broke; words that follow its name."""
+    """The provider could not be reached, or the connection broke; words that follow its name.
+
+    ``is_sent``: it may have got the request, and what it did with that may have to be paid for.
+    """
+
+    def __init__(self, words: str, *, is_sent: bool = True) -> None:
+        super().__init__(words)
+        self.is_sent = is_sent
 
 
 class Exchange(Protocol):
@@ -125,13 +133,14 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except httpcore.ConnectError as error:
-        raise LineError(f"cannot be reached ({error})") from None
+        raise LineError(f"cannot be reached ({error})", is_sent=False) from None
     except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
-        raise LineError("cannot be reached (it takes too long to connect)") from None
+        words = "cannot be reached (it takes too long to connect)"
+        raise LineError(words, is_sent=False) from None
     except (httpcore.ReadTimeout, httpcore.WriteTimeout):
         raise LineError("is silent for too long") from None
-    except httpcore.ProxyError:
-        raise LineError("cannot be reached (the proxy refuses)") from None
+    except httpcore.ProxyError as error:
+        raise LineError(f"cannot be reached (the proxy refuses: {error})", is_sent=False) from None
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError):
         raise LineError("broke the connection") from None
 
@@ -154,9 +163,34 @@ class Wire:
         return cls(
             clock=clock,
             timeouts=timeouts,
-            ssl_context=httpcore.default_ssl_context(),
+            ssl_context=make_ssl_context(),
             proxy=find_proxy(base_url),
         )
+
+
+def make_ssl_context() -> ssl.SSLContext:
+    """Return a context that trusts the usual authorities and those of the environment.
+
+    OpenSSL says nothing of an ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` that is not there, and every
+    later error would be about the provider's certificate; so this raises ``SettingError``.
+    """
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        path = os.environ.get(name)
+        if path and not os.access(path, os.R_OK):
+            raise SettingError(
+                f"{name} names {path}, which cannot be read.",
+                "Correct it, or unset it to trust only the usual certificate authorities.",
+            )
+    try:
+        context = httpcore.default_ssl_context()
+        if file := os.environ.get("SSL_CERT_FILE"):
+            context.load_verify_locations(file)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingError(
+            f"SSL_CERT_FILE holds no certificates that can be read ({type(error).__name__}).",
+            "It takes the path of a file with one or more certificates in PEM form.",
+        ) from error
+    return context
 
 
 def find_proxy(base_url: str) -> httpcore.Proxy | None:
@@ -196,6 +230,7 @@ class _WatchedBackend(httpcore.NetworkBackend):
         self._clock = clock
         self._check = check
         self._heard = heard
+        self._looked = clock.monotonic()
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
@@ -210,7 +245,7 @@ class _WatchedBackend(httpcore.NetworkBackend):
         """Call ``read`` with short time-outs until something comes or it was silent too long."""
         end = self._clock.monotonic() + self._line.silence
         while True:
-            self._check()
+            self._look_around()
             try:
                 data = read(max(0.001, min(_SLICE, end - self._clock.monotonic())))
             except httpcore.ReadTimeout:
@@ -219,6 +254,13 @@ class _WatchedBackend(httpcore.NetworkBackend):
             else:
                 self._heard()
                 return data
+
+    def _look_around(self) -> None:
+        """Check now and then: a look costs as much as many of the reads of a quick answer."""
+        now = self._clock.monotonic()
+        if now - self._looked >= _SLICE:
+            self._looked = now
+            self._check()
 
 
 class _WatchedStream(httpcore.NetworkStream):

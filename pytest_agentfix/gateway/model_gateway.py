@@ -7,14 +7,20 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from pytest_agentfix.errors import ProviderTrouble, SandboxError
-from pytest_agentfix.gateway.book import AttemptState, Book
+from pytest_agentfix.gateway.book import GIVEN_UP, AttemptState, Book
 from pytest_agentfix.gateway.door import Door, GoneError
-from pytest_agentfix.gateway.line import GatewayTimeouts, Line, Wire
+from pytest_agentfix.gateway.ledger import Account, Caps, Ledger
+from pytest_agentfix.gateway.line import GatewayTimeouts, Line, Poster, Wire
+from pytest_agentfix.gateway.passage import Passage
 from pytest_agentfix.gateway.relay import Relay
+from pytest_agentfix.gateway.room import BodyRoom
 from pytest_agentfix.gateway.rules import RefusedError, Request, admit
+from pytest_agentfix.gateway.till import Tariff, Till
+from pytest_agentfix.gateway.traffic_log import TrafficLog
 from pytest_agentfix.gateway.upstream import Upstream
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.ports import Clock, Stream
@@ -34,6 +40,23 @@ class SystemClock:
         time.sleep(seconds)
 
 
+# Makes what a connection sends its requests with: (check, heard) as ``Line`` has them.
+PosterMaker = Callable[[Callable[[], None], Callable[[], None]], AbstractContextManager[Poster]]
+
+
+def make_line(
+    upstream: Upstream, *, clock: Clock, timeouts: GatewayTimeouts | None = None
+) -> PosterMaker:
+    """Return what makes real lines to ``upstream``.
+
+    Raises ``SettingError`` if the environment names a proxy or certificates that cannot be used.
+    """
+    wire = Wire.from_environment(
+        upstream.base_url, clock=clock, timeouts=timeouts or GatewayTimeouts()
+    )
+    return lambda check, heard: Line(wire, check=check, heard=heard)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """What all connections of a gateway share."""
@@ -44,19 +67,24 @@ class _Parts:
     clock: Clock
     random: Callable[[], float]
     book: Book
+    till: Till
     closed: threading.Event
-    wire: Wire = field(repr=False)
+    room: BodyRoom = field(default_factory=BodyRoom)
+    # One body is parsed at a time: a hostile one of 10 MB takes some 200 MB meanwhile.
+    parsing: threading.Lock = field(default_factory=threading.Lock)
+    log: TrafficLog
+    open_poster: PosterMaker = field(repr=False)
 
 
 class ModelGateway:
-    """The one door to one model, for all sandboxes of a run; implements ``Gateway`` and ``Meter``.
+    """The one door to one model, for the sandboxes of a cluster; implements ``ports.Door``.
 
-    ``token`` is this run's secret that OpenCode sends where the provider's key would be. Before
-    each attempt call ``begin``; without it nothing passes. Raises ``SettingError`` if the
-    environment names a proxy that cannot be used.
+    ``token`` is this run's secret that OpenCode sends where the provider's key would be.
+    ``ledger`` is the run's, with its caps; without one there are none. Before each attempt call
+    ``begin``; without it nothing passes. Raises ``SettingError`` as ``make_line`` does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name
         self,
         upstream: Upstream,
         *,
@@ -64,10 +92,15 @@ class ModelGateway:
         timeouts: GatewayTimeouts | None = None,
         clock: Clock | None = None,
         choose_random: Callable[[], float] = random.random,
+        ledger: Ledger | None = None,
+        tariff: Tariff | None = None,
+        open_poster: PosterMaker | None = None,
+        log: TrafficLog | None = None,
     ) -> None:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
         self._book = Book()
+        self._till = Till(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
         self._parts = _Parts(
             upstream=upstream,
             token=token,
@@ -75,27 +108,43 @@ class ModelGateway:
             clock=clock,
             random=choose_random,
             book=self._book,
+            till=self._till,
             closed=threading.Event(),
-            wire=Wire.from_environment(upstream.base_url, clock=clock, timeouts=timeouts),
+            log=log or TrafficLog(),
+            open_poster=open_poster or make_line(upstream, clock=clock, timeouts=timeouts),
         )
 
-    def begin(self, *, deadline: float, max_requests: int) -> None:
-        """Start an attempt: no request after ``deadline`` (monotonic), at most so many."""
-        self._book.begin(deadline=deadline, max_requests=max_requests)
+    def begin(self, *, deadline: float) -> None:
+        """Start an attempt: no request after ``deadline`` (monotonic)."""
+        self._till.begin_attempt()
+        self._book.begin(deadline=deadline)
 
     def trouble(self) -> ProviderTrouble | None:
         """Return what ended the last attempt's model access, if the provider did."""
         attempt = self._book.attempt
         return attempt.trouble if attempt else None
 
-    def is_capped(self) -> bool:
-        """Return whether the last attempt asked for more requests than it may have."""
+    def cap(self) -> str:
+        """Return the words of the cap that has ended the last attempt, "" if none has."""
         attempt = self._book.attempt
-        return attempt.is_capped if attempt else False
+        if attempt is None:
+            return ""
+        if not attempt.cap and (words := self._till.find_timeout()):
+            self._book.stop(attempt, words)
+        return attempt.cap
 
     def tokens(self) -> Tokens:
-        """Return the tokens since construction; estimated for answers that broke off."""
-        return self._book.tokens
+        """Return the tokens since construction; the most for answers that broke off."""
+        return self._till.tokens
+
+    def cost(self) -> float | None:
+        """Return US dollars since construction, ``None`` where a price is not known."""
+        return self._till.cost
+
+    @property
+    def account(self) -> Account:
+        """The cluster's account in the ledger."""
+        return self._till.account
 
     def requests(self) -> int:
         """Return the model requests since construction, the gateway's own retries not counted."""
@@ -121,6 +170,7 @@ class ModelGateway:
             clock=parts.clock,
             patience=parts.timeouts.request,
             is_over=parts.closed.is_set,
+            room=parts.room,
         )
         try:
             _Visit(parts, door).serve()
@@ -143,20 +193,25 @@ class _Visit:
 
     def serve(self) -> None:
         """Answer requests until there are no more."""
-        with Line(self._parts.wire, check=self._check, heard=self._hear) as line:
+        with self._parts.open_poster(self._check, self._hear) as line:
             relay = self._make_relay(line)
             while (request := self._next_request()) is not None:
                 self._answer(request, relay)
 
-    def _make_relay(self, line: Line) -> Relay:
+    def _make_relay(self, line: Poster) -> Relay:
         parts = self._parts
         return Relay(
-            upstream=parts.upstream,
-            line=line,
-            door=self._door,
+            passage=Passage(
+                upstream=parts.upstream,
+                line=line,
+                door=self._door,
+                book=parts.book,
+                clock=parts.clock,
+                timeouts=parts.timeouts,
+            ),
             book=parts.book,
-            clock=parts.clock,
-            timeouts=parts.timeouts,
+            till=parts.till,
+            log=parts.log,
             check=self._check,
             random=parts.random,
         )
@@ -172,7 +227,8 @@ class _Visit:
     def _answer(self, request: Request, relay: Relay) -> None:
         parts = self._parts
         try:
-            admission = admit(request, parts.upstream, token=parts.token)
+            with parts.parsing:
+                admission = admit(request, parts.upstream, token=parts.token)
             now = parts.clock.monotonic()
             with parts.book.enter(now=now) as attempt:
                 self._attempt = attempt
@@ -192,6 +248,9 @@ class _Visit:
         attempt = self._attempt
         if attempt and parts.clock.monotonic() >= attempt.deadline:
             raise RefusedError(400, "The time for this attempt is up.")
+        if attempt and (words := parts.till.find_timeout()):
+            parts.book.stop(attempt, words)
+            raise RefusedError(400, GIVEN_UP)
 
     def _hear(self) -> None:
         self._parts.book.hear(self._parts.clock.monotonic())

@@ -35,6 +35,7 @@ class OpenCodeSettings:
     """The user's OpenCode config and credentials. ``keys`` and ``logins`` are by provider."""
 
     model: str = ""
+    small_model: str = ""
     providers: Mapping[str, OpenCodeProvider] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     logins: Mapping[str, str] = field(default_factory=dict)  # provider -> type, none of them a key
@@ -55,6 +56,7 @@ def read_opencode_settings(*, environ: Mapping[str, str], home: Path) -> OpenCod
     credentials = _read_object(data_home / "auth.json")
     return OpenCodeSettings(
         model=_text(config.get("model")),
+        small_model=_text(config.get("small_model")),
         providers=_read_providers(config.get("provider"), resolve),
         keys={name: _text(e.get("key")) for name, e in _entries(credentials) if _is_key(e)},
         logins={name: _text(e.get("type")) for name, e in _entries(credentials) if not _is_key(e)},
@@ -136,7 +138,7 @@ def _read_provider(entry: Mapping[str, Any], resolve: _Resolver) -> OpenCodeProv
     models = {name: _text(model.get("id")) for name, model in _entries(entry.get("models"))}
     return OpenCodeProvider(
         npm=_text(entry.get("npm")),
-        base_url=resolve(options.get("baseURL")),
+        base_url=resolve(options.get("baseURL")) or resolve(entry.get("api")),
         key=resolve(options.get("apiKey")),
         model_ids={name: identity for name, identity in models.items() if identity},
     )

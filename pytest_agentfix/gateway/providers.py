@@ -1,127 +1,157 @@
-"""One table of model providers: where each lives, what it speaks, where its key is kept."""
+"""One table of model providers: where each lives, what it speaks, where its key is kept.
+
+Names, URLs and variables are those of the catalogue in OpenCode's binary, where it has them; a
+test compares every row. Providers that no key in a header opens are in ``unsupported.py``.
+"""
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, replace
 from typing import Final
 
+from pytest_agentfix.gateway.chat_providers import CHAT_PROVIDERS
+from pytest_agentfix.gateway.dialects import Dialect, ProviderRow, Variant, make_row
 
-class Dialect(enum.Enum):
-    """The protocol of a provider's one endpoint that the gateway lets through."""
+__all__ = [
+    "COMPATIBLE",
+    "PROVIDERS",
+    "Dialect",
+    "ProviderRow",
+    "Variant",
+    "find_by_package",
+    "find_provider",
+]
 
-    CHAT = "chat-completions"
-    RESPONSES = "responses"
-    MESSAGES = "messages"
-    GENERATE = "generate-content"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderRow:
-    """A provider. ``base_url`` includes the version segment and has no slash at its end.
-
-    ``npm`` is the package OpenCode speaks to it with (all are bundled in its binary);
-    ``sandbox_prefix`` is the version segment of the base URL OpenCode gets in the sandbox.
-    ``default_model`` is only what is taken when the user named nothing; "" means "never chosen".
-    """
-
-    name: str
-    dialect: Dialect
-    npm: str
-    base_url: str = ""
-    key_names: tuple[str, ...] = ()
-    default_model: str = ""
-    sandbox_prefix: str = "/v1"
-    key_header: str = "authorization"
-    forwarded_headers: tuple[str, ...] = ("content-type", "accept")
-
-    def format_key(self, key: str) -> str:
-        """Return the value of ``key_header`` for ``key``."""
-        return f"Bearer {key}" if self.key_header == "authorization" else key
-
-    def build_endpoint(self, model: str) -> str:
-        """Return the path (and query) below the base URL that answers for ``model``."""
-        match self.dialect:
-            case Dialect.CHAT:
-                return "/chat/completions"
-            case Dialect.RESPONSES:
-                return "/responses"
-            case Dialect.MESSAGES:
-                return "/messages"
-            case Dialect.GENERATE:
-                return f"/models/{model}:streamGenerateContent?alt=sse"
-
-    def build_target(self, model: str) -> str:
-        """Return the one request target the sandbox may ask for."""
-        return self.sandbox_prefix + self.build_endpoint(model)
-
-
-def _chat(name: str, base_url: str, key_name: str = "", default_model: str = "") -> ProviderRow:
-    """Return the row of a provider that speaks chat-completions."""
-    return ProviderRow(
-        name=name,
-        dialect=Dialect.CHAT,
-        npm="@ai-sdk/openai-compatible",
-        base_url=base_url,
-        key_names=(key_name,) if key_name else (),
-        default_model=default_model,
-    )
-
-
-ANTHROPIC: Final = ProviderRow(
-    name="anthropic",
-    dialect=Dialect.MESSAGES,
-    npm="@ai-sdk/anthropic",
+ANTHROPIC: Final = make_row(
+    "anthropic",
+    Dialect.MESSAGES,
     base_url="https://api.anthropic.com/v1",
     key_names=("ANTHROPIC_API_KEY",),
     default_model="claude-sonnet-5-5",
-    key_header="x-api-key",
-    forwarded_headers=("content-type", "accept", "anthropic-version", "anthropic-beta"),
 )
-OPENAI: Final = ProviderRow(
-    name="openai",
-    dialect=Dialect.RESPONSES,
-    npm="@ai-sdk/openai",
+OPENAI: Final = make_row(
+    "openai",
+    Dialect.RESPONSES,
     base_url="https://api.openai.com/v1",
     key_names=("OPENAI_API_KEY",),
     default_model="gpt-6.1-sol",
 )
-GOOGLE: Final = ProviderRow(
-    name="google",
-    dialect=Dialect.GENERATE,
-    npm="@ai-sdk/google",
+GOOGLE: Final = make_row(
+    "google",
+    Dialect.GENERATE,
     base_url="https://generativelanguage.googleapis.com/v1beta",
     key_names=("GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"),
     default_model="gemini-3.8-flash",
-    sandbox_prefix="/v1beta",
-    key_header="x-goog-api-key",
 )
-OPENROUTER: Final = ProviderRow(
-    name="openrouter",
-    dialect=Dialect.CHAT,
+OPENROUTER: Final = make_row(
+    "openrouter",
+    Dialect.CHAT,
     npm="@openrouter/ai-sdk-provider",
     base_url="https://openrouter.ai/api/v1",
     key_names=("OPENROUTER_API_KEY",),
     default_model="anthropic/claude-sonnet-5.5",
 )
-COMPATIBLE: Final = _chat("openai-compatible", "")
+COMPATIBLE: Final = make_row("openai-compatible", Dialect.CHAT)
+
+# Azure takes its key under a name of its own, and one resource serves three protocols.
+_AZURE: Final = make_row(
+    "azure",
+    Dialect.RESPONSES,
+    base_url="https://${AZURE_RESOURCE_NAME}.openai.azure.com/openai/v1",
+    key_names=("AZURE_API_KEY",),
+    sent_key_header="api-key",
+    url_end="/v1",
+    variants=(
+        Variant(
+            pattern=r"claude-",
+            dialect=Dialect.MESSAGES,
+            base_url="https://${AZURE_RESOURCE_NAME}.services.ai.azure.com/anthropic/v1",
+        ),
+        Variant(
+            pattern=r"kimi-|deepseek-|llama-|mistral-|ministral-|phi-|codestral-|cohere-",
+            dialect=Dialect.CHAT,
+            sent_key_header="api-key",
+        ),
+    ),
+)
+
+# Speaks to each model in the protocol of its maker. Chosen only when the user names it.
+_ZEN: Final = make_row(
+    "opencode",
+    Dialect.CHAT,
+    base_url="https://opencode.ai/zen/v1",
+    key_names=("OPENCODE_API_KEY",),
+    variants=(
+        Variant(pattern=r"gpt-|muse-|grok-(?!code)", dialect=Dialect.RESPONSES),
+        Variant(
+            pattern=r"claude-|qwen[\d.]+-(plus|flash)|minimax-.*-free", dialect=Dialect.MESSAGES
+        ),
+        Variant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+    ),
+)
+_GO: Final = make_row(
+    "opencode-go",
+    Dialect.CHAT,
+    base_url="https://opencode.ai/zen/go/v1",
+    key_names=("OPENCODE_API_KEY",),
+    variants=(
+        Variant(pattern=r"gpt-|muse-|grok-", dialect=Dialect.RESPONSES),
+        Variant(pattern=r"claude-|qwen[\d.]+-flash|minimax-", dialect=Dialect.MESSAGES),
+        Variant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+    ),
+)
+
+_CLOUDFLARE: Final = make_row(
+    "cloudflare-ai-gateway",
+    Dialect.CHAT,
+    base_url="https://gateway.ai.cloudflare.com/v1/${CLOUDFLARE_ACCOUNT_ID}/${CLOUDFLARE_GATEWAY_ID}/compat",
+    key_names=("CLOUDFLARE_API_TOKEN", "CF_AIG_TOKEN"),
+    sent_key_header="cf-aig-authorization",
+)
+
+
+def _make_messages_row(name: str, base_url: str, key_name: str) -> ProviderRow:
+    return make_row(name, Dialect.MESSAGES, base_url=base_url, key_names=(key_name,))
+
 
 PROVIDERS: Final[tuple[ProviderRow, ...]] = (
     ANTHROPIC,
     OPENAI,
     GOOGLE,
     OPENROUTER,
-    _chat("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    _chat("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    replace(
-        _chat("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"), npm="@ai-sdk/mistral"
+    _AZURE,
+    _ZEN,
+    _GO,
+    _CLOUDFLARE,
+    _make_messages_row("minimax", "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY"),
+    _make_messages_row("minimax-cn", "https://api.minimax.cn/anthropic/v1", "MINIMAX_API_KEY"),
+    make_row(
+        "meta",
+        Dialect.RESPONSES,
+        base_url="https://api.meta.ai/v1",
+        key_names=("META_MODEL_API_KEY",),
     ),
-    _chat("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
-    _chat("togetherai", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    _chat("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
-    _chat("moonshotai", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
-    _chat("ollama", "http://127.0.0.1:11434/v1"),
-    _chat("lmstudio", "http://127.0.0.1:1234/v1"),
+    make_row(
+        "perplexity",
+        Dialect.CHAT,
+        base_url="https://api.perplexity.ai",
+        key_names=("PERPLEXITY_API_KEY",),
+        fixed_fields={"disable_search": True},  # its models search the web unless told not to
+    ),
+    make_row(
+        "venice",
+        Dialect.CHAT,
+        base_url="https://api.venice.ai/api/v1",
+        key_names=("VENICE_API_KEY",),
+        fixed_fields={"venice_parameters": {"enable_web_search": "off"}},
+    ),
+    make_row(
+        "deepinfra",
+        Dialect.CHAT,
+        base_url="https://api.deepinfra.com/v1/openai",
+        key_names=("DEEPINFRA_API_KEY",),
+        url_end="/openai",
+    ),
+    *CHAT_PROVIDERS,
 )
 
 

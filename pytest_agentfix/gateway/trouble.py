@@ -15,11 +15,32 @@ _WORDS_LIMIT: Final = 300  # characters
 _PREFIX: Final = 6  # providers echo keys with their middle starred out
 _RETRIED: Final = frozenset({408, 409, 429})
 _FINAL: Final = frozenset({401, 402, 403, 404})
+_BUSY: Final = frozenset({429, 503, 529})
+# What providers call an account without money; some say it with a status that asks for patience.
+_USED_UP: Final = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|billing_hard_limit|exceeded your current quota"
+    r"|credit balance is too low|billing (is )?not active|out of credits",
+    re.IGNORECASE,
+)
+_RETRY_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 
 
 def is_retried(status: int) -> bool:
     """Whether an answer of ``status`` may well be another one a moment later."""
     return status in _RETRIED or status >= 500  # noqa: PLR2004 - HTTP's server errors
+
+
+def is_busy(status: int) -> bool:
+    """Whether a provider says that others ask too much at present, which takes its time to pass."""
+    return status in _BUSY
+
+
+def is_used_up(body: bytes) -> bool:
+    """Whether the words of an error say that the account has no money, so that waiting is no use.
+
+    Asking again would only be refused again, whatever the status promises.
+    """
+    return _USED_UP.search(body.decode("utf-8", "replace")) is not None
 
 
 def quote_words(raw: bytes, *, key: str) -> str:
@@ -76,13 +97,21 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
         return None
 
 
-def describe_refusal(status: int, words: str, upstream: Upstream) -> ProviderTrouble:
-    """Return the trouble of an answer that no repetition will change."""
+def parse_retry_delay(body: bytes) -> float | None:
+    """Return the seconds that Google asks for in an error's body, ``None`` if it asks for none."""
+    found = _RETRY_DELAY.search(body)
+    return float(found.group(1)) if found else None
+
+
+def describe_refusal(
+    status: int, words: str, upstream: Upstream, *, is_money: bool = False
+) -> ProviderTrouble:
+    """Return the trouble of an answer that no repetition will change; ``is_money``: for none."""
     said = f": {words.rstrip('.')}" if words else ""
     return ProviderTrouble(
         f"The provider answered {status}{said}.",
-        _advise(status, upstream),
-        is_final=status in _FINAL,
+        _advise(402 if is_money else status, upstream),
+        is_final=is_money or status in _FINAL,
     )
 
 
@@ -105,8 +134,12 @@ def _advise(status: int, upstream: Upstream) -> str:
 
 def describe_outage(what: str, upstream: Upstream, *, is_final: bool = False) -> ProviderTrouble:
     """Return the trouble of a provider that is not there, or not now."""
+    advice = f"Check that {upstream.base_url} can be reached from here, or try again later."
+    if "certificate verify failed" in what:
+        advice = (
+            "If something between here and there has certificates of its own (a company's proxy,"
+            " for example), name its authority's file with SSL_CERT_FILE."
+        )
     return ProviderTrouble(
-        f"The provider of {upstream.name} {what.rstrip('.')}.",
-        f"Check that {upstream.base_url} can be reached from here, or try again later.",
-        is_final=is_final,
+        f"The provider of {upstream.name} {what.rstrip('.')}.", advice, is_final=is_final
     )

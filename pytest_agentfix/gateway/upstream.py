@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, NoReturn
@@ -16,6 +17,8 @@ from pytest_agentfix.errors import (
     ModelUnknownError,
     SettingError,
 )
+from pytest_agentfix.gateway.key_command import KEY_FORM
+from pytest_agentfix.gateway.keys import FoundKey, KeyRing
 from pytest_agentfix.gateway.opencode_settings import (
     OpenCodeProvider,
     OpenCodeSettings,
@@ -29,12 +32,13 @@ from pytest_agentfix.gateway.providers import (
     find_by_package,
     find_provider,
 )
+from pytest_agentfix.gateway.unsupported import check_model, check_provider
 from pytest_agentfix.settings import Settings
 
 _PROVIDER_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODEL_FORM = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}")
-_KEY_FORM = re.compile(r"[\x21-\x7e]+")
-
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_URL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 OUTPUT_LIMIT: Final = 32_000  # tokens; what OpenCode asks for at most
 
@@ -46,6 +50,9 @@ class Upstream:
     ``base_url`` is the host's view, version segment included, no slash at the end. ``key_source``
     says for messages where the key came from. ``is_custom``: the user gave the URL.
     ``output_limit`` is the most tokens that one answer may have.
+
+    With ``key_command``, ``key`` is "" until ``unlock`` has run the command. ``small_model`` is a
+    second model at the same endpoint that OpenCode may use for side work; "" is ``model`` itself.
     """
 
     provider: str
@@ -56,6 +63,8 @@ class Upstream:
     row: ProviderRow
     is_custom: bool = False
     output_limit: int = OUTPUT_LIMIT
+    key_command: tuple[str, ...] = field(default=(), repr=False)
+    small_model: str = ""
 
     @property
     def name(self) -> str:
@@ -91,25 +100,29 @@ class _Chooser:
         self._settings = settings
         self._environ = environ
         self._opencode = read_opencode_settings(environ=environ, home=home)
+        self._keys = KeyRing(settings=settings, environ=environ, opencode=self._opencode)
 
     def choose(self, named: str | None) -> Upstream:
         if self._settings.base_url:
             return self._choose_by_url(named, self._settings.base_url)
         provider, model = split_model(named or self._opencode.model or self._find_default())
-        _refuse_free_service(provider)
-        row, own = self._find_row(provider)
+        own = self._opencode.providers.get(provider, OpenCodeProvider())
+        table_row = self._find_row(provider, own)
         model = own.model_ids.get(model, model)
-        _check_path(row, model)
-        key, source = self._find_key(provider, row, own)
-        return Upstream(
+        row = _fit(table_row, own, model)
+        small = self._find_small(provider, own)
+        is_small_fit = small not in ("", model) and _fits_as_small(table_row, own, small, row)
+        upstream = Upstream(
             provider=provider,
             model=model,
-            base_url=row.base_url,
-            key=key,
-            key_source=source,
+            base_url=self._find_url(provider, row, own),
+            key="",
+            key_source="",
             row=row,
             is_custom=bool(own.base_url),
+            small_model=small if is_small_fit else "",
         )
+        return _with_key(upstream, self._keys.find(provider, row, own))
 
     def _choose_by_url(self, named: str | None, url: str) -> Upstream:
         if not named:
@@ -118,18 +131,19 @@ class _Chooser:
                 "Name it with --agent-fix-model NAME/MODEL; NAME can be any word.",
             )
         provider, model = split_model(named)
+        check_model(provider, model)
         known = find_provider(provider)
         row = replace(COMPATIBLE, key_names=known.key_names if known else ())
-        key, source = self._find_variable(row)
-        return Upstream(
+        upstream = Upstream(
             provider=provider,
             model=model,
             base_url=check_url(url, "--agent-fix-base-url"),
-            key=key,
-            key_source=source,
+            key="",
+            key_source="",
             row=row,
             is_custom=True,
         )
+        return _with_key(upstream, self._keys.find_nearest(row))
 
     def _find_default(self) -> str:
         for row in PROVIDERS:
@@ -141,52 +155,72 @@ class _Chooser:
             " or set a provider's key, as in `export ANTHROPIC_API_KEY=...`.",
         )
 
-    def _find_row(self, provider: str) -> tuple[ProviderRow, OpenCodeProvider]:
-        """Return the provider's row and the user's own config of it."""
-        own = self._opencode.providers.get(provider, OpenCodeProvider())
+    def _find_row(self, provider: str, own: OpenCodeProvider) -> ProviderRow:
+        """Return the provider's row, a stranger's made from the user's own config of it."""
+        check_provider(provider, own.npm if own.base_url else "")
         row = find_provider(provider)
         if row is None and own.base_url:
-            row = find_by_package(own.npm)
-            row = replace(row, key_names=())  # a stranger gets no well-known provider's key
-        if row is None:
-            _complain_of_provider(provider, self._opencode)
+            # A stranger gets no well-known provider's key.
+            return replace(find_by_package(own.npm), name=provider, key_names=())
+        return row or _complain_of_provider(provider, self._opencode)
+
+    def _find_url(self, provider: str, row: ProviderRow, own: OpenCodeProvider) -> str:
+        """Return the URL of the user's own config, else the row's with its variables filled in."""
         if own.base_url:
-            url = check_url(own.base_url, f"options.baseURL of {provider} in OpenCode's config")
-            row = replace(row, base_url=url)
-        return row, own
+            what = f"options.baseURL of {provider} in OpenCode's config"
+            return check_url(own.base_url, what).removesuffix(row.url_end) + row.url_end
+        return _VARIABLE.sub(lambda match: self._read_url_part(provider, match[1]), row.base_url)
 
-    def _find_key(self, provider: str, row: ProviderRow, own: OpenCodeProvider) -> tuple[str, str]:
-        """Return the key and where it came from, in the order of the settings' nearness."""
-        key, source = self._find_variable(row, own)
-        if not key and (stored := self._opencode.keys.get(provider, "")):
-            key, source = _check_key(stored, "auth.json of OpenCode")
-        if key or not (row.key_names or provider in self._opencode.logins):
-            return key, source
-        if login := self._opencode.logins.get(provider):
+    def _read_url_part(self, provider: str, name: str) -> str:
+        value = self._environ.get(name, "").strip()
+        part = value.removeprefix("https://").rstrip("/")
+        if not _URL_PART.fullmatch(part):
+            problem = "is not a plain name" if value else "is not set"
             raise KeyMissingError(
-                f"OpenCode is logged in to {provider} by {login or 'something that is no key'},"
-                " which only OpenCode itself can use.",
-                _advise_key(row),
+                f"{provider} is reached at an address with {name} in it, which {problem}.",
+                f"Set it, as in `export {name}=...`, or give the whole address as"
+                f" provider.{provider}.options.baseURL in OpenCode's own config.",
             )
-        raise KeyMissingError(f"No key for {provider} was found.", _advise_key(row))
+        return part
 
-    def _find_variable(
-        self, row: ProviderRow, own: OpenCodeProvider | None = None
-    ) -> tuple[str, str]:
-        """Return the key of the variable the user named, else the config's, else the usual one."""
-        if name := self._settings.api_key_env:
-            if not (value := self._environ.get(name, "").strip()):
-                raise KeyMissingError(
-                    f"--agent-fix-api-key-env names {name}, which is not set or empty.",
-                    f"Set it and make it visible to pytest, as in `export {name}=...`.",
-                )
-            return _check_key(value, name)
-        if own and own.key:
-            return _check_key(own.key, "OpenCode's config")
-        for name in row.key_names:
-            if value := self._environ.get(name, "").strip():
-                return _check_key(value, name)
-        return "", ""
+    def _find_small(self, provider: str, own: OpenCodeProvider) -> str:
+        """Return the small model of the user's own config if ``provider`` has it, else ""."""
+        with suppress(ModelUnknownError):
+            small_provider, small = split_model(self._opencode.small_model)
+            return own.model_ids.get(small, small) if small_provider == provider else ""
+        return ""
+
+
+def _with_key(upstream: Upstream, found: FoundKey) -> Upstream:
+    return replace(upstream, key=found.key, key_source=found.source, key_command=found.command)
+
+
+def _fit(row: ProviderRow, own: OpenCodeProvider, model: str) -> ProviderRow:
+    """Return ``row`` as it is for ``model``; raises ``ModelUnknownError`` for what may not be used.
+
+    Where the user's own config has another URL and another package, these go together.
+    """
+    check_model(row.name, model)
+    fitted = row.adapt(model)
+    if own.base_url and own.npm:
+        other = find_by_package(own.npm)
+        if other.dialect is not fitted.dialect:
+            fitted = fitted.speak(other.dialect)
+    if fitted.dialect is Dialect.GENERATE and "/" in model:  # it becomes a part of the path
+        raise ModelUnknownError(
+            f"{model!r} is not a model id of {row.name}.",
+            f"Write it as in --agent-fix-model {row.name}/{row.default_model or 'MODEL'}.",
+        )
+    return fitted
+
+
+def _fits_as_small(
+    row: ProviderRow, own: OpenCodeProvider, small: str, chosen: ProviderRow
+) -> bool:
+    """Whether ``small`` is answered at the same endpoint in the same way as the model chosen."""
+    with suppress(ModelUnknownError):
+        return _fit(row, own, small) == chosen
+    return False
 
 
 def split_model(name: str) -> tuple[str, str]:
@@ -210,48 +244,13 @@ def check_url(url: str, what: str) -> str:
         _ = parts.port
     except ValueError:
         is_formed = is_plain = False
-    if not (is_formed and is_plain and _KEY_FORM.fullmatch(url)):
+    if not (is_formed and is_plain and KEY_FORM.fullmatch(url)):
         raise SettingError(
             f"{what} is not a usable URL.",
             "It takes http://HOST:PORT/v1 or https://..., with no user, password or query in it;"
             " a key goes into a variable named by --agent-fix-api-key-env.",
         )
     return url.rstrip("/")
-
-
-def _check_path(row: ProviderRow, model: str) -> None:
-    """Refuse model ids that would change the path they become part of."""
-    if row.dialect is Dialect.GENERATE and "/" in model:
-        raise ModelUnknownError(
-            f"{model!r} is not a model id of {row.name}.",
-            f"Write it as in --agent-fix-model {row.name}/{row.default_model}.",
-        )
-
-
-def _check_key(key: str, source: str) -> tuple[str, str]:
-    """Return both; a key that cannot stand in a header is refused without showing it."""
-    if not _KEY_FORM.fullmatch(key):
-        raise KeyMissingError(
-            f"The key in {source} has blanks or other characters no key has.",
-            "Set it again, without quotes and line ends.",
-        )
-    return key, source
-
-
-def _advise_key(row: ProviderRow) -> str:
-    name = row.key_names[0] if row.key_names else "NAME"
-    return (
-        f"Set it as in `export {name}=...`, name another variable with"
-        " --agent-fix-api-key-env, or store it with `opencode auth login`."
-    )
-
-
-def _refuse_free_service(provider: str) -> None:
-    if provider == "opencode":
-        raise ModelUnknownError(
-            "OpenCode's own service (provider opencode) is not supported in this version.",
-            "Name a model of another provider with --agent-fix-model PROVIDER/MODEL.",
-        )
 
 
 def _complain_of_provider(provider: str, opencode: OpenCodeSettings) -> NoReturn:

@@ -27,7 +27,7 @@ def tokens(used: Tokens) -> str:
     if used == Tokens():
         return ""
     cached = f", {_short(used.cached)} cached" if used.cached else ""
-    return f"tokens: {_short(used.input)} in, {_short(used.output)} out{cached}"
+    return f"tokens: {_short(used.input + used.written)} in, {_short(used.output)} out{cached}"
 
 
 def money(dollars: float) -> str:

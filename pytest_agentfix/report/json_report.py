@@ -95,7 +95,12 @@ def _totals(totals: Totals) -> _Object:
 
 
 def _tokens(used: Tokens) -> _Object:
-    return {"input": used.input, "output": used.output, "cached": used.cached}
+    return {
+        "input": used.input,
+        "output": used.output,
+        "cached": used.cached,
+        "written": used.written,
+    }
 
 
 def _name(text: str | None) -> str | None:

@@ -17,7 +17,6 @@ from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.ports import Command, Completed
 from pytest_agentfix.sandbox.frames import (
     CREDIT_STEP,
-    WINDOW,
     MAX_PAYLOAD,
     WINDOW,
     Frame,

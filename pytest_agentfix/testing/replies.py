@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+from pytest_agentfix.testing.conversation import Conversation
+
+__all__ = [
+    "HARMLESS",
+    "NO_USAGE",
+    "Break",
+    "Call",
+    "Calls",
+    "Conversation",
+    "Fail",
+    "Hang",
+    "Interrupted",
+    "NoUsage",
+    "Raw",
+    "Reply",
+    "Say",
+    "Script",
+    "ScriptedUsage",
+    "Sequenced",
+    "Turns",
+    "Usage",
+    "edits",
+    "patches",
+    "reads",
+    "route",
+    "shell",
+    "writes",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedUsage:
-    """The token counts an answer reports, in the provider's own words."""
+    """The token counts an answer reports; any numbers, since a provider can be wrong.
+
+    ``prompt_tokens`` is the whole input, the ``cached_tokens`` read from a cache and the
+    ``written_tokens`` put into one included, and each protocol has it in its own words:
+    Anthropic's has three counts that do not overlap, Google's has none for what was written.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    written_tokens: int = 0
+
+
+class NoUsage(enum.Enum):
+    """The type of ``NO_USAGE``."""
+
+    NO_USAGE = "no usage"
+
+
+NO_USAGE: Final = NoUsage.NO_USAGE  # an answer that says nothing of tokens
+Usage: TypeAlias = ScriptedUsage | NoUsage | None  # None: plausible counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +68,7 @@ class Say:
 
     text: str
     delay: float | None = field(default=None, kw_only=True)  # seconds; None: the server's own
-    usage: ScriptedUsage | None = field(default=None, kw_only=True)
+    usage: Usage = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +79,7 @@ class Call:
     arguments: Mapping[str, Any]
     text: str = ""
     delay: float | None = field(default=None, kw_only=True)
-    usage: ScriptedUsage | None = field(default=None, kw_only=True)
+    usage: Usage = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +89,7 @@ class Calls:
     calls: Sequence[Call]
     text: str = ""
     delay: float | None = field(default=None, kw_only=True)
-    usage: ScriptedUsage | None = field(default=None, kw_only=True)
+    usage: Usage = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,55 +132,6 @@ class Raw:
 
 
 Reply: TypeAlias = Say | Call | Calls | Fail | Hang | Break | Raw
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One request for an answer, read the way a script needs it.
-
-    ``body`` is the parsed JSON of the request. Only the chat-completions protocol is understood;
-    with any other body all counts are zero.
-    """
-
-    body: Mapping[str, Any]
-
-    @property
-    def messages(self) -> Sequence[Mapping[str, Any]]:
-        """The messages so far, oldest first."""
-        found = self.body.get("messages")
-        return [m for m in found if isinstance(m, dict)] if isinstance(found, list) else []
-
-    @property
-    def has_tools(self) -> bool:
-        """Whether tools are offered: OpenCode's side requests (titles) come without."""
-        return bool(self.body.get("tools"))
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """The texts of the user's messages, oldest first."""
-        return [_read_text(m.get("content")) for m in self.messages if m.get("role") == "user"]
-
-    @property
-    def turn(self) -> int:
-        """The number of the user message to answer, from 0."""
-        return max(len(self.prompts) - 1, 0)
-
-    @property
-    def step(self) -> int:
-        """How many answers were given since that user message."""
-        roles = [message.get("role") for message in self.messages]
-        if "user" not in roles:
-            return 0
-        last_user = len(roles) - 1 - roles[::-1].index("user")
-        return roles[last_user:].count("assistant")
-
-
-def _read_text(content: Any) -> str:
-    """Return a message's text, whichever of the two forms it comes in."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(str(p["text"]) for p in parts if isinstance(p, dict) and "text" in p)
 
 
 Script: TypeAlias = Callable[[Conversation], Reply]
@@ -214,6 +211,17 @@ def edits(path: str, old: str, new: str) -> Call:
     Put ``reads`` of the same file before it, as real models do.
     """
     return Call("edit", {"filePath": path, "oldString": old, "newString": new})
+
+
+def patches(path: str, old: str, new: str) -> Call:
+    """Have OpenCode replace the whole lines ``old`` by ``new`` in the file at ``path``.
+
+    This is the tool that OpenCode offers to some of OpenAI's models in the place of ``edit`` and
+    ``write``.
+    """
+    lines = ["*** Begin Patch", f"*** Update File: {path}", "@@"]
+    lines += [f"-{line}" for line in old.splitlines()] + [f"+{line}" for line in new.splitlines()]
+    return Call("apply_patch", {"patchText": "\n".join([*lines, "*** End Patch"])})
 
 
 def writes(path: str, content: str) -> Call:

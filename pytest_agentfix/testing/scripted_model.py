@@ -1,7 +1,8 @@
 """A real HTTP server that plays a language model, so that the real OpenCode makes real edits.
 
-It speaks the streaming chat-completions protocol with tool calls. What it answers comes from a
-script, see ``pytest_agentfix.testing.replies``.
+It speaks four streaming protocols with tool calls: chat completions, OpenAI's responses,
+Anthropic's messages and Google's generateContent; the end of a request's path tells which. What it
+answers comes from a script, see ``pytest_agentfix.testing.replies``.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ import logging
 import select
 import socket
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, final
 
-from pytest_agentfix.testing.chat_stream import iter_frames, make_completion
+from pytest_agentfix.gateway.providers import Dialect
+from pytest_agentfix.testing.conversation import Conversation
+from pytest_agentfix.testing.protocols import VERSIONS
+from pytest_agentfix.testing.recorded import RecordedRequest
 from pytest_agentfix.testing.replies import (
+    NO_USAGE,
     Break,
     Call,
     Calls,
-    Conversation,
     Fail,
     Hang,
     Interrupted,
@@ -36,17 +38,21 @@ from pytest_agentfix.testing.replies import (
     Sequenced,
     Turns,
     edits,
+    patches,
     reads,
     route,
     shell,
     writes,
 )
+from pytest_agentfix.testing.wire import Answer
 
 __all__ = [
+    "NO_USAGE",
     "Break",
     "Call",
     "Calls",
     "Conversation",
+    "Dialect",
     "Fail",
     "Hang",
     "Interrupted",
@@ -59,6 +65,7 @@ __all__ = [
     "ScriptedUsage",
     "Turns",
     "edits",
+    "patches",
     "reads",
     "route",
     "shell",
@@ -67,16 +74,6 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 _HANG_POLL = 0.02  # seconds between two looks at a hanging connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedRequest:
-    """A request as it arrived. Header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: Any  # parsed JSON, or the raw bytes where it is none
 
 
 @final
@@ -126,8 +123,15 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        """What a client takes for its base URL."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        """What a client of chat completions takes for its base URL."""
+        return self.base_url_for(Dialect.CHAT)
+
+    def base_url_for(self, dialect: Dialect) -> str:
+        """Return what a client of ``dialect`` takes for its base URL.
+
+        Below any other path it answers just as well.
+        """
+        return f"http://127.0.0.1:{self.port}{VERSIONS[dialect]}"
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -150,9 +154,8 @@ class ScriptedModel:
 
     def _choose(self, request: RecordedRequest) -> Reply:
         """Ask the script, one request at a time."""
-        body = request.body if isinstance(request.body, dict) else {}
         with self._lock:
-            return self._script(Conversation(body))
+            return self._script(request.conversation)
 
     def _wait_before(self, reply: Reply) -> None:
         seconds = self._delay if reply.delay is None else reply.delay
@@ -210,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._read_request()
         model = self.server.model
         model._record(request)  # noqa: SLF001
+        if request.dialect is None:
+            self._send(404, b"{}", {"Content-Type": "application/json"})
+            return
         reply = model._choose(request)  # noqa: SLF001
         model._wait_before(reply)  # noqa: SLF001
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -258,14 +264,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.model._hang(self.connection)  # noqa: SLF001
         self._cut()
 
-    def _complete(self, request: RecordedRequest, reply: Say | Call | Calls) -> None:
-        if isinstance(request.body, dict) and request.body.get("stream"):
+    def _complete(self, request: RecordedRequest, reply: Answer) -> None:
+        if request.is_streamed:
             self._start_stream()
             self._stream(request, reply)
             self.wfile.write(b"0\r\n\r\n")
             return
-        answer = json.dumps(make_completion(request.body, reply)).encode()
-        self._send(200, answer, {"Content-Type": "application/json"})
+        answer = request.forms.make_completion(request.make_asked(), reply)
+        self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _start_stream(self) -> None:
         self.send_response(200)
@@ -273,11 +279,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
-    def _stream(
-        self, request: RecordedRequest, reply: Say | Call | Calls, *, is_open: bool = False
-    ) -> None:
-        body = request.body if isinstance(request.body, dict) else {}
-        for frame in iter_frames(body, reply, is_open=is_open, created=int(time.time())):
+    def _stream(self, request: RecordedRequest, reply: Answer, *, is_open: bool = False) -> None:
+        iter_frames = request.forms.iter_frames
+        for frame in iter_frames(request.make_asked(), reply, is_open=is_open):
             self.wfile.write(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
         self.wfile.flush()
 

@@ -122,7 +122,7 @@ def run_heist(project: Project) -> Heist:
         reads(path),
         edits(path, "left - right", "left + right"),
         shell(TO_PRODUCT),
-        Say("done"),
+        Say(f"done with {KEY}"),  # a provider that tells the key, which must not get through
     ]
     with ScriptedModel(Turns([steps])) as model:
         ran = project.run(
@@ -134,6 +134,7 @@ def run_heist(project: Project) -> Heist:
             f"--junit-xml={project.reports / 'junit.xml'}",
             "--agent-fix-keep",
             "--agent-fix-api-key-env=HEIST_KEY",
+            f"--agent-fix-record={project.reports / 'cassette.jsonl'}",
             url=model.base_url,
         )
         requests = model.requests
@@ -218,9 +219,13 @@ def test_no_scratch_folder_holds_a_secret(heist: Heist) -> None:
 def test_nothing_told_holds_a_secret(heist: Heist) -> None:
     told = {path.name: path.read_bytes() for path in heist.project.reports.iterdir()}
     names = {"output.txt", "pytest.log", "everything.log", "junit.xml", "report.json"}
-    assert set(told) == names
-    signs = [b"httpcore", b"urllib3", b"git.cmd", b"pytest_agentfix"]
+    assert set(told) == names | {"cassette.jsonl"}
+    # With -v the log has what was said, too.
+    bodies = [b"DEBUG:pytest_agentfix.gateway:request: {", b"DEBUG:pytest_agentfix.gateway:answer:"]
+    signs = [b"httpcore", b"urllib3", b"git.cmd", b"pytest_agentfix", b"done with ***", *bodies]
     assert [sign for sign in signs if sign not in told["everything.log"]] == []
+    assert told["cassette.jsonl"].count(b"\n") == 1 + len(heist.requests)
+    assert b"done with ***" in told["cassette.jsonl"]
     for name, text in told.items():
         assert (name, find_secrets(text), heist.token.encode() in text) == (name, [], False)
 

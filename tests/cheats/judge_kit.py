@@ -15,6 +15,7 @@ from pathlib import Path
 from pytest_agentfix.clusters import make_slug
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.upstream import choose_upstream
+from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.model import (
     ChangeSet,
@@ -92,7 +93,7 @@ class Room:
             self.sandboxes,
             RunRequest(failures=self.failures, passed=self.passed, invocation=setup.invocation),
             SystemClock(),
-            [],
+            _make_gateways(setup),
         )
         judge = self._shop._judge
         judge._plan = replace(judge._plan, is_thorough=is_thorough, patience=PATIENCE)
@@ -139,6 +140,7 @@ class Room:
             choose_upstream=lambda _: choose_upstream(settings, environ={}, home=folder),
             find_opencode=lambda: Path("/nowhere"),
             scratch_root=folder / "scratch",
+            cache=folder / "cache",
             patch_folder=folder,
         )
 
@@ -208,3 +210,11 @@ def _make_changes(changes: Changes) -> ChangeSet:
         for path, content in changes.items()
     }
     return ChangeSet(files)
+
+
+def _make_gateways(setup: Setup) -> Gateways:
+    """Gateways that nobody opens: the judge asks no model."""
+    around = Surroundings(
+        opencode=setup.find_opencode(), cache=setup.cache, top=setup.repository.top, environ={}
+    )
+    return Gateways(setup.settings, around, clock=SystemClock())

@@ -26,6 +26,8 @@ GOOD: list[tuple[str, str, dict[str, Any]]] = [
     ("environment", "mirror", {"environment": "mirror"}),
     ("image", "python:3.12", {"image": "python:3.12"}),
     ("branch", "fixes", {"branch": "fixes"}),
+    ("max_cost", "2.5", {"max_cost": 2.5}),
+    ("max_tokens", "500000", {"max_tokens": 500_000}),
 ]
 FLAGS: list[tuple[str, dict[str, Any]]] = [
     ("no_commit", {"commit": False}),
@@ -65,8 +67,29 @@ BAD = [
     ("report", "r.html", "a path that ends in .json (no other format in this version)*"),
     ("report", "", "a path that ends in .json (no other format in this version)*"),
     ("report", "test_it.py/r.json", "the path of a file to write; *is not a folder"),
+    ("max_cost", "0", "a number of US dollars above 0, not '0'"),
+    ("max_cost", "$5", "a number of US dollars above 0, not '$5'"),
+    ("max_cost", "inf", "a number of US dollars above 0, not 'inf'"),
+    ("max_tokens", "1.5", COUNT),
+    ("record", "", "a path, not ''"),
+    ("record", "test_it.py/r", "the path of a file to write; *is not a folder"),
+    ("replay", " ", "a path, not ' '"),
 ]
+CAP = "lines of SCOPE.KIND=N, with SCOPE one of attempt, cluster, run, day, KIND one of *"
 BAD_INI = [
+    ("caps", "run.cost", f"{CAP}, not 'run.cost'"),
+    ("caps", "run.cost=0", f"{CAP}, not 'run.cost=0'"),
+    ("caps", "run.tokens=1.5", f"{CAP}, not 'run.tokens=1.5'"),
+    ("caps", "week.cost=1", f"{CAP}, not 'week.cost=1'"),
+    ("caps", "run.money=1", f"{CAP}, not 'run.money=1'"),
+    ("price", "1", "two to four amounts in US dollars per million tokens*, not '1'"),
+    ("price", "1 2 3 4 5", "two to four amounts*, not '1 2 3 4 5'"),
+    ("price", "1 -2", "two to four amounts*, not '1 -2'"),
+    ("price", "1 nan", "two to four amounts*, not '1 nan'"),
+    ("model_timeouts", "idle", "lines of NAME=SECONDS, with NAME one of connect*, not 'idle'"),
+    ("model_timeouts", "read=5", "lines of NAME=SECONDS, with NAME one of *, not 'read=5'"),
+    ("model_timeouts", "idle=-1", "lines of NAME=SECONDS, with NAME one of *, not 'idle=-1'"),
+    ("api_key_command", "pass 'show", "a command that prints the key, quoted as in a shell."),
     ("max_requests", "0", COUNT),
     ("env", "MY NAME", "names of environment variables, and no provider's key (*_API_KEY)*"),
     ("env", "openai_api_key", "names of environment variables, and no provider's key (*_API_KEY)*"),
@@ -157,6 +180,15 @@ def test_ini_only(runner: Runner) -> None:
             deletion=off
         agent_fix_regressions = all
         agent_fix_minimise = false
+        agent_fix_api_key_command = pass show 'my keys/work'
+        agent_fix_caps =
+            run.cost = 2.5
+            day.tokens=1000
+            run.cost=1.5
+        agent_fix_price = 1 2.5
+        agent_fix_model_timeouts =
+            idle=20
+            first_byte = 5.5
     """)
     assert _run(runner) == replace(
         Settings(),
@@ -168,7 +200,43 @@ def test_ini_only(runner: Runner) -> None:
         lint=(("deletion", "off"), ("new-network", "off"), ("security", "refuse")),
         regressions="all",
         minimise=False,
+        api_key_command=("pass", "show", "my keys/work"),
+        caps=(("run.cost", 1.5), ("day.tokens", 1000.0)),
+        price=(1.0, 2.5),
+        model_timeouts=(("idle", 20.0), ("first_byte", 5.5)),
     )
+
+
+def test_cassettes(runner: Runner) -> None:
+    assert _run(runner, "--agent-fix-record=new/r") == replace(
+        Settings(), record=runner.path / "new" / "r"
+    )
+    runner.pytester.makeini("[pytest]\nagent_fix_replay = tapes/r")
+    assert _run(runner) == replace(Settings(), replay=runner.path / "tapes" / "r")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("agent_fix_record = a\nagent_fix_replay = b", "*cannot be given together*"),
+        (
+            "agent_fix_api_key_command = pass x\nagent_fix_api_key_env = KEY",
+            "*both say where the key is*",
+        ),
+    ],
+    ids=["cassettes", "keys"],
+)
+def test_settings_that_exclude_each_other(runner: Runner, lines: str, words: str) -> None:
+    runner.pytester.makepyfile(test_it="def test_good(): pass")
+    runner.pytester.makeini(f"[pytest]\n{lines}")
+    result = runner.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([words])
+
+
+def test_verbosity_is_pytests_own(runner: Runner) -> None:
+    assert _run(runner, "-v") == replace(Settings(), is_verbose=True)
+    assert _run(runner, "-q") == Settings()
 
 
 def test_native_toml(runner: Runner) -> None:

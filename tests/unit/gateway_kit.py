@@ -5,18 +5,23 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, ProviderRow, Upstream
+from pytest_agentfix.gateway.ledger import Caps, Ledger
+from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers import COMPATIBLE
+from pytest_agentfix.gateway.till import Tariff
+from pytest_agentfix.ports import MODEL_PORT
 from pytest_agentfix.testing.socket_stream import StreamPort
 
 KEY = "sk-sentinel-0123456789abcdef"
 TOKEN = "run-token"
 MODEL = "test-model"
+HOST = f"127.0.0.1:{MODEL_PORT}"  # what OpenCode calls the door in its sandbox
 
 
 class FakeClock:
@@ -60,6 +65,7 @@ def make_body(**changes: Any) -> dict[str, Any]:
         "messages": [{"role": "user", "content": "hello"}],
         "stream": True,
         "stream_options": {"include_usage": True},
+        "max_tokens": 1000,
     }
     return {**body, **changes}
 
@@ -79,11 +85,26 @@ class Answer:
         return str(json.loads(self.body)["error"]["message"])
 
 
+class DoorConnection(http.client.HTTPConnection):
+    """A connection that calls the gateway what OpenCode calls it, wherever it listens."""
+
+    def putrequest(
+        self,
+        method: str,
+        url: str,
+        skip_host: bool = False,  # noqa: FBT001, FBT002 - as the base has it
+        skip_accept_encoding: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        super().putrequest(method, url, True, skip_accept_encoding)  # noqa: FBT003
+        if not skip_host:
+            self.putheader("Host", HOST)
+
+
 class Client:
     """An HTTP client of the gateway that keeps its connection alive."""
 
     def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.connection = DoorConnection("127.0.0.1", port, timeout=30)
 
     def post(
         self,
@@ -101,19 +122,26 @@ class Client:
 
 
 @contextmanager
-def open_gateway(
+def open_gateway(  # noqa: PLR0913 - all but one by name
     upstream: Upstream,
     *,
     clock: FakeClock | None = None,
     timeouts: GatewayTimeouts | None = None,
     deadline: float = 10.0**9,
-    max_requests: int = 100,
+    caps: Mapping[tuple[str, str], float] | None = None,
+    tariff: Tariff | None = None,
 ) -> Iterator[tuple[ModelGateway, Client]]:
     """Serve a gateway on a port; the attempt has begun."""
     gateway = ModelGateway(
-        upstream, token=TOKEN, clock=clock, timeouts=timeouts, choose_random=lambda: 0.5
+        upstream,
+        token=TOKEN,
+        clock=clock,
+        timeouts=timeouts,
+        choose_random=lambda: 0.5,
+        ledger=Ledger(Caps(caps or {}), clock=clock or SystemClock()),
+        tariff=tariff,
     )
-    gateway.begin(deadline=deadline, max_requests=max_requests)
+    gateway.begin(deadline=deadline)
     with StreamPort(gateway.handle) as port:
         client = Client(port.port)
         try:
@@ -121,3 +149,11 @@ def open_gateway(
         finally:
             client.connection.close()
             gateway.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until ``condition`` holds; fails the test when it never does."""
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "it does not happen"
+        time.sleep(0.01)

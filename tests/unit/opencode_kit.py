@@ -120,7 +120,7 @@ class FakeOpenCode:
         usual = {
             "/global/health": (200, b'{"healthy": true}'),
             "/session": (200, json.dumps({"id": SESSION}).encode()),
-            f"/session/{SESSION}": (200, b'{"cost": 0.25}'),
+            f"/session/{SESSION}": (200, b"{}"),
         }
         return {**usual, **self.answers}.get(path, (200, b"{}"))
 
@@ -185,12 +185,12 @@ class FakeDoor:
 
     made: int = 0
     flying: int = 0
-    capped: bool = False
+    capped: str = ""
     failed: ProviderTrouble | None = None
-    begun: list[tuple[float, int]] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
 
-    def begin(self, *, deadline: float, max_requests: int) -> None:
-        self.begun.append((deadline, max_requests))
+    def begin(self, *, deadline: float) -> None:
+        self.begun.append(deadline)
 
     def handle(self, stream: Stream) -> None:
         raise NotImplementedError
@@ -198,7 +198,7 @@ class FakeDoor:
     def trouble(self) -> ProviderTrouble | None:
         return self.failed
 
-    def is_capped(self) -> bool:
+    def cap(self) -> str:
         return self.capped
 
     def in_flight(self) -> int:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+import pytest_agentfix.gateway as gateway_package
 from pytest_agentfix.errors import SettingError
-from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, book, door, rules
+from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway
 from pytest_agentfix.gateway.book import GIVEN_UP
 from pytest_agentfix.gateway.line import find_proxy
 from pytest_agentfix.gateway.providers import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, Dialect
@@ -71,7 +72,7 @@ def test_an_answer_passes_and_is_counted() -> None:
 
         assert read_text(answer) == "hello there, this is the model"
         assert gateway.tokens() == Tokens(input=60, output=7, cached=40)
-        assert (gateway.requests(), gateway.trouble(), gateway.is_capped()) == (1, None, False)
+        assert (gateway.requests(), gateway.trouble(), gateway.cap()) == (1, None, "")
         assert before <= gateway.last_heard() <= time.monotonic()
         [request] = model.requests
     sent = dict(request.headers)
@@ -170,7 +171,7 @@ def test_lasting_failures_end_in_a_400_that_is_not_retried() -> None:
     answer, gateway, asked = ask([fail] * 9, clock=FakeClock())
     trouble = gateway.trouble()
 
-    assert (answer.status, asked) == (400, 3)
+    assert (answer.status, asked) == (400, 5)
     assert trouble is not None
     assert (trouble.problem, trouble.is_final) == (
         "The provider of local/test-model answered 503: Over [1mloaded.",
@@ -219,6 +220,43 @@ def test_retry_after_is_honoured() -> None:
     answer, _, _ = ask([Fail(429, headers={"Retry-After": "17"}), Say("ok")], clock=clock)
 
     assert (read_text(answer), round(clock.slept, 6)) == ("ok", 17.0)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(500, 3), (502, 3), (429, 5), (503, 5), (529, 5)])
+def test_who_is_only_busy_gets_more_patience(*, status: int, tries: int) -> None:
+    clock = FakeClock()
+
+    _, _, asked = ask([Fail(status)] * 9, clock=clock)
+
+    assert asked == tries
+    assert clock.slept == pytest.approx(sum((1.0, 2.0, 4.0, 8.0)[: tries - 1]))
+
+
+def test_an_account_without_money_is_not_asked_again() -> None:
+    words = "You exceeded your current quota, please check your plan."
+    body = {"error": {"message": words, "code": "insufficient_quota"}}
+    clock = FakeClock()
+
+    answer, gateway, asked = ask([Fail(429, body)] * 3, clock=clock)
+    trouble = gateway.trouble()
+
+    assert trouble is not None
+    assert (answer.status, asked, clock.slept, trouble.is_final) == (429, 1, 0.0, True)
+    assert str(trouble) == (
+        f"The provider answered 429: {words}"
+        " Check the credit of the account behind the key in LOCAL_API_KEY."
+    )
+
+
+def test_google_says_in_the_body_when_to_come_back() -> None:
+    clock = FakeClock()
+    details = [{"@type": "RetryInfo", "retryDelay": "17.5s"}]
+    fail = Fail(429, {"error": {"code": 429, "message": "slow down", "details": details}})
+
+    answer, _, _ = ask([fail, Say("ok")], clock=clock)
+
+    assert read_text(answer) == "ok"
+    assert clock.slept == pytest.approx(17.5)
 
 
 def test_a_long_retry_after_ends_at_once() -> None:
@@ -283,7 +321,7 @@ def test_after_trouble_the_model_is_not_asked_again_until_the_next_attempt() -> 
     ):
         statuses = [client.post().status for _ in range(3)]
         asked = len(model.requests)
-        gateway.begin(deadline=10.0**9, max_requests=5)
+        gateway.begin(deadline=10.0**9)
 
         assert (statuses, asked) == ([401, 400, 400], 1)
         assert gateway.trouble() is None
@@ -386,22 +424,23 @@ def test_a_server_that_echoes_the_key_is_cut_short() -> None:
 
 
 def test_the_cap_on_requests() -> None:
+    words = "the cap of 2 model requests for this attempt (agent_fix_max_requests) is reached"
     with (
         ScriptedModel([Say("one"), Say("two"), Say("three")]) as model,
-        open_gateway(make_upstream(model.base_url), max_requests=2) as (gateway, client),
+        open_gateway(make_upstream(model.base_url), caps={("attempt", "requests"): 2}) as (
+            gateway,
+            client,
+        ),
     ):
-        first = [client.post().status, client.post().status, gateway.is_capped()]
+        first = [client.post().status, client.post().status, gateway.cap()]
         third = client.post()
-        state = (gateway.is_capped(), gateway.trouble(), gateway.requests(), len(model.requests))
-        gateway.begin(deadline=10.0**9, max_requests=1)
+        state = (gateway.cap(), gateway.trouble(), gateway.requests(), len(model.requests))
+        gateway.begin(deadline=10.0**9)
 
-        assert first == [200, 200, False]
-        assert (third.status, third.message) == (
-            400,
-            "The cap on model requests for this attempt is reached.",
-        )
-        assert state == (True, None, 2, 2)
-        assert (client.post().status, gateway.is_capped(), gateway.requests()) == (200, False, 3)
+        assert first == [200, 200, ""]
+        assert (third.status, third.message) == (400, GIVEN_UP)
+        assert state == (words, None, 2, 2)
+        assert (client.post().status, gateway.cap(), gateway.requests()) == (200, "", 3)
 
 
 def test_refused_requests_are_not_counted() -> None:
@@ -420,7 +459,8 @@ def test_refused_requests_are_not_counted() -> None:
 
 
 def test_the_doors_own_words_do_not_make_opencode_repeat_the_request() -> None:
-    texts = [Path(module.__file__ or "").read_text() for module in (rules, door, book)]
+    folder = Path(gateway_package.__file__ or "").parent
+    texts = [path.read_text() for path in sorted(folder.rglob("*.py"))]
     words = re.findall(r'RefusedError\(\d+, f?"([^"]+)"', "".join(texts))
 
     assert len(words) > 15
@@ -430,7 +470,7 @@ def test_the_doors_own_words_do_not_make_opencode_repeat_the_request() -> None:
 def test_no_model_without_an_attempt() -> None:
     gateway = ModelGateway(make_upstream(), token=TOKEN)
 
-    assert (gateway.trouble(), gateway.is_capped(), gateway.in_flight()) == (None, False, 0)
+    assert (gateway.trouble(), gateway.cap(), gateway.in_flight()) == (None, "", 0)
     assert (gateway.tokens(), gateway.requests(), gateway.last_heard()) == (Tokens(), 0, 0.0)
     with pytest.raises(Exception, match=r"No attempt is running\."), gateway._book.enter(now=0.0):
         pass

@@ -1,28 +1,20 @@
+"""What is admitted: method, target, credential, framing, model, and what of the headers goes on."""
+
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.providers import (
-    ANTHROPIC,
-    COMPATIBLE,
-    GOOGLE,
-    OPENAI,
-    OPENROUTER,
-    Dialect,
-    ProviderRow,
-)
-from pytest_agentfix.gateway.rules import (
-    RefusedError,
-    Request,
-    admit,
-    clean_body,
-    parse_body,
-)
+from pytest_agentfix.gateway.dialects import Dialect, ProviderRow
+from pytest_agentfix.gateway.providers import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, OPENROUTER
+from pytest_agentfix.gateway.rules import Admission, RefusedError, Request, admit
+from pytest_agentfix.gateway.strict_json import parse_body
+from tests.unit.body_kit import GOOD, ROWS
 from tests.unit.gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
 
 TARGET = "/v1/chat/completions"
@@ -175,9 +167,26 @@ def test_other_content_types_are_refused(kind: str) -> None:
         b"\xff\xfe",
         b'{"a":1}{"a":1}',
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":' + b"[" * 101 + b"]" * 101 + b"}",
+        b'{"a":[' + b"[]," * 500_000 + b"[]]}",
         b'{"a":' + b"9" * 10_000 + b"}",
+        b'{"a":' + b"9" * 21 + b"}",
+        b'{"a":1e999}',
+        b'{"a":-1e999}',
+        b"\xef\xbb\xbf{}",
+        '{"a":1}'.encode("utf-16"),
+        '{"a":1}'.encode("utf-32-le"),
+        b'{"a":"\\ud800"}',
+        b'{"\\udfff":1}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'{"a":"\xc0\xaf"}',
+        b"{'a':1}",
+        b'{"a":1,}',
+        b'{"a":01}',
+        b'{"a":"\n"}',
+        b'{"a":1}//',
     ],
-    ids=range(13),
+    ids=range(30),
 )
 def test_bodies_that_are_no_plain_object_are_refused(raw: bytes) -> None:
     with pytest.raises(RefusedError) as caught:
@@ -192,166 +201,90 @@ def test_any_bytes_are_parsed_or_refused(raw: bytes) -> None:
         found = parse_body(raw)
     except RefusedError:
         return
-    assert isinstance(found, dict)
+    assert found == json.loads(raw)
 
 
-FUNCTION = {"type": "function", "function": {"name": "edit", "parameters": {}}}
-IMAGE = "data:image/png;base64,AAAA"
+def test_real_pairs_and_long_numbers_are_fine() -> None:
+    raw = b'{"a":"\\ud83d\\ude00","b":-9223372036854775808,"c":[[[[1.5]]]]}'
 
-PASSING: list[tuple[Dialect, dict[str, Any]]] = [
-    (Dialect.CHAT, {"tools": [FUNCTION]}),
-    (Dialect.CHAT, {"tools": None, "n": 1, "usage": {"include": True}, "store": False}),
-    (
-        Dialect.CHAT,
-        {
-            "messages": [
-                {"role": "user", "content": "see https://example.org and file_id: x"},
-                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": IMAGE}}]},
-                {"role": "tool", "content": '{"image_url": "https://example.org"}'},
-                {
-                    "role": "assistant",
-                    "tool_calls": [{"function": {"arguments": '{"file_id": "x"}'}}],
-                },
-            ]
-        },
-    ),
-    (Dialect.RESPONSES, {"tools": [{"type": "function", "name": "bash"}], "store": False}),
-    (
-        Dialect.RESPONSES,
-        {
-            "input": [
-                {"role": "user", "content": [{"type": "input_image", "image_url": IMAGE}]},
-                {"type": "function_call", "arguments": '{"file_id": 1}'},
-                {"type": "function_call_output", "output": "https://example.org"},
-                {"type": "reasoning", "encrypted_content": "x"},
-            ]
-        },
-    ),
-    (Dialect.MESSAGES, {"tools": [{"name": "edit", "input_schema": {}}, {"type": "custom"}]}),
-    (
-        Dialect.MESSAGES,
-        {
-            "messages": [
-                {"content": [{"type": "tool_use", "input": {"file_id": 1, "image_url": "x"}}]},
-                {"content": [{"type": "image", "source": {"type": "base64", "data": "AA"}}]},
-            ],
-            "thinking": {"type": "adaptive"},
-        },
-    ),
-    (Dialect.GENERATE, {"tools": [{"functionDeclarations": []}], "contents": []}),
-    (
-        Dialect.GENERATE,
-        {
-            "contents": [
-                {"parts": [{"functionCall": {"args": {"fileUri": "x"}}}]},
-                {"parts": [{"inlineData": {"data": "AA"}}, {"text": "gs://x"}]},
-            ]
-        },
-    ),
-]
-
-REFUSED: list[tuple[Dialect, dict[str, Any]]] = [
-    (Dialect.CHAT, {"model": "other"}),
-    (Dialect.CHAT, {"model": None}),
-    (Dialect.CHAT, {"model": [MODEL]}),
-    (Dialect.CHAT, {"n": 2}),
-    (Dialect.CHAT, {"tools": [{"type": "web_search"}]}),
-    (Dialect.CHAT, {"tools": [FUNCTION, {"type": "code_interpreter"}]}),
-    (Dialect.CHAT, {"tools": [{"function": {}}]}),
-    (Dialect.CHAT, {"tools": {"type": "mcp"}}),
-    (Dialect.CHAT, {"tools": "web_search"}),
-    (Dialect.CHAT, {"web_search_options": {"a": 1}}),
-    (Dialect.CHAT, {"plugins": [{"id": "web"}]}),
-    (Dialect.CHAT, {"models": ["other"]}),
-    (Dialect.CHAT, {"background": True}),
-    (
-        Dialect.CHAT,
-        {"messages": [{"content": [{"type": "image_url", "image_url": {"url": "https://x"}}]}]},
-    ),
-    (Dialect.CHAT, {"messages": [{"content": [{"type": "file", "file": {"file_id": "f"}}]}]}),
-    (
-        Dialect.CHAT,
-        {"messages": [{"content": [{"type": "file", "file": {"file_data": "https://x"}}]}]},
-    ),
-    (Dialect.RESPONSES, {"tools": [{"type": "web_search_preview"}]}),
-    (Dialect.RESPONSES, {"tools": [{"type": "mcp", "server_url": "https://x"}]}),
-    (Dialect.RESPONSES, {"tools": [{"type": "file_search"}]}),
-    (Dialect.RESPONSES, {"tools": [{"type": "computer_use_preview"}]}),
-    (Dialect.RESPONSES, {"background": True}),
-    (Dialect.RESPONSES, {"previous_response_id": "resp_1"}),
-    (Dialect.RESPONSES, {"conversation": "conv_1"}),
-    (Dialect.RESPONSES, {"prompt": {"id": "pmpt_1"}}),
-    (Dialect.RESPONSES, {"input": [{"type": "item_reference", "id": "msg_1"}]}),
-    (
-        Dialect.RESPONSES,
-        {"input": [{"content": [{"type": "input_file", "file_url": "https://x"}]}]},
-    ),
-    (Dialect.RESPONSES, {"input": [{"content": [{"type": "input_file", "file_id": "f"}]}]}),
-    (
-        Dialect.RESPONSES,
-        {
-            "input": [
-                {
-                    "type": "function_call_output",
-                    "output": [{"type": "input_image", "image_url": "https://x"}],
-                }
-            ]
-        },
-    ),
-    (Dialect.MESSAGES, {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
-    (Dialect.MESSAGES, {"tools": [{"type": "web_fetch_20250910"}]}),
-    (Dialect.MESSAGES, {"tools": [{"type": "code_execution_20250825"}]}),
-    (Dialect.MESSAGES, {"mcp_servers": [{"url": "https://x"}]}),
-    (Dialect.MESSAGES, {"container": "c"}),
-    (
-        Dialect.MESSAGES,
-        {"messages": [{"content": [{"type": "image", "source": {"type": "url", "url": "u"}}]}]},
-    ),
-    (
-        Dialect.MESSAGES,
-        {"messages": [{"content": [{"source": {"type": "file", "file_id": "f"}}]}]},
-    ),
-    (
-        Dialect.MESSAGES,
-        {"messages": [{"content": [{"content": [{"source": {"type": "url"}}]}]}]},
-    ),
-    (Dialect.GENERATE, {"tools": [{"googleSearch": {}}]}),
-    (Dialect.GENERATE, {"tools": [{"functionDeclarations": [], "codeExecution": {}}]}),
-    (Dialect.GENERATE, {"tools": [{"urlContext": {}}]}),
-    (Dialect.GENERATE, {"cachedContent": "cachedContents/x"}),
-    (Dialect.GENERATE, {"contents": [{"parts": [{"fileData": {"fileUri": "gs://x"}}]}]}),
-]
+    assert parse_body(raw) == {"a": "\U0001f600", "b": -(2**63), "c": [[[[1.5]]]]}
 
 
-@pytest.mark.parametrize(("dialect", "changes"), PASSING)
-def test_the_agents_own_requests_pass_unchanged(dialect: Dialect, changes: dict[str, Any]) -> None:
-    body = {**changes} if dialect is Dialect.GENERATE else {"model": MODEL, **changes}
-    before = json.loads(json.dumps(body))
+@pytest.mark.parametrize("dialect", Dialect)
+def test_what_opencode_sends_is_admitted_as_it_is(dialect: Dialect) -> None:
+    row = ROWS[dialect]
+    upstream = make_upstream("https://models.example/v1", row=row)
+    target = row.build_target(MODEL)
 
-    clean_body(body, dialect=dialect, model=MODEL)
+    admission = admit(
+        make_request(GOOD[dialect], target=target, headers=make_headers(row)), upstream, token=TOKEN
+    )
 
-    if dialect is Dialect.RESPONSES:
-        before["store"] = False
-    assert body == before
-
-
-@pytest.mark.parametrize(("dialect", "changes"), REFUSED)
-def test_ways_out_of_the_sandbox_are_refused(dialect: Dialect, changes: dict[str, Any]) -> None:
-    body = {**changes} if dialect is Dialect.GENERATE else {"model": MODEL, **changes}
-
-    with pytest.raises(RefusedError) as caught:
-        clean_body(body, dialect=dialect, model=MODEL)
-
-    assert caught.value.status == 403
+    assert json.loads(admission.body) == GOOD[dialect]
+    assert (admission.model, admission.max_output, admission.url) == (
+        MODEL,
+        16_000 if dialect is Dialect.CHAT else 32_000,
+        "https://models.example/v1" + row.build_endpoint(MODEL),
+    )
 
 
-@pytest.mark.parametrize("given_store", [None, True, False])
-def test_responses_are_never_stored(*, given_store: bool | None) -> None:
-    body: dict[str, Any] = {"model": MODEL, "store": given_store}
+def test_an_admission_tells_what_the_ledger_needs() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": [image, image]}]}
 
-    clean_body(body, dialect=Dialect.RESPONSES, model=MODEL)
+    admission = admit(make_request(body), make_upstream(output_limit=77), token=TOKEN)
 
-    assert body["store"] is False
+    assert admission == Admission(
+        url="http://127.0.0.1:1/v1/chat/completions",
+        headers=(("content-type", "application/json"),),
+        body=json.dumps({**body, "max_tokens": 77}).encode(),
+        model=MODEL,
+        max_output=77,
+        images=2,
+        is_measurable=True,
+    )
+
+
+def test_fixed_fields_are_set_whatever_was_asked() -> None:
+    row = replace(COMPATIBLE, fixed_fields={"disable_search": True, "verbosity": "low"})
+    body = make_body(disable_search=False, verbosity="high")
+
+    admission = admit(make_request(body), make_upstream(row=row), token=TOKEN)
+
+    assert json.loads(admission.body) == make_body(disable_search=True, verbosity="low")
+
+
+def with_small(row: ProviderRow) -> Any:
+    return make_upstream("https://models.example/v1", row=row, small_model="small")
+
+
+@pytest.mark.parametrize("row", [COMPATIBLE, OPENAI, ANTHROPIC], ids=lambda row: row.name)
+@pytest.mark.parametrize(("model", "is_allowed"), [("small", True), (MODEL, True), ("big", False)])
+def test_the_small_model_is_allowed_too(row: ProviderRow, model: str, *, is_allowed: bool) -> None:
+    target = row.build_target(MODEL)
+    request = make_request({"model": model}, target=target, headers=make_headers(row))
+
+    if is_allowed:
+        assert admit(request, with_small(row), token=TOKEN).model == model
+    else:
+        with pytest.raises(RefusedError, match="Only the model of this run"):
+            admit(request, with_small(row), token=TOKEN)
+
+
+@pytest.mark.parametrize("model", [None, "", 1, [MODEL], {"id": MODEL}, MODEL.upper()], ids=repr)
+def test_other_models_are_refused(model: object) -> None:
+    assert refusal_of(make_request({"model": model})) == (
+        403,
+        "Only the model of this run is allowed here.",
+    )
+
+
+def test_no_small_model_is_not_a_model_without_a_name() -> None:
+    target = "/v1beta/models/:streamGenerateContent?alt=sse"
+    request = make_request({"contents": []}, target=target, headers=make_headers(GOOGLE))
+
+    with pytest.raises(RefusedError, match="only the one request"):
+        admit(request, make_upstream(row=GOOGLE), token=TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -368,16 +301,87 @@ def test_every_protocol_has_its_one_target(row: ProviderRow, model: str, target:
     assert row.build_target(model) == target
 
 
-def test_googles_model_is_in_the_path() -> None:
-    upstream = make_upstream(row=GOOGLE, base_url="https://g.example/v1beta")
-    headers = make_headers(GOOGLE)
+@pytest.mark.parametrize(("model", "is_allowed"), [("small", True), (MODEL, True), ("big", False)])
+def test_googles_model_is_in_the_path(model: str, *, is_allowed: bool) -> None:
+    end = f"/models/{model}:streamGenerateContent?alt=sse"
+    request = make_request({"contents": []}, target=f"/v1beta{end}", headers=make_headers(GOOGLE))
 
-    def make(model: str) -> Request:
-        target = f"/v1beta/models/{model}:streamGenerateContent?alt=sse"
-        return make_request({"contents": []}, target=target, headers=headers)
+    if is_allowed:
+        admission = admit(request, with_small(GOOGLE), token=TOKEN)
+        assert (admission.url, admission.model) == (f"https://models.example/v1{end}", model)
+    else:
+        with pytest.raises(RefusedError, match="only the one request"):
+            admit(request, with_small(GOOGLE), token=TOKEN)
 
-    assert admit(make(MODEL), upstream, token=TOKEN).url == (
-        f"https://g.example/v1beta/models/{MODEL}:streamGenerateContent?alt=sse"
+
+GOOD_BETAS = "interleaved-thinking-2025-05-14,thinking-binding-controls-2026-08-01"
+
+
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [
+        ([GOOD_BETAS], GOOD_BETAS),
+        (["effort-2025-11-24, structured-outputs-2025-11-13"], None),
+        (["effort-2025-11-24", "structured-outputs-2025-11-13"], None),
+        (["effort-2025-11-24,effort-2025-11-24"], "effort-2025-11-24"),
+        (["code-execution-2025-08-25,skills-2025-10-02,files-api-2025-04-14"], ""),
+        (["mcp-client-2025-04-04,web-fetch-2025-09-10,computer-use-2025-01-24"], ""),
+        (["fast-mode-2026-02-01,context-1m-2025-08-07,extended-cache-ttl-2025-04-11"], ""),
+        (["server-side-fallback-2026-07-01,compact-2026-01-12,task-budgets-2026-03-13"], ""),
+        (["effort-2025-11-24-fast", "EFFORT-2025-11-24", "effort", "effort-2025-11-24\tx"], ""),
+        ([""], ""),
+    ],
+    ids=range(10),
+)
+def test_only_harmless_betas_go_on(sent: list[str], left: str | None) -> None:
+    more = tuple(("anthropic-beta", value) for value in sent)
+    upstream = make_upstream(row=ANTHROPIC)
+    request = make_request(
+        {"model": MODEL}, target="/v1/messages", headers=make_headers(ANTHROPIC), more=more
     )
-    with pytest.raises(RefusedError):
-        admit(make("other"), upstream, token=TOKEN)
+
+    found = dict(admit(request, upstream, token=TOKEN).headers).get("anthropic-beta", "")
+
+    assert found == ("effort-2025-11-24,structured-outputs-2025-11-13" if left is None else left)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (("accept", "*/*"), ("accept", "text/html")),
+        (("accept", "x\x00"),),
+        (("accept", "a" * 1001),),
+        (("accept", "<script>"),),
+        (("anthropic-version", "2023-06-01, x"),),
+    ],
+    ids=range(5),
+)
+def test_odd_values_do_not_go_on(more: tuple[tuple[str, str], ...]) -> None:
+    upstream = make_upstream(row=ANTHROPIC)
+    request = make_request(
+        {"model": MODEL}, target="/v1/messages", headers=make_headers(ANTHROPIC), more=more
+    )
+
+    assert admit(request, upstream, token=TOKEN).headers == (("content-type", "application/json"),)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
+def test_no_credential_of_the_sandbox_goes_on(row: ProviderRow) -> None:
+    names = [
+        *("authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"),
+        *("proxy-authorization", "cf-aig-authorization"),
+    ]
+    upstream = make_upstream(row=replace(row, forwarded_headers=("accept", *names)))
+    request = make_request(
+        GOOD[row.dialect],
+        target=row.build_target(MODEL),
+        headers=make_headers(row),
+        more=tuple(
+            (name, "mine") for name in (*names, "x-amz-security-token") if name != row.key_header
+        ),
+    )
+
+    admission = admit(request, upstream, token=TOKEN)
+
+    assert admission.headers == ()
+    assert (TOKEN in repr(admission), "mine" in repr(admission)) == (False, False)

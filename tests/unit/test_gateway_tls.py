@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.errors import SettingError
+from pytest_agentfix.gateway import ModelGateway
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
 from tests.unit.gateway_kit import SkippingClock, make_upstream, open_gateway
 
@@ -55,5 +57,19 @@ def test_a_certificate_nobody_trusts(base_url: str) -> None:
         trouble = gateway.trouble()
 
     assert trouble is not None
-    assert status == 400
+    assert (status, trouble.is_final) == (400, True)  # nothing about it will change by waiting
     assert "certificate verify failed" in trouble.problem
+    assert "SSL_CERT_FILE" in trouble.next_step
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "other"])
+def test_certificates_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    path = tmp_path / "authority.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    with pytest.raises(SettingError, match="SSL_CERT_FILE"):
+        ModelGateway(make_upstream(), token="token")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.gateway.relay import KeyCurtain
+from pytest_agentfix.gateway.curtain import KeyCurtain
 from pytest_agentfix.gateway.trouble import (
     describe_outage,
     describe_refusal,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from pytest_agentfix.errors import (
     ModelUnknownError,
     SettingError,
 )
+from pytest_agentfix.gateway.key_command import unlock
 from pytest_agentfix.gateway.opencode_settings import read_opencode_settings
-from pytest_agentfix.gateway.providers import PROVIDERS
 from pytest_agentfix.gateway.upstream import Upstream, choose_upstream
 from pytest_agentfix.settings import Settings
 
@@ -227,15 +228,6 @@ def test_the_first_provider_with_a_key_is_the_last_resort(tmp_path: Path) -> Non
     assert (upstream.provider, upstream.key_source) == ("google", "GEMINI_API_KEY")
 
 
-def test_the_table_holds_together() -> None:
-    names = [row.name for row in PROVIDERS]
-
-    assert len(set(names)) == len(names)
-    assert all(not row.base_url.endswith("/") for row in PROVIDERS)
-    assert all(row.key_names for row in PROVIDERS if row.default_model)
-    assert "opencode" not in names
-
-
 def fail(home: Path, environ: dict[str, str] | None = None, **settings: Any) -> AgentFixError:
     with pytest.raises(AgentFixError) as caught:
         choose(home, environ, **settings)
@@ -282,11 +274,187 @@ def test_an_unknown_provider_gets_a_hint(tmp_path: Path) -> None:
     assert "openrouter" in error.next_step
 
 
-def test_opencodes_free_service_is_never_taken(tmp_path: Path) -> None:
-    write_config(tmp_path, {"model": "opencode/big-pickle"})
+def test_opencodes_own_service_is_never_a_default(tmp_path: Path) -> None:
+    environ = {"OPENCODE_API_KEY": KEY}
 
-    assert type(fail(tmp_path)) is ModelUnknownError
-    assert type(fail(tmp_path, model="opencode/x")) is ModelUnknownError
+    assert type(fail(tmp_path, environ)) is ModelNotChosenError
+    assert type(fail(tmp_path, model="opencode/big-pickle")) is KeyMissingError
+
+
+@pytest.mark.parametrize(
+    ("model", "end"),
+    [
+        ("claude-x", "/messages"),
+        ("gpt-x", "/responses"),
+        ("gemini-x", "/models/gemini-x:streamGenerateContent?alt=sse"),
+        ("kimi-x", "/chat/completions"),
+    ],
+)
+def test_opencodes_own_service_when_the_user_names_it(tmp_path: Path, model: str, end: str) -> None:
+    write_config(tmp_path, {"model": f"opencode/{model}"})
+
+    assert summarize(choose(tmp_path, {"OPENCODE_API_KEY": KEY})) == (
+        f"opencode/{model}",
+        f"https://opencode.ai/zen/v1{end}",
+        KEY,
+        "OPENCODE_API_KEY",
+    )
+
+
+AZURE = {"AZURE_API_KEY": KEY, "AZURE_RESOURCE_NAME": "lab-7"}
+
+
+@pytest.mark.parametrize(
+    ("model", "url"),
+    [
+        ("gpt-x", "https://lab-7.openai.azure.com/openai/v1/responses"),
+        ("kimi-x", "https://lab-7.openai.azure.com/openai/v1/chat/completions"),
+        ("claude-x", "https://lab-7.services.ai.azure.com/anthropic/v1/messages"),
+    ],
+)
+def test_azure_is_reached_through_its_resource(tmp_path: Path, model: str, url: str) -> None:
+    upstream = choose(tmp_path, AZURE, model=f"azure/{model}")
+
+    assert summarize(upstream) == (f"azure/{model}", url, KEY, "AZURE_API_KEY")
+
+
+@pytest.mark.parametrize("value", ["", "a/b", "a.example/v1?x=", "x@evil.example", "a b"])
+def test_a_resource_that_is_no_name(tmp_path: Path, value: str) -> None:
+    error = fail(tmp_path, {**AZURE, "AZURE_RESOURCE_NAME": value}, model="azure/gpt-x")
+
+    assert type(error) is KeyMissingError
+    assert "AZURE_RESOURCE_NAME" in error.problem
+    assert "export AZURE_RESOURCE_NAME=" in error.next_step
+
+
+def test_a_host_with_its_scheme(tmp_path: Path) -> None:
+    environ = {"DATABRICKS_TOKEN": KEY, "DATABRICKS_HOST": "https://lab.databricks.example/"}
+
+    assert choose(tmp_path, environ, model="databricks/x").url == (
+        "https://lab.databricks.example/ai-gateway/mlflow/v1/chat/completions"
+    )
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1"])
+def test_the_users_own_azure_address_is_what_opencode_takes(tmp_path: Path, end: str) -> None:
+    options = {"baseURL": f"https://corp.example/openai{end}", "apiKey": KEY}
+    write_config(tmp_path, {"provider": {"azure": {"options": options}}})
+
+    assert choose(tmp_path, model="azure/gpt-x").url == "https://corp.example/openai/v1/responses"
+
+
+def test_the_users_own_package_goes_with_the_users_own_url(tmp_path: Path) -> None:
+    entry = {"npm": "@ai-sdk/openai-compatible", "options": {"baseURL": "https://corp.example/v1"}}
+    write_config(tmp_path, {"provider": {"openai": entry}})
+
+    upstream = choose(tmp_path, {"OPENAI_API_KEY": KEY}, model="openai/gpt-x")
+
+    assert upstream.url == "https://corp.example/v1/chat/completions"
+
+
+def test_the_older_place_of_a_url(tmp_path: Path) -> None:
+    write_config(tmp_path, {"provider": {"lab": {"api": "https://lab.example/v1"}}})
+
+    assert choose(tmp_path, model="lab/x").url == "https://lab.example/v1/chat/completions"
+
+
+@pytest.mark.parametrize("name", ["amazon-bedrock", "google-vertex", "github-copilot"])
+def test_what_no_key_opens_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    error = fail(tmp_path, {"GITHUB_TOKEN": KEY}, model=f"{name}/x")
+
+    assert type(error) is ModelUnknownError
+    assert error.problem.startswith(f"The provider {name} cannot be used from a sandbox")
+
+
+def test_a_stranger_that_is_bedrock_in_truth(tmp_path: Path) -> None:
+    entry = {"npm": "@ai-sdk/amazon-bedrock", "options": {"baseURL": "https://corp.example"}}
+    write_config(tmp_path, {"provider": {"corp": entry}})
+
+    assert "SigV4" in fail(tmp_path, model="corp/x").problem
+
+
+@pytest.mark.parametrize("base_url", [None, "https://proxy.example/v1"])
+def test_a_model_that_searches_is_refused(tmp_path: Path, base_url: str | None) -> None:
+    environ = {"OPENROUTER_API_KEY": KEY}
+
+    error = fail(tmp_path, environ, model="openrouter/openai/gpt-x:online", base_url=base_url)
+
+    assert type(error) is ModelUnknownError
+    assert "--agent-fix-model openrouter/openai/gpt-x." in error.next_step
+
+
+def write_command(folder: Path) -> str:
+    path = folder / "give-key"
+    path.write_text(f"#!/bin/sh\ntouch {folder}/was-run\necho {KEY}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_key_command_is_run_only_when_it_is_unlocked(tmp_path: Path) -> None:
+    command = (write_command(tmp_path), "work")
+
+    upstream = choose(tmp_path, {"OPENAI_API_KEY": "x"}, model="openai/x", api_key_command=command)
+
+    assert (upstream.key, upstream.key_source, upstream.key_command) == (
+        "",
+        "agent_fix_api_key_command",
+        command,
+    )
+    assert not (tmp_path / "was-run").exists()
+    assert command[0] not in repr(upstream)
+    assert unlock(upstream) == replace(upstream, key=KEY, key_command=())
+
+
+def test_a_key_command_goes_with_a_base_url(tmp_path: Path) -> None:
+    command = (write_command(tmp_path),)
+
+    upstream = choose(tmp_path, model="a/b", base_url="http://x/v1", api_key_command=command)
+
+    assert unlock(upstream).key == KEY
+
+
+def test_a_key_command_that_is_not_there(tmp_path: Path) -> None:
+    error = fail(tmp_path, {"PATH": "/nowhere"}, model="openai/x", api_key_command=("no-such",))
+
+    assert (type(error), "agent_fix_api_key_command" in error.problem) == (KeyMissingError, True)
+
+
+def test_a_local_server_with_a_key(tmp_path: Path) -> None:
+    assert choose(tmp_path, {"LITELLM_API_KEY": KEY}, model="litellm/x").key == KEY
+    assert choose(tmp_path, model="litellm/x").key_source == ""
+
+
+@pytest.mark.parametrize(
+    ("small", "expected"),
+    [
+        ("openai/gpt-mini", "gpt-mini"),
+        ("openai/gpt-x", ""),
+        ("groq/gpt-mini", ""),
+        ("openai/o4-mini-deep-research", ""),
+        ("openai/a b", ""),
+        ("nothing", ""),
+        ("", ""),
+    ],
+)
+def test_the_small_model_of_the_users_config(tmp_path: Path, small: str, expected: str) -> None:
+    write_config(tmp_path, {"model": "openai/gpt-x", "small_model": small})
+
+    assert choose(tmp_path, {"OPENAI_API_KEY": KEY}).small_model == expected
+
+
+def test_a_small_model_of_another_dialect_is_left_out(tmp_path: Path) -> None:
+    write_config(tmp_path, {"small_model": "opencode/gpt-x"})
+    environ = {"OPENCODE_API_KEY": KEY}
+
+    assert choose(tmp_path, environ, model="opencode/claude-x").small_model == ""
+    assert choose(tmp_path, environ, model="opencode/gpt-y").small_model == "gpt-x"
+
+
+def test_a_small_model_under_a_name_of_the_config(tmp_path: Path) -> None:
+    lab = {"options": {"baseURL": "http://lab/v1"}, "models": {"quick": {"id": "real-7b"}}}
+    write_config(tmp_path, {"small_model": "lab/quick", "provider": {"lab": lab}})
+
+    assert choose(tmp_path, model="lab/big").small_model == "real-7b"
 
 
 @pytest.mark.parametrize("environ", [{}, {"MY_KEY": ""}, {"MY_KEY": " "}])
@@ -303,7 +471,8 @@ def test_no_key(tmp_path: Path) -> None:
 
     assert str(error) == (
         "No key for google was found. Set it as in `export GOOGLE_API_KEY=...`, name another"
-        " variable with --agent-fix-api-key-env, or store it with `opencode auth login`."
+        " variable with --agent-fix-api-key-env, have agent_fix_api_key_command print it, or store"
+        " it with `opencode auth login`."
     )
 
 
@@ -314,6 +483,7 @@ def test_a_login_is_no_key(tmp_path: Path) -> None:
 
     assert type(error) is KeyMissingError
     assert "logged in to anthropic by oauth" in error.problem
+    assert "--agent-fix-base-url URL" in error.next_step
 
 
 @pytest.mark.parametrize("key", [f"{KEY} x", f"{KEY}\nX: y", f"{KEY}é"])

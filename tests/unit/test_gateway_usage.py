@@ -83,7 +83,7 @@ GENERATE = sse(
 SAMPLES = [
     (Dialect.CHAT, CHAT, Tokens(input=40, output=7, cached=60)),
     (Dialect.RESPONSES, RESPONSES, Tokens(input=30, output=9, cached=20)),
-    (Dialect.MESSAGES, MESSAGES, Tokens(input=15, output=33, cached=80)),
+    (Dialect.MESSAGES, MESSAGES, Tokens(input=10, output=33, cached=80, written=5)),
     (Dialect.GENERATE, GENERATE, Tokens(input=10, output=10, cached=30)),
 ]
 
@@ -103,7 +103,7 @@ def test_usage_is_found_however_the_stream_is_cut(
 ) -> None:
     scanner = scan(dialect, raw, size=size)
 
-    assert (scanner.tokens, scanner.has_usage, scanner.error) == (tokens, True, "")
+    assert (scanner.tokens, scanner.is_complete, scanner.error) == (tokens, True, "")
 
 
 @pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
@@ -112,7 +112,7 @@ def test_windows_line_ends_are_fine(dialect: Dialect, raw: bytes, tokens: Tokens
 
 
 def test_an_end_without_a_line_end_counts() -> None:
-    assert scan(Dialect.CHAT, CHAT.split(b"data: [DONE]")[0].rstrip(), size=9).has_usage
+    assert scan(Dialect.CHAT, CHAT.split(b"data: [DONE]")[0].rstrip(), size=9).is_complete
 
 
 def test_a_plain_json_answer_is_read_at_its_end() -> None:

@@ -10,10 +10,15 @@ from typing import Any
 from pytest_agentfix.agents.opencode_config import (
     AGENT,
     PERMISSIONS,
+    ModelAccess,
     make_config,
     make_environ,
     session_rules,
 )
+from pytest_agentfix.gateway.catalogue import CatalogueModel
+from pytest_agentfix.gateway.providers import find_by_package
+from pytest_agentfix.scope import model_access
+from tests.unit.gateway_kit import make_upstream
 from tests.unit.opencode_kit import ACCESS
 
 
@@ -55,24 +60,59 @@ def test_one_model_for_everything() -> None:
     assert config["compaction"] == {"auto": False}
 
 
-def test_a_provider_that_opencode_knows() -> None:
-    provider = make_config(ACCESS, instructions="")["provider"]["anthropic"]
-    assert set(provider) == {"options"}
-    assert provider["options"]["baseURL"] == "http://127.0.0.1:4601/v1"
-    assert provider["options"]["apiKey"] == "secret-token"
+LIMITS = {"tool_call": True, "limit": {"context": 128_000, "output": 16_000}}
 
 
-def test_a_provider_that_it_does_not_know() -> None:
-    access = replace(ACCESS, provider="mine", npm="@ai-sdk/openai-compatible")
-    provider = make_config(access, instructions="")["provider"]["mine"]
-    assert provider["npm"] == "@ai-sdk/openai-compatible"
-    assert provider["models"] == {
-        "m-1": {
-            "name": "m-1",
-            "tool_call": True,
-            "limit": {"context": 128_000, "output": 16_000},
+def test_the_provider_is_ours_alone() -> None:
+    access = replace(ACCESS, npm="@ai-sdk/anthropic")
+    assert make_config(access, instructions="")["provider"] == {
+        "anthropic": {
+            "npm": "@ai-sdk/anthropic",
+            "name": "anthropic",
+            "env": [],
+            "options": {
+                "baseURL": "http://127.0.0.1:4601/v1",
+                "apiKey": "secret-token",
+                "headerTimeout": 1_800_000,
+                "chunkTimeout": 1_800_000,
+            },
+            "models": {"m-1": {"id": "m-1", "status": "active", "name": "m-1", **LIMITS}},
         }
     }
+
+
+def test_a_model_that_opencode_knows_keeps_its_limits() -> None:
+    access = replace(ACCESS, is_known=True)
+    provider = make_config(access, instructions="")["provider"]["anthropic"]
+    assert provider["models"] == {"m-1": {"id": "m-1", "status": "active"}}
+
+
+def test_a_small_model_beside_it() -> None:
+    access = replace(ACCESS, is_known=True, small_model="m-0")
+    config = make_config(access, instructions="")
+    assert (config["model"], config["small_model"]) == ("anthropic/m-1", "anthropic/m-0")
+    assert config["provider"]["anthropic"]["models"] == {
+        "m-1": {"id": "m-1", "status": "active"},
+        "m-0": {"id": "m-0", "status": "active", "name": "m-0", **LIMITS},
+    }
+
+
+def test_how_an_upstream_is_reached_from_inside() -> None:
+    row = find_by_package("@ai-sdk/google")
+    upstream = make_upstream(
+        "https://real.example/v1beta", provider="google", model="g-2", row=row, small_model="g-1"
+    )
+    access = ModelAccess(
+        provider="google",
+        model="g-2",
+        base_url="http://127.0.0.1:4601/v1beta",
+        token="run-token",
+        npm="@ai-sdk/google",
+        small_model="g-1",
+    )
+    assert model_access(upstream, "run-token") == access
+    known = CatalogueModel(id="g-2")
+    assert model_access(upstream, "run-token", known) == replace(access, is_known=True)
 
 
 def test_the_environment_is_quiet_and_its_own() -> None:

@@ -145,31 +145,6 @@ def test_status(fake: FakeOpenCode, client: OpenCodeServer, answer: object, stat
     assert client.status(SESSION) == status
 
 
-@pytest.mark.parametrize(
-    ("content", "cost"),
-    [
-        (b'{"cost": 0.5}', 0.5),
-        (b'{"cost": 2}', 2.0),
-        (b'{"cost": 0}', None),
-        (b'{"cost": -1}', None),
-        (b'{"cost": 1e9}', None),
-        (b'{"cost": NaN}', None),
-        (b'{"cost": "1"}', None),
-        (b"{}", None),
-    ],
-)
-def test_cost(
-    fake: FakeOpenCode, client: OpenCodeServer, content: bytes, cost: float | None
-) -> None:
-    fake.answers[f"/session/{SESSION}"] = (200, content)
-    assert client.cost(SESSION) == cost
-
-
-def test_cost_of_a_server_that_fails(fake: FakeOpenCode, client: OpenCodeServer) -> None:
-    fake.answers[f"/session/{SESSION}"] = (500, b"")
-    assert client.cost(SESSION) is None
-
-
 def test_aborting_and_rejecting_never_fail(fake: FakeOpenCode, client: OpenCodeServer) -> None:
     fake.answers[f"/session/{SESSION}/abort"] = (500, b"")
     fake.answers["/permission/per_1/reply"] = (500, b"")

@@ -64,7 +64,7 @@ NOT_RED = Reproduction(
     judgement=Judgement(probes=(Probe("fail-before", ProbeResult.FAILED, "1 passed"),))
 )
 LANDED = Landing(commit="a" * 40, branch="main")
-FINISHED = Turn(end=TurnEnd.FINISHED, cost_usd=0.25)
+FINISHED = Turn(end=TurnEnd.FINISHED)
 STAT = FileStat(path="calc.py", added=1, removed=1)
 
 
@@ -200,7 +200,6 @@ def test_green_at_once() -> None:
         attempts=1,
         seconds=9.0,
         agent_seconds=7.0,
-        cost_usd=0.25,
         files=(STAT,),
         probes=GREEN.probes,
     )
@@ -300,10 +299,9 @@ def test_agent_changes_nothing() -> None:
     ],
 )
 def test_turn_that_does_not_finish(end: TurnEnd, verdict: Verdict) -> None:
-    world = World(turns=(Turn(end=end, detail="why", cost_usd=0.5),))
+    world = World(turns=(Turn(end=end, detail="why"),))
     result = world.repair()
     assert ends(result) == (verdict, "why", 1)
-    assert result.cost_usd == 0.5
     # Whatever it left behind is not even looked at.
     assert world.journal == [f"reproduce: {TEST}", "prompt: first, 1 red", "close"]
 

@@ -1,0 +1,133 @@
+"""How a provider is spoken to: its protocol, and which credential goes where."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+
+class Dialect(enum.Enum):
+    """The protocol of a provider's one endpoint that the gateway lets through."""
+
+    CHAT = "chat-completions"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    GENERATE = "generate-content"
+
+
+_BEARER_HEADERS: Final = frozenset({"authorization", "cf-aig-authorization"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What is different for the models whose id ``pattern`` matches (from its start)."""
+
+    pattern: str
+    dialect: Dialect
+    base_url: str = ""  # "": the row's own
+    sent_key_header: str = ""  # "": the dialect's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """A provider. ``base_url`` includes the version segment and has no slash at its end.
+
+    There are two sides. In the sandbox, OpenCode speaks to the gateway with the SDK package
+    ``npm`` (all are bundled in its binary) and below ``sandbox_prefix``, and shows the run's token
+    in ``key_header``. To the provider, the gateway shows the real key in ``sent_key_header``
+    ("" is the same one) and sets ``fixed_fields`` in each body, whatever the sandbox sent.
+
+    ``base_url`` may name variables, as in ``https://${NAME}.example``, which the user has to set.
+    ``default_model`` is only what is taken when the user named nothing; "" means "never chosen".
+    """
+
+    name: str
+    dialect: Dialect
+    npm: str
+    base_url: str = ""
+    key_names: tuple[str, ...] = ()
+    default_model: str = ""
+    sandbox_prefix: str = "/v1"
+    key_header: str = "authorization"
+    sent_key_header: str = ""
+    forwarded_headers: tuple[str, ...] = ("content-type", "accept")
+    fixed_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    variants: tuple[Variant, ...] = ()
+    url_end: str = ""  # of ``base_url``; OpenCode's package for it adds that by itself
+    is_key_optional: bool = False  # a server of the user's own, which may or may not want one
+
+    def format_key(self, key: str) -> str:
+        """Return the value of ``key_header``, in the sandbox, for ``key``."""
+        return _format(self.key_header, key)
+
+    def make_credential(self, key: str) -> tuple[str, str]:
+        """Return the header, and its value, that shows ``key`` to the provider; "" for no key."""
+        header = self.sent_key_header or self.key_header
+        return header, _format(header, key) if key else ""
+
+    def build_endpoint(self, model: str) -> str:
+        """Return the path (and query) below the base URL that answers for ``model``."""
+        match self.dialect:
+            case Dialect.CHAT:
+                return "/chat/completions"
+            case Dialect.RESPONSES:
+                return "/responses"
+            case Dialect.MESSAGES:
+                return "/messages"
+            case Dialect.GENERATE:
+                return f"/models/{model}:streamGenerateContent?alt=sse"
+
+    def build_target(self, model: str) -> str:
+        """Return the one request target the sandbox may ask for."""
+        return self.sandbox_prefix + self.build_endpoint(model)
+
+    def adapt(self, model: str) -> ProviderRow:
+        """Return the row as it is for ``model``: some providers speak otherwise for some models."""
+        for variant in self.variants:
+            if re.match(variant.pattern, model):
+                row = self.speak(variant.dialect)
+                base_url = variant.base_url or self.base_url
+                return replace(row, base_url=base_url, sent_key_header=variant.sent_key_header)
+        return self
+
+    def speak(self, dialect: Dialect) -> ProviderRow:
+        """Return the row with everything that ``dialect`` decides on, on both sides."""
+        plain = make_row(self.name, dialect)
+        return replace(
+            self,
+            dialect=dialect,
+            npm=plain.npm,
+            sandbox_prefix=plain.sandbox_prefix,
+            key_header=plain.key_header,
+            sent_key_header="",
+            url_end="",
+            forwarded_headers=plain.forwarded_headers,
+        )
+
+
+def make_row(name: str, dialect: Dialect, **more: Any) -> ProviderRow:
+    """Return a row that speaks ``dialect`` in the way of those who made it."""
+    return ProviderRow(**{"name": name, "dialect": dialect, **_MANNERS[dialect], **more})
+
+
+_MANNERS: Final[Mapping[Dialect, Mapping[str, Any]]] = {
+    Dialect.CHAT: {"npm": "@ai-sdk/openai-compatible"},
+    Dialect.RESPONSES: {"npm": "@ai-sdk/openai"},
+    Dialect.MESSAGES: {
+        "npm": "@ai-sdk/anthropic",
+        "key_header": "x-api-key",
+        "forwarded_headers": ("content-type", "accept", "anthropic-version", "anthropic-beta"),
+    },
+    Dialect.GENERATE: {
+        "npm": "@ai-sdk/google",
+        "key_header": "x-goog-api-key",
+        "sandbox_prefix": "/v1beta",
+    },
+}
+
+
+def _format(header: str, key: str) -> str:
+    return f"Bearer {key}" if header in _BEARER_HEADERS else key

@@ -1,0 +1,50 @@
+"""The model of a recording: its name and protocol, and nobody who could be asked."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pytest_agentfix.errors import SettingError
+from pytest_agentfix.gateway.cassettes import Replay
+from pytest_agentfix.gateway.dialects import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers import find_provider
+from pytest_agentfix.gateway.upstream import Upstream, split_model
+
+_NOWHERE = "http://replay.invalid/v1"  # a name that never leads anywhere (RFC 6761)
+
+
+def replayed_upstream(
+    replay: Replay, *, named: str | None = None, marked: str | None = None
+) -> Upstream:
+    """Return the recording's model, or the one a marker has; it needs no key and no network.
+
+    Raises ``SettingError`` if the user has ``named`` another one, ``ModelUnknownError`` for a
+    name of another form.
+    """
+    recorded = f"{replay.provider}/{replay.model}"
+    if named not in (None, recorded):
+        raise SettingError(
+            f"The recording to replay is of {recorded}, and {named} is asked for.",
+            "Leave out --agent-fix-model (agent_fix_model), or record it again with that model.",
+        )
+    provider, model = split_model(marked or recorded)
+    return Upstream(
+        provider=provider,
+        model=model,
+        base_url=_NOWHERE,
+        key="",
+        key_source="",
+        row=_find_row(replay, provider, model),
+        is_custom=True,
+    )
+
+
+def _find_row(replay: Replay, provider: str, model: str) -> ProviderRow:
+    """Return how OpenCode is to speak, so that it asks as it did when it was recorded."""
+    known = find_provider(provider)
+    fitted = known.adapt(model) if known else make_row(provider, Dialect.CHAT)
+    with suppress(ValueError):
+        dialect = Dialect(replay.dialect)
+        if provider == replay.provider and dialect is not fitted.dialect:
+            return make_row(provider, dialect)
+    return fitted

@@ -1,0 +1,166 @@
+"""Makes the gateway of each cluster; what is spent, recorded and replayed is the run's."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
+from pytest_agentfix.gateway.catalogue import read_catalogue
+from pytest_agentfix.gateway.day_file import DayFile
+from pytest_agentfix.gateway.key_command import unlock
+from pytest_agentfix.gateway.ledger import Ledger
+from pytest_agentfix.gateway.line import GatewayTimeouts, Poster
+from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
+from pytest_agentfix.gateway.redaction import find_secrets
+from pytest_agentfix.gateway.tariffs import check_prices, limit_output, make_caps, make_tariff
+from pytest_agentfix.gateway.traffic_log import TrafficLog
+from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.ports import Clock
+from pytest_agentfix.scope import model_access
+from pytest_agentfix.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the gateways of a run are given beside the settings."""
+
+    opencode: Path  # the binary, whose catalogue knows prices and limits
+    cache: Path  # where the day's spending is kept
+    top: Path  # the repository's
+    environ: Mapping[str, str]
+    replay: Replay | None = None
+
+
+class Gateways:
+    """The gateways of one run. Raises ``AgentFixError`` from ``open`` where a model cannot be used.
+
+    All sandboxes of a run send the same token. It opens nothing but their own pipe's door.
+    """
+
+    def __init__(self, settings: Settings, around: Surroundings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._around = around
+        self._clock = clock
+        self._token = secrets.token_urlsafe(24)
+        self._secrets = (self._token, *find_secrets(around.environ))
+        self._recording: Recording | None = None
+        self._opened: list[ModelGateway] = []
+        self._unlock = lru_cache(unlock)  # the user's password manager is asked once
+        caps = make_caps(settings)
+        is_capped_by_day = any(caps.iter_scope("day"))
+        # A replay spends nothing, so nothing of it is kept.
+        day = (
+            None
+            if around.replay
+            else DayFile(around.cache, clock=clock, is_needed=is_capped_by_day)
+        )
+        self.ledger = Ledger(caps, clock=clock, day=day)
+        self._places = find_places(around.top)
+
+    def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
+        """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
+        catalogue = read_catalogue(self._around.opencode, upstream.provider)
+        upstream = limit_output(upstream, catalogue)
+        tariff = make_tariff(upstream, catalogue, self._settings.price)
+        check_prices(upstream, tariff, self.ledger.caps)
+        if self._around.replay is None:
+            upstream = self._unlock(upstream)
+        hidden = (*self._secrets, upstream.key) if upstream.key else self._secrets
+        gateway = ModelGateway(
+            upstream,
+            token=self._token,
+            clock=self._clock,
+            timeouts=self._timeouts,
+            ledger=self.ledger,
+            tariff=tariff,
+            open_poster=self._make_poster(upstream, hidden),
+            log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=hidden),
+        )
+        self._opened.append(gateway)
+        known = catalogue.models.get(upstream.model) if catalogue else None
+        return gateway, model_access(upstream, self._token, known)
+
+    def close(self, gateway: ModelGateway) -> None:
+        """End one gateway."""
+        gateway.close()
+        self._opened.remove(gateway)
+
+    def close_all(self) -> None:
+        """End all that are still open; twice is fine."""
+        for gateway in list(self._opened):
+            self.close(gateway)
+        if self._recording is not None:
+            self._recording.close()
+
+    def notices(self) -> Iterator[str]:
+        """Yield what the user should know of the cassette, once the run is over."""
+        replay, recording = self._around.replay, self._recording
+        if replay is not None:
+            yield f"answers were replayed from {self._settings.replay}: no model was asked"
+            if unused := replay.unused():
+                yield f"{unused} of its {replay.count} recorded answers were not asked for"
+        if recording is not None and recording.trouble:
+            yield recording.trouble
+        elif recording is not None and recording.count:
+            yield f"{recording.count} model answers were recorded in {self._settings.record}"
+
+    @property
+    def _timeouts(self) -> GatewayTimeouts:
+        return GatewayTimeouts(**dict(self._settings.model_timeouts))
+
+    def _make_poster(self, upstream: Upstream, hidden: tuple[str, ...]) -> PosterMaker:
+        replay = self._around.replay
+        if replay is not None:
+            return lambda _check, _heard: nullcontext(replay.open(self._places, hidden))
+        line = make_line(upstream, clock=self._clock, timeouts=self._timeouts)
+        if self._settings.record is None:
+            return line
+        return _record(line, self._open_recording(upstream, hidden))
+
+    def _open_recording(self, upstream: Upstream, hidden: tuple[str, ...]) -> Recording:
+        if self._recording is None:
+            assert self._settings.record is not None
+            self._recording = Recording(
+                self._settings.record,
+                provider=upstream.provider,
+                model=upstream.model,
+                dialect=upstream.row.dialect.value,
+                places=self._places,
+                secrets=hidden,
+            )
+        return self._recording
+
+
+def find_places(top: Path) -> Places:
+    """The paths that differ from machine to machine and turn up in what agents see."""
+    return Places(
+        top=top,
+        others={
+            "python": sys.prefix,
+            "base-python": sys.base_prefix,
+            "home": Path.home(),
+            "tmp": tempfile.gettempdir(),
+        },
+    )
+
+
+def _record(line: PosterMaker, recording: Recording) -> PosterMaker:
+    @contextmanager
+    def open_poster(check: Callable[[], None], heard: Callable[[], None]) -> Iterator[Poster]:
+        with line(check, heard) as poster:
+            yield recording.wrap(poster)
+
+    def make(
+        check: Callable[[], None], heard: Callable[[], None]
+    ) -> AbstractContextManager[Poster]:
+        return open_poster(check, heard)
+
+    return make

@@ -1,0 +1,430 @@
+"""Cassettes from end to end: a scripted model, a real line, a file, an answer from the file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpcore
+import pytest
+
+from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writing
+from pytest_agentfix.gateway.line import Exchange
+from pytest_agentfix.gateway.rules import Admission
+from pytest_agentfix.testing.scripted_model import (
+    Break,
+    Call,
+    Conversation,
+    Fail,
+    Raw,
+    Reply,
+    Say,
+    ScriptedModel,
+)
+from tests.unit.cassette_kit import (
+    HERE,
+    MODEL,
+    SENTINEL,
+    THERE,
+    Seen,
+    ask,
+    make_admission,
+    make_chat,
+    make_recording,
+    open_line,
+    record,
+    replay,
+)
+from tests.unit.cassette_streams import STREAMS
+
+
+def read_text(seen: Seen) -> str:
+    """Return all text of the answer, whatever the protocol, as a client puts it together."""
+    return "".join(text for event in seen.events for text in iter_texts(event))
+
+
+def iter_texts(event: Any) -> Iterator[str]:
+    for choice in event.get("choices", []):
+        yield choice["delta"].get("content") or ""
+    for candidate in event.get("candidates", []):
+        yield from (part.get("text", "") for part in candidate["content"]["parts"])
+    if event.get("type") == "content_block_delta":
+        yield event["delta"].get("text", "")
+    if event.get("type") == "response.output_text.delta":
+        yield event["delta"]
+
+
+def read_arguments(seen: Seen) -> Any:
+    """Return the arguments of the answer's one tool call."""
+    pieces: list[str] = []
+    for event in seen.events:
+        for choice in event.get("choices", []):
+            calls = choice["delta"].get("tool_calls", [])
+            pieces += [call["function"]["arguments"] for call in calls]
+        for candidate in event.get("candidates", []):
+            parts = candidate["content"]["parts"]
+            pieces += [json.dumps(p["functionCall"]["args"]) for p in parts if "functionCall" in p]
+        if event.get("type") == "content_block_delta":
+            pieces.append(event["delta"].get("partial_json", ""))
+        if event.get("type") == "response.function_call_arguments.delta":
+            pieces.append(event["delta"])
+    return json.loads("".join(pieces))
+
+
+def test_an_answer_is_passed_on_unchanged_and_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    bodies = [make_chat("hello")]
+
+    [live] = record(path, [Call("read", {"filePath": "/home/ann/proj/calc.py"}, "Hm.")], bodies)
+    [played] = replay(path, bodies)
+
+    assert (live.status, live.headers) == (200, (("content-type", "text/event-stream"),))
+    assert (played.status, played.headers, played.error) == (200, live.headers, "")
+    assert read_text(live) == read_text(played) == "Hm."
+    assert read_arguments(live) == read_arguments(played) == {"filePath": "/home/ann/proj/calc.py"}
+    assert played.body.endswith(b"data: [DONE]\n\n")
+    assert played.events[-1]["usage"] == live.events[-1]["usage"]
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_paths_of_another_machine_in_each_protocol(tmp_path: Path, dialect: str) -> None:
+    path = tmp_path / "run.jsonl"
+    arguments = {
+        "filePath": "/home/ann/proj/pkg/calc.py",
+        "command": "cd /home/ann/proj && /opt/py311/bin/python -m pytest",
+        "nested": json.dumps({"path": "/home/ann/proj"}),
+    }
+    text = "I look at /home/ann/proj/pkg/calc.py and /home/ann/project, in /home/ann."
+    raw = STREAMS[dialect](text, json.dumps(arguments))
+    bodies = [make_chat("hello")]
+
+    [live] = record(path, [Raw(raw)], bodies)
+    [same] = replay(path, bodies)
+    [other] = replay(path, bodies, places=THERE)
+
+    thought = "I think" if dialect == "generate" else ""
+    assert live.body == raw
+    assert read_text(same) == thought + text
+    assert read_arguments(same) == arguments
+    assert read_text(other) == thought + (
+        f"I look at {THERE.top}/pkg/calc.py and /home/ci/project, in /home/ci."
+    )
+    assert read_arguments(other) == {
+        "filePath": f"{THERE.top}/pkg/calc.py",
+        "command": f"cd {THERE.top} && /usr/lib/pypy/bin/python -m pytest",
+        "nested": json.dumps({"path": str(THERE.top)}, ensure_ascii=False),
+    }
+    assert b"/home/ann" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_from_a_path_that_needs_escapes(tmp_path: Path, dialect: str) -> None:
+    path = tmp_path / "run.jsonl"
+    arguments = {"filePath": f"{THERE.top}/calc.py"}
+    raw = STREAMS[dialect](f"See {THERE.top}/calc.py.", json.dumps(arguments))
+    bodies = [make_chat("hello")]
+
+    record(path, [Raw(raw)], bodies, places=THERE)
+    [other] = replay(path, bodies)
+
+    assert read_text(other).endswith("See /home/ann/proj/calc.py.")
+    assert read_arguments(other) == {"filePath": "/home/ann/proj/calc.py"}
+    assert b"srv" not in path.read_bytes()
+
+
+def test_a_whole_conversation_on_another_machine(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+
+    def talk(top: str, clock: str, identity: str) -> list[Any]:
+        prompt = f"Repair {top}/calc.py, failed in {clock}s"
+        call = {
+            "id": identity,
+            "type": "function",
+            "function": {"name": "read", "arguments": json.dumps({"filePath": f"{top}/c"})},
+        }
+        answer = {"role": "assistant", "content": "", "tool_calls": [call]}
+        result = {"role": "tool", "tool_call_id": identity, "content": f"<path>{top}/c</path>"}
+        return [make_chat(prompt), make_chat(prompt, answer, result)]  # fmt: skip
+
+    here, there = talk(str(HERE.top), "0.12", "call_1"), talk(str(THERE.top), "3.40", "call_2")
+    record(path, [Say("one"), Say("two")], here)
+    cassette = Replay.load(path)
+    line = cassette.open(THERE)
+
+    assert (cassette.provider, cassette.model, cassette.dialect) == (
+        "local", MODEL, "chat-completions",
+    )  # fmt: skip
+    assert (cassette.unused(), cassette.count) == (2, 2)
+    assert [read_text(ask(line, make_admission(body))) for body in there] == ["one", "two"]
+    assert cassette.unused() == 0
+
+
+def test_retries_come_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    refused = {"error": {"message": "slow down in /home/ann/proj"}}
+    script: list[Reply] = [
+        Fail(429, refused, headers={"Retry-After": "3"}),
+        Fail(503, "<html>/home/ann/proj</html>"),
+        Say("here"),
+    ]
+    bodies = [make_chat("hello")] * 3
+
+    live = record(path, script, bodies)
+    played = replay(path, bodies, places=THERE)
+
+    headers = (("content-type", "application/json"), ("retry-after", "3"))
+    moved = {"error": {"message": f"slow down in {THERE.top}"}}
+    assert live[0] == Seen(429, headers, json.dumps(refused).encode())
+    assert played[0] == Seen(429, headers, json.dumps(moved).encode())
+    assert played[1] == Seen(503, headers[:1], f"<html>{THERE.top}</html>".encode())
+    assert (played[2].status, read_text(played[2])) == (200, "here")
+
+
+def test_a_broken_stream_breaks_again(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    bodies = [make_chat("hello")] * 2
+
+    live = record(path, [Break("as far as"), Say("whole")], bodies)
+    played = replay(path, bodies)
+
+    assert (read_text(live[0]), live[0].error) == ("as far as", "broke the connection")
+    assert (read_text(played[0]), played[0].error) == ("as far as", "broke the connection")
+    assert (read_text(played[1]), played[1].error) == ("whole", "")
+
+
+def test_a_stream_that_broke_inside_its_first_event(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+
+    [_] = record(path, [Raw(b'data: {"choices": [{"del')], [make_chat("hello")])
+
+    assert replay(path, [make_chat("hello")])[0].body == b": torn off\n\n"
+
+
+def test_a_provider_that_was_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    with open_line("http://127.0.0.1:1/v1") as line:
+        live = ask(recording.wrap(line), make_admission(make_chat("hello")))
+    recording.close()
+
+    assert live.error.startswith("cannot be reached")
+    assert replay(path, [make_chat("hello")]) == [live]
+
+
+def test_an_answer_our_side_gave_up(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    admission = make_admission(make_chat("hello"))
+    with ScriptedModel([Say("a long answer " * 50)]) as model, open_line(model.base_url) as line:
+        sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
+        with recording.wrap(line).post(sent, ("", "")) as exchange:
+            next(exchange.iter_stream())
+    recording.close()
+    replayed = Replay.load(path).open(HERE)
+
+    assert ask(replayed, admission).error == "was not waited for when this was recorded"
+    with pytest.raises(CassetteMismatch) as raised:
+        ask(replayed, admission)
+    assert raised.value.problem == (
+        "Request 2 of this run is in the cassette once, and the recorded run did not wait for the"
+        " last answer's end; this run makes it once more."
+    )
+
+
+def test_conversations_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    names = [f"conversation {letter}" for letter in "abcdefgh"]
+
+    def talk(wrapped: Any, url: str, name: str, found: dict[str, list[str]]) -> None:
+        first = make_chat(name)
+        second = make_chat(name, {"role": "assistant", "content": "go on"}, "and then?")
+        seen = [ask(wrapped, make_admission(body, url)) for body in (first, first, second)]
+        found[name] = [read_text(one) for one in seen]
+
+    def answer(conversation: Conversation) -> Reply:
+        return Say(f"{conversation.prompts[0]}, step {conversation.step}, {len(asked)}")
+
+    asked: list[int] = []
+    live: dict[str, list[str]] = {}
+    with ScriptedModel(answer) as model:
+        url = f"{model.base_url}/chat/completions"
+
+        def record_one(name: str) -> None:
+            with open_line(model.base_url) as line:
+                talk(recording.wrap(line), url, name, live)
+
+        run_threads(record_one, names)
+    recording.close()
+    cassette = Replay.load(path)
+    played: dict[str, list[str]] = {}
+    run_threads(lambda name: talk(cassette.open(HERE), url, name, played), names[::-1])
+
+    assert recording.count == len(names) * 3
+    assert played == live
+    assert cassette.unused() == 0
+
+
+def run_threads(work: Callable[[str], None], names: list[str]) -> None:
+    threads = [threading.Thread(target=work, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
+    recording = make_recording(tmp_path / "run.jsonl")
+    line = recording.wrap(SlowLine())
+    line.silence = 7.0
+
+    with line.post(make_admission(make_chat("hello")), ("", "")) as exchange:
+        steps = [
+            f"{chunk!r} after {len(SlowLine.sent)}, {recording.count} recorded"
+            for chunk in exchange.iter_stream()
+        ]
+
+    recording.close()
+
+    assert steps == ["b'one' after 1, 0 recorded", "b'two' after 2, 0 recorded"]
+    assert (SlowLine.silence, line.silence, recording.count) == (7.0, 7.0, 1)
+
+
+class SlowLine:
+    """A line that notes what it was asked for."""
+
+    silence = 0.0
+    sent: list[bytes] = []  # noqa: RUF012 - of one test
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(type(self), name, value)
+
+    @contextmanager
+    def post(self, admission: Admission, credential: tuple[str, str]) -> Iterator[Exchange]:
+        yield httpcore.Response(200, headers={}, content=self._iter_content())
+
+    def _iter_content(self) -> Iterator[bytes]:
+        for chunk in (b"one", b"two"):
+            self.sent.append(chunk)
+            yield chunk
+
+
+def test_the_old_file_stays_until_there_is_something_new(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text("old")
+
+    recording = make_recording(path)
+    recording.wrap(SlowLine())
+    recording.close()
+    assert path.read_text() == "old"
+
+    record(path, [Say("new")], [make_chat("hello")])
+    assert Replay.load(path).count == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.jsonl"]
+
+
+def test_each_exchange_is_there_when_it_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_line(model.base_url) as line:
+        for number in (1, 2):
+            url = f"{model.base_url}/chat/completions"
+            ask(recording.wrap(line), make_admission(make_chat(f"hello {number}"), url))
+            assert Replay.load(path).count == number
+    recording.close()
+
+
+def test_a_folder_that_is_not_there_costs_the_cassette_only(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "run.jsonl"
+    recording = make_recording(path)
+
+    seen = talk_twice(recording)
+
+    assert seen == ["one", "two"]
+    assert (recording.trouble, recording.count) == (
+        f"The cassette {str(path)!r} is not complete: No such file or directory.",
+        0,
+    )
+
+
+def test_a_full_disk_costs_the_rest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    real = writing._write_all
+
+    def fill(file: Any, content: bytes) -> None:
+        if b'"cassette"' not in content:
+            real(file, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, content)
+
+    monkeypatch.setattr(writing, "_write_all", fill)
+    seen = talk_twice(recording)
+
+    assert seen == ["one", "two"]
+    assert recording.trouble.endswith("is not complete: No space left on device.")
+    assert Replay.load(path).count == 1
+
+
+def talk_twice(recording: Recording) -> list[str]:
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_line(model.base_url) as line:
+        wrapped = recording.wrap(line)
+        url = f"{model.base_url}/chat/completions"
+        bodies = [make_chat("first"), make_chat("second")]
+        return [read_text(ask(wrapped, make_admission(body, url))) for body in bodies]
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_secrets_are_nowhere_in_the_file(tmp_path: Path, dialect: str) -> None:
+    path = tmp_path / "run.jsonl"
+    run_token = 'zap"quux\\é-0123456789'
+    spoken = f"{SENTINEL} {run_token} sk-sentinelXX ghp_{'a1' * 18} {SENTINEL[:8]}****cdef"
+    raw = STREAMS[dialect](spoken, json.dumps({"content": spoken, "inner": json.dumps([spoken])}))
+    bodies = [make_chat(spoken, {"role": "tool", "content": json.dumps({"x": spoken})})]
+
+    record(path, [Raw(raw)], bodies, secrets=[SENTINEL, run_token])
+    written = path.read_bytes()
+    line = Replay.load(path).open(HERE, [SENTINEL, run_token])
+    played = ask(line, make_admission(bodies[0]))
+
+    for part in (b"sentinel", b"0123456789", b"quux", b"ghp_", b"cdef"):
+        assert part not in written, part
+    assert read_text(played).endswith("*** *** *** *** ***")
+    assert read_arguments(played) == {
+        "content": "*** *** *** *** ***",
+        "inner": '["*** *** *** *** ***"]',
+    }
+
+
+def test_a_redacted_cassette_matches_where_the_secrets_are_others(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    record(path, [Say("ok")], [make_chat(f"the key is {SENTINEL}")], secrets=[SENTINEL])
+    other = "qq-elsewhere-9876543210"
+
+    line = Replay.load(path).open(THERE, [other])
+
+    assert read_text(ask(line, make_admission(make_chat(f"the key is {other}")))) == "ok"
+
+
+def test_the_first_request_that_differs_ends_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    record(path, [Say("one"), Say("two")], [make_chat("a"), make_chat("b", "line\nred apple")])
+    line = Replay.load(path).open(HERE)
+    ask(line, make_admission(make_chat("a")))
+
+    with pytest.raises(CassetteMismatch) as raised:
+        ask(line, make_admission(make_chat("b", "line\ngreen apple")))
+
+    assert isinstance(raised.value, ProviderTrouble)
+    assert raised.value.is_final
+    assert str(raised.value) == (
+        "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
+        " message 2 (user): recorded was 'red apple', now it is 'green apple'. Record it again"
+        " with --agent-fix-record FILE, or check out the revision it was recorded on."
+    )
