@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentfix.gateway import ModelGateway, Upstream
-from pytest_agentfix.gateway.providers import COMPATIBLE
+from pytest_agentfix.gateway.providers.table import COMPATIBLE
 from pytest_agentfix.model import Collected
 from pytest_agentfix.ports import Command
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan

@@ -13,16 +13,22 @@ from pathlib import Path
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
-from pytest_agentfix.gateway.catalogue import read_catalogue
-from pytest_agentfix.gateway.day_file import DayFile
-from pytest_agentfix.gateway.key_command import unlock
-from pytest_agentfix.gateway.ledger import Ledger
-from pytest_agentfix.gateway.line import GatewayTimeouts, Poster
 from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
+from pytest_agentfix.gateway.providers.catalogue import read_catalogue
+from pytest_agentfix.gateway.providers.key_command import unlock
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.redaction import find_secrets
-from pytest_agentfix.gateway.tariffs import check_prices, limit_output, make_caps, make_tariff
-from pytest_agentfix.gateway.traffic_log import TrafficLog
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.replayed import ReplayClock
+from pytest_agentfix.gateway.serving.line import GatewayTimeouts, Poster
+from pytest_agentfix.gateway.serving.traffic_log import TrafficLog
+from pytest_agentfix.gateway.spending.day_file import DayFile
+from pytest_agentfix.gateway.spending.ledger import Ledger
+from pytest_agentfix.gateway.spending.tariffs import (
+    check_prices,
+    limit_output,
+    make_caps,
+    make_tariff,
+)
 from pytest_agentfix.ports import Clock
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.settings import Settings
@@ -77,7 +83,7 @@ class Gateways:
         gateway = ModelGateway(
             upstream,
             token=self._token,
-            clock=self._clock,
+            clock=ReplayClock() if self._around.replay else self._clock,
             timeouts=self._timeouts,
             ledger=self.ledger,
             tariff=tariff,
@@ -144,6 +150,7 @@ def find_places(top: Path) -> Places:
     return Places(
         top=top,
         others={
+            "top-real": top.resolve(),
             "python": sys.prefix,
             "base-python": sys.base_prefix,
             "home": Path.home(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.gateway.cassettes import Replay
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine

@@ -10,10 +10,10 @@ import platformdirs
 
 from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
 from pytest_agentfix.gateway.cassettes import Replay
-from pytest_agentfix.gateway.catalogue import read_catalogue
+from pytest_agentfix.gateway.providers.catalogue import read_catalogue
+from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
 from pytest_agentfix.gateway.replayed import replayed_upstream
-from pytest_agentfix.gateway.tariffs import check_prices, make_caps, make_tariff
-from pytest_agentfix.gateway.upstream import Upstream, choose_upstream
+from pytest_agentfix.gateway.spending.tariffs import check_prices, make_caps, make_tariff
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.run import Run

@@ -13,7 +13,7 @@ from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateways import Gateways
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge

@@ -11,17 +11,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from pytest_agentfix.errors import ProviderTrouble, SandboxError
-from pytest_agentfix.gateway.book import GIVEN_UP, AttemptState, Book
-from pytest_agentfix.gateway.door import Door, GoneError
-from pytest_agentfix.gateway.ledger import Account, Caps, Ledger
-from pytest_agentfix.gateway.line import GatewayTimeouts, Line, Poster, Wire
-from pytest_agentfix.gateway.passage import Passage
-from pytest_agentfix.gateway.relay import Relay
-from pytest_agentfix.gateway.room import BodyRoom
-from pytest_agentfix.gateway.rules import RefusedError, Request, admit
-from pytest_agentfix.gateway.till import Tariff, Till
-from pytest_agentfix.gateway.traffic_log import TrafficLog
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.serving.book import GIVEN_UP, AttemptState, Book
+from pytest_agentfix.gateway.serving.door import Door, GoneError
+from pytest_agentfix.gateway.serving.line import GatewayTimeouts, Line, Poster, Wire
+from pytest_agentfix.gateway.serving.passage import Passage
+from pytest_agentfix.gateway.serving.relay import Relay
+from pytest_agentfix.gateway.serving.room import BodyRoom
+from pytest_agentfix.gateway.serving.traffic_log import TrafficLog
+from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
+from pytest_agentfix.gateway.spending.till import Tariff, Till
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.ports import Clock, Stream
 

@@ -1,14 +1,34 @@
-"""The model of a recording: its name and protocol, and nobody who could be asked."""
+"""What a replay has in the place of the world: a model that nobody asks, and time to wait for."""
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway.cassettes import Replay
-from pytest_agentfix.gateway.dialects import Dialect, ProviderRow, make_row
-from pytest_agentfix.gateway.providers import find_provider
-from pytest_agentfix.gateway.upstream import Upstream, split_model
+from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.table import find_provider
+from pytest_agentfix.gateway.providers.upstream import Upstream, split_model
+
+
+class ReplayClock:
+    """Real time in which waiting takes none: what was waited for when recording is over by now.
+
+    The time that was not waited counts all the same, so caps and deadlines see what they saw then.
+    """
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment."""
+        return time.monotonic() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once."""
+        self._skipped += seconds
+
 
 _NOWHERE = "http://replay.invalid/v1"  # a name that never leads anywhere (RFC 6761)
 

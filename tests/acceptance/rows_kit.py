@@ -16,8 +16,8 @@ from typing import Any
 
 from pytest_agentfix.agents.opencode_config import AGENT, make_config, make_environ
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
-from pytest_agentfix.gateway.catalogue import CatalogueModel
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.testing.socket_stream import SocketStream
 

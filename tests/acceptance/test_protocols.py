@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pytest_agentfix.gateway.providers import (
+from pytest_agentfix.gateway.providers.table import (
     ANTHROPIC,
     COMPATIBLE,
     GOOGLE,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_agentfix.clusters import make_slug
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.upstream import choose_upstream
+from pytest_agentfix.gateway.providers.upstream import choose_upstream
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.model import (

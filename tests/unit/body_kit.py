@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_agentfix.gateway import Dialect
-from pytest_agentfix.gateway.providers import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, ProviderRow
+from pytest_agentfix.gateway.providers.table import (
+    ANTHROPIC,
+    COMPATIBLE,
+    GOOGLE,
+    OPENAI,
+    ProviderRow,
+)
 from tests.unit.gateway_kit import MODEL
 
 ROWS: Mapping[Dialect, ProviderRow] = {

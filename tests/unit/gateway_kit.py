@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, ProviderRow, Upstream
-from pytest_agentfix.gateway.ledger import Caps, Ledger
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.providers import COMPATIBLE
-from pytest_agentfix.gateway.till import Tariff
+from pytest_agentfix.gateway.providers.table import COMPATIBLE
+from pytest_agentfix.gateway.spending.ledger import Caps, Ledger
+from pytest_agentfix.gateway.spending.till import Tariff
 from pytest_agentfix.ports import MODEL_PORT
 from pytest_agentfix.testing.socket_stream import StreamPort
 

@@ -14,9 +14,9 @@ import httpcore
 import pytest
 
 from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writing
-from pytest_agentfix.gateway.line import Exchange
-from pytest_agentfix.gateway.rules import Admission
+from pytest_agentfix.gateway.serving.line import Exchange
 from pytest_agentfix.testing.scripted_model import (
     Break,
     Call,

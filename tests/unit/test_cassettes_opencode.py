@@ -19,7 +19,7 @@ import pytest
 from pytest_agentfix.agents.npm import PINNED_VERSION
 from pytest_agentfix.agents.opencode_config import ModelAccess, make_config, make_environ
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Places, Recording, Replay
-from pytest_agentfix.gateway.line import Poster
+from pytest_agentfix.gateway.serving.line import Poster
 from pytest_agentfix.testing.scripted_model import Raw, ScriptedModel
 from tests.unit.cassette_kit import make_admission, open_line
 from tests.unit.cassette_streams import MODEL, STREAMS

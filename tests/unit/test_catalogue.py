@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import make_environ
-from pytest_agentfix.gateway.catalogue import (
+from pytest_agentfix.gateway.providers.catalogue import (
     CatalogueModel,
     CatalogueProvider,
     _load,
     read_catalogue,
 )
-from pytest_agentfix.gateway.prices import Price, Prices
+from pytest_agentfix.gateway.spending.prices import Price, Prices
 
 
 @pytest.fixture(scope="module")

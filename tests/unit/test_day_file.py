@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.gateway.day_file import DayFile
-from pytest_agentfix.gateway.ledger import Amount, CapError, Caps, Ledger
+from pytest_agentfix.gateway.spending.day_file import DayFile
+from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Caps, Ledger
 from pytest_agentfix.testing.fakes import FakeClock
 
 DAY = "2026-01-02"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.estimate import (
+from pytest_agentfix.gateway.spending.estimate import (
     FRAME_TOKENS,
     IMAGE_TOKENS,
     Load,

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.gateway import ModelGateway
-from pytest_agentfix.gateway.estimate import FRAME_TOKENS
-from pytest_agentfix.gateway.ledger import Amount
-from pytest_agentfix.gateway.line import GatewayTimeouts
-from pytest_agentfix.gateway.prices import Price, Prices
-from pytest_agentfix.gateway.till import Tariff
+from pytest_agentfix.gateway.serving.line import GatewayTimeouts
+from pytest_agentfix.gateway.spending.estimate import FRAME_TOKENS
+from pytest_agentfix.gateway.spending.ledger import Amount
+from pytest_agentfix.gateway.spending.prices import Price, Prices
+from pytest_agentfix.gateway.spending.till import Tariff
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Break, Fail, Hang, Raw, Reply, Script

@@ -12,10 +12,10 @@ import pytest
 
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.errors import ModelUnknownError
-from pytest_agentfix.gateway.catalogue import CatalogueProvider, read_catalogue
-from pytest_agentfix.gateway.dialects import Dialect, ProviderRow, make_row
-from pytest_agentfix.gateway.providers import PROVIDERS, find_by_package, find_provider
-from pytest_agentfix.gateway.unsupported import UNSUPPORTED, check_model, check_provider
+from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
+from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.table import PROVIDERS, find_by_package, find_provider
+from pytest_agentfix.gateway.providers.unsupported import UNSUPPORTED, check_model, check_provider
 
 # OpenCode's catalogue does not have these; all but one are servers of the user's own.
 UNLISTED = {"github-models", "litellm", "llama.cpp", "ollama", "vllm"}

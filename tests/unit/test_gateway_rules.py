@@ -10,10 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.dialects import Dialect, ProviderRow
-from pytest_agentfix.gateway.providers import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, OPENROUTER
-from pytest_agentfix.gateway.rules import Admission, RefusedError, Request, admit
-from pytest_agentfix.gateway.strict_json import parse_body
+from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, Request, admit
+from pytest_agentfix.gateway.admission.strict_json import parse_body
+from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.table import (
+    ANTHROPIC,
+    COMPATIBLE,
+    GOOGLE,
+    OPENAI,
+    OPENROUTER,
+)
 from tests.unit.body_kit import GOOD, ROWS
 from tests.unit.gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
 

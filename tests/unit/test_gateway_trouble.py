@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.gateway.curtain import KeyCurtain
-from pytest_agentfix.gateway.trouble import (
+from pytest_agentfix.gateway.serving.curtain import KeyCurtain
+from pytest_agentfix.gateway.serving.trouble import (
     describe_outage,
     describe_refusal,
     is_retried,

@@ -14,9 +14,9 @@ from pytest_agentfix.errors import (
     ModelUnknownError,
     SettingError,
 )
-from pytest_agentfix.gateway.key_command import unlock
-from pytest_agentfix.gateway.opencode_settings import read_opencode_settings
-from pytest_agentfix.gateway.upstream import Upstream, choose_upstream
+from pytest_agentfix.gateway.providers.key_command import unlock
+from pytest_agentfix.gateway.providers.opencode_settings import read_opencode_settings
+from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
 from pytest_agentfix.settings import Settings
 
 KEY = "sk-sentinel-0123456789"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.providers import Dialect
-from pytest_agentfix.gateway.usage import UsageScanner
+from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.spending.usage import UsageScanner
 from pytest_agentfix.model import Tokens
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.errors import KeyMissingError
-from pytest_agentfix.gateway.key_command import find_program, unlock
-from pytest_agentfix.gateway.upstream import Upstream
+from pytest_agentfix.gateway.providers.key_command import find_program, unlock
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.unit.gateway_kit import make_upstream
 
 KEY = "sk-sentinel-0123456789"

@@ -6,7 +6,15 @@ import threading
 
 import pytest
 
-from pytest_agentfix.gateway.ledger import Account, Amount, BusyError, CapError, Caps, Hold, Ledger
+from pytest_agentfix.gateway.spending.ledger import (
+    Account,
+    Amount,
+    BusyError,
+    CapError,
+    Caps,
+    Hold,
+    Ledger,
+)
 from pytest_agentfix.testing.fakes import FakeClock
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.prices import Price, Prices
+from pytest_agentfix.gateway.spending.prices import Price, Prices
 from pytest_agentfix.model import Tokens
 
 PLAIN = Price(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)

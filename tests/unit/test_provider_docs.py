@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_agentfix.gateway.providers import PROVIDERS, ProviderRow
-from pytest_agentfix.gateway.unsupported import UNSUPPORTED
+from pytest_agentfix.gateway.providers.table import PROVIDERS, ProviderRow
+from pytest_agentfix.gateway.providers.unsupported import UNSUPPORTED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text("utf-8")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.patterns import normalise
 from pytest_agentfix.gateway.cassettes.places import Places, drop_steps
 from pytest_agentfix.gateway.redaction import redact_secrets
-from pytest_agentfix.gateway.rules import Admission
 
 DEPTH_LIMIT: Final = 60  # levels; nothing a real client sends is nested deeper
 _TURN_KEYS: Final = ("messages", "input", "contents")  # one for each family of protocols

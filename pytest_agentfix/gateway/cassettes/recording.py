@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.bodies import pack_body
 from pytest_agentfix.gateway.cassettes.canonical import Canon
 from pytest_agentfix.gateway.cassettes.places import Places
@@ -20,9 +21,8 @@ from pytest_agentfix.gateway.cassettes.tape import (
     Taped,
 )
 from pytest_agentfix.gateway.cassettes.writing import TapeWriter
-from pytest_agentfix.gateway.line import Exchange, LineError, Poster, translated_errors
 from pytest_agentfix.gateway.redaction import redact_secrets
-from pytest_agentfix.gateway.rules import Admission
+from pytest_agentfix.gateway.serving.line import Exchange, LineError, Poster, translated_errors
 
 _log = logging.getLogger(__name__)
 _HEADER_LIMIT: Final = 200  # characters of a value that are kept

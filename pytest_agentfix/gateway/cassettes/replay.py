@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.bodies import unpack_body
 from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest
 from pytest_agentfix.gateway.cassettes.mismatch import (
@@ -27,8 +28,7 @@ from pytest_agentfix.gateway.cassettes.mismatch import (
 )
 from pytest_agentfix.gateway.cassettes.places import Places
 from pytest_agentfix.gateway.cassettes.tape import Answer, End, Header, Taped, load_tape
-from pytest_agentfix.gateway.line import Exchange, LineError, Poster
-from pytest_agentfix.gateway.rules import Admission
+from pytest_agentfix.gateway.serving.line import Exchange, LineError, Poster
 
 _log = logging.getLogger(__name__)
 _BROKEN = "broke the connection"

@@ -1,0 +1,1 @@
+"""What of the sandbox's requests passes, and in which form. Pure."""

@@ -1,0 +1,47 @@
+"""What of a request's body goes to the provider: one table for each protocol (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_agentfix.gateway.admission.chat_body import CHAT
+from pytest_agentfix.gateway.admission.generate_body import GENERATE
+from pytest_agentfix.gateway.admission.limits import limit_output
+from pytest_agentfix.gateway.admission.messages_body import MESSAGES
+from pytest_agentfix.gateway.admission.responses_body import RESPONSES
+from pytest_agentfix.gateway.admission.shapes import Fields
+from pytest_agentfix.gateway.providers.dialects import Dialect
+
+_TABLES: Final[Mapping[Dialect, Fields]] = {
+    Dialect.CHAT: Fields(CHAT),
+    Dialect.RESPONSES: Fields(RESPONSES),
+    Dialect.MESSAGES: Fields(MESSAGES),
+    Dialect.GENERATE: Fields(GENERATE, is_camel=True),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanBody:
+    """What goes on of a body, and how many tokens the answer can have at most."""
+
+    fields: dict[str, Any]
+    max_output: int
+
+
+def clean_body(body: Mapping[str, Any], *, dialect: Dialect, output_limit: int) -> CleanBody:
+    """Return a copy of what is known to be harmless in ``body``.
+
+    Raises ``RefusedError`` for what asks for more than words and calls of the agent's own tools:
+    tools that run at the provider would be a way out of the sandbox, URLs make the provider
+    fetch, and references to things kept at the provider reach what was never in the sandbox.
+    What is merely unknown, or costs extra, is left out.
+    """
+    copied = _TABLES[dialect](body)
+    fields = {name: value for name, value in copied.items() if value is not None}
+    if dialect is Dialect.RESPONSES:
+        fields["store"] = False  # it is on unless it is off
+    return CleanBody(
+        fields=fields, max_output=limit_output(fields, dialect=dialect, limit=output_limit)
+    )

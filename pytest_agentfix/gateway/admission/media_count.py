@@ -1,0 +1,62 @@
+"""How much media is in a body that passed, for those who reckon what it may cost (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pytest_agentfix.gateway.providers.dialects import Dialect
+
+_IMAGES: Final = frozenset({"image", "image_url", "input_image"})
+_OTHERS: Final = frozenset(
+    {"document", "document_url", "file", "input_audio", "input_file", "video_url"}
+)
+# Where what the agent's tools were called with may look like anything.
+_ARGUMENTS: Final[Mapping[Dialect, frozenset[str]]] = {
+    Dialect.CHAT: frozenset({"tools", "response_format"}),
+    Dialect.RESPONSES: frozenset({"tools", "text"}),
+    Dialect.MESSAGES: frozenset({"tools", "input", "output_config", "output_format"}),
+    Dialect.GENERATE: frozenset({"tools", "args", "response", "generationConfig"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaCount:
+    """``images`` in a body; ``is_measurable`` is false for media whose tokens no size tells."""
+
+    images: int
+    is_measurable: bool
+
+
+def count_media(body: Mapping[str, Any], dialect: Dialect) -> MediaCount:
+    """Count what is in a body that ``clean_body`` returned."""
+    found = [_judge(holder) for holder in _iter_objects(body, _ARGUMENTS[dialect])]
+    return MediaCount(images=found.count("image"), is_measurable="other" not in found)
+
+
+def _iter_objects(value: Any, hidden: frozenset[str]) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, list):
+        for entry in value:
+            yield from _iter_objects(entry, hidden)
+    elif isinstance(value, dict):
+        yield value
+        for name, entry in value.items():
+            if name not in hidden:
+                yield from _iter_objects(entry, hidden)
+
+
+def _judge(holder: Mapping[str, Any]) -> str:
+    """Return "image", "other" or "" for an object."""
+    blob = holder.get("inlineData")
+    if isinstance(blob, dict):
+        return "image" if str(blob.get("mimeType")).startswith("image/") else "other"
+    kind = holder.get("type")
+    if not isinstance(kind, str) or _is_text(holder):
+        return ""
+    return "image" if kind in _IMAGES else "other" if kind in _OTHERS else ""
+
+
+def _is_text(holder: Mapping[str, Any]) -> bool:
+    source = holder.get("source")
+    return isinstance(source, dict) and source.get("type") == "text"

@@ -1,0 +1,112 @@
+"""What the door lets through: one method, one path, the run's own models (pure).
+
+The sandbox may send anything. ``body`` has the policy of what is in a request.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentfix.gateway.admission.body import clean_body
+from pytest_agentfix.gateway.admission.inbound_headers import iter_forwarded
+from pytest_agentfix.gateway.admission.media_count import count_media
+from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.admission.strict_json import parse_body, write_body
+from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.upstream import Upstream
+
+__all__ = ["Admission", "RefusedError", "Request", "admit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A whole request as it came out of the sandbox. Header names are in lower case."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+
+    def list_values(self, name: str) -> list[str]:
+        """Return all values of the header ``name``."""
+        return [value for header, value in self.headers if header == name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What goes upstream: nothing of the request's but what is here.
+
+    For the ledger: the ``model`` asked for, ``max_output`` tokens at most, the number of
+    ``images`` in it, and ``is_measurable``, false where it holds media whose tokens no size tells.
+    """
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    model: str
+    max_output: int
+    images: int = 0
+    is_measurable: bool = True
+
+
+def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
+    """Return what to send upstream for ``request``, without the key; raises ``RefusedError``."""
+    row = upstream.row
+    _check_token(request, upstream, token)
+    models = _map_targets(upstream).get(request.target, ())
+    if request.method != "POST" or not models:
+        raise RefusedError(403, "This door takes only the one request its model needs.")
+    _check_framing(request)
+    body = parse_body(request.body)
+    model = _choose_model(body, models, row.dialect)
+    clean = clean_body(body, dialect=row.dialect, output_limit=upstream.output_limit)
+    media = count_media(clean.fields, row.dialect)
+    return Admission(
+        url=upstream.base_url + row.build_endpoint(model),
+        headers=tuple(iter_forwarded(request.headers, allowed=row.forwarded_headers)),
+        body=write_body({**clean.fields, **row.fixed_fields}),
+        model=model,
+        max_output=clean.max_output,
+        images=media.images,
+        is_measurable=media.is_measurable,
+    )
+
+
+def _check_token(request: Request, upstream: Upstream, token: str) -> None:
+    values = request.list_values(upstream.row.key_header)
+    expected = upstream.row.format_key(token).encode()
+    given = values[0].encode("utf-8", "surrogateescape") if len(values) == 1 else b""
+    if not hmac.compare_digest(given, expected):
+        raise RefusedError(401, "The credential is not this run's.")
+
+
+def _map_targets(upstream: Upstream) -> Mapping[str, tuple[str, ...]]:
+    """Return the models that may be asked for at each target."""
+    models = tuple(model for model in (upstream.model, upstream.small_model) if model)
+    if upstream.row.dialect is Dialect.GENERATE:
+        return {upstream.row.build_target(model): (model,) for model in models}
+    return {upstream.row.build_target(upstream.model): models}
+
+
+def _choose_model(body: Mapping[str, Any], models: Sequence[str], dialect: Dialect) -> str:
+    """Return the model that is asked for: by the path in Google's protocol, else by the body."""
+    if dialect is Dialect.GENERATE:
+        return models[0]
+    model = body.get("model")
+    if not isinstance(model, str) or model not in models:
+        raise RefusedError(403, "Only the model of this run is allowed here.")
+    return model
+
+
+def _check_framing(request: Request) -> None:
+    """Refuse bodies whose length or form two readers could see differently."""
+    if request.list_values("transfer-encoding") and request.list_values("content-length"):
+        raise RefusedError(400, "The body's length is given twice.")
+    if any(value.strip() != "identity" for value in request.list_values("content-encoding")):
+        raise RefusedError(400, "The body must not be compressed.")
+    types = request.list_values("content-type")
+    if len(types) != 1 or types[0].split(";")[0].strip().lower() != "application/json":
+        raise RefusedError(400, "The body must be JSON.")

@@ -1,0 +1,192 @@
+"""What may stand where in a body: small functions that copy what is known and nothing else (pure).
+
+A shape takes a value and returns what goes upstream in its place, ``DROPPED`` for nothing, or
+raises ``RefusedError``. Copying instead of searching means that what nobody thought of stays here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from pytest_agentfix.gateway.admission.refusal import RefusedError
+
+_log = logging.getLogger(__name__)
+_QUOTE_LIMIT: Final = 60  # letters quoted of what the sandbox sent
+_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")  # some providers' own begin with a "$"
+_SNAKE: Final = re.compile(r"_([a-z0-9])")
+
+Shape = Callable[[Any], Any]
+
+DROPPED: Final = object()
+
+
+def keep(value: Any) -> Any:
+    """Return anything as it is: for JSON that only the model and the agent's tools read."""
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Return text, numbers, and lists of them; drop what has parts."""
+    entries = value if isinstance(value, list) else [value]
+    return DROPPED if any(isinstance(entry, (dict, list)) for entry in entries) else value
+
+
+def tool_name(value: Any) -> Any:
+    """Return the name of one of the agent's tools."""
+    if not isinstance(value, str) or not _TOOL_NAME.fullmatch(value):
+        raise RefusedError(403, f"A tool cannot have the name {quote(value)} here.")
+    return value
+
+
+def only_one(value: Any) -> Any:
+    """Drop the number of answers wanted, which is one without it too."""
+    if value is None or (type(value) is int and value == 1):
+        return DROPPED
+    raise RefusedError(403, "Only one answer per request is allowed here.")
+
+
+def one_of(*allowed: str) -> Shape:
+    """Return the shape of a word; other words are dropped."""
+    return lambda value: value if isinstance(value, str) and value in allowed else DROPPED
+
+
+def always(*, value: Any) -> Shape:
+    """Return the shape of what is set, whatever it was."""
+    return lambda _: value
+
+
+def sift(*allowed: str) -> Shape:
+    """Return the shape of a list of words of which only the known ones stay."""
+
+    def copy(value: Any) -> Any:
+        entries = value if isinstance(value, list) else []
+        found = [entry for entry in entries if isinstance(entry, str) and entry in allowed]
+        return found or DROPPED
+
+    return copy
+
+
+def refusing(*names: str) -> dict[str, Shape]:
+    """Return fields that must not be there, except where they say "no"; an empty object does not.
+
+    OpenAI's ``web_search_options`` and Google's ``googleSearch`` are switched on by ``{}``.
+    """
+    return {name: _Refusing(f"{name!r} is not allowed here.") for name in names}
+
+
+def refusing_with(message: str, *names: str) -> dict[str, Shape]:
+    """Return fields that must not be there, for a reason that is said instead of their names."""
+    return {name: _Refusing(message) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusing:
+    """The shape of what must not be there."""
+
+    message: str
+
+    def __call__(self, value: Any) -> Any:
+        if value is None or value is False or value in ("", []):
+            return DROPPED
+        raise RefusedError(403, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object of which only the fields in ``table`` go on; nulls stay as they are.
+
+    ``is_camel``: names may come in snake case too, as Google's protocol has it; they go on in
+    camel case. Both at once are refused, for it is the provider that would choose.
+    """
+
+    table: Mapping[str, Shape]
+    is_camel: bool = False
+
+    def __call__(self, value: Any) -> dict[str, Any]:
+        """Return the copy."""
+        if not isinstance(value, dict):
+            complain_of_form()
+        copied: dict[str, Any] = {}
+        for name, entry in self._iter_named(value):
+            shape = self.table.get(name)
+            if shape is None:
+                _log.debug("left out of a request: %s", quote(name))
+            elif entry is None and not isinstance(shape, _Refusing):
+                copied[name] = None
+            elif (clean := shape(entry)) is not DROPPED:
+                copied[name] = clean
+        return copied
+
+    def _iter_named(self, value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        if not self.is_camel:
+            return value.items()
+        named = [(to_camel(name), entry) for name, entry in value.items()]
+        if len(dict(named)) != len(named):
+            raise RefusedError(400, "A field is given in two spellings.")
+        return named
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list whose entries all have one shape; entries that are dropped leave no gap."""
+
+    shape: Shape
+
+    def __call__(self, value: Any) -> list[Any]:
+        """Return the copy."""
+        if not isinstance(value, list):
+            complain_of_form()
+        copies = [self.shape(entry) for entry in value]
+        return [copy for copy in copies if copy is not DROPPED]
+
+
+@dataclass(frozen=True, slots=True)
+class TextOr:
+    """Text, or something of another shape."""
+
+    shape: Shape
+
+    def __call__(self, value: Any) -> Any:
+        """Return the copy."""
+        return value if isinstance(value, str) else self.shape(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """An object whose ``type`` says what it is; ``default`` where it has none, "" for refused.
+
+    ``what`` names such objects in the refusal of an unknown type.
+    """
+
+    what: str
+    kinds: Mapping[str, Shape]
+    default: str = ""
+
+    def __call__(self, value: Any) -> Any:
+        """Return the copy."""
+        if not isinstance(value, dict):
+            complain_of_form()
+        kind = value.get("type")
+        kind = self.default if kind is None else kind
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise RefusedError(403, f"{self.what} of the type {quote(kind)} is not allowed here.")
+        return self.kinds[kind](value)
+
+
+def to_camel(name: str) -> str:
+    """Return ``some_name`` as ``someName``."""
+    return _SNAKE.sub(lambda match: match[1].upper(), name)
+
+
+def quote(value: object) -> str:
+    """Return ``value`` for a message: one line, not long, and nothing but ASCII."""
+    return ascii(value)[:_QUOTE_LIMIT]
+
+
+def complain_of_form() -> NoReturn:
+    """Raise ``RefusedError`` for a value that is no object, or no list, where one has to be."""
+    raise RefusedError(400, "The body has not the form of this protocol.")

@@ -1,0 +1,236 @@
+"""What the catalogue inside OpenCode's binary says of a provider: its models, limits and prices.
+
+The binary carries a snapshot of models.dev as one minified JavaScript literal. It is read as text:
+found, cut out at its matching brace, turned into JSON token by token, and never evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_agentfix.gateway.spending.prices import Price, Prices
+
+_AMOUNT_LIMIT: Final = 1e12  # far beyond every limit and price
+_SIZE_LIMIT: Final = 4_000_000  # bytes of one provider's literal; the biggest has 300,000
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TIER_OVER_200K: Final = 200_000  # tokens; what the older form of tiers has in its name
+_TOKEN: Final = re.compile(
+    r"""(?P<string>"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'|`[^`\\]*(?:\\.[^`\\]*)*`)
+    |(?P<nothing>void\ 0|undefined)
+    |(?P<flag>![01])
+    |(?P<name>[A-Za-z_$][A-Za-z0-9_$]*)
+    |(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    |(?P<mark>[{}\[\]:,])
+    |\s+""",
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE: Final = re.compile(
+    r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|(\r\n|.))", re.DOTALL
+)
+_LETTERS: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_WORDS: Final = frozenset({"true", "false", "null"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueModel:
+    """A model. ``npm`` is "" where the provider's own package speaks to it; limits are in tokens.
+
+    A limit of 0 says that the catalogue does not know it; ``prices`` is ``None`` likewise.
+    """
+
+    id: str
+    npm: str = ""
+    context_limit: int = 0
+    output_limit: int = 0
+    prices: Prices | None = None
+    can_call_tools: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueProvider:
+    """A provider. ``api`` is "" where its package knows the URL; ``env`` names its variables."""
+
+    id: str
+    api: str = ""
+    npm: str = ""
+    env: tuple[str, ...] = ()
+    models: Mapping[str, CatalogueModel] = field(default_factory=dict)
+
+
+def read_catalogue(binary: Path, provider: str) -> CatalogueProvider | None:
+    """Return what the catalogue in ``binary`` says of ``provider``.
+
+    ``None`` if it says nothing, or nothing that can be read: a repair needs none of it.
+    """
+    if not _NAME.fullmatch(provider):
+        return None
+    try:
+        for literal in _find_literals(binary, provider):
+            found = _load(literal)
+            if isinstance(found, dict):
+                return _read_provider(provider, found)
+    except OSError:
+        pass
+    return None
+
+
+def _find_literals(binary: Path, provider: str) -> Iterator[str]:
+    """Yield the text from each opening brace that may begin the provider's literal."""
+    needle = f':{{id:"{provider}",env:['.encode()
+    with binary.open("rb") as file:
+        try:
+            held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:  # an empty file
+            return
+        with held:
+            start = held.find(needle)
+            while start >= 0:
+                yield held[start + 1 : start + 1 + _SIZE_LIMIT].decode("utf-8", "replace")
+                start = held.find(needle, start + 1)
+
+
+def _load(literal: str) -> object:
+    """Return the object that ``literal`` starts with; ``None`` if it is no plain data."""
+    try:
+        return json.loads("".join(_translate(literal)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _translate(literal: str) -> Iterator[str]:
+    """Yield JSON tokens up to the brace that closes the first; raises ``ValueError``."""
+    depth = 0
+    position = 0
+    while match := _TOKEN.match(literal, position):
+        position = match.end()
+        text = match.group()
+        kind = match.lastgroup
+        if kind == "mark":
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(text, 0)
+            yield text
+            if depth == 0:
+                return
+        else:
+            yield _translate_token(kind, text)
+    raise ValueError(position)
+
+
+def _translate_token(kind: str | None, text: str) -> str:
+    match kind:
+        case None:
+            return " "
+        case "string":
+            return _translate_string(text)
+        case "nothing":
+            return "null"
+        case "flag":
+            return "true" if text == "!0" else "false"
+        case "name":
+            return text if text in _WORDS else f'"{text}"'
+        case _:
+            return repr(float(text)) if _is_odd(text) else text
+
+
+def _is_odd(number: str) -> bool:
+    """Whether JSON has another form for ``number``: ``.5``, ``5.``, ``007``."""
+    digits = number.lstrip("-")
+    return digits.startswith(".") or digits[-1] == "." or (digits[0] == "0" and digits[1:2] != ".")
+
+
+def _translate_string(text: str) -> str:
+    inner = text[1:-1]
+    if text[0] == "`" and "${" in inner:
+        raise ValueError(inner)  # an expression, no data
+    return json.dumps(_ESCAPE.sub(_resolve_escape, inner))
+
+
+def _resolve_escape(match: re.Match[str]) -> str:
+    braced, four, two, letter = match.groups()
+    if letter is None:
+        return chr(int(braced or four or two, 16))
+    return "" if letter in ("\n", "\r\n") else _LETTERS.get(letter, letter)
+
+
+def _read_provider(name: str, found: Mapping[str, Any]) -> CatalogueProvider:
+    variables = found.get("env")
+    models = _object(found.get("models"))
+    read = (_read_model(key, entry) for key, entry in models.items() if isinstance(entry, dict))
+    return CatalogueProvider(
+        id=name,
+        api=_text(found.get("api")),
+        npm=_text(found.get("npm")),
+        env=tuple(one for one in variables if isinstance(one, str))
+        if isinstance(variables, list)
+        else (),
+        models={model.id: model for model in read},
+    )
+
+
+def _read_model(name: str, entry: Mapping[str, Any]) -> CatalogueModel:
+    limit = _object(entry.get("limit"))
+    return CatalogueModel(
+        id=name,
+        npm=_text(_object(entry.get("provider")).get("npm")),
+        context_limit=int(_amount(limit.get("context")) or 0),
+        output_limit=int(_amount(limit.get("output")) or 0),
+        prices=_read_prices(_object(entry.get("cost"))),
+        can_call_tools=entry.get("tool_call") is not False,
+    )
+
+
+def _read_prices(cost: Mapping[str, Any]) -> Prices | None:
+    base = _read_price(cost)
+    tiers = _read_tiers(cost)
+    return None if base is None or tiers is None else Prices(base=base, tiers=tiers)
+
+
+def _read_price(cost: Mapping[str, Any]) -> Price | None:
+    """Return one price; ``None`` if it has no plain input and output."""
+    given, answered = _amount(cost.get("input")), _amount(cost.get("output"))
+    if given is None or answered is None:
+        return None
+    reasoning, read, written = (
+        _amount(cost.get(name)) for name in ("reasoning", "cache_read", "cache_write")
+    )
+    return Price(
+        input=given,
+        output=max(answered, reasoning or 0.0),  # what is thought is counted as output
+        cache_read=given if read is None else read,
+        cache_write=given if written is None else written,
+    )
+
+
+def _read_tiers(cost: Mapping[str, Any]) -> tuple[tuple[int, Price], ...] | None:
+    """Return the dearer prices of long prompts in rising order; ``None`` if one is damaged."""
+    found = cost.get("tiers")
+    if not isinstance(found, list):  # the older form, which newer entries repeat in part
+        old = cost.get("context_over_200k")
+        found = [] if old is None else [{**_object(old), "tier": {"size": _TIER_OVER_200K}}]
+    tiers = []
+    for entry in map(_object, found):
+        size, price = _amount(_object(entry.get("tier")).get("size")), _read_price(entry)
+        if size is None or price is None:
+            return None
+        tiers.append((int(size), price))
+    return tuple(sorted(tiers, key=lambda tier: tier[0]))
+
+
+def _amount(value: object) -> float | None:
+    """Return ``value`` if it is a number that can be a price or a limit."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < _AMOUNT_LIMIT else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

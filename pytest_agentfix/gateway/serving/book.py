@@ -1,0 +1,116 @@
+"""What the gateway knows of attempts and of what is under way, for threads side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.gateway.admission.rules import RefusedError
+
+BREAK_LIMIT: Final = 3  # broken streams before an attempt gets no more
+
+# What OpenCode is told about trouble. It repeats even a 400 for minutes if the body holds words
+# such as "overloaded" or digits such as 503, so the provider's own words stay on this side.
+GIVEN_UP: Final = "The model gives no more answers in this attempt."
+
+
+@dataclass(slots=True, kw_only=True)
+class AttemptState:
+    """The model access of one attempt. Late requests keep the attempt they began in."""
+
+    deadline: float
+    breaks: int = 0
+    trouble: ProviderTrouble | None = None
+    cap: str = ""  # the words of the cap that was reached
+
+
+class Book:
+    """Counters of a cluster's model access, and the state of its current attempt."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attempt: AttemptState | None = None
+        self._requests = 0
+        self._in_flight = 0
+        self._last_heard = 0.0
+
+    def begin(self, *, deadline: float) -> None:
+        """Start a new attempt."""
+        with self._lock:
+            self._attempt = AttemptState(deadline=deadline)
+
+    @contextmanager
+    def enter(self, *, now: float) -> Iterator[AttemptState]:
+        """Let a request in; raises ``RefusedError`` (400: do not repeat) if none may come."""
+        with self._lock:
+            attempt = self._admit(now)
+            self._in_flight += 1
+        try:
+            yield attempt
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+
+    def _admit(self, now: float) -> AttemptState:
+        attempt = self._attempt
+        if attempt is None:
+            raise RefusedError(400, "No attempt is running.")
+        if attempt.trouble or attempt.cap:
+            raise RefusedError(400, GIVEN_UP)
+        if now >= attempt.deadline:
+            raise RefusedError(400, "The time for this attempt is up.")
+        return attempt
+
+    def count_request(self) -> None:
+        """Count a request that goes to the provider."""
+        with self._lock:
+            self._requests += 1
+
+    def record(self, attempt: AttemptState, trouble: ProviderTrouble) -> None:
+        """Remember what ended the attempt's model access; the first trouble stays."""
+        with self._lock:
+            attempt.trouble = attempt.trouble or trouble
+
+    def stop(self, attempt: AttemptState, words: str) -> None:
+        """Remember the cap that ended the attempt's model access; the first one stays."""
+        with self._lock:
+            attempt.cap = attempt.cap or words
+
+    def count_break(self, attempt: AttemptState) -> bool:
+        """Count a broken stream; return whether it was one too many."""
+        with self._lock:
+            attempt.breaks += 1
+            return attempt.breaks >= BREAK_LIMIT
+
+    def hear(self, now: float) -> None:
+        """Note that the provider was heard at ``now``."""
+        with self._lock:
+            self._last_heard = now
+
+    @property
+    def attempt(self) -> AttemptState | None:
+        """The current attempt."""
+        with self._lock:
+            return self._attempt
+
+    @property
+    def requests(self) -> int:
+        """Requests that went to the provider, the gateway's own repetitions not counted."""
+        with self._lock:
+            return self._requests
+
+    @property
+    def in_flight(self) -> int:
+        """Requests being served."""
+        with self._lock:
+            return self._in_flight
+
+    @property
+    def last_heard(self) -> float:
+        """When the provider was last heard (monotonic), 0.0 for never."""
+        with self._lock:
+            return self._last_heard

@@ -1,0 +1,1 @@
+"""What model access takes: held before, charged afterwards, and capped."""

@@ -1,0 +1,141 @@
+"""What all runs of a user have spent on a day, in a small file of the cache folder.
+
+What is held counts as spent until it is settled, so a run that is killed in mid-request leaves
+its worst case charged. The days are those of UTC, wherever a run is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Check, Settle
+from pytest_agentfix.ports import Clock
+
+_log = logging.getLogger(__name__)
+_PREFIX: Final = "spent-"
+
+
+def name_today() -> str:
+    """Return the day it is now, as in ``2026-11-25``."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+class DayFile:
+    """Implements ``ledger.DayBook`` for runs side by side. ``is_needed``: a cap depends on it.
+
+    Where it is not needed, trouble with the file is logged and changes nothing.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        is_needed: bool,
+        today: Callable[[], str] = name_today,
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._is_needed = is_needed
+        self._today = today
+        self._counted = clock.monotonic()  # up to when this run's seconds are in the file
+
+    def hold(self, amount: Amount, check: Check) -> Settle:
+        """Add ``amount`` if ``check`` raises nothing; returns how to settle it."""
+        day = self._today()
+        with self._trouble_told(), self._open(day) as book:
+            check(book.spent, book.seconds)
+            book.spent += amount
+        return lambda actual: self._settle(day, held=amount, actual=actual)
+
+    def _settle(self, day: str, *, held: Amount, actual: Amount) -> None:
+        with contextlib.suppress(CapError), self._trouble_told(), self._open(day) as book:
+            book.spent = book.spent - held + actual
+
+    @contextlib.contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            _log.info("the day's spending could not be recorded: %s", error)
+            if self._is_needed:
+                raise CapError("day", self._describe(error)) from error
+
+    def _describe(self, error: OSError | ValueError) -> str:
+        why = error.strerror if isinstance(error, OSError) else "it holds something else"
+        return (
+            f"what was spent today cannot be known, so its cap cannot be kept ({why}; see"
+            f" {self._folder}, where {_PREFIX}{self._today()}.json is to be repaired or removed)"
+        )
+
+    @contextlib.contextmanager
+    def _open(self, day: str) -> Iterator[_Page]:
+        """Yield the day's page under a lock, and keep what becomes of it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{_PREFIX}lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            path = self._folder / f"{_PREFIX}{day}.json"
+            page = _Page.read(path)
+            now = self._clock.monotonic()
+            page.seconds += now - self._counted
+            yield page
+            page.write(path)
+            self._counted = now
+            self._remove_others(keep=path)
+
+    def _remove_others(self, *, keep: Path) -> None:
+        """Earlier days are of no use; one that a request of before midnight settles is small."""
+        for path in self._folder.glob(f"{_PREFIX}*.json"):
+            if path.name < keep.name:
+                path.unlink(missing_ok=True)
+
+
+class _Page:
+    """One day's sums."""
+
+    def __init__(self, spent: Amount, seconds: float) -> None:
+        self.spent = spent
+        self.seconds = seconds
+
+    @classmethod
+    def read(cls, path: Path) -> _Page:
+        """Read the page, an empty one if there is none; raises ``ValueError`` for other things."""
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            found = {}
+        if not isinstance(found, dict):
+            raise ValueError("no object")  # noqa: TRY004 - of its content, not of a type
+        spent = Amount(
+            requests=int(_number(found, "requests")),
+            tokens=int(_number(found, "tokens")),
+            cost=_number(found, "cost_usd"),
+        )
+        return cls(spent, _number(found, "seconds"))
+
+    def write(self, path: Path) -> None:
+        """Replace the file as a whole, so that nobody ever reads half of it."""
+        value = {
+            "requests": self.spent.requests,
+            "tokens": self.spent.tokens,
+            "cost_usd": round(self.spent.cost, 9),
+            "seconds": round(self.seconds, 3),
+        }
+        part = path.with_name(f".{path.name}.part")  # the lock's holder is the only writer
+        part.write_text(json.dumps(value) + "\n", "utf-8")
+        part.replace(path)
+
+
+def _number(found: dict[str, Any], name: str) -> float:
+    value = found.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(name)
+    return float(value)

@@ -1,0 +1,79 @@
+"""What is known of a model before it is asked: its prices, its limits, and the caps on both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from pytest_agentfix.errors import PriceUnknownError
+from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.spending.ledger import Caps
+from pytest_agentfix.gateway.spending.prices import Price, Prices
+from pytest_agentfix.gateway.spending.till import Tariff
+from pytest_agentfix.settings import Settings
+
+
+def make_caps(settings: Settings) -> Caps:
+    """Return the caps of a run: those of the ini file's list, and those with a name of their own.
+
+    Where both say something of the same thing, the smaller number counts.
+    """
+    limits: dict[tuple[str, str], float] = {}
+    for scope, kind, limit in _iter_caps(settings):
+        limits[scope, kind] = min(limit, limits.get((scope, kind), limit))
+    return Caps(limits)
+
+
+def _iter_caps(settings: Settings) -> Iterator[tuple[str, str, float]]:
+    yield "attempt", "requests", settings.max_requests
+    if settings.max_cost is not None:
+        yield "run", "cost", settings.max_cost
+    if settings.max_tokens is not None:
+        yield "run", "tokens", settings.max_tokens
+    for name, limit in settings.caps:
+        scope, _, kind = name.partition(".")
+        yield scope, kind, limit
+
+
+def make_tariff(
+    upstream: Upstream, catalogue: CatalogueProvider | None, price: tuple[float, ...] = ()
+) -> Tariff:
+    """Return what the upstream's models cost; ``price`` is the user's own word for all of them."""
+    known = _find_models(upstream, catalogue)
+    prices = {name: model.prices for name, model in known.items() if model.prices is not None}
+    if price:
+        own = Prices(base=Price.from_amounts(price))
+        prices = dict.fromkeys(_list_models(upstream), own)
+    limits = [model.context_limit for model in known.values() if model.context_limit]
+    is_known = len(limits) == len(_list_models(upstream))
+    return Tariff(prices=prices, context_limit=max(limits) if is_known else None)
+
+
+def limit_output(upstream: Upstream, catalogue: CatalogueProvider | None) -> Upstream:
+    """Return ``upstream`` with the most tokens that all of its models can answer with."""
+    known = _find_models(upstream, catalogue)
+    limits = [model.output_limit for model in known.values() if model.output_limit]
+    return replace(upstream, output_limit=min([upstream.output_limit, *limits]))
+
+
+def check_prices(upstream: Upstream, tariff: Tariff, caps: Caps) -> None:
+    """Raise ``PriceUnknownError`` where a cap on money could not be kept."""
+    unknown = [name for name in _list_models(upstream) if name not in tariff.prices]
+    if caps.has("cost") and unknown:
+        raise PriceUnknownError(
+            f"A cap on money is set, and nobody knows what {upstream.provider}/{unknown[0]} costs.",
+            "Say it with the ini value agent_fix_price (US dollars per million tokens: INPUT"
+            " OUTPUT; 0 0 for a model of your own), or cap tokens with --agent-fix-max-tokens.",
+        )
+
+
+def _list_models(upstream: Upstream) -> list[str]:
+    return [name for name in (upstream.model, upstream.small_model) if name]
+
+
+def _find_models(
+    upstream: Upstream, catalogue: CatalogueProvider | None
+) -> Mapping[str, CatalogueModel]:
+    models = catalogue.models if catalogue else {}
+    return {name: models[name] for name in _list_models(upstream) if name in models}
