@@ -30,6 +30,7 @@ from pytest_agentfix.gateway.spending.tariffs import (
     make_tariff,
 )
 from pytest_agentfix.ports import Clock
+from pytest_agentfix.report import figures
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.settings import Settings
 
@@ -112,11 +113,13 @@ class Gateways:
         if replay is not None:
             yield f"answers were replayed from {self._settings.replay}: no model was asked"
             if unused := replay.unused():
-                yield f"{unused} of its {replay.count} recorded answers were not asked for"
+                recorded = figures.count(replay.count, "recorded answer")
+                yield f"{unused} of {recorded} not asked for"
         if recording is not None and recording.trouble:
             yield recording.trouble
         elif recording is not None and recording.count:
-            yield f"{recording.count} model answers were recorded in {self._settings.record}"
+            answers = figures.count(recording.count, "model answer")
+            yield f"{answers} recorded in {self._settings.record}"
 
     @property
     def _timeouts(self) -> GatewayTimeouts:

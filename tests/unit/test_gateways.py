@@ -1,0 +1,137 @@
+"""The gateways of a run: what they are made with, and what is told of them at the end."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.errors import PriceUnknownError
+from pytest_agentfix.gateway.cassettes import Replay
+from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.replayed import ReplayClock, replayed_upstream
+from pytest_agentfix.gateway.serving.line import GatewayTimeouts
+from pytest_agentfix.gateways import Gateways, Surroundings
+from pytest_agentfix.settings import Settings
+from pytest_agentfix.testing import ScriptedModel
+from pytest_agentfix.testing.replies import Fail, Say, Script
+from pytest_agentfix.testing.socket_stream import StreamPort
+from tests.unit.gateway_kit import KEY, Client, make_upstream
+
+
+def make_gateways(folder: Path, played: Replay | None = None, **settings: Any) -> Gateways:
+    around = Surroundings(
+        opencode=folder / "no binary",
+        cache=folder / "cache",
+        top=folder / "project",
+        environ={"SOME_TOKEN": KEY},
+        replay=played,
+    )
+    return Gateways(Settings(**settings), around, clock=SystemClock())
+
+
+def ask(gateway: ModelGateway, token: str) -> int:
+    gateway.begin(deadline=10.0**9)
+    with StreamPort(gateway.handle) as port:
+        client = Client(port.port)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        status = client.post(headers=headers).status
+        client.connection.close()
+    return status
+
+
+def record(folder: Path, script: Script) -> Path:
+    """Ask once, with everything real but the model, and keep it."""
+    cassette = folder / "cassette"
+    with ScriptedModel(script) as model:
+        gateways = make_gateways(folder, record=cassette)
+        gateway, access = gateways.open(make_upstream(model.base_url, key=KEY))
+        ask(gateway, access.token)
+        gateways.close_all()
+        assert list(gateways.notices()) == [f"1 model answer recorded in {cassette}"]
+    return cassette
+
+
+def test_the_users_time_outs_are_the_gateways(tmp_path: Path) -> None:
+    gateways = make_gateways(tmp_path, model_timeouts=(("idle", 7.0), ("connect", 1.5)))
+    gateway, _ = gateways.open(make_upstream())
+    assert gateway._parts.timeouts == GatewayTimeouts(idle=7.0, connect=1.5)
+
+
+def test_all_of_a_run_share_ledger_and_token(tmp_path: Path) -> None:
+    gateways = make_gateways(tmp_path, max_tokens=100_000)
+    with ScriptedModel(lambda _: Say("hello")) as model:
+        opened = [gateways.open(make_upstream(model.base_url)) for _ in range(2)]
+        statuses = [ask(gateway, opened[0][1].token) for gateway, _ in opened]
+    assert statuses == [200, 200]
+    assert gateways.ledger.run.spent.requests == 2
+    assert len({access.token for _, access in opened}) == 1
+    gateways.close_all()
+    gateways.close_all()
+    assert list(gateways.notices()) == []
+
+
+def test_a_cap_on_money_needs_a_price(tmp_path: Path) -> None:
+    with pytest.raises(PriceUnknownError, match=r"local/test-model.*agent_fix_price"):
+        make_gateways(tmp_path, max_cost=1.0).open(make_upstream())
+    with pytest.raises(PriceUnknownError):
+        make_gateways(tmp_path, caps=(("day.cost", 1.0),)).open(make_upstream())
+    make_gateways(tmp_path, max_cost=1.0, price=(1.0, 2.0)).open(make_upstream())
+
+
+def test_the_command_for_the_key_is_run_once(tmp_path: Path) -> None:
+    vault, asked = tmp_path / "vault", tmp_path / "asked"
+    vault.write_text(f"#!/bin/sh\necho x >> '{asked}'\necho {KEY}\n")
+    vault.chmod(vault.stat().st_mode | stat.S_IXUSR)
+    gateways = make_gateways(tmp_path)
+    upstream = replace(make_upstream(key=""), key_command=(str(vault),))
+    assert not asked.exists()
+    keys = [gateways.open(upstream)[0]._parts.upstream.key for _ in range(3)]
+    assert (keys, asked.read_text()) == ([KEY] * 3, "x\n")
+
+
+def test_a_replay_asks_nobody_and_spends_nothing(tmp_path: Path) -> None:
+    cassette = record(tmp_path, lambda _: Say("hello"))
+    before = sorted(path.name for path in (tmp_path / "cache").iterdir())
+    replay = Replay.load(cassette)
+    gateways = make_gateways(tmp_path, replay, replay=cassette)
+    gateway, access = gateways.open(replayed_upstream(replay))
+    statuses = [ask(gateway, access.token) for _ in range(2)]
+
+    assert statuses == [200, 400]
+    trouble = gateway.trouble()
+    assert trouble is not None
+    assert trouble.is_final
+    assert list(gateways.notices()) == [
+        f"answers were replayed from {cassette}: no model was asked"
+    ]
+    assert KEY.encode() not in cassette.read_bytes()
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == before
+
+
+def test_what_was_not_asked_for_is_told(tmp_path: Path) -> None:
+    cassette = record(tmp_path, lambda _: Say("hello"))
+    replay = Replay.load(cassette)
+    gateways = make_gateways(tmp_path, replay, replay=cassette)
+    gateways.open(replayed_upstream(replay))
+    assert list(gateways.notices())[1:] == ["1 of 1 recorded answer not asked for"]
+
+
+def test_a_replay_does_not_wait_as_the_recorded_run_did(tmp_path: Path) -> None:
+    refused = iter([Fail(503, {"error": "busy"}, {"Retry-After": "2"})])
+    cassette = tmp_path / "cassette"
+    with ScriptedModel(lambda _: next(refused, Say("hello"))) as model:
+        gateways = make_gateways(tmp_path, record=cassette)
+        gateway, access = gateways.open(make_upstream(model.base_url))
+        assert ask(gateway, access.token) == 200
+        gateways.close_all()
+    replay = Replay.load(cassette)
+    gateways = make_gateways(tmp_path, replay, replay=cassette)
+    gateway, access = gateways.open(replayed_upstream(replay))
+    assert ask(gateway, access.token) == 200
+    clock = gateway._parts.clock
+    assert isinstance(clock, ReplayClock)
+    assert clock.monotonic() - SystemClock().monotonic() > 1.9
