@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 from contextlib import suppress
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.spending.day_file import DayFile
-from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Caps, Ledger
+from pytest_agentfix.gateway.spending.ledger import Amount, BusyError, CapError, Caps, Ledger
 from pytest_agentfix.testing.fakes import FakeClock
 
 DAY = "2026-01-02"
@@ -65,12 +67,67 @@ def test_a_new_day_starts_from_nothing_and_forgets_the_old(tmp_path: Path) -> No
     late = yesterday.hold(yesterday.run, Amount(requests=1, tokens=5))
     today = make_ledger(tmp_path, limits, day="2026-01-03")
     today.hold(today.run, Amount(requests=1))
+    late.settle(Amount(requests=1, tokens=3))
+    assert [read(tmp_path, day)["tokens"] for day in (DAY, "2026-01-03")] == [3, 0]
+    for day in range(4, 11):
+        later = make_ledger(tmp_path, limits, day=f"2026-01-{day:02}")
+        later.hold(later.run, Amount(requests=1))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "spent-2026-01-03.json",
+        *(f"spent-2026-01-{day:02}.json" for day in range(3, 11)),
         "spent-lock",
     ]
+    late = yesterday.hold(yesterday.run, Amount(requests=1, tokens=5))
+    (tmp_path / f"spent-{DAY}.json").unlink(missing_ok=True)
     late.settle(Amount(requests=1, tokens=3))
-    assert read(tmp_path, "2026-01-03")["requests"] == 1
+    assert read(tmp_path) == {"requests": 0, "tokens": 0, "cost_usd": 0.0, "seconds": 0.0}
+
+
+def test_a_clock_that_was_wrong_for_a_while_loses_nothing(tmp_path: Path) -> None:
+    limits = {("day", "requests"): 1.0}
+    before = make_ledger(tmp_path, limits)
+    before.hold(before.run, Amount(requests=1)).settle(Amount(requests=1))
+    wrong = make_ledger(tmp_path, limits, day="2031-12-31")
+    wrong.hold(wrong.run, Amount(requests=1))
+    with pytest.raises(CapError, match="is reached"):
+        before.hold(before.run, Amount(requests=1))
+
+
+def test_a_run_waits_for_its_own_requests_and_not_for_others(tmp_path: Path) -> None:
+    limits = {("day", "cost"): 1.0}
+    ledger, other = make_ledger(tmp_path, limits), make_ledger(tmp_path, limits)
+    first = ledger.hold(ledger.run, Amount(cost=0.75))
+    with pytest.raises(BusyError):
+        ledger.hold(ledger.run, Amount(cost=0.5))
+    with pytest.raises(CapError):
+        other.hold(other.run, Amount(cost=0.5))
+    first.settle(Amount(cost=0.25))
+    ledger.hold(ledger.run, Amount(cost=0.5)).settle(Amount(cost=0.5))
+    assert read(tmp_path)["cost_usd"] == 0.75
+
+
+def test_what_could_not_be_added_is_not_taken_away(tmp_path: Path) -> None:
+    other = make_ledger(tmp_path, {})
+    other.hold(other.run, Amount(tokens=100)).settle(Amount(tokens=100))
+    page = tmp_path / f"spent-{DAY}.json"
+    kept = page.read_text()
+    page.write_text("damaged")
+    day = DayFile(tmp_path, clock=FakeClock(), is_needed=False, today=lambda: DAY)
+    ledger = Ledger(Caps(), clock=FakeClock(), day=day)
+    hold = ledger.hold(ledger.run, Amount(tokens=90))
+    page.write_text(kept)
+    hold.settle(Amount(tokens=5))
+    assert read(tmp_path)["tokens"] == 100
+
+
+def test_a_run_that_is_stopped_with_the_file_locked_stops_no_other(tmp_path: Path) -> None:
+    clock = FakeClock()
+    ledger = make_ledger(tmp_path, {("day", "cost"): 1.0}, clock=clock)
+    with (tmp_path / "spent-lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CapError, match=r"cannot be known.*another run holds it locked"):
+            ledger.hold(ledger.run, Amount(cost=0.1))
+    assert clock.now == pytest.approx(10.0, abs=0.1)
+    ledger.hold(ledger.run, Amount(cost=0.1))
 
 
 def test_wall_clock_of_all_runs(tmp_path: Path) -> None:
@@ -89,8 +146,14 @@ def test_wall_clock_of_all_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"tokens": "many"}', '{"cost_usd": NaN}', '{"requests": true}', "\0"],
-    ids=["empty", "half", "list", "text", "nan", "flag", "nul"],
+    [
+        *("", "{", "[]", '{"tokens": "many"}', '{"cost_usd": NaN}', '{"requests": true}', "\0"),
+        *('{"tokens": -5}', '{"tokens": 1' + 400 * "0" + "}", "[" * 100_000),
+    ],
+    ids=[
+        *("empty", "half", "list", "text", "nan", "flag", "nul"),
+        *("less than nothing", "huge", "deep"),
+    ],
 )
 def test_a_damaged_file_keeps_the_cap_and_is_left_as_it_is(tmp_path: Path, content: str) -> None:
     (tmp_path / f"spent-{DAY}.json").write_text(content)
@@ -113,7 +176,9 @@ def test_a_folder_that_cannot_be_made_only_matters_for_a_cap(tmp_path: Path) -> 
 
 
 def spend_often(folder: Path, times: int) -> None:
-    ledger = make_ledger(folder, {("day", "tokens"): 200})
+    clock = SystemClock()
+    day = DayFile(folder, clock=clock, is_needed=True, today=lambda: DAY)
+    ledger = Ledger(Caps({("day", "tokens"): 200}), clock=clock, day=day)
     with suppress(CapError):
         for _ in range(times):
             hold = ledger.hold(ledger.run, Amount(requests=1, tokens=5))

@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.gateway import ModelGateway
-from pytest_agentfix.gateway.serving.line import GatewayTimeouts
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.estimate import FRAME_TOKENS
 from pytest_agentfix.gateway.spending.ledger import Amount
 from pytest_agentfix.gateway.spending.prices import Price, Prices
 from pytest_agentfix.gateway.spending.till import Tariff
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing import ScriptedModel
+from pytest_agentfix.testing.conversation import Conversation
 from pytest_agentfix.testing.replies import Break, Fail, Hang, Raw, Reply, Script
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.gateway_kit import (
@@ -156,7 +157,7 @@ def test_what_is_too_much_from_the_start_is_never_sent(
 def test_a_price_that_nobody_knows_is_no_price() -> None:
     with stage(HONEST, {("day", "cost"): 100.0}, Tariff()) as (model, gateway):
         assert (ask(gateway), model.requests) == (400, [])
-        assert gateway.cap() == f"nobody knows what {MODEL} costs"
+        assert gateway.cap() == f"nobody knows what {MODEL} costs (agent_fix_price says it)"
 
 
 def test_without_a_cap_an_unknown_price_is_only_unknown() -> None:
@@ -268,6 +269,123 @@ def test_a_conversation_that_goes_on_is_not_counted_by_the_byte_again() -> None:
         assert (len(model.requests), gateway.tokens().total) == (4, 4 * 2505)
 
 
+HIDDEN = "z" * 30_000  # where every character is a token
+
+
+def count_as_a_template_does(conversation: Conversation) -> Reply:
+    """Old thoughts are passed over, until they are those of the turn that is going on."""
+    is_going_on = conversation.messages[-1]["role"] == "tool"
+    tokens = len(json.dumps(conversation.body)) - (0 if is_going_on else len(HIDDEN) - 1000)
+    return say_usage({"prompt_tokens": tokens, "completion_tokens": 5})
+
+
+def test_text_that_was_passed_over_does_not_count_as_known() -> None:
+    """The sandbox has a prompt counted with most of it hidden, and then uncovers that."""
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "reasoning_content": HIDDEN}]
+    hidden = [*turns, {"role": "user", "content": "go on"}]
+    shown = [*turns, {"role": "tool", "content": "go on"}]
+    limit = len(HIDDEN) + 10_000
+    with stage(count_as_a_template_does, {("run", "tokens"): limit}) as (_, gateway):
+        hid = [ask(gateway, make_body(max_tokens=OUTPUT, messages=hidden)) for _ in range(10)]
+        uncovered = ask(gateway, make_body(max_tokens=OUTPUT, messages=shown))
+
+        assert (set(hid), uncovered) == ({200}, 400)
+        assert gateway.account.spent.tokens <= limit
+        assert "could be passed" in gateway.cap()
+
+
+def test_what_once_was_more_than_the_most_is_held_from_then_on() -> None:
+    """A provider that limits answers by another name, for example, and so not at all."""
+    usage = say_usage({"prompt_tokens": 40, "completion_tokens": 9000})
+    with stage(usage, {("run", "tokens"): 30_000}) as (model, gateway):
+        statuses = [ask(gateway) for _ in range(5)]
+
+        assert (statuses, len(model.requests)) == ([200, 200, 200, 400, 400], 3)
+        assert gateway.account.spent.tokens == 3 * 9040
+
+
+def test_a_provider_that_says_a_higher_cost_is_charged_at_that() -> None:
+    usage = say_usage({"prompt_tokens": 40, "completion_tokens": 5, "cost": 0.009})
+    caps = {("run", "cost"): MONEY}
+    with (
+        ScriptedModel(lambda _: usage) as model,
+        open_gateway(
+            make_upstream(model.base_url, provider="openrouter"), caps=caps, tariff=TARIFF
+        ) as (gateway, _),
+    ):
+        statuses = [ask(gateway) for _ in range(4)]
+
+        assert statuses == [200, 200, 400, 400]
+        assert gateway.cost() == pytest.approx(0.018)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_charged"),
+    [
+        (Fail(504), True),
+        (Fail(524), True),
+        (Fail(503), False),
+        (Raw(b"\x1f\x8b", headers={"Content-Encoding": "gzip"}), True),
+        (Raw(b"<html>", "Text/HTML"), False),
+    ],
+    ids=["gave up waiting", "gave up at the edge", "busy", "packed", "a page"],
+)
+def test_what_may_have_been_answered_is_charged(reply: Reply, *, is_charged: bool) -> None:
+    with stage(reply, clock=SkippingClock()) as (_, gateway):
+        ask(gateway)
+
+        assert (gateway.account.spent.tokens > FRAME_TOKENS) is is_charged
+
+
+@pytest.mark.parametrize("kind", ["Text/Event-Stream", "text/plain", ""])
+def test_a_stream_is_known_for_one_by_what_it_is(kind: str) -> None:
+    with stage(Raw(HONEST.content, kind)) as (_, gateway):
+        ask(gateway)
+
+        assert gateway.tokens() == Tokens(input=40, output=5)
+
+
+def test_an_answer_that_breaks_off_is_charged_at_what_was_counted_if_that_is_more() -> None:
+    chunk = {"choices": [{"index": 0, "delta": {}}], "usage": {"prompt_tokens": 10**6}}
+    reply = Raw(f"data: {json.dumps(chunk)}\n\n".encode())
+    with stage(reply) as (_, gateway):
+        ask(gateway)
+
+        assert gateway.tokens() == Tokens(input=10**6, output=OUTPUT)
+
+
+def test_a_document_of_unknown_length_is_refused_with_the_reason() -> None:
+    part = {"type": "file", "file": {"file_data": "AAAA", "filename": "a.pdf"}}
+    body = make_body(messages=[{"role": "user", "content": [part]}])
+    with stage(HONEST, {("run", "tokens"): LIMIT}) as (model, gateway):
+        assert (ask(gateway, body), model.requests) == (400, [])
+        assert gateway.cap() == (
+            "a request has a document or a recording in it, and nobody can tell beforehand how"
+            " many tokens that is, so no cap on tokens or money could be kept with it"
+        )
+
+
+def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
+    """One request has all the room; while another waits for it, the provider gives up for good."""
+    gate = threading.Event()
+
+    def refuse_late(_: Conversation) -> Reply:
+        gate.wait(20)
+        return Fail(401, {"error": "no"})
+
+    limit = FRAME_TOKENS + OUTPUT + 500
+    with stage(refuse_late, {("run", "tokens"): limit}) as (model, gateway):
+        threads = [threading.Thread(target=ask, args=(gateway,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: gateway.in_flight() == 2)
+        gate.set()
+        for thread in threads:
+            thread.join()
+
+        assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
+
+
 def test_connections_side_by_side_never_pass_a_cap() -> None:
     with stage(HONEST, {("run", "tokens"): LIMIT}) as (model, gateway):
         threads = [
@@ -286,6 +404,9 @@ def test_wall_clock_ends_what_is_under_way() -> None:
     with stage(Hang("some"), {("cluster", "seconds"): 0.5}) as (_, gateway):
         ask(gateway)
 
-        words = "the cap of 0.5 s of wall clock for this cause is reached"
+        words = (
+            "the cap of 0.5 s of wall clock for this cause (agent_fix_caps cluster.seconds)"
+            " is reached"
+        )
         assert gateway.cap() == words
         assert gateway.account.stopped == words

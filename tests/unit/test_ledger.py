@@ -12,8 +12,10 @@ from pytest_agentfix.gateway.spending.ledger import (
     BusyError,
     CapError,
     Caps,
+    Check,
     Hold,
     Ledger,
+    Settle,
 )
 from pytest_agentfix.testing.fakes import FakeClock
 
@@ -75,13 +77,13 @@ def test_what_is_charged_is_charged_in_the_whole_row() -> None:
             "attempt",
             "requests",
             1.0,
-            "the cap of 1 model requests for this attempt (agent_fix_max_requests) is reached",
+            "the cap of 1 model request for this attempt (agent_fix_max_requests) is reached",
         ),
         (
             "run",
             "requests",
             1.0,
-            "the cap of 1 model requests for this run (agent_fix_caps run.requests) is reached",
+            "the cap of 1 model request for this run (agent_fix_caps run.requests) is reached",
         ),
     ],
 )
@@ -116,6 +118,52 @@ def test_what_is_under_way_may_turn_out_cheaper() -> None:
     assert ledger.run.spent == Amount(cost=0.75)
 
 
+def test_crumbs_of_what_was_held_make_nobody_wait() -> None:
+    ledger, attempt = make_ledger({("run", "cost"): 0.001})
+    holds = [ledger.hold(attempt, Amount(cost=cost)) for cost in (0.0001, 0.0002, 0.0003)]
+    for hold in holds:
+        hold.settle(Amount())
+    row = [attempt, attempt.parent, ledger.run]
+    assert [each.held for each in row if each] == [Amount()] * 3
+    ledger.hold(attempt, Amount(cost=0.001))
+
+
+class BrokenDay:
+    """A day's book whose settling fails in a way that nobody has thought of."""
+
+    def hold(self, amount: Amount, check: Check) -> Settle:
+        check(amount, 0.0)
+
+        def settle(actual: Amount) -> None:
+            raise RuntimeError(actual)
+
+        return settle
+
+
+def test_whatever_happens_to_the_days_book_a_hold_is_settled() -> None:
+    ledger = Ledger(Caps(), clock=FakeClock(), day=BrokenDay())
+    hold = ledger.hold(ledger.run, Amount(tokens=9))
+    with pytest.raises(RuntimeError):
+        hold.settle(Amount(tokens=5))
+    assert (ledger.run.held, ledger.run.spent) == (Amount(), Amount(tokens=5))
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (0.00005, "the cap of $0.0000500 for this run"),
+        (0.25, "the cap of $0.2500 for this run"),
+        (1.5, "the cap of $1.50 for this run"),
+        (1234.5, "the cap of $1,234.50 for this run"),
+    ],
+)
+def test_money_is_shown_with_the_digits_that_matter(limit: float, words: str) -> None:
+    ledger, attempt = make_ledger({("run", "cost"): limit})
+    with pytest.raises(CapError) as caught:
+        ledger.hold(attempt, Amount(cost=limit * 2))
+    assert str(caught.value).startswith(words)
+
+
 def test_other_clusters_have_their_own_caps() -> None:
     ledger, attempt = make_ledger({("cluster", "tokens"): 10})
     other = ledger.run.open("cluster").open("attempt")
@@ -136,7 +184,8 @@ def test_wall_clock(scope: str) -> None:
     clock.now += 1.0
     words = ledger.find_timeout(attempt)
     names = {"attempt": "this attempt", "cluster": "this cause", "run": "this run"}
-    assert words == f"the cap of 60 s of wall clock for {names[scope]} is reached"
+    spelled = f"(agent_fix_caps {scope}.seconds)"
+    assert words == f"the cap of 60 s of wall clock for {names[scope]} {spelled} is reached"
     with pytest.raises(CapError, match="wall clock"):
         ledger.hold(attempt, Amount(requests=1))
 

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
 from pytest_agentfix.gateway.spending.prices import Price, Prices
+from pytest_agentfix.gateway.spending.tariffs import make_tariff
 from pytest_agentfix.model import Tokens
+from tests.unit.gateway_kit import MODEL, make_upstream
 
 PLAIN = Price(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)
 LONG = Price(input=6.0, output=22.5, cache_read=0.6, cache_write=7.5)
@@ -43,6 +46,18 @@ def test_each_kind_has_its_own_price() -> None:
 )
 def test_the_size_of_the_prompt_decides(tokens: Tokens, cost: float) -> None:
     assert TIERED.charge(tokens) == pytest.approx(cost)
+
+
+@pytest.mark.parametrize(
+    ("context", "limit"), [(200_001, 200_001), (200_000, None), (0, None)], ids=str
+)
+def test_a_catalogue_that_contradicts_itself_knows_no_limit(
+    context: int, limit: int | None
+) -> None:
+    """Some models have a price for prompts that are longer than they are said to take."""
+    model = CatalogueModel(id=MODEL, context_limit=context, prices=TIERED)
+    tariff = make_tariff(make_upstream(), CatalogueProvider(id="local", models={MODEL: model}))
+    assert (tariff.context_limit, tariff.prices) == (limit, {MODEL: TIERED})
 
 
 counts = st.integers(0, 400_000)

@@ -7,20 +7,24 @@ its worst case charged. The days are those of UTC, wherever a run is.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Check, Settle
 from pytest_agentfix.ports import Clock
 
 _log = logging.getLogger(__name__)
 _PREFIX: Final = "spent-"
+_KEPT_DAYS: Final = 7
+_MOST: Final = 1e15  # of anything in a page
+_PATIENCE: Final = 10.0  # seconds for others to be done with the file, which takes them a moment
+_STEP: Final = 0.02  # seconds between two looks
 
 
 def name_today() -> str:
@@ -48,13 +52,18 @@ class DayFile:
         self._today = today
         self._counted = clock.monotonic()  # up to when this run's seconds are in the file
 
-    def hold(self, amount: Amount, check: Check) -> Settle:
-        """Add ``amount`` if ``check`` raises nothing; returns how to settle it."""
+    def hold(self, amount: Amount, check: Check) -> Settle | None:
+        """Add ``amount`` if ``check`` raises nothing; returns how to settle it.
+
+        ``None`` where it is not in the file: what was never added must not be taken away.
+        """
         day = self._today()
-        with self._trouble_told(), self._open(day) as book:
-            check(book.spent, book.seconds)
-            book.spent += amount
-        return lambda actual: self._settle(day, held=amount, actual=actual)
+        with self._trouble_told():
+            with self._open(day) as book:
+                check(book.spent, book.seconds)
+                book.spent += amount
+            return lambda actual: self._settle(day, held=amount, actual=actual)
+        return None
 
     def _settle(self, day: str, *, held: Amount, actual: Amount) -> None:
         with contextlib.suppress(CapError), self._trouble_told(), self._open(day) as book:
@@ -81,7 +90,7 @@ class DayFile:
         """Yield the day's page under a lock, and keep what becomes of it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{_PREFIX}lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._wait_for(lock)
             path = self._folder / f"{_PREFIX}{day}.json"
             page = _Page.read(path)
             now = self._clock.monotonic()
@@ -91,11 +100,24 @@ class DayFile:
             self._counted = now
             self._remove_others(keep=path)
 
+    def _wait_for(self, lock: IO[str]) -> None:
+        """Lock, in a while if need be; raises ``TimeoutError``: who has it may be stopped."""
+        end = self._clock.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # noqa: PERF203 - a wait, not a hot loop
+                if self._clock.monotonic() >= end:
+                    raise TimeoutError(errno.ETIMEDOUT, "another run holds it locked") from None
+                self._clock.sleep(_STEP)
+            else:
+                return
+
     def _remove_others(self, *, keep: Path) -> None:
-        """Earlier days are of no use; one that a request of before midnight settles is small."""
-        for path in self._folder.glob(f"{_PREFIX}*.json"):
-            if path.name < keep.name:
-                path.unlink(missing_ok=True)
+        """Remove the days long past. A clock that was wrong for a while may come back to one."""
+        found = sorted(path for path in self._folder.glob(f"{_PREFIX}*.json") if path < keep)
+        for path in found[:-_KEPT_DAYS]:
+            path.unlink(missing_ok=True)
 
 
 class _Page:
@@ -112,6 +134,8 @@ class _Page:
             found = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             found = {}
+        except RecursionError as error:
+            raise ValueError("too deep") from error
         if not isinstance(found, dict):
             raise ValueError("no object")  # noqa: TRY004 - of its content, not of a type
         spent = Amount(
@@ -123,10 +147,10 @@ class _Page:
 
     def write(self, path: Path) -> None:
         """Replace the file as a whole, so that nobody ever reads half of it."""
-        value = {
-            "requests": self.spent.requests,
-            "tokens": self.spent.tokens,
-            "cost_usd": round(self.spent.cost, 9),
+        value = {  # below nothing when the page that a hold was on is gone
+            "requests": max(0, self.spent.requests),
+            "tokens": max(0, self.spent.tokens),
+            "cost_usd": max(0.0, round(self.spent.cost, 9)),
             "seconds": round(self.seconds, 3),
         }
         part = path.with_name(f".{path.name}.part")  # the lock's holder is the only writer
@@ -136,6 +160,8 @@ class _Page:
 
 def _number(found: dict[str, Any], name: str) -> float:
     value = found.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(name)  # noqa: TRY004 - of its content, not of a type
+    if not 0 <= value <= _MOST:  # not NaN either
         raise ValueError(name)
     return float(value)

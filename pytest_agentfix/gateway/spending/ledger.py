@@ -12,13 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from pytest_agentfix.gateway.spending.cap_words import describe_excess, describe_time
 from pytest_agentfix.ports import Clock
 
-SPELLINGS: Final = {
-    ("run", "cost"): "--agent-fix-max-cost",
-    ("run", "tokens"): "--agent-fix-max-tokens",
-    ("attempt", "requests"): "agent_fix_max_requests",
-}
 _TIMED: Final = "seconds"
 
 
@@ -70,13 +66,16 @@ class BusyError(Exception):
 class DayBook(Protocol):
     """What all runs of a day have spent, wherever it is kept."""
 
-    def hold(self, amount: Amount, check: Check) -> Settle:
-        """Add ``amount`` if ``check(spent, seconds)`` raises nothing; returns how to settle it."""
+    def hold(self, amount: Amount, check: Check) -> Settle | None:
+        """Add ``amount`` if ``check(spent, seconds)`` raises nothing; returns how to settle it.
+
+        ``None`` if it could not be added, and no cap depends on it.
+        """
         ...
 
 
 class Check(Protocol):
-    """Raises ``CapError`` if no more may be spent."""
+    """Raises ``CapError`` if no more may be spent, ``BusyError`` if it may later."""
 
     def __call__(self, spent: Amount, seconds: float) -> None:
         """Look at what was spent, in how many seconds of wall clock."""
@@ -118,6 +117,7 @@ class Account:
         self.spent = Amount()
         self.held = Amount()
         self.stopped = ""  # the words of the cap that was first hit here
+        self._open_holds = 0
         self.parent = parent
         self._caps = caps
         self._clock = clock
@@ -135,6 +135,18 @@ class Account:
             if kind != _TIMED and (self.spent + self.held + more).get(kind) > limit:
                 raise BusyError
 
+    def take(self, amount: Amount) -> None:
+        """Hold ``amount``."""
+        self._open_holds += 1
+        self.held += amount
+
+    def give(self, held: Amount, actual: Amount) -> None:
+        """Charge ``actual`` for what was held."""
+        self._open_holds -= 1
+        # Sums of fractions leave crumbs, and somebody might wait for those to be settled.
+        self.held = self.held - held if self._open_holds else Amount()
+        self.spent += actual
+
     def seconds_over(self) -> str:
         """Return the words of the time cap that has passed, "" if none has."""
         try:
@@ -150,9 +162,17 @@ def check_caps(scope: str, caps: Caps, *, spent: Amount, more: Amount, seconds: 
     for kind, limit in caps.iter_scope(scope):
         if kind == _TIMED:
             if seconds >= limit:
-                raise CapError(scope, _describe_time(scope, limit))
+                raise CapError(scope, describe_time(scope, limit))
         elif (spent + more).get(kind) > limit:
-            raise CapError(scope, _describe_excess(scope, kind, limit, spent, more))
+            words = describe_excess(
+                scope,
+                kind,
+                limit,
+                spent=spent.get(kind),
+                requests=spent.requests,
+                more=more.get(kind),
+            )
+            raise CapError(scope, words)
 
 
 class Ledger:
@@ -179,12 +199,17 @@ class Ledger:
                 _note_stop(row, error)
                 raise
             for each in row:
-                each.held += amount
+                each.take(amount)
         return Hold(self, row, amount, settle_day)
 
     def _hold_day(self, amount: Amount) -> Settle | None:
         def check(spent: Amount, seconds: float) -> None:
-            check_caps("day", self.caps, spent=spent, more=amount, seconds=seconds)
+            settled = spent - self.run.held  # the day's book counts as spent what is held
+            check_caps("day", self.caps, spent=settled, more=amount, seconds=seconds)
+            try:
+                check_caps("day", self.caps, spent=spent, more=amount, seconds=seconds)
+            except CapError as error:
+                raise BusyError from error
 
         return self._day.hold(amount, check) if self._day else None
 
@@ -192,8 +217,7 @@ class Ledger:
         """Charge ``actual`` for what was held."""
         with self._lock:
             for each in row:
-                each.held -= held
-                each.spent += actual
+                each.give(held, actual)
 
     def find_timeout(self, account: Account) -> str:
         """Return the words of a time cap that has passed, "" if none has."""
@@ -221,9 +245,11 @@ class Hold:
         if self._is_settled:
             return
         self._is_settled = True
-        self._ledger.settle(self._row, self.amount, actual)
-        if self._settle_day:
-            self._settle_day(actual)
+        try:  # the day first: in between, others may wait for nothing, but are not refused for it
+            if self._settle_day:
+                self._settle_day(actual)
+        finally:
+            self._ledger.settle(self._row, self.amount, actual)
 
 
 def _iter_row(account: Account | None) -> Iterator[Account]:
@@ -236,37 +262,3 @@ def _note_stop(row: list[Account], error: CapError) -> None:
     """Remember at the account that was full, or at the outermost for the day's."""
     full = next((each for each in row if each.scope == error.scope), row[-1])
     full.stopped = full.stopped or str(error)
-
-
-_NAMES: Final = {
-    "attempt": "this attempt",
-    "cluster": "this cause",
-    "run": "this run",
-    "day": "today, by UTC and over all runs",
-}
-
-
-def _describe_excess(scope: str, kind: str, limit: float, spent: Amount, more: Amount) -> str:
-    cap = f"the cap of {_show(kind, limit)} for {_NAMES[scope]}{_spell(scope, kind)}"
-    if kind == "requests":
-        return f"{cap} is reached"
-    return (
-        f"{cap} could be passed: {_show(kind, spent.get(kind))} spent in {spent.requests}"
-        f" request{'' if spent.requests == 1 else 's'}, and the next may take"
-        f" {_show(kind, more.get(kind))}"
-    )
-
-
-def _describe_time(scope: str, limit: float) -> str:
-    return f"the cap of {limit:g} s of wall clock for {_NAMES[scope]} is reached"
-
-
-def _spell(scope: str, kind: str) -> str:
-    name = SPELLINGS.get((scope, kind), f"agent_fix_caps {scope}.{kind}")
-    return f" ({name})"
-
-
-def _show(kind: str, amount: float) -> str:
-    if kind == "cost":
-        return f"${amount:.4f}" if amount < 1 else f"${amount:.2f}"
-    return f"{amount:.0f} model requests" if kind == "requests" else f"{amount:,.0f} tokens"

@@ -45,9 +45,19 @@ def make_tariff(
     if price:
         own = Prices(base=Price.from_amounts(price))
         prices = dict.fromkeys(_list_models(upstream), own)
-    limits = [model.context_limit for model in known.values() if model.context_limit]
+    limits = [limit for limit in map(_find_context, known.values()) if limit]
     is_known = len(limits) == len(_list_models(upstream))
     return Tariff(prices=prices, context_limit=max(limits) if is_known else None)
+
+
+def _find_context(model: CatalogueModel) -> int:
+    """Return the most tokens of a prompt; 0 where the catalogue contradicts itself.
+
+    It has models with a price for prompts that are longer than they take, as it says.
+    """
+    tiers = model.prices.tiers if model.prices else ()
+    is_sane = all(above < model.context_limit for above, _ in tiers)
+    return model.context_limit if is_sane else 0
 
 
 def limit_output(upstream: Upstream, catalogue: CatalogueProvider | None) -> Upstream:

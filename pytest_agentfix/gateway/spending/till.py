@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 from pytest_agentfix.gateway.admission.rules import Admission
@@ -34,7 +34,8 @@ class Till:
         self._tariff = tariff
         self._cluster = ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
-        self._gauge = PromptGauge(context_limit=tariff.context_limit)
+        self._gauges: dict[str, PromptGauge] = {}  # one for each model: they count otherwise
+        self._excess = Amount()
         self._lock = threading.Lock()
         self._tokens = Tokens()
         self._cost: float | None = None
@@ -55,14 +56,17 @@ class Till:
             is_measurable=admission.is_measurable,
         )
         with self._lock:
-            prompt = self._gauge.bound(load)
+            gauge = self._gauges.setdefault(
+                admission.model, PromptGauge(context_limit=self._tariff.context_limit)
+            )
+            prompt, excess = gauge.bound(load), self._excess
         prices = self._tariff.prices.get(admission.model)
         self._refuse_unknown(admission, prices, prompt)
-        most = Tokens(input=prompt or len(load.body), output=admission.max_output)
+        most = Tokens(input=prompt or len(load.body), output=admission.max_output + excess.tokens)
         requests = 0 if is_repeated else 1
         amount = self._weigh(most, prices, requests=requests, is_most=True)
-        hold = self._ledger.hold(self._attempt, amount)
-        return Ticket(self, hold, load, most, prices)
+        hold = self._ledger.hold(self._attempt, amount + Amount(cost=excess.cost))
+        return Ticket(self, hold, load, most, (gauge, prices))
 
     def _refuse_unknown(
         self, admission: Admission, prices: Prices | None, prompt: int | None
@@ -70,9 +74,14 @@ class Till:
         """Refuse what no cap could be kept for."""
         caps = self._ledger.caps
         if prices is None and caps.has("cost"):
-            raise CapError("run", f"nobody knows what {admission.model} costs")
+            words = f"nobody knows what {admission.model} costs (agent_fix_price says it)"
+            raise CapError("run", words)
         if prompt is None and (caps.has("cost") or caps.has("tokens")):
-            raise CapError("cluster", "it holds a document whose tokens nobody can tell beforehand")
+            words = (
+                "a request has a document or a recording in it, and nobody can tell beforehand how"
+                " many tokens that is, so no cap on tokens or money could be kept with it"
+            )
+            raise CapError("cluster", words)
 
     def _weigh(
         self, tokens: Tokens, prices: Prices | None, *, requests: int, is_most: bool
@@ -84,24 +93,37 @@ class Till:
             cost = prices.charge(tokens)
         return Amount(requests=requests, tokens=tokens.total, cost=cost)
 
-    def charge(self, ticket: Ticket, tokens: Tokens, *, is_most: bool) -> float | None:
+    def charge(
+        self, ticket: Ticket, tokens: Tokens, *, is_most: bool, said: float = 0.0
+    ) -> float | None:
         """Charge ``tokens`` for what was held; ``is_most``: as dear as they can be.
 
-        Returns the cost in US dollars, ``None`` where no price is known.
+        ``said``: what the provider says that they cost, which counts if it is more. Returns the
+        cost in US dollars, ``None`` where no price is known.
         """
-        requests = ticket.hold.amount.requests
-        amount = self._weigh(tokens, ticket.prices, requests=requests, is_most=is_most)
+        held = ticket.hold.amount
+        amount = self._weigh(tokens, ticket.prices, requests=held.requests, is_most=is_most)
+        if ticket.prices is not None:
+            amount = replace(amount, cost=max(amount.cost, said))
         ticket.hold.settle(amount)
         with self._lock:
+            self._note_excess(amount, held)
             self._tokens += tokens
             self._is_cost_known = self._is_cost_known and ticket.prices is not None
             self._cost = (self._cost or 0.0) + amount.cost
         return None if ticket.prices is None else amount.cost
 
-    def learn(self, load: Load, tokens: Tokens) -> None:
+    def _note_excess(self, amount: Amount, held: Amount) -> None:
+        """What took more than was held may do so again, so that much more is held from then on."""
+        self._excess = Amount(
+            tokens=self._excess.tokens + max(0, amount.tokens - held.tokens),
+            cost=self._excess.cost + max(0.0, amount.cost - held.cost),
+        )
+
+    def learn(self, gauge: PromptGauge, load: Load, tokens: Tokens) -> None:
         """Take note of what the provider counted for a prompt."""
         with self._lock:
-            self._gauge.learn(load, tokens)
+            gauge.learn(load, tokens)
 
     def find_timeout(self) -> str:
         """Return the words of a cap on wall clock that has passed, "" if none has."""
@@ -132,10 +154,15 @@ class Ticket:
     """
 
     def __init__(
-        self, till: Till, hold: Hold, load: Load, most: Tokens, prices: Prices | None
+        self,
+        till: Till,
+        hold: Hold,
+        load: Load,
+        most: Tokens,
+        model: tuple[PromptGauge, Prices | None],
     ) -> None:
         self.hold = hold
-        self.prices = prices
+        self._gauge, self.prices = model
         self.tokens = Tokens()  # what was charged, once it is
         self.cost: float | None = None  # US dollars of that
         self._till = till
@@ -159,18 +186,23 @@ class Ticket:
         self._charge(Tokens(), is_most=False)
 
     def settle(self, scanner: UsageScanner, *, is_whole: bool) -> None:
-        """Charge an answer: what was counted, or the most where nothing was or it broke off."""
+        """Charge an answer: what was counted, or the most where nothing was or it broke off.
+
+        Where even a part of the answer was counted at more than the most, that is charged.
+        """
         counted = scanner.tokens
         if is_whole and scanner.is_complete and scanner.has_prompt:
             if is_plausible(self._load, counted, events=scanner.events):
-                self._till.learn(self._load, counted)
-                self._charge(counted, is_most=False)
+                self._till.learn(self._gauge, self._load, counted)
+                self._charge(counted, is_most=False, said=scanner.cost)
                 return
             _log.warning("the provider's count of tokens is too low to be true: %s", counted)
-        self._charge(self._most, is_most=True)
+        prompt = max(self._most.input, counted.input + counted.cached + counted.written)
+        most = Tokens(input=prompt, output=max(self._most.output, counted.output))
+        self._charge(most, is_most=True, said=scanner.cost)
 
-    def _charge(self, tokens: Tokens, *, is_most: bool) -> None:
+    def _charge(self, tokens: Tokens, *, is_most: bool, said: float = 0.0) -> None:
         if self._is_open:
             self._is_open = False
             self.tokens = tokens
-            self.cost = self._till.charge(self, tokens, is_most=is_most)
+            self.cost = self._till.charge(self, tokens, is_most=is_most, said=said)

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+import re
+from typing import Final
 
 from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.spending.counts import (
+    find_error,
+    is_last_word,
+    merge,
+    read_cost,
+    read_counts,
+)
 from pytest_agentfix.model import Tokens
 
 _LINE_LIMIT: Final = 4_000_000  # bytes; the Responses protocol repeats the whole answer in one
-_COUNT_LIMIT: Final = 10**9
 _MARKS: Final = (b'"usage', b'"error"', b'"response.failed"', b'"x_groq"')
+# Neither can be inside the text of an answer, where quotes and line ends are escaped.
+_CHAT_END: Final = re.compile(rb'"finish_reason"\s*:\s*"|\ndata:\s*\[DONE\]')
+# Whose counts have a cost beside them, in US dollars.
+_DOLLAR_PROVIDERS: Final = frozenset({"deepinfra", "kilo", "openrouter", "perplexity"})
 
 
 class UsageScanner:
     """Feed it an answer's bytes in any pieces; it never fails, whatever they are.
 
     ``error`` is what the provider said in the middle of a stream that went wrong, "" otherwise;
-    ``events`` counts the events, about one a token. ``is_complete``: the provider has said all
-    that it has to say about tokens.
+    ``events`` counts the events, about one a token; ``cost`` is what the provider itself says that
+    the answer costs, in US dollars, 0 where it does not.
     """
 
-    def __init__(self, dialect: Dialect, *, is_stream: bool = True) -> None:
+    def __init__(self, dialect: Dialect, *, is_stream: bool = True, provider: str = "") -> None:
         self._dialect = dialect
         self._is_stream = is_stream
+        self._has_cost = provider in _DOLLAR_PROVIDERS
         self._rest = bytearray()
         self._is_skipping = False
         self._usage: dict[str, int] = {}
+        self._is_told = False
+        self._has_ended = False
         self.error = ""
         self.events = 0
-        self.is_complete = False
+        self.cost = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the provider has said all that it has to say about tokens."""
+        return self._is_told or (self._has_ended and bool(self._usage))
 
     @property
     def has_prompt(self) -> bool:
@@ -81,6 +99,8 @@ class UsageScanner:
         block = b"\n" + self._rest
         self._rest.clear()
         self.events += block.count(b"\ndata:")
+        if self._dialect is Dialect.CHAT and not self._has_ended:
+            self._has_ended = _CHAT_END.search(block) is not None
         if any(mark in block for mark in _MARKS):
             for line in block.split(b"\n"):
                 if line.startswith(b"data:") and any(mark in line for mark in _MARKS):
@@ -92,103 +112,10 @@ class UsageScanner:
         except (ValueError, RecursionError):
             return
         if isinstance(event, dict):
-            found = _READERS[self._dialect](event)
-            self._usage.update(found)
-            self.is_complete = self.is_complete or _is_last_word(self._dialect, event, found)
-            self.error = self.error or _find_error(event)
-
-
-def _is_last_word(dialect: Dialect, event: Mapping[str, Any], found: Mapping[str, int]) -> bool:
-    """Whether the counts in ``event`` are those of the whole answer.
-
-    Anthropic's first event has a count of output too, which is of nothing yet; Google's counts
-    grow with every event, until one says why it is the last.
-    """
-    if not found:
-        return False
-    if dialect is Dialect.MESSAGES:
-        return event.get("type") != "message_start"
-    if dialect is Dialect.GENERATE:
-        candidates = event.get("candidates")
-        entries = candidates if isinstance(candidates, list) else []
-        return not entries or any(_object(entry).get("finishReason") for entry in entries)
-    return True
-
-
-def _find_error(event: Mapping[str, Any]) -> str:
-    """Return the words of an error event, "" for any other."""
-    found = event.get("error")
-    if event.get("type") == "response.failed":
-        found = _object(event.get("response")).get("error") or "response.failed"
-    if not found and event.get("type") == "error":
-        found = event.get("message") or "error"
-    message = _object(found).get("message", found)
-    return str(message) if found else ""
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return max(0, min(int(value), _COUNT_LIMIT)) if is_count else 0  # type: ignore[call-overload]
-
-
-def _split(total: object, cached: object, output: object, *, written: object = 0) -> dict[str, int]:
-    """Return counts where the provider's ``total`` input includes what was cached."""
-    hit = min(_count(cached), _count(total))
-    put = min(_count(written), _count(total) - hit)
-    rest = _count(total) - hit - put
-    return {"input": rest, "output": _count(output), "cached": hit, "written": put}
-
-
-def _read_chat(event: Mapping[str, Any]) -> dict[str, int]:
-    usage = _object(event.get("usage") or _object(event.get("x_groq")).get("usage"))
-    if not usage:
-        return {}
-    details = _object(usage.get("prompt_tokens_details"))
-    cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
-    written = details.get("cache_write_tokens") or details.get("cache_creation_tokens")
-    return _split(
-        usage.get("prompt_tokens"), cached, usage.get("completion_tokens"), written=written
-    )
-
-
-def _read_responses(event: Mapping[str, Any]) -> dict[str, int]:
-    usage = _object(_object(event.get("response")).get("usage") or event.get("usage"))
-    if not usage:
-        return {}
-    details = _object(usage.get("input_tokens_details"))
-    cached, written = details.get("cached_tokens"), details.get("cache_write_tokens")
-    return _split(usage.get("input_tokens"), cached, usage.get("output_tokens"), written=written)
-
-
-def _read_messages(event: Mapping[str, Any]) -> dict[str, int]:
-    """Read Anthropic's two-part counts: input at the start, output (a running total) at the end."""
-    usage = _object(_object(event.get("message")).get("usage") or event.get("usage"))
-    return {kind: _count(usage[name]) for kind, name in _MESSAGES_NAMES if name in usage}
-
-
-_MESSAGES_NAMES: Final = (
-    ("input", "input_tokens"),
-    ("written", "cache_creation_input_tokens"),
-    ("cached", "cache_read_input_tokens"),
-    ("output", "output_tokens"),
-)
-
-
-def _read_generate(event: Mapping[str, Any]) -> dict[str, int]:
-    usage = _object(event.get("usageMetadata"))
-    if not usage:
-        return {}
-    output = _count(usage.get("candidatesTokenCount")) + _count(usage.get("thoughtsTokenCount"))
-    return _split(usage.get("promptTokenCount"), usage.get("cachedContentTokenCount"), output)
-
-
-_READERS: Final = {
-    Dialect.CHAT: _read_chat,
-    Dialect.RESPONSES: _read_responses,
-    Dialect.MESSAGES: _read_messages,
-    Dialect.GENERATE: _read_generate,
-}
+            found = read_counts(self._dialect, event)
+            self._usage = merge(self._usage, found)
+            is_last = not self._is_stream or is_last_word(self._dialect, event)
+            self._is_told = self._is_told or (is_last and bool(found))
+            self.error = self.error or find_error(event)
+            if self._has_cost:
+                self.cost = max(self.cost, read_cost(event))
