@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote
 
 HIDDEN: Final = "***"
 _PREFIX: Final = 6  # providers echo keys with their middle starred out
-_SHORTEST: Final = 8  # characters; what is shorter is in too many innocent words
-_LONG: Final = 16  # characters of a value that is no word of ordinary text
+_ALIKE: Final = 10  # characters of a key's beginning that are not in other words by chance
+_ALIKE_WORD: Final = 12  # the same for one that begins like a word
+_ENCODED: Final = 8  # characters of a secret from which it is looked for in other encodings
 
 # Each begins where a word begins and takes all it has looked at, so that no text takes long.
 _SHAPES: Final = re.compile(
@@ -20,7 +24,7 @@ _SHAPES: Final = re.compile(
       (?:[A-Za-z0-9+/=:,'\s]|-(?!-)|\\+[nr])*
       (?:-----END\ [A-Z0-9 ]{0,40}PRIVATE\ KEY-----)?
     | (?<![A-Za-z0-9_-])(?:
-        sk-(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{16,}
+        sk-(?=[A-Za-z_-]{0,64}[0-9])[A-Za-z0-9_-]{20,}
       | (?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,}
       | gh[opsur]_[A-Za-z0-9]{20,}
       | github_pat_[A-Za-z0-9_]{20,}
@@ -36,88 +40,104 @@ _SHAPES: Final = re.compile(
     re.VERBOSE,
 )
 _BEARER: Final = re.compile(
-    r"\b(Bearer|Basic)(\s{1,8})(?=[A-Za-z._~+/-]{0,64}[0-9=])[\w.~+/=-]{8,}"
+    r"\b(Bearer)(\s{1,8})(?=[A-Za-z._~+/-]{0,64}[0-9])[A-Za-z0-9_.~+/-]{16,}={0,2}",
+    re.IGNORECASE,
 )
+_BASIC: Final = re.compile(r"\b(Basic\s{1,8})([A-Za-z0-9+/]{8,}={0,2})", re.IGNORECASE)
 
-_SECRET_WORDS: Final = re.compile(
-    r"(?:^|_)(?:\w*KEY|\w*TOKEN|\w*SECRET|PASS|\w*PASSWD|\w*PASSWORD|PASSPHRASE|CREDENTIALS?"
-    r"|PWD|AUTH|AUTHORIZATION|COOKIE|PRIVATE|PAT)(?:_|$)"
-)
-_URL_PASSWORD: Final = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
+# What a secret is written with; others, such as JSON or an address, begin like innocent text.
+_KEY: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_ECHO_START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
+_ECHO_REST: Final = r"[\w.~+/=*…•-]*"
+_STARS: Final = ("**", "..", "…", "••")
 
 
 def redact_secrets(text: str, secrets: Sequence[str] = ()) -> str:
     """Return ``text`` without ``secrets``, words that start as one of them does, and known shapes.
 
-    What is taken out becomes ``***``. Text that is JSON before is JSON afterwards.
+    What is taken out becomes ``***``. Secrets are found as they are and as JSON, base64,
+    percent-encoding and hexadecimal have them. Text that is JSON before is JSON afterwards.
     """
     for hide in _build_hiders(tuple(secrets)):
         text = hide(text)
     text = _SHAPES.sub(HIDDEN, text)
+    text = _BASIC.sub(_hide_basic, text)
     return _BEARER.sub(rf"\1\2{HIDDEN}", text)
 
 
-def find_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values in ``environ`` that look like secrets by name and form, longest first.
-
-    Paths, numbers and plain words are none, whatever their name: taking them out would mangle
-    ordinary text. A password inside a URL counts under any name.
-    """
-    found = {value for name, value in environ.items() if _is_secret(name, value.strip())}
-    for value in environ.values():
-        found.update(_URL_PASSWORD.findall(value))
-    stripped = {value.strip() for value in found}
-    return tuple(
-        sorted((one for one in stripped if len(one) >= _SHORTEST), key=lambda one: (-len(one), one))
-    )
-
-
-def _is_secret(name: str, value: str) -> bool:
-    if not _SECRET_WORDS.search(name.upper()) or value.startswith(("/", "~", "./", "../")):
-        return False
-    has_digit = any(char.isdigit() for char in value)
-    is_number = value.replace(".", "").isdigit()
-    return (has_digit and not is_number) or len(value) >= _LONG
+def _hide_basic(found: re.Match[str]) -> str:
+    """Hide the credential if it is one: a name, a colon and a password."""
+    try:
+        is_pair = b":" in base64.b64decode(found[2].rstrip("=") + "==")
+    except binascii.Error:
+        is_pair = False
+    return found[1] + HIDDEN if is_pair else found[0]
 
 
 @lru_cache(maxsize=64)
 def _build_hiders(secrets: tuple[str, ...]) -> tuple[Callable[[str], str], ...]:
     """Return what takes ``secrets`` out of a text: the whole ones first, then their beginnings."""
     known = sorted({one for one in secrets if one}, key=len, reverse=True)
-    if not known:
-        return ()
-    whole = re.compile("|".join(map(re.escape, _iter_forms(known))))
-    echoes = [_build_echo(one) for one in known if len(one) >= 2 * _PREFIX]
-    return (lambda text: whole.sub(HIDDEN, text), *echoes)
+    forms = tuple(dict.fromkeys(_iter_forms(known)))
+    echoes = [_build_echo(one) for one in known if len(one) >= 2 * _PREFIX and _KEY.fullmatch(one)]
+
+    def hide(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, HIDDEN)
+        return text
+
+    return (hide, *echoes)
 
 
 def _iter_forms(secrets: Iterable[str]) -> Iterator[str]:
-    """Yield each secret as it is, and as JSON inside JSON has it."""
+    """Yield each secret as it is, as JSON inside JSON has it, and in other encodings."""
     for secret in secrets:
-        forms = {secret}
+        forms = {secret, quote(secret, safe="", errors="replace")}
         for _ in range(2):
             forms |= {
                 json.dumps(one, ensure_ascii=is_ascii)[1:-1]
                 for one in forms
                 for is_ascii in (False, True)
             }
+        if len(secret) >= _ENCODED:
+            forms |= set(_iter_encoded(secret.encode("utf-8", "replace")))
         yield from sorted(forms, key=lambda one: (-len(one), one))
+
+
+def _iter_encoded(secret: bytes) -> Iterator[str]:
+    """Yield what ``secret`` is as hexadecimal, and in base64 wherever it stands in a longer text.
+
+    Of base64, those characters that depend on what stands around are left out.
+    """
+    yield from (secret.hex(), secret.hex().upper())
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + secret).decode("ascii")
+        start, end = (0, 2, 3)[before], (before + len(secret)) * 8 // 6
+        core = text[start:end]
+        yield from (core, core.replace("+", "-").replace("/", "_"))
 
 
 def _build_echo(secret: str) -> Callable[[str], str]:
     """Return what hides words that start as ``secret`` does.
 
-    Where that start is letters only it may be one of an ordinary word, so more has to be alike:
-    twice as much of the secret, or the stars of an echo.
+    Keys of one kind start alike, and some as ordinary words do. So more of it has to be the same,
+    or there are the stars of an echo.
     """
     prefix = secret[:_PREFIX]
-    start = re.escape(prefix)
-    is_word = prefix.isalpha()
-    pattern = re.compile((r"(?<!\w)" if is_word else "") + start + r"[^\s\"'\\]*")
+    alike = secret[: _count_alike(secret)]
+    pattern = re.compile(_ECHO_START + re.escape(prefix) + _ECHO_REST)
 
     def hide(found: re.Match[str]) -> str:
         word = found[0]
-        is_alike = not is_word or word.startswith(secret[: 2 * _PREFIX])
-        return HIDDEN if is_alike or any(mark in word for mark in ("**", "..", "…")) else word
+        is_echo = word.startswith(alike) or any(stars in word for stars in _STARS)
+        return HIDDEN if is_echo else word
 
     return lambda text: pattern.sub(hide, text) if prefix in text else text
+
+
+def _count_alike(secret: str) -> int:
+    """Return how many characters of a word have to be those of ``secret``."""
+    if not secret[:_PREFIX].isalpha():
+        return min(_ALIKE, len(secret) // 2)
+    digit = next((place for place, char in enumerate(secret) if char.isdigit()), len(secret))
+    return max(_ALIKE_WORD, digit + 1)

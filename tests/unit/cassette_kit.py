@@ -13,7 +13,8 @@ from pytest_agentfix.gateway import GatewayTimeouts
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.serving.line import Line, LineError, Poster, Wire, translated_errors
+from pytest_agentfix.gateway.serving.line import Line, LineError, Poster, translated_errors
+from pytest_agentfix.gateway.serving.wire import Wire
 from pytest_agentfix.testing.scripted_model import Reply, Script, ScriptedModel
 
 MODEL = "test-model"
@@ -83,7 +84,7 @@ def ask(line: Poster, admission: Admission) -> Seen:
 @contextmanager
 def open_line(url: str) -> Iterator[Line]:
     wire = Wire.from_environment(url, clock=SystemClock(), timeouts=GatewayTimeouts())
-    with Line(wire, check=lambda: None, heard=lambda: None) as line:
+    with Line(wire, check=lambda: None) as line:
         yield line
 
 

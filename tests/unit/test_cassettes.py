@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writing
+from pytest_agentfix.gateway.cassettes.canonical import Canon
 from pytest_agentfix.gateway.serving.line import Exchange
 from pytest_agentfix.testing.scripted_model import (
     Break,
@@ -41,7 +43,7 @@ from tests.unit.cassette_kit import (
     record,
     replay,
 )
-from tests.unit.cassette_streams import STREAMS
+from tests.unit.cassette_streams import STREAMS, frame
 
 
 def read_text(seen: Seen) -> str:
@@ -340,17 +342,84 @@ def test_each_exchange_is_there_when_it_is_over(tmp_path: Path) -> None:
     recording.close()
 
 
-def test_a_folder_that_is_not_there_costs_the_cassette_only(tmp_path: Path) -> None:
-    path = tmp_path / "gone" / "run.jsonl"
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "run.jsonl"
+
     recording = make_recording(path)
+    assert talk_twice(recording) == ["one", "two"]
+    recording.close()
+    assert Replay.load(path).count == 2
 
-    seen = talk_twice(recording)
 
-    assert seen == ["one", "two"]
-    assert (recording.trouble, recording.count) == (
-        f"The cassette {str(path)!r} is not complete: No such file or directory.",
-        0,
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_link_to_a_pipe(path: Path) -> None:
+    pipe = path.parent.with_name(f"{path.parent.name}-pipe")  # not a device: a bug would replace it
+    os.mkfifo(pipe)
+    path.symlink_to(pipe)
+
+
+def make_file_for_a_folder(path: Path) -> None:
+    path.write_text("no folder")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "name", "why"),
+    [
+        (make_pipe, "run", "it is no regular file"),
+        (make_link_to_a_pipe, "run", "it is no regular file"),
+        (Path.mkdir, "run", "it is no regular file"),
+        (make_file_for_a_folder, "run/run.jsonl", "File exists"),
+    ],
+    ids=["pipe", "link", "folder", "no-folder"],
+)
+def test_what_cannot_be_written_costs_the_cassette_only(
+    tmp_path: Path, prepare: Callable[[Path], None], name: str, why: str
+) -> None:
+    prepare(tmp_path / "run")
+    before = (tmp_path / "run").lstat()
+    recording = make_recording(tmp_path / name)
+
+    assert talk_twice(recording) == ["one", "two"]
+    assert recording.count == 0
+    assert recording.trouble == f"The cassette {str(tmp_path / name)!r} is not complete: {why}."
+    assert (tmp_path / "run").lstat() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "there" / "run.jsonl")
+
+    record(tmp_path / "run", [Say("ok")], [make_chat("hello")])
+
+    assert (tmp_path / "run").is_symlink()
+    assert Replay.load(tmp_path / "there" / "run.jsonl").count == 1
+
+
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "removed"])
+@pytest.mark.parametrize("is_at_the_end", [True, False], ids=["at-the-end", "before"])
+def test_a_file_that_is_gone_is_told(
+    tmp_path: Path, *, is_replaced: bool, is_at_the_end: bool
+) -> None:
+    path = tmp_path / "run.jsonl"
+    recording = make_recording(path)
+    talk_twice(recording)
+    path.unlink()
+    if is_replaced:
+        other = make_recording(path)
+        talk_twice(other)
+        other.close()
+        assert other.trouble == ""
+    if not is_at_the_end:
+        talk_twice(recording)
+    recording.close()
+
+    assert recording.trouble == (
+        f"The cassette {str(path)!r} is not complete: the file was removed or replaced meanwhile."
     )
+    assert (Replay.load(path).count if is_replaced else path.exists()) == (2 if is_replaced else 0)
 
 
 def test_a_full_disk_costs_the_rest_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,6 +471,86 @@ def test_secrets_are_nowhere_in_the_file(tmp_path: Path, dialect: str) -> None:
     }
 
 
+def test_what_goes_wrong_with_a_recording_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError(SENTINEL)
+
+    monkeypatch.setattr(Canon, "read", fail)
+    recording = make_recording(tmp_path / "run.jsonl")
+
+    assert talk_twice(recording) == ["one", "two"]
+    assert recording.trouble.endswith(
+        "is not complete: an exchange has a form that cannot be written down."
+    )
+
+
+def test_secrets_that_come_later_are_kept_out_too(tmp_path: Path) -> None:
+    path, later = tmp_path / "run.jsonl", "zz-another-9876543210"
+    recording = make_recording(path, secrets=[SENTINEL])
+    said = Say(f"{SENTINEL} {later}")
+    with ScriptedModel(lambda _: said) as model, open_line(model.base_url) as line:
+        sent = make_admission(make_chat(later), f"{model.base_url}/chat/completions")
+        ask(recording.wrap(line), sent)
+        recording.add_secrets([later])
+        recording.add_secrets([later, ""])
+        ask(recording.wrap(line), sent)
+    recording.close()
+    _, first, second = path.read_text().splitlines()
+
+    assert (first.count(later), second.count(later), second.count("***")) == (2, 0, 3)
+    assert SENTINEL not in first + second
+
+
+def test_a_secret_in_pieces_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    pieces = [{"reasoning": SENTINEL[:9]}, {"content": SENTINEL[9:]}]
+    raw = b"".join(frame({"choices": [{"delta": piece}]}) for piece in pieces)
+    recording = make_recording(path, secrets=[SENTINEL])
+    with ScriptedModel([Raw(raw)]) as model, open_line(model.base_url) as line:
+        sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
+        seen = ask(recording.wrap(line), sent)
+    recording.close()
+
+    assert seen.body == raw
+    assert not path.exists()
+    assert recording.trouble == (
+        f"The cassette {str(path)!r} is not complete: a secret is in an answer in pieces that"
+        " cannot be taken out."
+    )
+
+
+def test_a_secret_in_a_header_is_not_cut_before_it_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    secret = "sentinel-0123456789"
+    echo = {"Retry-After": "x" * 190 + " " + secret}
+
+    record(path, [Fail(429, "no", headers=echo)], [make_chat("hello")], secrets=[secret])
+
+    assert b"sentinel" not in path.read_bytes()
+
+
+def test_what_is_secret_here_only_is_found_as_it_was_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    record(path, [Say("ok")], [make_chat("SECRET_KEY = 'insecure-dev-1'")])
+
+    line = Replay.load(path).open(THERE, ["insecure-dev-1"])
+    seen = ask(line, make_admission(make_chat("SECRET_KEY = 'insecure-dev-1'")))
+
+    assert read_text(seen) == "ok"
+
+
+def test_a_cassette_of_older_patterns_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    record(path, [Say("ok")], [make_chat("OLD")])
+    old = "in @{base-python}/bin/python3, @{top-real}/a, 3.5e-05s, <data 0123456789abcdef>"
+    path.write_text(path.read_text().replace("OLD", old))
+    now = "in /opt/py311/bin/python, /home/ann/proj/a, 1s, <data 0123456789abcdef>"
+
+    assert read_text(replay(path, [make_chat(now)])[0]) == "ok"
+
+
 def test_a_redacted_cassette_matches_where_the_secrets_are_others(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     record(path, [Say("ok")], [make_chat(f"the key is {SENTINEL}")], secrets=[SENTINEL])
@@ -426,5 +575,6 @@ def test_the_first_request_that_differs_ends_the_run(tmp_path: Path) -> None:
     assert str(raised.value) == (
         "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
         " message 2 (user): recorded was 'red apple', now it is 'green apple'. Record it again"
-        " with --agent-fix-record FILE, or check out the revision it was recorded on."
+        " with --agent-fix-record FILE, or check out the revision it was recorded on. The log has"
+        " the whole difference (--log-file=FILE --log-file-level=INFO)."
     )

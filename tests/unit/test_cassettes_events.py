@@ -74,12 +74,21 @@ def delta(kind: str, index: int = 0, **values: Any) -> Any:
             [{**think("ab"), "usageMetadata": {"n": 2}}],
         ),
         (
+            [choose({"content": "a"}), choose({"content": "b"}, finish_reason="stop")],
+            [choose({"content": "ab"}, finish_reason="stop")],
+        ),
+        (
+            [choose({"content": "a"}, finish_reason=None),
+             choose({"content": "b"}, finish_reason="stop"), choose({}, finish_reason="stop")],
+            [choose({"content": "ab"}, finish_reason="stop"), choose({}, finish_reason="stop")],
+        ),
+        (
             [delta("text_delta", text="a"), {"type": "ping"}, delta("text_delta", text="b")],
             [delta("text_delta", text="a"), {"type": "ping"}, delta("text_delta", text="b")],
         ),
     ],
     ids=["equal", "first-empty", "first-null", "empty-between", "call", "two-texts", "google",
-         "responses", "usage", "unnamed-ping"],
+         "responses", "usage", "end", "end-null", "unnamed-ping"],
 )  # fmt: skip
 def test_pieces_of_one_text_are_joined(events: list[Any], joined: list[Any]) -> None:
     assert join(*events) == joined
@@ -90,7 +99,6 @@ def test_pieces_of_one_text_are_joined(events: list[Any], joined: list[Any]) -> 
     [
         [call(0, "{}", id="a", name="x"), call(0, "{}", id="b", name="x")],
         [call(0, "{"), call(1, "}")],
-        [choose({"content": "a"}), choose({"content": "b"}, finish_reason="stop")],
         [choose({"reasoning": "a"}), choose({"content": "b"})],
         [choose({"content": "a", "reasoning": ""}), choose({"content": "", "reasoning": "b"})],
         [think("a", thought=True), think("b")],
@@ -103,6 +111,7 @@ def test_pieces_of_one_text_are_joined(events: list[Any], joined: list[Any]) -> 
         [{"candidates": [{"functionCall": {"args": {"text": "a"}}}]}] * 2,
         [{"error": {"type": "x"}}] * 2,
         ["text", "text"],
+        [{"id": None, "content": ""}, {"id": {"text": "b"}, "content": ""}],
     ],
 )
 def test_what_is_something_new_stays_apart(events: list[Any]) -> None:
@@ -136,6 +145,32 @@ def test_a_joined_stream_is_a_stream(name: str) -> None:
     assert pack_body(unpacked, STREAM, clean=str) == packed
     assert unpacked.count(b"\n\n") < raw.replace(b"\r", b"").count(b"\n\n")
     assert b"You are OpenCode" not in unpacked
+
+
+names = st.sampled_from(["content", "text", "delta", "type", "finishReason", "usage", "id"])
+values = st.recursive(
+    st.sampled_from(["", "a", "x.delta", None, 1]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(names, values), st.lists(st.dictionaries(names, values, max_size=2)))
+def test_no_events_cannot_be_joined(first: Any, changes: list[Any]) -> None:
+    events = [first, *({**first, **change} for change in changes)]
+
+    assert len(join(*events)) <= len(events)
+
+
+def test_texts_of_what_is_said_at_the_end_are_no_pieces() -> None:
+    grounds = {"groundingSupports": [{"segment": {"text": "ab"}}]}
+    last = think("b")
+    last["candidates"][0] |= {"finishReason": "STOP", "groundingMetadata": grounds}
+    [joined] = join(think("a"), last)
+
+    assert joined["candidates"] == [{**think("ab")["candidates"][0], "finishReason": "STOP",
+                                     "groundingMetadata": grounds}]  # fmt: skip
 
 
 @settings(deadline=None)

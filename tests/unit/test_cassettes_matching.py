@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.gateway.cassettes import Places
+from pytest_agentfix.gateway.cassettes import Places, canonical
 from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes.listing import diff_requests
 from pytest_agentfix.gateway.cassettes.mismatch import (
     Candidate,
     describe_end,
     describe_excess,
     describe_mismatch,
-    diff_requests,
+    find_difference,
     find_nearest,
 )
 from pytest_agentfix.gateway.cassettes.patterns import normalise
@@ -24,6 +25,7 @@ from tests.unit.cassette_kit import HERE, THERE, make_admission, make_chat
 SCHEMA = {"type": "object"}
 RECORD_AGAIN = (
     "Record it again with --agent-fix-record FILE, or check out the revision it was recorded on."
+    " The log has the whole difference (--log-file=FILE --log-file-level=INFO)."
 )
 
 
@@ -162,6 +164,12 @@ def test_nesting_has_an_end() -> None:
         ("total 24", "total <n>"),
         ("platform linux -- Python 3.11.7, pytest-9.0.1", "platform <versions>"),
         ("/tmp/pytest-of-ann/pytest-12/test_x0", "/tmp/pytest-of-<user>/test_x0"),
+        ("@{tmp}/report-ab12_d9x @{tmp}/a.b", "@{tmp}/report-<tmp> @{tmp}/a.b"),
+        ("python3 -m x; python3.12 -V", "python -m x; python -V"),
+        ("[main 3fa92bc] Fix\n3fa92bc (HEAD) Base", "[main <commit>] Fix\n<commit> (HEAD) Base"),
+        ("uid=1000(ann) gid=1000(ann) groups=1000(ann),27(sudo)", "<owner>"),
+        ("    f(1)\n    ~^^^\nE", "    f(1)\nE"),
+        ("1.2e-05s call", "<duration> call"),
         ("/tmp/tmpab12_d9x/f", "/tmp/<tmp>/f"),
         ("lib/python3.11/x.cpython-311.pyc", "lib/python/x.cpython.pyc"),
         ("tests/test_a.py F     [ 50%]", "tests/test_a.py F [ 50%]"),
@@ -169,6 +177,7 @@ def test_nesting_has_an_end() -> None:
 )  # fmt: skip
 def test_what_does_not_count(one: str, word: str) -> None:
     assert normalise(one) == word
+    assert normalise(word) == word
 
 
 @pytest.mark.parametrize(
@@ -245,6 +254,68 @@ def test_where_it_differs(now: CanonicalRequest, words: str) -> None:
         True,
         RECORD_AGAIN,
     )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "words"),
+    [
+        ("a ", "a", 'recorded was "content: a ", now it is "content: a".'),
+        ("a\t", "a\x07", 'recorded was "content: a\\t", now it is "content: a\\u0007".'),
+        ("k = '***'", "k = 'x'", (
+         "recorded was 'content: k = '***'', now it is"
+         " 'content: k = 'x''. (*** stands for what looked like a secret where it was recorded,"
+         " by the environment there or by its form.)")),
+        ("{'b', 'a'}", "{'a', 'b'}", (
+         "recorded was 'content: {'b', 'a'}', now it is 'content: {'a', 'b'}'. (These are the same"
+         " characters in another order; that of sets is by chance unless PYTHONHASHSEED is set.)")),
+    ],
+    ids=["blank", "control", "secret", "order"],
+)  # fmt: skip
+def test_what_one_would_not_see(recorded: str, now: str, words: str) -> None:
+    near = Candidate(number=1, request=make_request(recorded))
+
+    assert describe_mismatch(1, make_request(now), near).problem.endswith(
+        f"message 1 (user): {words}"
+    )
+
+
+def test_the_same_texts_under_other_names() -> None:
+    old, new = (make_request(turns=(Turn({key: []}),)) for key in ("a", "b"))
+
+    found = find_difference(old, new)
+
+    assert (found.where, found.recorded, found.now) == (
+        "message 1",
+        "'{\"a\": []}'",
+        "'{\"b\": []}'",
+    )
+
+
+def test_the_same_tools_twice() -> None:
+    found = find_difference(
+        make_request("a", tools=("edit", "edit")), make_request("a", tools=("edit",))
+    )
+
+    assert (found.recorded, found.now) == ("with 'edit, edit'", "without them")
+
+
+def test_the_diff_shows_what_is_late_in_a_long_line() -> None:
+    old, new = (make_request("p" * 5000 + word) for word in ("old", "new"))
+
+    diff = diff_requests(old, new).split("\n")
+
+    assert [line for line in diff if line[:1] in "-+"][2:] == [
+        f"-{'p' * 49}old", f"+{'p' * 49}new"
+    ]  # fmt: skip
+
+
+def test_what_is_remembered_of_requests_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "_KNOWN_LIMIT", 10_000)
+    canon = Canon(HERE)
+    for number in range(20):
+        canon.read(make_admission(make_chat(f"{number} " * 500)))
+
+    assert 0 < sum(map(len, canon._known)) < 10_000
 
 
 def test_late_in_a_long_line() -> None:

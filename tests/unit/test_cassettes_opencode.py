@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -13,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from pytest_agentfix.agents.npm import PINNED_VERSION
-from pytest_agentfix.agents.opencode_config import ModelAccess, make_config, make_environ
+from pytest_agentfix.agents.opencode_config import AGENT, ModelAccess, make_config, make_environ
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Places, Recording, Replay
 from pytest_agentfix.gateway.serving.line import Poster
 from pytest_agentfix.testing.scripted_model import Raw, ScriptedModel
@@ -35,33 +38,38 @@ SDKS = {
 }
 
 
-@dataclass
 class Door:
     """An HTTP server that has every request answered by ``line``; it keeps what went wrong."""
 
-    line: Poster
-    url: str
-    base_url: str = ""
-    mismatch: CassetteMismatch | None = None
-    lock: threading.Lock = threading.Lock()  # noqa: RUF009 - one request at a time
+    def __init__(self) -> None:
+        self.line: Poster | None = None
+        self.url = ""
+        self.mismatch: CassetteMismatch | None = None
+        self.lock = threading.Lock()  # one request at a time
+
+    def open(self, line: Poster, url: str = "http://127.0.0.1:1/v1") -> None:
+        """Have ``line`` answer from now on."""
+        self.line, self.url, self.mismatch = line, url, None
+
+    def answer(self, body: Any) -> tuple[int, bytes]:
+        assert self.line is not None
+        admission = make_admission(body, self.url)
+        try:
+            with self.lock, self.line.post(admission, ("", "")) as exchange:
+                return exchange.status, b"".join(exchange.iter_stream())
+        except CassetteMismatch as mismatch:
+            self.mismatch = self.mismatch or mismatch
+            return 400, b"no more"
 
 
 @contextmanager
-def open_door(line: Poster, url: str = "http://127.0.0.1:1/v1") -> Iterator[Door]:
-    door = Door(line, url)
-
+def serve_door(door: Door) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                with door.lock, line.post(make_admission(body, url), ("", "")) as exchange:
-                    content = b"".join(exchange.iter_stream())
-                self.send_response(exchange.status)
-                self.send_header("Content-Type", "text/event-stream")
-            except CassetteMismatch as mismatch:
-                door.mismatch = door.mismatch or mismatch
-                content = b"no more"
-                self.send_response(400)
+            size = int(self.headers["Content-Length"])
+            status, content = door.answer(json.loads(self.rfile.read(size)))
+            self.send_response(status)
+            self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -72,49 +80,99 @@ def open_door(line: Poster, url: str = "http://127.0.0.1:1/v1") -> Iterator[Door
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    door.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
-        yield door
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def make_project(root: Path) -> Places:
-    top, home = root / "proj", root / "home"
-    top.mkdir(parents=True)
-    home.mkdir()
-    (top / "calc.py").write_text("def add(a, b):\n    return a - b\n")
-    return Places(top=top, others={"home": home})
+@dataclass(frozen=True)
+class Machine:
+    """A home with OpenCode's server, which knows one provider for each SDK; starting it is slow."""
+
+    root: Path
+    door: Door
+    port: int
+
+    def make_project(self, name: str, operator: str = "-") -> Places:
+        top = self.root / name
+        top.mkdir()
+        (top / "calc.py").write_text(f"def add(a, b):\n    return a {operator} b\n")
+        return Places(top=top, others={"home": self.root / "home"})
+
+    def repair(self, places: Places, dialect: str) -> str:
+        """Have the project repaired; return all that was said and done."""
+        where = f"?directory={quote(str(places.top), safe='')}"
+        session = self._call("POST", f"/session{where}", {"title": "t", "agent": AGENT})["id"]
+        body = {
+            "agent": AGENT,
+            "model": {"providerID": SDKS[dialect][0], "modelID": MODEL},
+            "parts": [{"type": "text", "text": f"Repair {places.top}/calc.py."}],
+        }
+        self._call("POST", f"/session/{session}/message{where}", body)
+        return json.dumps(self._call("GET", f"/session/{session}/message{where}"))
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
 
-def run_opencode(places: Places, door: Door, dialect: str) -> str:
-    provider, npm, prefix = SDKS[dialect]
-    access = ModelAccess(
-        provider=provider, model=MODEL, base_url=door.base_url + prefix, token="token", npm=npm
-    )
-    top, home = Path(places.top), str(places.others["home"])
-    environ = make_environ(
-        make_config(access, instructions="Repair."), {"PATH": os.environ["PATH"]}, home=home
-    )
-    argv = [str(BINARY), "run", "--format", "json", "--title", "t", f"Repair {top}/calc.py."]
-    done = subprocess.run(
-        argv, cwd=top, env=environ, capture_output=True, text=True, timeout=120, check=False,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    return done.stdout + done.stderr
+@contextmanager
+def start_machine(root: Path) -> Iterator[Machine]:
+    home = root / "home"
+    home.mkdir(parents=True)
+    door = Door()
+    with serve_door(door) as base_url:
+        environ = make_environ(
+            make_settings(base_url), {"PATH": os.environ["PATH"]}, home=str(home)
+        )
+        argv = [str(BINARY), "serve", "--hostname", "127.0.0.1", "--port", "0"]
+        with subprocess.Popen(argv, cwd=root, env=environ, stdout=subprocess.PIPE) as server:
+            try:
+                yield Machine(root, door, read_port(server))
+            finally:
+                server.kill()
 
 
-def record_opencode(recording: Recording, places: Places, dialect: str) -> str:
+def make_settings(base_url: str) -> dict[str, Any]:
+    configs = [
+        make_config(
+            ModelAccess(
+                provider=provider, model=MODEL, base_url=base_url + prefix, token="token", npm=npm
+            ),
+            instructions="Repair.",
+        )
+        for provider, npm, prefix in SDKS.values()
+    ]
+    providers = {name: one for config in configs for name, one in config["provider"].items()}
+    return {**configs[0], "provider": providers, "enabled_providers": list(providers)}
+
+
+def read_port(server: subprocess.Popen[bytes]) -> int:
+    assert server.stdout is not None
+    for line in server.stdout:
+        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise AssertionError("OpenCode's server does not start")
+
+
+def record(machine: Machine, path: Path, places: Places, dialect: str) -> Recording:
+    recording = Recording(path, provider="p", model=MODEL, dialect=dialect, places=places)
     with (
         ScriptedModel(make_answers(dialect, Path(places.top))) as model,
         open_line(model.base_url) as line,
-        open_door(recording.wrap(line), f"{model.base_url}/chat/completions") as door,
     ):
-        said = run_opencode(places, door, dialect)
+        machine.door.open(recording.wrap(line), f"{model.base_url}/chat/completions")
+        machine.repair(places, dialect)
     recording.close()
-    return said
+    return recording
 
 
 def make_answers(dialect: str, top: Path) -> list[Raw]:
@@ -132,42 +190,57 @@ def make_answers(dialect: str, top: Path) -> list[Raw]:
     return [Raw(make(text, json.dumps(arguments), tool)) for text, arguments, tool in steps]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    shutil.rmtree(tmp_path, ignore_errors=True)  # OpenCode's folders are large
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("machines")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)  # OpenCode's folders are large
+
+
+@pytest.fixture(scope="module")
+def here(folder: Path) -> Iterator[Machine]:
+    with start_machine(folder / "here") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def there(folder: Path) -> Iterator[Machine]:
+    with start_machine(folder / "ein 'Büro' \"x\"") as machine:
+        yield machine
 
 
 @pytest.mark.parametrize("dialect", SDKS)
-def test_a_repair_again_somewhere_else(folder: Path, dialect: str) -> None:
-    path = folder / "run.jsonl"
-    here, there = make_project(folder / "here"), make_project(folder / "ein 'Büro' \"x\"")
-    recording = Recording(path, provider="p", model=MODEL, dialect=dialect, places=here)
-    live = record_opencode(recording, here, dialect)
+def test_a_repair_again_somewhere_else(
+    here: Machine, there: Machine, tmp_path: Path, dialect: str
+) -> None:
+    path = tmp_path / "run.jsonl"
+    first, second = here.make_project(dialect), there.make_project(f"my {dialect}")
+    recording = record(here, path, first, dialect)
     cassette = Replay.load(path)
-    with open_door(cassette.open(there)) as door:
-        played = run_opencode(there, door, dialect)
+    there.door.open(cassette.open(second))
+    played = there.repair(second, dialect)
 
-    assert (recording.trouble, recording.count) == ("", 4), live
-    assert door.mismatch is None, door.mismatch
+    assert (recording.trouble, recording.count) == ("", 4)
+    assert there.door.mismatch is None, there.door.mismatch
     assert cassette.unused() == 0, played
-    for places in (here, there):
+    for places in (first, second):
         assert (Path(places.top) / "calc.py").read_text() == "def add(a, b):\n    return a + b\n"
-    assert str(here.top) not in played
-    assert str(folder / "here").encode() not in path.read_bytes()
+    assert "The sign in" in played
+    assert str(here.root) not in played
+    assert str(here.root).encode() not in path.read_bytes()
 
 
-def test_another_revision_is_told_from_the_recorded_one(folder: Path) -> None:
-    path = folder / "run.jsonl"
-    here, there = make_project(folder / "here"), make_project(folder / "there")
-    (Path(there.top) / "calc.py").write_text("def add(a, b):\n    return a * b\n")
-    recording = Recording(path, provider="p", model=MODEL, dialect="chat", places=here)
-    record_opencode(recording, here, "chat")
-    with open_door(Replay.load(path).open(there)) as door:
-        run_opencode(there, door, "chat")
+def test_another_revision_is_told_from_the_recorded_one(
+    here: Machine, there: Machine, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.jsonl"
+    first, second = here.make_project("one"), there.make_project("other", "*")
+    record(here, path, first, "chat")
+    there.door.open(Replay.load(path).open(second))
+    there.repair(second, "chat")
 
-    assert door.mismatch is not None
-    assert door.mismatch.problem == (
+    assert there.door.mismatch is not None
+    assert there.door.mismatch.problem == (
         "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
         " message 3 (tool): recorded was '2:     return a - b', now it is '2:     return a * b'."
     )

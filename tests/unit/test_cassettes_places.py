@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_agentfix.gateway.cassettes import Places
-from pytest_agentfix.gateway.cassettes.places import drop_steps
+from pytest_agentfix.gateway.cassettes.places import merge_names
 
 HERE = Places(top="/home/ann/proj", others={"home": "/home/ann", "tmp": "/tmp"})
 ODD = Places(top='/srv/a "b"/büro\\x', others={"home": "/srv", "tmp": "/tmp/@{top}"})
@@ -111,7 +111,36 @@ def test_what_is_a_path(text: str, hidden: str) -> None:
 
 
 def test_in_matching_the_escaping_does_not_count() -> None:
-    assert drop_steps("@{top/ua} @{home} @{}top/a}") == "@{top} @{home} @{}top/a}"
+    assert merge_names("@{top/ua} @{home} @{}top/a}") == "@{top} @{home} @{}top/a}"
+
+
+def test_in_matching_one_place_may_have_several_names() -> None:
+    text = "@{top-real/u}/a @{base-python}/b /tmp/c @{tmp}/d @{home}/tmp @{}top-real}"
+
+    assert merge_names(text) == "@{top}/a @{python}/b @{tmp}/c @{tmp}/d @{home}/tmp @{}top-real}"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("#!/usr/bin/env python", "#!/usr/bin/env python"),
+        ("/usr/share/dict /usr", "/usr/share/dict /usr"),
+        ("/usr/bin/python3 -m pytest", "@{python}/bin/python3 -m pytest"),
+        ('["/usr/lib/python3.11/json"]', '["@{python/u}/lib/python3.11/json"]'),
+        ("/tmp/x", "/tmp/x"),
+        ("@{python}", "@{}python}"),
+    ],
+)
+def test_what_all_machines_have_is_hidden_where_python_is(text: str, hidden: str) -> None:
+    here = Places(
+        top="/home/ann/proj",
+        others={"python": "/usr", "tmp": "/tmp"},
+        common=frozenset({"/usr", "/tmp"}),
+    )
+
+    assert here.hide(text) == hidden
+    assert here.restore(hidden) == text
+    assert here.restore("@{tmp}/y @{python}/bin/pip") == "/tmp/y /usr/bin/pip"
 
 
 def test_what_says_nothing_is_no_place() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import base64
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.redaction import find_secrets, redact_secrets
+from pytest_agentfix.gateway.found_secrets import find_secrets
+from pytest_agentfix.gateway.redaction import redact_secrets
 
 KEY = "sk-sentinel-0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK+/=\n-----END RSA PRIVATE KEY-----"
@@ -37,6 +40,32 @@ def test_a_secret_that_begins_like_a_word(text: str, expected: str) -> None:
     assert redact_secrets(text, ["sentinel-0123456789"]) == expected
 
 
+def test_what_begins_as_a_key_does_is_not_always_one() -> None:
+    text = 'task-processor, disk-proxy, sk-proto and https://example.com {"author": 1}'
+    secrets = ["sk-proj-0123456789abcdef", "https://hooks/x1", '{"auth": {"a": "b1"}}']
+
+    assert redact_secrets(text, secrets) == text
+    assert redact_secrets(r'"\nsk-proj-01…"', secrets) == r'"\n***"'
+
+
+@pytest.mark.parametrize("before", ["", "B", "Be", "Bearer ", "user:", "Bearer  "])
+@pytest.mark.parametrize("secret", ["sk-sentinel-0123456789abcdef", "a+b/c?d=e&f>g~h<i"])
+def test_a_secret_in_other_encodings(secret: str, before: str) -> None:
+    raw = f"{before}{secret}".encode()
+    texts = [
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw + b"!").decode(),
+        quote(raw, safe=""),
+        raw.hex(),
+    ]
+
+    found = [redact_secrets(f"<{text}>", [secret]) for text in texts]
+
+    assert ["***" in text and len(text) < 5 + 3 + 3 * len(before) + 6 for text in found] == [
+        True
+    ] * 4
+
+
 @pytest.mark.parametrize(
     "secret",
     [
@@ -62,8 +91,19 @@ def test_well_known_shapes(secret: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Authorization: Bearer abc.def-123456", "Authorization: Bearer ***"),
-        ("authorization: Basic dXNlcjpwYXNz0=", "authorization: Basic ***"),
+        ("Authorization: Bearer abc.def-123456_789", "Authorization: Bearer ***"),
+        ("authorization: basic dXNlcjpwYXNz", "authorization: basic ***"),
+        ("Basic dXNlcjpwYXNzMQ==, Basic YW5u", "Basic ***, Basic YW5u"),
+        (
+            "Basic authentication=True, Basic usage1234",
+            "Basic authentication=True, Basic usage1234",
+        ),
+        (
+            "Bearer token123 and Bearer tokens-of-all-kinds",
+            "Bearer token123 and Bearer tokens-of-all-kinds",
+        ),
+        ("pip install sk-learn-contrib-2", "pip install sk-learn-contrib-2"),
+        ("3f786850e387550fdab836ed7e6dc881de23001b", "3f786850e387550fdab836ed7e6dc881de23001b"),
         ("Bearer tokens and Basic authentication", "Bearer tokens and Basic authentication"),
         ("task-0123456789abcdef01 disk-x sk-learn", "task-0123456789abcdef01 disk-x sk-learn"),
         ("import risk_sk-some-long-name-of-nothing", "import risk_sk-some-long-name-of-nothing"),
@@ -105,8 +145,12 @@ def test_no_escape_hides_a_secret(secret: str, steps: str) -> None:
         "sk-" * 200_000,
         "eyJ-" * 200_000,
         "Bearer " * 100_000,
+        "Basic aaaa" * 100_000,
+        "eyJaaaaaaaa.eyJ" * 60_000,
+        "\\" * 600_000,
+        "sk-sen" * 100_000,
     ],
-    ids=["pem", "sk", "jwt", "bearer"],
+    ids=["pem", "sk", "jwt", "bearer", "basic", "jwt-parts", "backslashes", "echoes"],
 )
 def test_nothing_takes_long(text: str) -> None:
     assert redact_secrets(text, [KEY])
@@ -131,3 +175,30 @@ def test_secrets_of_an_environment() -> None:
     assert find_secrets(environ) == (
         KEY, "AKIAIOSFODNN7EXAMPLE", "a" * 20, "s3cretpass", "hunter22",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("API_KEYS", "abcdefgh1234567890,zyxwvuts0987654321",
+         ("abcdefgh1234567890,zyxwvuts0987654321", "abcdefgh1234567890", "zyxwvuts0987654321")),
+        ("KEY1", "abcdefg1", ("abcdefg1",)),
+        ("my.secret", "abcdefg1", ("abcdefg1",)),
+        ("npm_config_//registry/:_authToken", "abcdefg1", ("abcdefg1",)),
+        ("GITHUB_JWT", "abcdefg1", ("abcdefg1",)),
+        ("HTTPS_PROXY", "http://ann:p%40ssw0rd9@proxy:3128", ("p%40ssw0rd9", "p@ssw0rd9")),
+        ("https_proxy", "ann:p4ssw0rd9@proxy:3128", ("p4ssw0rd9",)),
+        ("SENTRY_DSN", "https://0123456789abcdef@sentry/42", ("0123456789abcdef",)),
+        ("SLACK_WEBHOOK", "https://hooks/services/T01/B02/a1b2c3d4e5f6g7h8i9j0k1l2",
+         ("a1b2c3d4e5f6g7h8i9j0k1l2",)),
+        ("OPENCODE_CONFIG_CONTENT", '{"p": [{"apiKey": "abcdefg1", "model": "gpt-4.1-mini"}]}',
+         ("abcdefg1",)),
+        ("TOKEN_URL", "https://auth.example.com/oauth/token1", ()),
+        ("AUTH_BACKEND", "django.contrib.auth.backends", ()),
+        ("DATA", '{"a": [1, null, "x"]}', ()),
+        ("DATA", "{broken", ()),
+        ("DATA", '{"a":' + "[" * 5000 + "]" * 5000 + "}", ()),
+    ],
+)  # fmt: skip
+def test_names_and_forms_of_an_environment(name: str, value: str, found: tuple[str, ...]) -> None:
+    assert find_secrets({name: value}) == found

@@ -62,8 +62,10 @@ def change(**values: Any) -> dict[str, Any]:
         (change(status="200"), "its status is none of HTTP's"),
         (change(status=0), "its status and its end do not go together"),
         (change(end="unreached"), "its status and its end do not go together"),
-        (change(end="x"), "'x' is not a valid End"),
-        (change(end=["x"]), "['x'] is not a valid End"),
+        (change(end="x"), "its end is none of a cassette's"),
+        (change(end=["\x1b[2J"]), "its end is none of a cassette's"),
+        (change(words="x" * 2001), "a text is too long"),
+        ('{"status": ' + "9" * 1000 + ".0e999}", "9" * 200),
         (change(headers=[]), "its headers are not those of a cassette"),
         (change(headers={"set-cookie": "x"}), "its headers are not those of a cassette"),
         (change(headers={"content-type": "a\r\nx: y"}), "a value is not printable"),
@@ -150,6 +152,7 @@ def test_no_files(tmp_path: Path) -> None:
     [
         ("SIZE_LIMIT", 300, "it is too large"),
         ("EXCHANGES_LIMIT", 2, "it is longer than any run"),
+        ("VALUES_LIMIT", 30, "it is too large"),
         ("TURNS_LIMIT", 1, "it is longer than any run"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pytest_agentfix.gateway.cassettes.events import (
@@ -12,7 +12,7 @@ from pytest_agentfix.gateway.cassettes.events import (
     parse_json,
     render_event,
 )
-from pytest_agentfix.gateway.cassettes.joining import join_events
+from pytest_agentfix.gateway.cassettes.joining import iter_pieces, join_events
 from pytest_agentfix.gateway.cassettes.places import map_strings
 
 Body = Mapping[str, Any]  # one entry: "events", "json" or "text"
@@ -22,18 +22,36 @@ _STREAM: Final = "text/event-stream"
 _KINDS: Final = ("json", "text", "comment")
 
 
-def pack_body(raw: bytes, content_type: str, *, clean: Change) -> Body:
-    """Return ``raw`` in the form that is kept, with ``clean`` applied to all texts in it."""
+class CutSecretError(ValueError):
+    """A secret is in an answer, in pieces of which none shows it."""
+
+
+def pack_body(raw: bytes, content_type: str, *, clean: Change, secrets: Sequence[str] = ()) -> Body:
+    """Return ``raw`` in the form that is kept, with ``clean`` applied to all texts in it.
+
+    Raises ``CutSecretError`` where ``clean`` could not see one of ``secrets``.
+    """
     text = raw.decode("utf-8", "replace")
     if content_type.lower().startswith(_STREAM):
         events = join_events(_slim(event) for event in parse_events(text))
         if raw and not events:  # that something came matters: it tells a break from an outage
             events = [Event(kind="comment", value=" torn off")]
+        check_pieces(events, secrets)
         return {"events": [_pack_event(event, clean) for event in events]}
     try:
         return {"json": map_strings(parse_json(text), clean)}
     except ValueError:
         return {"text": clean(text)}
+
+
+def check_pieces(events: Sequence[Event], secrets: Sequence[str]) -> None:
+    """Raise ``CutSecretError`` if texts of several events are one of ``secrets`` together."""
+    pieces = [piece for event in events for piece in iter_pieces(event)]
+    whole = "".join(pieces)
+    for secret in filter(None, secrets):
+        found = whole.count(secret)
+        if found and found > sum(piece.count(secret) for piece in pieces):
+            raise CutSecretError
 
 
 def unpack_body(body: Body, *, restore: Change) -> Iterator[bytes]:

@@ -6,14 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.patterns import normalise
-from pytest_agentfix.gateway.cassettes.places import Places, drop_steps
+from pytest_agentfix.gateway.cassettes.places import Places, map_strings, merge_names
 from pytest_agentfix.gateway.redaction import redact_secrets
 
+_KNOWN_LIMIT: Final = 20_000_000  # characters of texts that are kept
 DEPTH_LIMIT: Final = 60  # levels; nothing a real client sends is nested deeper
 _TURN_KEYS: Final = ("messages", "input", "contents")  # one for each family of protocols
 _UNMATCHED_ROLES: Final = frozenset({"system", "developer"})
@@ -67,8 +68,9 @@ class Canon:
 
     def __init__(self, places: Places, secrets: Sequence[str] = ()) -> None:
         self._places = places
-        self._secrets = tuple(secrets)
-        self._clean = lru_cache(maxsize=2048)(self._clean_text)
+        self.secrets = tuple(secrets)
+        self._known: dict[str, str] = {}
+        self._size = 0
 
     def read(self, admission: Admission) -> CanonicalRequest:
         """Return the canonical form of a request, an empty one for what is no JSON object."""
@@ -79,9 +81,15 @@ class Canon:
             turns=tuple(Turn(self._reduce(turn, depth=0)) for turn in _iter_turns(body)),
         )
 
-    def _clean_text(self, text: str) -> str:
-        hidden = self._places.hide(redact_secrets(text, self._secrets))
-        return normalise(drop_steps(hidden))
+    def _clean(self, text: str) -> str:
+        if (known := self._known.get(text)) is not None:
+            return known
+        clean = settle(self._places.hide(redact_secrets(text, self.secrets)))
+        self._size += len(text) + len(clean)
+        if self._size > _KNOWN_LIMIT:
+            self._known, self._size = {}, len(text) + len(clean)
+        self._known[text] = clean
+        return clean
 
     def _reduce(self, value: Any, *, depth: int, is_data: bool = False) -> Any:
         """Return ``value`` without volatile keys and with clean texts; keys are sorted."""
@@ -106,6 +114,16 @@ class Canon:
             value = _parse_arguments(value)
         is_inner = is_data or (key in _DATA_KEYS and isinstance(value, dict))
         return self._reduce(value, depth=depth, is_data=is_inner)
+
+
+def settle(text: str) -> str:
+    """Return hidden ``text`` as it is compared; twice is the same as once."""
+    return normalise(merge_names(text))
+
+
+def settle_turn(value: Any) -> Turn:
+    """Return a recorded turn as it would be written today."""
+    return Turn(map_strings(value, settle))
 
 
 def _iter_marks(request: CanonicalRequest) -> Iterator[bytes]:

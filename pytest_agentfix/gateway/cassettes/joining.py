@@ -21,6 +21,11 @@ _GROWING: Final = frozenset(
     | {"thinking", "reasoning", "reasoning_content", "reasoning_text"}
 )
 # Said once, at the beginning.
+# Said once, at the end: with the last piece of the text, or alone.
+_SAID_LAST: Final = frozenset(
+    {"finish_reason", "native_finish_reason", "finishReason", "finishMessage", "safetyRatings"}
+    | {"citationMetadata", "groundingMetadata", "avgLogprobs", "tokenCount"}
+)
 _SAID_ONCE: Final = frozenset({"id", "type", "name", "role", "object"})
 _USAGE: Final = frozenset({"usage", "usageMetadata", "x_groq"})  # running totals: the last counts
 _VOLATILE: Final = _USAGE | {
@@ -43,6 +48,14 @@ def join_events(events: Iterable[Event]) -> list[Event]:
     return [group.join() for group in groups]
 
 
+def iter_pieces(event: Event) -> Iterator[str]:
+    """Yield the texts of an event that another one may go on with."""
+    if event.kind == "text":
+        yield event.value
+    for path in _iter_growing(event.value):
+        yield _find(event.value, path) or ""
+
+
 class _Group:
     """An event, and those that only go on with its texts."""
 
@@ -60,6 +73,8 @@ class _Group:
         paths = frozenset(_iter_growing(event.value))
         if paths and self._paths and paths != self._paths:
             return False  # one text is over and the next begins
+        if not all(_can_put(self._first.value, path) for path in paths):
+            return False
         self._paths = paths or self._paths
         self._rest.append(event)
         return True
@@ -74,6 +89,7 @@ class _Group:
             _put(value, path, "".join(_find(event.value, path) or "" for event in events))
         for event in self._rest:
             value.update({key: event.value[key] for key in _USAGE if event.value.get(key)})
+            _add_last(value, event.value)
         return replace(self._first, value=value)
 
 
@@ -119,7 +135,20 @@ def _agrees_entry(name: str, first: dict[str, Any], later: dict[str, Any]) -> bo
         return name in first or not new
     if not new and (name in _SAID_ONCE or not old):
         return True  # not said again
+    if not old and name in _SAID_LAST:
+        return True
     return name in first and name in later and _agrees(old, new)
+
+
+def _add_last(value: Any, later: Any) -> None:
+    """Take into ``value`` what ``later``, which agrees with it, says at the end."""
+    if isinstance(value, list) and isinstance(later, list):
+        for one, other in zip(value, later, strict=False):
+            _add_last(one, other)
+    elif isinstance(value, dict) and isinstance(later, dict):
+        value.update({name: later[name] for name in _SAID_LAST if later.get(name)})
+        for name in value.keys() & later.keys() - _SAID_LAST - _VOLATILE:
+            _add_last(value[name], later[name])
 
 
 def _is_text(value: Any) -> bool:
@@ -135,7 +164,7 @@ def _iter_growing(value: Any, path: _Path = ()) -> Iterator[_Path]:
         for name, entry in value.items():
             if name in _GROWING and isinstance(entry, str) and entry:
                 yield (*path, name)
-            elif name not in _VOLATILE:
+            elif name not in _VOLATILE | _SAID_LAST:
                 yield from _iter_growing(entry, (*path, name))
 
 
@@ -147,6 +176,16 @@ def _find(value: Any, path: _Path) -> str | None:
         if value is None:
             return None
     return value if isinstance(value, str) else None
+
+
+def _can_put(value: Any, path: _Path) -> bool:
+    """Whether ``value`` has what ``path`` leads through."""
+    try:
+        for step in path[:-1]:
+            value = value[step]
+    except (LookupError, TypeError):
+        return False
+    return isinstance(value, dict)
 
 
 def _put(value: Any, path: _Path, text: str) -> None:

@@ -5,34 +5,46 @@ What is quoted comes from the sandbox and from a file of somebody else's: it is 
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes.listing import (
+    QUOTE_LIMIT,
+    clean_line,
+    count_shared,
+    list_lines,
+    name_role,
+)
+from pytest_agentfix.gateway.redaction import HIDDEN
 
 _T = TypeVar("_T")
 
-_QUOTE_LIMIT: Final = 200  # characters
-_DIFF_LINES: Final = 300  # of each side: comparing takes the square of it
 _RATED: Final = 4000  # characters of a turn that tell how near it is to another
-_LEAD: Final = 20  # lines of the diff before the first difference
 _PLACEHOLDER: Final = re.compile(r"@\{([a-z0-9_-]+)\}")
 _NEXT: Final = (
     "Record it again with --agent-fix-record FILE, or check out the revision it was recorded on."
+)
+_WHERE: Final = " The log has the whole difference (--log-file=FILE --log-file-level=INFO)."
+_ON_ORDER: Final = (
+    " (These are the same characters in another order; that of sets is by chance unless"
+    " PYTHONHASHSEED is set.)"
+)
+_ON_HIDDEN: Final = (
+    " (*** stands for what looked like a secret where it was recorded, by the environment there"
+    " or by its form.)"
 )
 
 
 class CassetteMismatch(ProviderTrouble):
     """The run asked for something that is not in the cassette; so it will for all clusters."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem, _NEXT, is_final=True)
+    def __init__(self, problem: str, more: str = "") -> None:
+        super().__init__(problem, _NEXT + more, is_final=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +67,13 @@ class Difference:
 def describe_mismatch(number: int, request: CanonicalRequest, near: Candidate) -> CassetteMismatch:
     """Return the error for the run's request ``number``, which ``near`` is the most like."""
     found = find_difference(near.request, request)
+    is_hidden = (HIDDEN in found.recorded) != (HIDDEN in found.now)
+    is_order = sorted(found.recorded) == sorted(found.now)
     return CassetteMismatch(
         f"Request {number} of this run is not in the cassette. It differs from recorded request"
         f" {near.number} in {found.where}: recorded was {found.recorded}, now it is {found.now}."
+        f"{_ON_HIDDEN if is_hidden else ''}{_ON_ORDER if is_order else ''}",
+        _WHERE,
     )
 
 
@@ -94,25 +110,11 @@ def find_difference(recorded: CanonicalRequest, now: CanonicalRequest) -> Differ
             recorded=_list_others(recorded.tools, now.tools),
             now=_list_others(now.tools, recorded.tools),
         )
-    place = _count_shared(recorded.marks, now.marks) - 1  # the first is of model and tools
+    place = count_shared(recorded.marks, now.marks) - 1  # the first is of model and tools
     pair = (_get(recorded.turns, place), _get(now.turns, place))
-    role = next((_name_role(turn) for turn in pair if turn is not None), "")
+    role = next((name_role(turn) for turn in pair if turn is not None), "")
     old, new = _find_lines(*pair)
     return Difference(where=f"message {place + 1}{role}", recorded=old, now=new)
-
-
-def diff_requests(recorded: CanonicalRequest, now: CanonicalRequest) -> str:
-    """Return a unified diff from shortly before the first difference on, for a log."""
-    old, new = (list(_list_request(one)) for one in (recorded, now))
-    start = max(0, _count_shared(old, new) - _LEAD)
-    sides = [lines[start : start + _DIFF_LINES] for lines in (old, new)]
-    return "\n".join(difflib.unified_diff(sides[0], sides[1], "recorded", "now", lineterm=""))
-
-
-def clean_line(text: str) -> str:
-    """Return the beginning of ``text`` as printable characters of one line."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 2 * _QUOTE_LIMIT])
-    return printable if len(printable) <= _QUOTE_LIMIT else printable[: _QUOTE_LIMIT - 1] + "…"
 
 
 def _quote(text: str) -> str:
@@ -126,29 +128,18 @@ def _show_place(found: re.Match[str]) -> str:
 def _rate(recorded: CanonicalRequest, now: CanonicalRequest) -> tuple[bool, bool, int, int]:
     """Return how much alike two requests are, to be compared."""
     marks = ([turn.mark for turn in request.turns] for request in (recorded, now))
-    place = _count_shared(*marks)
+    place = count_shared(*marks)
     old, new = _get(recorded.turns, place), _get(now.turns, place)
-    letters = _count_shared(old.text[:_RATED], new.text[:_RATED]) if old and new else 0
+    letters = count_shared(old.text[:_RATED], new.text[:_RATED]) if old and new else 0
     return recorded.model == now.model, recorded.tools == now.tools, place, letters
-
-
-def _count_shared(first: Sequence[Any], second: Sequence[Any]) -> int:
-    pairs = zip(first, second, strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _get(entries: Sequence[_T], place: int) -> _T | None:
     return entries[place] if place < len(entries) else None
 
 
-def _name_role(turn: Turn) -> str:
-    value = turn.value
-    role = value.get("role") or value.get("type") if isinstance(value, dict) else "user"
-    return f" ({clean_line(role)[:30]})" if isinstance(role, str) else ""
-
-
 def _list_others(names: Sequence[str], others: Sequence[str]) -> str:
-    own = [name for name in names if name not in others]
+    own = [name for name in names if names.count(name) > others.count(name)]
     return f"with {_quote(', '.join(own))}" if own else "without them"
 
 
@@ -156,45 +147,30 @@ def _find_lines(recorded: Turn | None, now: Turn | None) -> tuple[str, str]:
     """Return the first lines that differ of two turns, or what stands for one that is not there."""
     if recorded is None or now is None:
         return _quote_turn(recorded), _quote_turn(now)
-    old, new = list(_list_lines(recorded.value)), list(_list_lines(now.value))
-    place = _count_shared(old, new)
+    old, new = list(list_lines(recorded.value)), list(list_lines(now.value))
+    place = count_shared(old, new)
     first, second = _get(old, place), _get(new, place)
+    if first is None and second is None:  # the same texts under other names
+        return _quote_pair(recorded.text, now.text)
     if first is None or second is None:
         return _quote_end(first), _quote_end(second)
+    return _quote_pair(first, second)
+
+
+def _quote_pair(first: str, second: str) -> tuple[str, str]:
+    """Quote two texts so that one sees where they differ, be it in blanks or their like only."""
     # What comes long before the difference in a long line is left out.
-    start = max(0, _count_shared(first, second) - _QUOTE_LIMIT // 2)
+    start = max(0, count_shared(first, second) - QUOTE_LIMIT // 2)
     cut = "…" if start else ""
+    ends = [text[start : start + QUOTE_LIMIT] for text in (first, second)]
+    if clean_line(ends[0]).split() == clean_line(ends[1]).split():
+        return cut + json.dumps(ends[0]), cut + json.dumps(ends[1])
     return _quote(cut + first[start:]), _quote(cut + second[start:])
 
 
 def _quote_turn(turn: Turn | None) -> str:
-    return "not there" if turn is None else _quote(" ".join(_list_lines(turn.value)))
+    return "not there" if turn is None else _quote(" ".join(list_lines(turn.value)))
 
 
 def _quote_end(line: str | None) -> str:
     return "at its end" if line is None else _quote(line)
-
-
-def _list_request(request: CanonicalRequest) -> Iterator[str]:
-    yield f"model: {clean_line(request.model)}"
-    yield f"tools: {clean_line(', '.join(request.tools))}"
-    for number, turn in enumerate(request.turns, start=1):
-        yield f"message {number}{_name_role(turn)}"
-        yield from (clean_line(line) for line in _list_lines(turn.value))
-
-
-def _list_lines(value: Any, name: str = "") -> Iterator[str]:
-    """Yield the texts in a turn line by line, with their names."""
-    match value:
-        case dict():
-            for key, entry in value.items():
-                yield from _list_lines(entry, key)
-        case list():
-            for entry in value:
-                yield from _list_lines(entry, name)
-        case str():
-            first, *rest = value.split("\n")
-            yield f"{name}: {first}" if name else first
-            yield from rest
-        case _:
-            yield f"{name}: {json.dumps(value)}"

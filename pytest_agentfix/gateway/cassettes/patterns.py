@@ -37,7 +37,18 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"^plugins: .*$", "plugins: <versions>"),
         (r"\bpytest-of-[^/\s]+/pytest-\d+", "pytest-of-<user>"),
         (r"(?<=/)tmp[a-z0-9_]{8}\b", "<tmp>"),
-        (r"\b(c?python)-?\d{1,2}\.?\d{1,3}\b", r"\1"),
+        (r"\b(c?python)-?(?:\d{1,2}\.?\d{1,3}|3)\b", r"\1"),
+        # carets below a line of a traceback: newer versions show more of them
+        (r"^[ ]{4,}[~^]+[~^ ]*\n", ""),
+        # names that tempfile makes, with a prefix
+        (r"(?<=@\{tmp\}/)([A-Za-z][A-Za-z0-9.-]{0,40}[_.-])[a-z0-9_]{8}(?![\w.-])", r"\1<tmp>"),
+        # what git calls a commit in a line
+        (r"^(\[[\w/-]{1,80} (?:\(root-commit\) )?)[0-9a-f]{7,11}(?=\])", r"\1<commit>"),
+        (r"^(?=[a-f]{0,10}[0-9])(?=[0-9]{0,10}[a-f])[0-9a-f]{7,11}(?= [(\w])", "<commit>"),
+        (
+            r"\buid=\d{1,10}\([^\s()]{1,40}\) gid=\d{1,10}\([^\s()]{1,40}\)(?: groups=\S{1,200})?",
+            "<owner>",
+        ),
         # identifiers
         (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "<uuid>"),
         (
@@ -53,8 +64,8 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (rf"\b\d{{1,2}}:\d\d:\d\d(?:[.,]\d{{1,9}})?{_ZONE}", "<time>"),
         (r"\b\d{1,2}:\d\d\s?[AaPp][Mm]\b", "<time>"),
         (r"\b1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?\b", "<time>"),
-        (r"\b[0-9a-fA-F]{12,}\b", "<hex>"),
-        (rf"(?<![\w.])\d+(?:\.\d+)?[ ]?{_UNIT}\b", "<duration>"),
+        (r"(?<!<data )\b[0-9a-fA-F]{12,}\b", "<hex>"),
+        (rf"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?[ ]?{_UNIT}\b", "<duration>"),
         # numbers that the system or chance gives
         (r"\b([Pp][Ii][Dd]|[Pp]rocess|[Pp]orts?|PORTS?)(\W{1,3})\d+\b", r"\1\2<n>"),
         (r"(\blocalhost|\b127\.0\.0\.1|\b0\.0\.0\.0|\[::1?\]):\d{2,5}\b", r"\1:<n>"),

@@ -20,6 +20,8 @@ _LITERAL: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 # line end that is still escaped.
 _BEFORE: Final = r"(?:(?<![\w.~-])|(?<=\s-[IL])|(?<=\\[nrt]))"
 _AFTER: Final = r"(?![\w-]|\.\w)"
+_PYTHON: Final = r"(?=/(?:bin|lib)/python)"
+_TMP: Final = re.compile(rf"(?<!\}}){_BEFORE}/tmp{_AFTER}")  # noqa: S108 - of a host that has another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,14 @@ class Places:
     it was escaped, ``a`` where that left ASCII only, ``u`` otherwise. A literal ``@{`` becomes
     ``@{}``: every text comes back. Of two names of one path the first is used. Raises
     ``ValueError`` for a name that is no lower-case word.
+
+    ``common`` are paths that most machines have. They are put in for their names, but of them
+    nothing is hidden except a Python there: ``/usr/bin/env`` is the same everywhere.
     """
 
     top: str | Path
     others: Mapping[str, str | Path] = field(default_factory=dict)
+    common: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name in self.others:
@@ -63,14 +69,16 @@ class Places:
         """Every form of every path, with its name and how it is escaped."""
         names: dict[str, tuple[str, str]] = {}
         for name, path in self._paths.items():
-            for steps in _FORMS:
+            for steps in _FORMS if path not in self.common else ("",):
                 names.setdefault(escape(path, steps), (name, steps))
         return names
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         forms = sorted(self._names, key=lambda form: (-len(form), form))
-        paths = "|".join(map(re.escape, forms))
+        paths = "|".join(
+            re.escape(form) + (_PYTHON if form in self.common else "") for form in forms
+        )
         return re.compile(rf"{_BEFORE}(?:{paths}){_AFTER}|@\{{" if paths else r"@\{")
 
     def _hide(self, text: str, outer: str) -> str:
@@ -100,9 +108,15 @@ class Places:
         return found[0] if path is None else escape(path, steps)
 
 
-def drop_steps(text: str) -> str:
-    """Return hidden ``text`` without the note of how a path was escaped."""
-    return _STEPS.sub(r"\1}", text) if "@{" in text else text
+def merge_names(text: str) -> str:
+    """Return hidden ``text`` as it is compared: one name for what may be the same path elsewhere.
+
+    How a path was escaped does not count, nor through which link it leads.
+    """
+    if "@{" in text:
+        text = _STEPS.sub(r"\1}", text)
+        text = text.replace("@{top-real}", "@{top}").replace("@{base-python}", "@{python}")
+    return _TMP.sub("@{tmp}", text) if "/tmp" in text else text  # noqa: S108 - a name
 
 
 def is_json(text: str) -> bool:

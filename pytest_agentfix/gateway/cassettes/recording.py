@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -10,30 +11,30 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.cassettes.bodies import pack_body
+from pytest_agentfix.gateway.cassettes.bodies import CutSecretError, pack_body
 from pytest_agentfix.gateway.cassettes.canonical import Canon
+from pytest_agentfix.gateway.cassettes.checks import HEADERS
+from pytest_agentfix.gateway.cassettes.heard import BODY_LIMIT, Heard
 from pytest_agentfix.gateway.cassettes.places import Places
 from pytest_agentfix.gateway.cassettes.tape import (
-    HEADERS,
+    WORDS_LIMIT,
     Answer,
-    End,
     Header,
     Taped,
 )
 from pytest_agentfix.gateway.cassettes.writing import TapeWriter
 from pytest_agentfix.gateway.redaction import redact_secrets
-from pytest_agentfix.gateway.serving.line import Exchange, LineError, Poster, translated_errors
+from pytest_agentfix.gateway.serving.line import Exchange, Poster
 
 _log = logging.getLogger(__name__)
 _HEADER_LIMIT: Final = 200  # characters of a value that are kept
-_BODY_LIMIT: Final = 32_000_000  # bytes of an answer that are kept
 
 
 class Recording:
     """The cassette of a run, for any number of lines side by side.
 
     The file at ``path`` is replaced when the first exchange is over; after that each is there
-    whole as soon as it is over. ``secrets`` and what looks like one is not written.
+    whole as soon as it is over. ``secrets``, and what looks like one, are not written.
     ``trouble`` says why no more could be written, "" if all was: a repair goes on without.
     """
 
@@ -50,9 +51,16 @@ class Recording:
         today = datetime.now(timezone.utc).date().isoformat()
         self._header = Header(provider=provider, model=model, dialect=dialect, date=today)
         self._places = places
-        self._secrets = tuple(secrets)
         self._canon = Canon(places, secrets)
         self._tape = TapeWriter(path)
+        self._lock = threading.Lock()
+
+    def add_secrets(self, secrets: Sequence[str]) -> None:
+        """Keep these out as well, of all that is written from now on."""
+        with self._lock:
+            known = self._canon.secrets
+            if more := [one for one in secrets if one and one not in known]:
+                self._canon = Canon(self._places, (*known, *more))
 
     @property
     def trouble(self) -> str:
@@ -74,71 +82,33 @@ class Recording:
 
     def keep(self, admission: Admission, heard: Heard) -> None:
         """Write an exchange down; never raises."""
-        if heard.size > _BODY_LIMIT:
+        if heard.size > BODY_LIMIT:
             self._tape.give_up("an answer is too long for it")
             return
         try:
-            taped = Taped(request=self._canon.read(admission), answer=self._make_answer(heard))
+            canon = self._canon
+            taped = Taped(request=canon.read(admission), answer=self._make_answer(heard, canon))
             self._tape.write(self._header, taped)
-        except (ValueError, RecursionError) as error:
+        except CutSecretError:
+            self._tape.give_up("a secret is in an answer in pieces that cannot be taken out")
+        except Exception as error:  # noqa: BLE001 - no fault of ours here may cost the repair
             _log.info("an exchange cannot be recorded: %s", type(error).__name__)
             self._tape.give_up("an exchange has a form that cannot be written down")
 
-    def _make_answer(self, heard: Heard) -> Answer:
-        headers = {name: self._clean(value) for name, value in _iter_headers(heard.headers)}
-        body = pack_body(bytes(heard.body), headers.get("content-type", ""), clean=self._clean)
+    def _make_answer(self, heard: Heard, canon: Canon) -> Answer:
+        def clean(text: str) -> str:
+            return self._places.hide(redact_secrets(text, canon.secrets))
+
+        headers = {name: clean(value)[:_HEADER_LIMIT] for name, value in _iter_headers(heard)}
+        content_type = headers.get("content-type", "")
+        body = pack_body(bytes(heard.body), content_type, clean=clean, secrets=canon.secrets)
         return Answer(
             status=heard.status,
             headers=headers,
             body=body,
             end=heard.end,
-            words=self._clean(heard.words),
+            words=clean(heard.words)[:WORDS_LIMIT],
         )
-
-    def _clean(self, text: str) -> str:
-        return self._places.hide(redact_secrets(text, self._secrets))
-
-
-class Heard:
-    """An exchange so far. Until its answer has a head, it counts as given up."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: Sequence[tuple[bytes, bytes]] = ()
-        self.body = bytearray()
-        self.size = 0
-        self.end = End.GIVEN_UP
-        self.words = ""
-        self._inner: Exchange | None = None
-
-    def begin(self, exchange: Exchange) -> None:
-        """Take the answer's head."""
-        self._inner = exchange
-        self.status = exchange.status
-        self.headers = list(exchange.headers)
-
-    def iter_stream(self) -> Iterator[bytes]:
-        """Yield the answer as it comes."""
-        assert self._inner is not None
-        try:
-            for chunk in self._inner.iter_stream():
-                self._add(chunk)
-                yield chunk
-        except Exception as error:
-            if words := _find_words(error):
-                self.end, self.words = End.BROKEN, words
-            raise
-        self.end = End.WHOLE
-
-    def fail(self, error: Exception) -> None:
-        """Note why there is no answer."""
-        if words := _find_words(error):
-            self.end, self.words = End.UNREACHED, words
-
-    def _add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self.size <= _BODY_LIMIT:
-            self.body += chunk
 
 
 class _RecordedLine:
@@ -173,21 +143,10 @@ class _RecordedLine:
             self._recording.keep(admission, heard)
 
 
-def _find_words(error: Exception) -> str:
-    """Return what the provider's side did, "" for an error of our own side."""
-    try:
-        with translated_errors():
-            raise error  # noqa: TRY301 - to have it translated
-    except LineError as translated:
-        return str(translated)
-    except Exception:  # noqa: BLE001 - it is raised again by who asks
-        return ""
-
-
-def _iter_headers(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+def _iter_headers(heard: Heard) -> Iterator[tuple[str, str]]:
     """Yield those headers of an answer that a cassette keeps, in a form it can be loaded from."""
-    for raw_name, raw_value in headers:
+    for raw_name, raw_value in heard.headers:
         name = raw_name.decode("latin-1").lower()
-        value = raw_value.decode("latin-1").strip()[:_HEADER_LIMIT]
+        value = raw_value.decode("latin-1").strip()
         if name in HEADERS:
             yield name, "".join(char for char in value if char.isascii() and char.isprintable())

@@ -9,25 +9,27 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.bodies import unpack_body
 from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest
+from pytest_agentfix.gateway.cassettes.checks import End
+from pytest_agentfix.gateway.cassettes.listing import diff_requests
 from pytest_agentfix.gateway.cassettes.mismatch import (
     Candidate,
     CassetteMismatch,
     describe_end,
     describe_excess,
     describe_mismatch,
-    diff_requests,
     find_nearest,
 )
 from pytest_agentfix.gateway.cassettes.places import Places
-from pytest_agentfix.gateway.cassettes.tape import Answer, End, Header, Taped, load_tape
+from pytest_agentfix.gateway.cassettes.tape import Answer, Header, Taped, load_tape
 from pytest_agentfix.gateway.serving.line import Exchange, LineError, Poster
 
 _log = logging.getLogger(__name__)
@@ -86,8 +88,17 @@ class Replay:
         """
         return _ReplayLine(self, places, secrets)
 
-    def take(self, request: CanonicalRequest) -> Answer:
-        """Return the next answer recorded for ``request``; raises ``CassetteMismatch``."""
+    def take(
+        self, request: CanonicalRequest, read_plain: Callable[[], CanonicalRequest] | None = None
+    ) -> Answer:
+        """Return the next answer recorded for ``request``; raises ``CassetteMismatch``.
+
+        ``read_plain`` makes the request as a machine reads it that knows none of this one's
+        secrets; it is asked where ``request`` was not recorded.
+        """
+        if read_plain is not None and request.key not in self._times:
+            plain = read_plain()
+            request = plain if plain.key in self._times else request
         with self._lock:
             self._asked += 1
             number = self._asked
@@ -121,6 +132,7 @@ class _ReplayLine:
         self._replay = replay
         self._places = places
         self._canon = Canon(places, secrets)
+        self._plain = Canon(places)
 
     @contextmanager
     def post(
@@ -129,7 +141,9 @@ class _ReplayLine:
         credential: tuple[str, str],  # noqa: ARG002 - none is needed
     ) -> Iterator[Exchange]:
         """Yield the recorded answer; raises ``LineError`` and ``CassetteMismatch``."""
-        answer = self._replay.take(self._canon.read(admission))
+        answer = self._replay.take(
+            self._canon.read(admission), partial(self._plain.read, admission)
+        )
         if not answer.status:
             words = self._places.restore(answer.words)
             raise LineError(words or _GIVEN_UP)

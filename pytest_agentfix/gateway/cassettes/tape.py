@@ -6,7 +6,6 @@ had up to there, and this". A cassette may come from anybody: nothing in it is b
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,26 +13,30 @@ from typing import Any, Final
 
 from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway.cassettes.bodies import Body, check_body
-from pytest_agentfix.gateway.cassettes.canonical import DEPTH_LIMIT, CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes.canonical import (
+    DEPTH_LIMIT,
+    CanonicalRequest,
+    settle_turn,
+)
+from pytest_agentfix.gateway.cassettes.checks import (
+    End,
+    check_end,
+    check_headers,
+    check_number,
+    check_status,
+    check_text,
+    check_word,
+)
 from pytest_agentfix.gateway.cassettes.events import parse_json
 
 VERSION: Final = 1
-SIZE_LIMIT: Final = 256_000_000  # bytes of a whole file
+SIZE_LIMIT: Final = 64_000_000  # bytes of a whole file
+VALUES_LIMIT: Final = 4_000_000  # of JSON in it, more or less: in memory, small ones are large
 EXCHANGES_LIMIT: Final = 20_000
 TURNS_LIMIT: Final = 1_000_000  # in all requests together, the shared ones counted each time
-_WORD_LIMIT: Final = 1000  # characters of a value that is read
-HEADERS: Final = frozenset({"content-type", "retry-after"})
+WORDS_LIMIT: Final = 2000  # characters of what is said of an answer that did not come
+_QUOTE_LIMIT: Final = 200  # characters quoted of what is wrong
 _NEXT: Final = "Record one with --agent-fix-record FILE."
-_STATUSES: Final = range(200, 600)
-
-
-class End(enum.Enum):
-    """How an exchange ended."""
-
-    WHOLE = "whole"
-    BROKEN = "broken"  # the provider's side, in the middle of the answer
-    GIVEN_UP = "given-up"  # our side did not want the rest, or did not wait any longer
-    UNREACHED = "unreached"  # there was no answer at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,8 @@ def load_tape(path: Path) -> tuple[Header, tuple[Taped, ...]]:
         try:
             loaded.append(_load_exchange(parse_json(line, DEPTH_LIMIT + 20), loaded))
         except ValueError as error:
-            raise _complain(path, f"line {number} is damaged ({error})") from None
+            what = str(error)[:_QUOTE_LIMIT]
+            raise _complain(path, f"line {number} is damaged ({what})") from None
         turns += len(loaded[-1].request.turns)
         if turns > TURNS_LIMIT:
             raise _complain(path, "it is longer than any run")
@@ -94,7 +98,7 @@ def _read_lines(path: Path) -> list[str]:
             raw = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise _complain(path, error.strerror or "it cannot be read") from None
-    if len(raw) > SIZE_LIMIT:
+    if len(raw) > SIZE_LIMIT or count_values(raw) > VALUES_LIMIT:
         raise _complain(path, "it is too large")
     try:
         *lines, rest = raw.decode("utf-8").split("\n")
@@ -103,6 +107,11 @@ def _read_lines(path: Path) -> list[str]:
     if len(lines) > EXCHANGES_LIMIT:
         raise _complain(path, "it is longer than any run")
     return lines or [rest]
+
+
+def count_values(raw: bytes) -> int:
+    """Return how many values JSON in ``raw`` has at the most, without reading it."""
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _load_header(path: Path, line: str) -> Header:
@@ -120,7 +129,7 @@ def _load_header(path: Path, line: str) -> Header:
         )
     values = {name: found.get(name) for name in ("provider", "model", "dialect", "date")}
     try:
-        return Header(**{name: _check_word(value) for name, value in values.items()})
+        return Header(**{name: check_word(value) for name, value in values.items()})
     except ValueError:
         raise _complain(path, "its first line is not a cassette's") from None
 
@@ -130,11 +139,11 @@ def _load_exchange(found: Any, earlier: Sequence[Taped]) -> Taped:
     if not isinstance(found, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - one error for all of the file's faults
     answer = Answer(
-        status=_check_status(found.get("status")),
-        headers=_check_headers(found.get("headers")),
+        status=check_status(found.get("status")),
+        headers=check_headers(found.get("headers")),
         body=check_body(found.get("body")),
-        end=End(found.get("end")),
-        words=_check_text(found.get("words", "")),
+        end=check_end(found.get("end")),
+        words=check_text(found.get("words", ""), WORDS_LIMIT),
     )
     has_none = answer.end is End.UNREACHED
     may_have_none = has_none or answer.end is End.GIVEN_UP
@@ -151,47 +160,15 @@ def _load_request(found: Mapping[str, Any], earlier: Sequence[Taped]) -> Canonic
         tools = found.get("tools")
         names = tools if isinstance(tools, list) else [None]
         return CanonicalRequest(
-            model=_check_text(found.get("model")),
-            tools=tuple(_check_text(name) for name in names),
-            turns=tuple(map(Turn, turns)),
+            model=check_text(found.get("model")),
+            tools=tuple(check_text(name) for name in names),
+            turns=tuple(map(settle_turn, turns)),
         )
-    base = earlier[_check_number(found["base"], len(earlier) - 1)].request
-    keep = _check_number(found.get("keep"), len(base.turns))
+    base = earlier[check_number(found["base"], len(earlier) - 1)].request
+    keep = check_number(found.get("keep"), len(base.turns))
     return CanonicalRequest(
-        model=base.model, tools=base.tools, turns=(*base.turns[:keep], *map(Turn, turns))
+        model=base.model, tools=base.tools, turns=(*base.turns[:keep], *map(settle_turn, turns))
     )
-
-
-def _check_number(value: object, largest: int) -> int:
-    if type(value) is not int or not 0 <= value <= largest:
-        raise ValueError("it refers to something that is not there")
-    return value
-
-
-def _check_status(value: object) -> int:
-    if type(value) is not int or (value not in _STATUSES and value != 0):
-        raise ValueError("its status is none of HTTP's")
-    return value
-
-
-def _check_headers(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not value.keys() <= HEADERS:
-        raise ValueError("its headers are not those of a cassette")
-    return {name: _check_word(entry) for name, entry in value.items()}
-
-
-def _check_word(value: object) -> str:
-    """Return a short text that can stand in a header, and on a terminal."""
-    text = _check_text(value)
-    if len(text) > _WORD_LIMIT or not text.isascii() or not text.isprintable():
-        raise ValueError("a value is not printable")
-    return text
-
-
-def _check_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text is missing")  # noqa: TRY004 - as above
-    return value
 
 
 def _complain(path: Path, what: str) -> SettingError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -16,9 +17,11 @@ from pytest_agentfix.gateway.cassettes.tape import (
     EXCHANGES_LIMIT,
     SIZE_LIMIT,
     TURNS_LIMIT,
+    VALUES_LIMIT,
     VERSION,
     Header,
     Taped,
+    count_values,
 )
 
 _log = logging.getLogger(__name__)
@@ -28,12 +31,14 @@ class TapeWriter:
     """The file of a run, written exchange by exchange, from any number of threads."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = Path(os.path.realpath(path))  # a link stays one
+        self._name = str(path)
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._shortener = Shortener()
         self._is_over = False
         self._size = 0
+        self._values = 0
         self._turns = 0
         self.trouble = ""
         self.count = 0
@@ -49,6 +54,7 @@ class TapeWriter:
                 return
             try:
                 self._append(header, line)
+                self._check_place()
             except OSError as error:
                 self._give_up(error.strerror or "it cannot be written")
 
@@ -60,14 +66,20 @@ class TapeWriter:
     def close(self) -> None:
         """Write no more, because it is over."""
         with self._lock:
+            try:
+                self._check_place()
+            except OSError as error:
+                self._give_up(error.strerror or "it cannot be read")
             self._is_over = True
             self._release()
 
     def _is_full(self, taped: Taped, line: bytes) -> bool:
         self._size += len(line)
+        self._values += count_values(line)
         self._turns += len(taped.request.turns)
         is_long = self._turns > TURNS_LIMIT or self.count >= EXCHANGES_LIMIT
-        return is_long or self._size > SIZE_LIMIT - 10_000  # the header comes on top
+        is_large = self._size > SIZE_LIMIT - 10_000  # the header comes on top
+        return is_long or is_large or self._values > VALUES_LIMIT - 1000
 
     def _append(self, header: Header, line: bytes) -> None:
         if self._file is None:
@@ -77,8 +89,23 @@ class TapeWriter:
             _write_all(self._file, line)
         self.count += 1
 
+    def _check_place(self) -> None:
+        """Raise ``OSError`` if what was written is not what the user will find."""
+        if self._file is None:
+            return
+        own = os.fstat(self._file.fileno())
+        try:
+            is_there = os.path.samestat(own, self._path.lstat())
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise OSError(errno.ESTALE, "the file was removed or replaced meanwhile")
+
     def _replace_file(self, content: bytes) -> IO[bytes]:
         """Put a file that begins with ``content`` in the old one's place, and keep it open."""
+        if self._path.exists() and not self._path.is_file():  # a device is not to be replaced
+            raise OSError(errno.EINVAL, "it is no regular file")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(
             prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent
         )
@@ -96,7 +123,7 @@ class TapeWriter:
     def _give_up(self, why: str) -> None:
         if not self._is_over:
             self._is_over = True
-            self.trouble = f"The cassette {str(self._path)!r} is not complete: {why}."
+            self.trouble = f"The cassette {self._name!r} is not complete: {why}."
             _log.info("%s", self.trouble)
         self._release()
 
