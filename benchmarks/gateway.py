@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,17 +20,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from empty_workspace import EmptyWorkspace
+
 from pytest_agentfix.gateway import ModelGateway, Upstream
 from pytest_agentfix.gateway.providers.table import COMPATIBLE
 from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import Command
+from pytest_agentfix.ports import MODEL_PORT, Command
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.settings import Settings
 
 TOKEN = "benchmark-token"
-DOOR = 4601  # inside: where the gateway listens
 STREAMS = (1, 16)
 
 # A provider that answers with as many bytes of events as it is asked for in the message.
@@ -123,19 +122,6 @@ print(json.dumps({"first": first, "bytes": sum(received), "seconds": seconds}))
 """
 
 
-class Copy:
-    """An empty workspace."""
-
-    def __init__(self, user: tuple[int, int]) -> None:
-        self.path = Path(tempfile.mkdtemp())
-        if not os.getuid():
-            os.chown(self.path, *user)
-
-    def remove(self) -> None:
-        """Take the folder away."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
 @contextmanager
 def stub_provider() -> Iterator[int]:
     """A provider in a process of its own; yields its port."""
@@ -159,7 +145,7 @@ class Bench:
         self, *, is_direct: bool, streams: int, size: int, rounds: int, is_paced: bool
     ) -> dict[str, Any]:
         """Run the client; returns seconds to first bytes, all bytes, all seconds."""
-        port = self._stub if is_direct else DOOR
+        port = self._stub if is_direct else MODEL_PORT
         numbers = (port, streams, size, rounds, int(is_paced))
         arguments = [*map(str, numbers), TOKEN]
         if is_direct:
@@ -194,11 +180,11 @@ def open_bench() -> Iterator[Bench]:
         )
         gateway = ModelGateway(upstream, token=TOKEN)
         gateway.begin(deadline=10.0**9)
-        copy = Copy(environment.user)
+        copy = EmptyWorkspace(environment.user)
         with ContainerSandbox(
             engine, plan, copy, read_changes=Collected, accept=gateway.handle
         ) as sandbox:
-            sandbox.listen(DOOR)
+            sandbox.listen(MODEL_PORT)
             yield Bench(sandbox, top, environment.python, port)
         gateway.close()
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 
 import platformdirs
 from by_hand import repair_by_hand
+from empty_workspace import EmptyWorkspace
 
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.model import Collected
@@ -72,19 +72,6 @@ def run_python(source: str) -> str:
     return done.stdout
 
 
-class Copy:
-    """An empty workspace."""
-
-    def __init__(self, user: tuple[int, int]) -> None:
-        self.path = Path(tempfile.mkdtemp())
-        if not os.getuid():
-            os.chown(self.path, *user)
-
-    def remove(self) -> None:
-        """Take the folder away."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
 def measure_sandbox(rounds: int) -> dict[str, Any]:
     """Seconds from the order to create a sandbox to a guest that answers."""
     engine = Engine.connect()
@@ -95,7 +82,7 @@ def measure_sandbox(rounds: int) -> dict[str, Any]:
 
     def open_and_close() -> float:
         began = time.perf_counter()
-        copy = Copy(environment.user)
+        copy = EmptyWorkspace(environment.user)
         with ContainerSandbox(engine, plan, copy, read_changes=Collected):
             return time.perf_counter() - began
 

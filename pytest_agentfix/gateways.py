@@ -6,21 +6,23 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.errors import KeyMissingError
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
+from pytest_agentfix.gateway.found_secrets import find_secrets
 from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
 from pytest_agentfix.gateway.providers.catalogue import read_catalogue
 from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateway.redaction import find_secrets
 from pytest_agentfix.gateway.replayed import ReplayClock
-from pytest_agentfix.gateway.serving.line import GatewayTimeouts, Poster
-from pytest_agentfix.gateway.serving.traffic_log import TrafficLog
+from pytest_agentfix.gateway.serving.curtain import is_secret
+from pytest_agentfix.gateway.serving.line import Poster
+from pytest_agentfix.gateway.serving.traffic_log import TrafficLog, silent_library
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.day_file import DayFile
 from pytest_agentfix.gateway.spending.ledger import Ledger
 from pytest_agentfix.gateway.spending.tariffs import (
@@ -55,12 +57,12 @@ class Gateways:
     def __init__(self, settings: Settings, around: Surroundings, *, clock: Clock) -> None:
         self._settings = settings
         self._around = around
-        self._clock = clock
+        self._clock = clock = ReplayClock() if around.replay else clock
         self._token = secrets.token_urlsafe(24)
         self._secrets = (self._token, *find_secrets(around.environ))
         self._recording: Recording | None = None
         self._opened: list[ModelGateway] = []
-        self._unlock = lru_cache(unlock)  # the user's password manager is asked once
+        self._printed: dict[tuple[str, ...], str | KeyMissingError] = {}  # by commands for keys
         caps = make_caps(settings)
         is_capped_by_day = any(caps.iter_scope("day"))
         # A replay spends nothing, so nothing of it is kept.
@@ -80,25 +82,42 @@ class Gateways:
         check_prices(upstream, tariff, self.ledger.caps)
         if self._around.replay is None:
             upstream = self._unlock(upstream)
-        hidden = (*self._secrets, upstream.key) if upstream.key else self._secrets
+        if is_secret(upstream.key) and upstream.key not in self._secrets:
+            self._secrets += (upstream.key,)  # a marker's model may have another key
         gateway = ModelGateway(
             upstream,
             token=self._token,
-            clock=ReplayClock() if self._around.replay else self._clock,
+            clock=self._clock,
             timeouts=self._timeouts,
             ledger=self.ledger,
             tariff=tariff,
-            open_poster=self._make_poster(upstream, hidden),
-            log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=hidden),
+            open_poster=self._make_poster(upstream),
+            log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )
         self._opened.append(gateway)
         known = catalogue.models.get(upstream.model) if catalogue else None
         return gateway, model_access(upstream, self._token, known)
 
+    def _unlock(self, upstream: Upstream) -> Upstream:
+        """Return ``upstream`` with its key. A command for it is run once, whatever it gives."""
+        words = upstream.key_command
+        if not words:
+            return upstream
+        if words not in self._printed:
+            try:
+                self._printed[words] = unlock(upstream).key
+            except KeyMissingError as error:
+                self._printed[words] = error
+        found = self._printed[words]
+        if isinstance(found, KeyMissingError):
+            raise KeyMissingError(found.problem, found.next_step)
+        return replace(upstream, key=found, key_command=())
+
     def close(self, gateway: ModelGateway) -> None:
-        """End one gateway."""
+        """End one gateway; twice is fine."""
         gateway.close()
-        self._opened.remove(gateway)
+        if gateway in self._opened:
+            self._opened.remove(gateway)
 
     def close_all(self) -> None:
         """End all that are still open; twice is fine."""
@@ -125,16 +144,15 @@ class Gateways:
     def _timeouts(self) -> GatewayTimeouts:
         return GatewayTimeouts(**dict(self._settings.model_timeouts))
 
-    def _make_poster(self, upstream: Upstream, hidden: tuple[str, ...]) -> PosterMaker:
+    def _make_poster(self, upstream: Upstream) -> PosterMaker:
         replay = self._around.replay
         if replay is not None:
-            return lambda _check, _heard: nullcontext(replay.open(self._places, hidden))
+            return lambda _check: nullcontext(replay.open(self._places, self._secrets))
         line = make_line(upstream, clock=self._clock, timeouts=self._timeouts)
-        if self._settings.record is None:
-            return line
-        return _record(line, self._open_recording(upstream, hidden))
+        is_recorded = self._settings.record is not None
+        return _listen(line, self._open_recording(upstream) if is_recorded else None)
 
-    def _open_recording(self, upstream: Upstream, hidden: tuple[str, ...]) -> Recording:
+    def _open_recording(self, upstream: Upstream) -> Recording:
         if self._recording is None:
             assert self._settings.record is not None
             self._recording = Recording(
@@ -143,8 +161,8 @@ class Gateways:
                 model=upstream.model,
                 dialect=upstream.row.dialect.value,
                 places=self._places,
-                secrets=hidden,
             )
+        self._recording.add_secrets(self._secrets)
         return self._recording
 
 
@@ -152,6 +170,7 @@ def find_places(top: Path) -> Places:
     """The paths that differ from machine to machine and turn up in what agents see."""
     return Places(
         top=top,
+        common=frozenset({"/usr", "/usr/local", "/tmp"}),  # noqa: S108 - a name to look for
         others={
             "top-real": top.resolve(),
             "python": sys.prefix,
@@ -162,15 +181,10 @@ def find_places(top: Path) -> Places:
     )
 
 
-def _record(line: PosterMaker, recording: Recording) -> PosterMaker:
+def _listen(line: PosterMaker, recording: Recording | None) -> PosterMaker:
     @contextmanager
-    def open_poster(check: Callable[[], None], heard: Callable[[], None]) -> Iterator[Poster]:
-        with line(check, heard) as poster:
-            yield recording.wrap(poster)
+    def open_poster(check: Callable[[], None]) -> Iterator[Poster]:
+        with silent_library(), line(check) as poster:
+            yield poster if recording is None else recording.wrap(poster)
 
-    def make(
-        check: Callable[[], None], heard: Callable[[], None]
-    ) -> AbstractContextManager[Poster]:
-        return open_poster(check, heard)
-
-    return make
+    return open_poster

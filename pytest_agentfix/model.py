@@ -260,7 +260,7 @@ class TurnEnd(enum.Enum):
     FINISHED = "finished"  # the agent says it is done
     ERROR = "error"  # OpenCode itself broke
     STALLED = "stalled"  # nothing was heard for too long
-    CAPPED = "capped"  # too many model requests
+    CAPPED = "capped"  # a cap on model access was reached
     DEADLINE = "deadline"  # the cluster's wall clock ran out
 
 

@@ -110,12 +110,12 @@ OPTIONS = (
     ),
     Option(
         "agent_fix_record",
-        "Write the model traffic of this run there, without keys, to be replayed",
+        "Write the model traffic of this run to a cassette, without keys",
         "FILE",
     ),
     Option(
         "agent_fix_replay",
-        "Answer from such a recording: no key, no network, no bill",
+        "Answer from a cassette: no key, no network, no bill",
         "FILE",
     ),
     Option("agent_fix_max_attempts", "Attempts per cause (default: 3)", "N", "int"),

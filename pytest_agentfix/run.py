@@ -81,7 +81,7 @@ class Run:
         self._scratch = Scratch(setup.scratch_root)
         base = Base.lay_out(
             top=setup.repository.top,
-            files=setup.repository.list_files(setup.settings.include),
+            files=self._list_files(),
             folder=self._scratch.folder("base"),
         )
         self._notices += base.notices
@@ -95,6 +95,17 @@ class Run:
             opencode=opencode,
             is_kept=setup.settings.keep,
         )
+
+    def _list_files(self) -> list[str]:
+        """The base's files. A run's own cassette is none: a replay would see another one there."""
+        settings, top = self._setup.settings, self._setup.repository.top
+        cassettes = {
+            path.relative_to(top).as_posix()
+            for path in (settings.record, settings.replay)
+            if path is not None and path.is_relative_to(top)
+        }
+        files = self._setup.repository.list_files(settings.include)
+        return [path for path in files if path not in cassettes]
 
     def _make_gateways(self, opencode: Path) -> Gateways:
         setup = self._setup

@@ -26,8 +26,8 @@ class Settings:
     api_key_env: str | None = None
     max_cost: float | None = None  # US dollars for the run
     max_tokens: int | None = None  # for the run, all kinds together
-    record: Path | None = None
-    replay: Path | None = None
+    record: Path | None = None  # a cassette to write
+    replay: Path | None = None  # a cassette to answer from
     is_verbose: bool = False  # pytest's own -v: bodies of model requests go to the log too
     max_attempts: int = 3
     max_clusters: int = 10
@@ -44,7 +44,7 @@ class Settings:
     env: tuple[str, ...] = ()  # ini only: names of further variables that go into a sandbox
     max_requests: int = 80  # ini only: model requests per attempt
     api_key_command: tuple[str, ...] = ()  # ini only: its words
-    caps: tuple[tuple[str, float], ...] = ()  # ini only: "scope.kind" and amount, each name once
+    caps: tuple[tuple[str, float], ...] = ()  # ini only: "scope.kind" and amount
     price: tuple[float, ...] = ()  # ini only: US dollars per million tokens, as in its Form
     model_timeouts: tuple[tuple[str, float], ...] = ()  # ini only: seconds, each name once
     allow: tuple[str, ...] = ()  # ini only: globs of files that the policy leaves open
@@ -89,7 +89,7 @@ def make_settings(config: pytest.Config) -> Settings:
         env=read.many("agent_fix_env", values.VARIABLE),
         max_requests=read.one("agent_fix_max_requests", values.COUNT, default.max_requests),
         api_key_command=read.maybe("agent_fix_api_key_command", values.COMMAND) or (),
-        caps=tuple(dict(read.many("agent_fix_caps", values.CAP)).items()),  # the last one counts
+        caps=read.many("agent_fix_caps", values.CAP),
         price=read.maybe("agent_fix_price", values.PRICE) or (),
         model_timeouts=tuple(dict(read.many("agent_fix_model_timeouts", values.WAIT)).items()),
         allow=read.many("agent_fix_allow", values.GLOB),
@@ -174,10 +174,12 @@ def _resolve_reports(read: _Reader) -> tuple[Path, ...]:
 
 
 def _check_writable(option: str, path: Path) -> None:
-    """Whether a file could be written there now; missing folders will be made."""
+    """Raise ``SettingError`` if no file could be written there; missing folders will be made."""
     existing = next(parent for parent in path.parents if parent.exists())
     if path.is_dir():
         problem = "is a folder"
+    elif path.exists() and not path.is_file():
+        problem = "is no regular file"
     elif not existing.is_dir():
         problem = f"cannot be made: {existing} is not a folder"
     elif not os.access(path if path.exists() else existing, os.W_OK):
@@ -190,7 +192,7 @@ def _check_writable(option: str, path: Path) -> None:
     )
 
 
-def _check_traffic(settings: Settings) -> None:
+def _check_model_access(settings: Settings) -> None:
     if settings.record is not None and settings.replay is not None:
         raise SettingError(
             "--agent-fix-record and --agent-fix-replay cannot be given together.",
@@ -206,7 +208,7 @@ def _check_traffic(settings: Settings) -> None:
 
 
 def _check_together(settings: Settings) -> None:
-    _check_traffic(settings)
+    _check_model_access(settings)
     if settings.environment == "image" and settings.image is None:
         raise SettingError(
             "--agent-fix-environment image takes --agent-fix-image with the image's name.",

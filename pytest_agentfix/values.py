@@ -37,7 +37,7 @@ def _parse_count(text: str) -> int:
     return number
 
 
-def _parse_seconds(text: str) -> float:
+def _parse_amount(text: str) -> float:
     number = float(text)
     if not math.isfinite(number) or number <= 0:
         raise ValueError(text)
@@ -116,14 +116,14 @@ def _parse_cap(text: str) -> tuple[str, float]:
     if scope not in CAP_SCOPES or kind not in CAP_KINDS:
         raise ValueError(text)
     is_counted = kind in ("tokens", "requests")
-    return name, float(_parse_count(amount)) if is_counted else _parse_seconds(amount)
+    return name, float(_parse_count(amount)) if is_counted else _parse_amount(amount)
 
 
 def _parse_wait(text: str) -> tuple[str, float]:
     name, _, seconds = (part.strip() for part in text.partition("="))
     if name not in WAITS:
         raise ValueError(text)
-    return name, _parse_seconds(seconds)
+    return name, _parse_amount(seconds)
 
 
 def _parse_price(text: str) -> tuple[float, ...]:
@@ -154,8 +154,8 @@ def make_choice(*choices: str) -> Form[str]:
 
 
 COUNT = Form("a whole number above 0", _parse_count)
-SECONDS = Form("a number of seconds above 0", _parse_seconds)
-DOLLARS = Form("a number of US dollars above 0", _parse_seconds)
+SECONDS = Form("a number of seconds above 0", _parse_amount)
+DOLLARS = Form("a number of US dollars above 0", _parse_amount)
 CAP = Form(
     f"lines of SCOPE.KIND=N, with SCOPE one of {', '.join(CAP_SCOPES)}, KIND one of "
     f"{', '.join(CAP_KINDS)}, and N a number above 0",
@@ -170,7 +170,7 @@ COMMAND = Form(
     "a command that prints the key, quoted as in a shell", _parse_command, is_secret=True
 )
 FLAG = Form("true or false", _parse_flag)
-MODEL = Form("PROVIDER/MODEL, such as anthropic/claude-sonnet-4-5", _parse_model)
+MODEL = Form("PROVIDER/MODEL, such as anthropic/claude-sonnet-5-5", _parse_model)
 IMAGE = Form("the name of a Docker image", _parse_word)
 BRANCH = Form("the name of a branch", _parse_word)
 PATH = Form("a path", _parse_text)

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
+from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.providers.catalogue import read_catalogue
 from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
@@ -27,7 +28,8 @@ from pytest_agentfix.setup import Setup
 def prepare(settings: Settings, invocation: Invocation) -> Run:
     """Check everything a repair will need, cheapest first; raises ``SetupError``.
 
-    Nothing is made, started or downloaded yet: most runs have nothing to repair.
+    Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
+    is missing, only if its catalogue has to say what a model costs.
     """
     repository = _open_repository(settings, invocation.rootdir)
     replay = None if settings.replay is None else Replay.load(settings.replay)
@@ -37,8 +39,10 @@ def prepare(settings: Settings, invocation: Invocation) -> Run:
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
         find()  # says what is missing
-    if make_caps(settings).has("cost"):
-        _check_price(settings, upstream, find())
+    caps = make_caps(settings)
+    if caps.has("cost"):
+        catalogue = read_catalogue(find(), upstream.provider)
+        check_prices(upstream, make_tariff(upstream, catalogue, price=settings.price), caps)
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
@@ -72,15 +76,21 @@ def _open_repository(settings: Settings, rootdir: Path) -> Repository:
 def _choose(settings: Settings, replay: Replay | None, model: str | None = None) -> Upstream:
     if replay is not None:
         return replayed_upstream(replay, named=settings.model, marked=model)
-    return choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
+    upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
+    _keep_key_out(settings, upstream)
+    return upstream
 
 
-def _check_price(settings: Settings, upstream: Upstream, opencode: Path) -> None:
-    """Raise ``PriceUnknownError`` before the first test, where a cap on money could not be kept."""
-    tariff = make_tariff(
-        upstream, read_catalogue(opencode, upstream.provider), price=settings.price
-    )
-    check_prices(upstream, tariff, make_caps(settings))
+def _keep_key_out(settings: Settings, upstream: Upstream) -> None:
+    """Raise ``SettingError`` if sandboxes would get the provider's key under some name."""
+    for name in settings.env:
+        value = os.environ.get(name, "").strip()
+        if name in upstream.row.key_names or (upstream.key and value == upstream.key):
+            raise SettingError(
+                f"agent_fix_env names {name}, which is for {upstream.provider}'s key: keys never"
+                " enter a sandbox.",
+                "Leave it out of agent_fix_env.",
+            )
 
 
 def _patch_folder(settings: Settings, rootdir: Path) -> Path:

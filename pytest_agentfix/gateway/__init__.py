@@ -3,7 +3,7 @@
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.table import PROVIDERS, Dialect, ProviderRow
 from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
-from pytest_agentfix.gateway.serving.line import GatewayTimeouts
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 
 __all__ = [
     "PROVIDERS",

@@ -15,11 +15,12 @@ from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.serving.book import GIVEN_UP, AttemptState, Book
 from pytest_agentfix.gateway.serving.door import Door, GoneError
-from pytest_agentfix.gateway.serving.line import GatewayTimeouts, Line, Poster, Wire
+from pytest_agentfix.gateway.serving.line import Line, Poster
 from pytest_agentfix.gateway.serving.passage import Passage
 from pytest_agentfix.gateway.serving.relay import Relay
 from pytest_agentfix.gateway.serving.room import BodyRoom
 from pytest_agentfix.gateway.serving.traffic_log import TrafficLog
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts, Wire
 from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
 from pytest_agentfix.gateway.spending.till import Tariff, Till
 from pytest_agentfix.model import Tokens
@@ -40,8 +41,8 @@ class SystemClock:
         time.sleep(seconds)
 
 
-# Makes what a connection sends its requests with: (check, heard) as ``Line`` has them.
-PosterMaker = Callable[[Callable[[], None], Callable[[], None]], AbstractContextManager[Poster]]
+# Makes what a connection sends its requests with; it is given ``check`` as ``Line`` has it.
+PosterMaker = Callable[[Callable[[], None]], AbstractContextManager[Poster]]
 
 
 def make_line(
@@ -54,7 +55,7 @@ def make_line(
     wire = Wire.from_environment(
         upstream.base_url, clock=clock, timeouts=timeouts or GatewayTimeouts()
     )
-    return lambda check, heard: Line(wire, check=check, heard=heard)
+    return lambda check: Line(wire, check=check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +151,6 @@ class ModelGateway:
         """Return the model requests since construction, the gateway's own retries not counted."""
         return self._book.requests
 
-    def last_heard(self) -> float:
-        """Return when the provider last sent a byte (monotonic), 0.0 for never."""
-        return self._book.last_heard
-
     def in_flight(self) -> int:
         """Return how many requests wait for the provider now."""
         return self._book.in_flight
@@ -193,7 +190,7 @@ class _Visit:
 
     def serve(self) -> None:
         """Answer requests until there are no more."""
-        with self._parts.open_poster(self._check, self._hear) as line:
+        with self._parts.open_poster(self._check) as line:
             relay = self._make_relay(line)
             while (request := self._next_request()) is not None:
                 self._answer(request, relay)
@@ -227,10 +224,9 @@ class _Visit:
     def _answer(self, request: Request, relay: Relay) -> None:
         parts = self._parts
         try:
-            with parts.parsing:
-                admission = admit(request, parts.upstream, token=parts.token)
-            now = parts.clock.monotonic()
-            with parts.book.enter(now=now) as attempt:
+            with parts.book.enter(now=parts.clock.monotonic()) as attempt:
+                with parts.parsing:
+                    admission = admit(request, parts.upstream, token=parts.token)
                 self._attempt = attempt
                 relay.serve(admission, attempt)
         except RefusedError as refused:
@@ -251,6 +247,3 @@ class _Visit:
         if attempt and (words := parts.till.find_timeout()):
             parts.book.stop(attempt, words)
             raise RefusedError(400, GIVEN_UP)
-
-    def _hear(self) -> None:
-        self._parts.book.hear(self._parts.clock.monotonic())

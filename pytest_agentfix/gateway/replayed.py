@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 
@@ -15,11 +16,12 @@ from pytest_agentfix.gateway.providers.upstream import Upstream, split_model
 class ReplayClock:
     """Real time in which waiting takes none: what was waited for when recording is over by now.
 
-    The time that was not waited counts all the same, so caps and deadlines see what they saw then.
+    The time that was not waited counts all the same, for the gateways of a run and their caps.
     """
 
     def __init__(self) -> None:
         self._skipped = 0.0
+        self._lock = threading.Lock()
 
     def monotonic(self) -> float:
         """Return seconds since some fixed moment."""
@@ -27,7 +29,8 @@ class ReplayClock:
 
     def sleep(self, seconds: float) -> None:
         """Let ``seconds`` pass at once."""
-        self._skipped += seconds
+        with self._lock:
+            self._skipped += seconds
 
 
 _NOWHERE = "http://replay.invalid/v1"  # a name that never leads anywhere (RFC 6761)

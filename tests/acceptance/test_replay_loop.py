@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Reply, Say, Turns, edits, reads, shell
 from tests.acceptance.conftest import StartModel
 from tests.acceptance.loop_kit import edit
@@ -16,65 +20,82 @@ from tests.acceptance.project_kit import Project, Ran, make_project, residue, wa
 KEY = "sk-recorded-0123456789abcdef"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A run that was recorded, and where."""
+
+    project: Project
+    cassette: Path
+    ran: Ran
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """Two attempts: the first one wrong, with a look around whose output is never the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("GIT_", "DOCKER_", "OPENCODE", "PYTEST_")):
+                patch.delenv(name)
+        folder = tmp_path_factory.mktemp("recorded")
+        project, cassette = make_project(folder), folder / "run.jsonl"
+        path = str(project.path / "calc.py")
+        look = "date; hostname; pwd; ls -l; python -m pytest -q test_calc.py"
+        wrong = edits(path, "left - right", "left * right")
+        first: list[Reply] = [shell(look), reads(path), wrong, Say("done")]
+        second = edit(project, "calc.py", "left * right", "left + right")
+        project.environ["REPLAY_KEY"] = KEY
+        with ScriptedModel(Turns([first, second])) as model:
+            ran = project.run(
+                f"--agent-fix-record={cassette}",
+                "--agent-fix-api-key-env=REPLAY_KEY",
+                url=model.base_url,
+            )
+        yield Recorded(project=project, cassette=cassette, ran=ran)
+        wait_for(lambda: not residue(project.scratch), seconds=20)
+
+
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Project:
+def elsewhere(tmp_path: Path) -> Iterator[Project]:
     """The same project at another path, with another scratch folder."""
     folder = tmp_path / "another place" / "deeper"
     folder.mkdir(parents=True)
-    return make_project(folder)
+    project = make_project(folder)
+    yield project
+    wait_for(lambda: not residue(project.scratch), seconds=20)
 
 
-def record(project: Project, start_model: StartModel, cassette: Path) -> Ran:
-    """Two attempts: the first one wrong, with a look around whose output is never the same."""
-    path = str(project.path / "calc.py")
-    look = "date; hostname; pwd; ls -l; python -m pytest -q test_calc.py"
-    wrong = edits(path, "left - right", "left * right")
-    first: list[Reply] = [shell(look), reads(path), wrong, Say("done")]
-    second = edit(project, "calc.py", "left * right", "left + right")
-    project.environ["REPLAY_KEY"] = KEY
-    model = start_model(Turns([first, second]))
-    ran = project.run(
-        f"--agent-fix-record={cassette}", "--agent-fix-api-key-env=REPLAY_KEY", url=model.base_url
-    )
-    model.close()
-    return ran
+def test_the_recorded_run_says_so_and_keeps_no_secret(recorded: Recorded) -> None:
+    assert (recorded.ran.verdicts, recorded.ran.status) == (["fixed"], 0)
+    assert f"7 model answers recorded in {recorded.cassette}" in recorded.ran.output
+    kept = recorded.cassette.read_text()
+    assert KEY not in kept
+    assert str(recorded.project.path) not in kept
 
 
-def test_a_replay_repairs_what_the_recorded_run_did(
-    project: Project, elsewhere: Project, start_model: StartModel, tmp_path: Path
-) -> None:
-    cassette = tmp_path / "run.jsonl"
-    recorded = record(project, start_model, cassette)
-    replayed = elsewhere.run(f"--agent-fix-replay={cassette}", url=None)
+def test_a_replay_repairs_what_the_recorded_run_did(recorded: Recorded, elsewhere: Project) -> None:
+    replayed = elsewhere.run(f"--agent-fix-replay={recorded.cassette}", url=None)
 
-    assert (recorded.verdicts, recorded.status) == (["fixed"], 0)
-    assert f"7 model answers recorded in {cassette}" in recorded.output
     assert (replayed.verdicts, replayed.reasons, replayed.status) == (
         ["fixed"],
-        recorded.reasons,
+        recorded.ran.reasons,
         0,
     )
-    assert f"answers were replayed from {cassette}: no model was asked" in replayed.output
+    assert f"answers were replayed from {recorded.cassette}: no model was asked" in replayed.output
     assert "not asked for" not in replayed.output
-    assert elsewhere.git("show", "HEAD:calc.py") == project.git("show", "HEAD:calc.py")
-    first, second = recorded.report["clusters"][0], replayed.report["clusters"][0]
+    fixed = [one.git("show", "HEAD:calc.py") for one in (recorded.project, elsewhere)]
+    assert fixed[0] == fixed[1]
+    first, second = recorded.ran.report["clusters"][0], replayed.report["clusters"][0]
     assert (first["attempts"], second["attempts"]) == (2, 2)
     assert first["tokens"] == second["tokens"]
-    kept = cassette.read_text()
-    assert KEY not in kept
-    assert str(project.path) not in kept
-    wait_for(lambda: not residue(elsewhere.scratch), seconds=20)
 
 
-def test_a_request_that_is_not_in_the_recording_says_what_differs(
-    project: Project, elsewhere: Project, start_model: StartModel, tmp_path: Path
+def test_a_request_that_is_not_in_the_cassette_says_what_differs(
+    recorded: Recorded, elsewhere: Project
 ) -> None:
-    cassette = tmp_path / "run.jsonl"
-    record(project, start_model, cassette)
     test = (elsewhere.path / "test_calc.py").read_text()
     elsewhere.write({"test_calc.py": test.replace("add(2, 3) == 5", "add(20, 3) == 23")})
     elsewhere.commit_all("another test")
-    ran = elsewhere.run(f"--agent-fix-replay={cassette}", url=None)
+    ran = elsewhere.run(f"--agent-fix-replay={recorded.cassette}", url=None)
 
     assert (ran.verdicts, ran.status) == (["environment"], 1)
     assert "request 1 " in ran.reasons[0].lower()
@@ -85,7 +106,7 @@ def test_a_request_that_is_not_in_the_recording_says_what_differs(
 
 
 @pytest.mark.parametrize("content", [None, "", "{}\n", '{"cassette": 99}\n'], ids=str)
-def test_what_is_no_recording_ends_it_before_the_first_test(
+def test_what_is_no_cassette_ends_it_before_the_first_test(
     project: Project, tmp_path: Path, content: str | None
 ) -> None:
     cassette = tmp_path / "run.jsonl"
@@ -96,7 +117,7 @@ def test_what_is_no_recording_ends_it_before_the_first_test(
     assert "--agent-fix-record FILE" in ran.output
 
 
-def test_a_killed_run_leaves_a_recording_of_what_it_had(
+def test_a_killed_run_leaves_a_cassette_of_what_it_had(
     project: Project, start_model: StartModel, tmp_path: Path
 ) -> None:
     cassette = tmp_path / "run.jsonl"

@@ -182,9 +182,9 @@ def test_ini_only(runner: Runner) -> None:
         agent_fix_minimise = false
         agent_fix_api_key_command = pass show 'my keys/work'
         agent_fix_caps =
-            run.cost = 2.5
+            run.cost = 1.5
             day.tokens=1000
-            run.cost=1.5
+            run.cost=2.5
         agent_fix_price = 1 2.5
         agent_fix_model_timeouts =
             idle=20
@@ -201,7 +201,7 @@ def test_ini_only(runner: Runner) -> None:
         regressions="all",
         minimise=False,
         api_key_command=("pass", "show", "my keys/work"),
-        caps=(("run.cost", 1.5), ("day.tokens", 1000.0)),
+        caps=(("run.cost", 1.5), ("day.tokens", 1000.0), ("run.cost", 2.5)),
         price=(1.0, 2.5),
         model_timeouts=(("idle", 20.0), ("first_byte", 5.5)),
     )

@@ -26,7 +26,25 @@ DATA = "AAAA"
 IMAGE = f"data:image/png;base64,{DATA}"
 PDF = f"data:application/pdf;base64,{DATA}"
 ELSEWHERE = "https://models.example/x.png"
-SCHEMA = {"type": "object", "properties": {"url": {"type": "string"}}, "$schema": "x"}
+SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "id": "Edit",
+    "type": "object",
+    "properties": {"url": {"type": "string"}, "id": {"$ref": "#/$defs/id"}, "$ref": {}},
+    "$defs": {"id": {"type": "string"}},
+}
+# Each would have somebody's validator fetch what it names.
+FOREIGN_SCHEMAS = {
+    "reference": {"$ref": ELSEWHERE},
+    "nested reference": {"properties": {"a": {"anyOf": [{}, {"$ref": f"{ELSEWHERE}#/a"}]}}},
+    "relative reference": {"$ref": "x.json"},
+    "reference without a scheme": {"$dynamicRef": "//models.example/x"},
+    "recursive reference": {"$recursiveRef": "file:///etc/passwd"},
+    "id": {"$id": ELSEWHERE, "$ref": "#/a"},
+    "old id": {"items": {"id": ELSEWHERE, "$ref": "#a"}},
+    "other language": {"$schema": ELSEWHERE},
+    "almost the language": {"$schema": "https://json-schema.org.evil.example/draft"},
+}
 FUNCTION = {"type": "function", "function": {"name": "edit", "parameters": SCHEMA}}
 LOOKS_ODD = {"type": "image", "file_id": "f", "url": ELSEWHERE, "fileUri": "gs://x"}
 
@@ -261,8 +279,21 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
         "tool without a type": {"tools": [{"function": {"name": "edit"}}]},
         "tool of an odd type": {"tools": [{"type": ["function"]}]},
         "builtin": {"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]},
-        "builtin as a function": {
-            "tools": [{"type": "function", "function": {"name": "$web_search"}}]
+        **{
+            f"{name} as a function": {"tools": [{"type": "function", "function": {"name": name}}]}
+            for name in ("$web_search", "openrouter:web_search", "browser.search", "a/b", "")
+        },
+        **{
+            f"schema with {what}": {
+                "tools": [{"type": "function", "function": {"name": "edit", "parameters": schema}}]
+            }
+            for what, schema in FOREIGN_SCHEMAS.items()
+        },
+        "foreign schema of the answer": {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "a", "schema": FOREIGN_SCHEMAS["reference"]},
+            }
         },
         "choice of a hosted tool": {"tool_choice": {"type": "web_search"}},
         "choice of a set": {"tool_choice": {"type": "allowed_tools", "tools": []}},
@@ -302,6 +333,12 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
         "drawing": _say(
             {"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AAAA"}}
         ),
+        "drawing in capitals": _say(
+            {"type": "image_url", "image_url": {"url": "data:image/SVG+xml;base64,AAAA"}}
+        ),
+        "drawing by another name": _say(
+            {"type": "image_url", "image_url": {"url": "data:image/x-svg;base64,AAAA"}}
+        ),
         "url beside text": _say({"type": "text", "text": "t", "image_url": ELSEWHERE}),
         "video elsewhere": _say({"type": "video_url", "video_url": {"url": ELSEWHERE}}),
         "document elsewhere": _say({"type": "document_url", "document_url": ELSEWHERE}),
@@ -321,6 +358,16 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
                 *("code_interpreter", "computer", "computer_use_preview", "image_generation"),
                 *("mcp", "local_shell", "shell", "apply_patch", "tool_search", "namespace"),
             )
+        },
+        "foreign schema": {
+            "tools": [
+                {"type": "function", "name": "edit", "parameters": FOREIGN_SCHEMAS["reference"]}
+            ]
+        },
+        "foreign schema of the answer": {
+            "text": {
+                "format": {"type": "json_schema", "name": "a", "schema": FOREIGN_SCHEMAS["id"]}
+            }
         },
         "choice of a hosted tool": {"tool_choice": {"type": "file_search"}},
         "choice of a server": {"tool_choice": {"type": "mcp", "server_label": "s"}},
@@ -367,6 +414,14 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
                 *("tool_search_tool_regex_20251119", "advisor_20260301"),
             )
         },
+        "foreign schema": {
+            "tools": [{"name": "edit", "input_schema": FOREIGN_SCHEMAS["nested reference"]}]
+        },
+        "foreign schema of the answer": {
+            "output_config": {
+                "format": {"type": "json_schema", "schema": FOREIGN_SCHEMAS["reference"]}
+            }
+        },
         "choice of a hosted tool": {"tool_choice": {"type": "web_search"}},
         **{
             name: {name: value}
@@ -405,6 +460,24 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
                 *("codeExecution", "googleMaps", "enterpriseWebSearch", "retrieval"),
                 *("computerUse", "fileSearch", "mcpServers", "something"),
             )
+        },
+        **{
+            f"foreign schema as {name}": {
+                "tools": [
+                    {
+                        "function_declarations": [
+                            {"name": "edit", name: FOREIGN_SCHEMAS["reference"]}
+                        ]
+                    }
+                ]
+            }
+            for name in ("parameters", "parameters_json_schema", "responseJsonSchema", "response")
+        },
+        **{
+            f"foreign schema of the answer as {name}": {
+                "generationConfig": {name: FOREIGN_SCHEMAS["old id"]}
+            }
+            for name in ("responseSchema", "response_json_schema")
         },
         "cachedContent": {"cachedContent": "cachedContents/x"},
         "cached_content": {"cached_content": "cachedContents/x"},

@@ -98,10 +98,71 @@ def test_what_nobody_knows_stays_here(dialect: Dialect, caplog: pytest.LogCaptur
         found = clean(dialect, {"SomeNew\nthing": {"url": "https://x"}, "MODEL": "other"})
 
     assert found == GOOD[dialect]
-    assert caplog.messages == [
-        "left out of a request: 'SomeNew\\nthing'",
-        "left out of a request: 'MODEL'",
-    ]
+    assert caplog.messages == ["left out of a request: 'SomeNew\\nthing', 'MODEL'"]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_what_stays_here_cannot_fill_the_log(
+    dialect: Dialect, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"{number:04}" + "x" * 1000 for number in range(1000)]
+    with caplog.at_level("DEBUG"):
+        clean(dialect, dict.fromkeys(names, 1))
+        clean(dialect, {})
+
+    said = ", ".join(f"'{name[:59]}" for name in names[:20])
+    assert caplog.messages == [f"left out of a request: {said}"]
+
+
+def test_a_refusal_does_not_quote_at_length() -> None:
+    huge = [{"a": 1}] * 100_000
+
+    assert refusal_of(Dialect.CHAT, {"tools": [{"type": huge}]}) == (
+        403,
+        "A tool of the type 'list' is not allowed here.",
+    )
+
+
+TOOL_NAMES = ["edit", "my-server_some-tool", "A" * 128, "0"]
+
+
+@pytest.mark.parametrize("name", TOOL_NAMES, ids=range(len(TOOL_NAMES)))
+def test_tools_of_the_agent_may_be_strict_and_have_dashes(name: str) -> None:
+    tool = {
+        "name": name,
+        "description": "\u2028 \u05d0 \U0001f600 <script> \x1b",
+        "parameters": {"enum": ["https://x", "\u00e9"], "additionalProperties": False},
+        "strict": True,
+    }
+    changes = {
+        "tools": [{"type": "function", "function": tool}],
+        "tool_choice": {"type": "function", "function": {"name": name}},
+    }
+
+    assert clean(Dialect.CHAT, changes) == {**GOOD[Dialect.CHAT], **changes}
+
+
+def test_edits_of_the_context_have_no_depth() -> None:
+    edit = {
+        "type": "clear_tool_uses_20250919",
+        "trigger": {"type": "input_tokens", "value": 1000},
+        "keep": {"type": "tool_uses", "value": 3},
+        "clear_at_least": {"type": "input_tokens", "value": 5},
+        "clear_tool_inputs": ["bash"],
+        "exclude_tools": ["edit"],
+    }
+    odd = {**edit, "keep": {"type": [[1]], "value": 1, "new": {}}, "clear_tool_inputs": [{"a": 1}]}
+
+    found = clean(Dialect.MESSAGES, {"context_management": {"edits": [edit, odd]}})
+
+    del odd["clear_tool_inputs"]
+    assert found["context_management"] == {"edits": [edit, {**odd, "keep": {"value": 1}}]}
+
+
+def test_an_edit_of_another_form_is_refused() -> None:
+    edit = {"type": "clear_tool_uses_20250919", "trigger": [[{}]]}
+
+    assert refusal_of(Dialect.MESSAGES, {"context_management": {"edits": [edit]}})[0] == 400
 
 
 DEAR: list[tuple[Dialect, dict[str, Any]]] = [
@@ -291,7 +352,20 @@ def test_a_missing_cap_is_set(dialect: Dialect) -> None:
     ("given", "kept", "most"),
     [
         ({"max_completion_tokens": 999}, {"max_completion_tokens": 100}, 100),
-        ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}, 7),
+        # Who does not know the newer name goes on without a cap.
+        ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}, 100),
+        ({"max_tokens": 7}, {"max_tokens": 7}, 7),
+        # Thinking that no cap on the answer is for.
+        (
+            {"max_tokens": 90, "enable_thinking": True, "thinking_budget": 40},
+            {"max_tokens": 90, "enable_thinking": True, "thinking_budget": 40},
+            130,
+        ),
+        (
+            {"max_tokens": 90, "enable_thinking": True},
+            {"max_tokens": 90, "enable_thinking": True},
+            190,
+        ),
         (
             {"max_tokens": 5, "max_completion_tokens": 999},
             {"max_tokens": 5, "max_completion_tokens": 100},
@@ -300,7 +374,7 @@ def test_a_missing_cap_is_set(dialect: Dialect) -> None:
         (
             {"max_tokens": None, "max_completion_tokens": 7},
             {"max_completion_tokens": 7},
-            7,
+            100,
         ),
     ],
 )

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway
+from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.serving.strict_head import check_beginning
 from pytest_agentfix.testing.scripted_model import Hang, Raw, Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import SocketStream
 from tests.unit.gateway_kit import HOST, KEY, TOKEN, make_body, make_upstream, open_gateway
@@ -166,6 +168,66 @@ def test_the_answers_headers_are_the_doors_own() -> None:
         b"data: [DONE]\n\n",
         {"content-type": "text/event-stream", "transfer-encoding": "chunked"},
     )
+
+
+@pytest.mark.parametrize(
+    ("sent", "passed_on"),
+    [
+        ("text/event-stream; charset=utf-8", "text/event-stream"),
+        ("TEXT/Event-Stream", "text/event-stream"),
+        ("application/json", "application/json"),
+        (f"text/{KEY}", "application/json"),
+        (f"application/json; key={KEY}", "application/json"),
+        ("\u00e9\u0001", "application/json"),
+    ],
+    ids=range(6),
+)
+def test_the_providers_type_goes_on_only_if_it_is_known(sent: str, passed_on: str) -> None:
+    with (
+        ScriptedModel([Raw(b"data: [DONE]\n\n", sent)]) as model,
+        open_gateway(make_upstream(model.base_url)) as (_, client),
+    ):
+        answer = client.post()
+
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (
+        200,
+        b"data: [DONE]\n\n",
+        passed_on,
+    )
+
+
+def test_noise_after_a_head_request_is_answered_in_full(
+    model: ScriptedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(model.base_url) as ours:
+        ours.sendall(HEAD.replace(b"POST", b"HEAD") + b"\r\n")
+        first = ours.recv(65_536)
+        ours.sendall(b"\0\0\r\n")
+        second = read_all(ours)
+
+    assert (first[:13], second[:13]) == (b"HTTP/1.1 403 ", b"HTTP/1.1 400 ")
+    assert json.loads(second.partition(b"\r\n\r\n")[2])["error"]["code"] == 400
+    assert [record.levelname for record in caplog.records] == []
+
+
+HEAD_PIECES = [b"P", b"POST ", b"/", b"\r", b"\n", b"\r\n", b"X: a", b"\0", b"\xff"]
+
+
+@given(st.lists(st.sampled_from(HEAD_PIECES)))
+def test_a_head_in_pieces_is_judged_like_a_whole_one(pieces: list[bytes]) -> None:
+    def judge(data: bytes, checked: int) -> str:
+        try:
+            check_beginning(data, checked=checked)
+        except RefusedError as refused:
+            return refused.message
+        return ""
+
+    came = [b"".join(pieces[:end]) for end in range(len(pieces) + 1)]
+    whole = [judge(data, 0) for data in came]
+    grown = [judge(data, len(before)) for before, data in zip([b"", *came], came, strict=False)]
+
+    # The first refusal ends it.
+    assert next(filter(None, grown), "") == next(filter(None, whole), "")
 
 
 class BrokenStream:

@@ -164,7 +164,7 @@ def test_a_variant_is_the_plain_row_of_its_dialect() -> None:
 def test_fields_that_are_always_sent() -> None:
     assert {row.name: row.fixed_fields for row in PROVIDERS if row.fixed_fields} == {
         "perplexity": {"disable_search": True},
-        "venice": {"venice_parameters": {"enable_web_search": "off"}},
+        "venice": {"venice_parameters": {"enable_web_search": "off", "enable_web_scraping": False}},
     }
 
 

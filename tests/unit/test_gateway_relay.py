@@ -19,7 +19,7 @@ from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway
 from pytest_agentfix.gateway.providers.table import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, Dialect
 from pytest_agentfix.gateway.serving.book import GIVEN_UP
-from pytest_agentfix.gateway.serving.line import find_proxy
+from pytest_agentfix.gateway.serving.wire import find_proxy
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing.scripted_model import (
     Break,
@@ -67,13 +67,11 @@ def test_an_answer_passes_and_is_counted() -> None:
         ScriptedModel([Say("hello there, this is the model", usage=usage)]) as model,
         open_gateway(make_upstream(model.base_url)) as (gateway, client),
     ):
-        before = time.monotonic()
         answer = client.post()
 
         assert read_text(answer) == "hello there, this is the model"
         assert gateway.tokens() == Tokens(input=60, output=7, cached=40)
         assert (gateway.requests(), gateway.trouble(), gateway.cap()) == (1, None, "")
-        assert before <= gateway.last_heard() <= time.monotonic()
         [request] = model.requests
     sent = dict(request.headers)
     assert sent.pop("content-length")
@@ -328,6 +326,31 @@ def test_after_trouble_the_model_is_not_asked_again_until_the_next_attempt() -> 
         assert read_text(client.post()) == "hello"
 
 
+@pytest.mark.parametrize(("status", "is_final"), [(401, True), (402, True), (403, False)])
+def test_who_has_answered_knows_the_key(*, status: int, is_final: bool) -> None:
+    """A request that the sandbox makes odd on purpose must not end the run for all clusters."""
+    with (
+        ScriptedModel([Say("hello"), Fail(status, {"error": "no"})]) as model,
+        open_gateway(make_upstream(model.base_url)) as (gateway, client),
+    ):
+        statuses = [client.post().status for _ in range(2)]
+        trouble = gateway.trouble()
+
+    assert trouble is not None
+    assert (statuses, trouble.is_final) == ([200, status], is_final)
+
+
+def test_a_wait_that_is_only_too_long_for_this_cluster_ends_no_other() -> None:
+    clock = FakeClock()
+    fail = Fail(429, {"error": "slow down"}, {"Retry-After": "30"})
+
+    answer, gateway, asked = ask([fail] * 3, clock=clock, deadline=clock.now + 20)
+    trouble = gateway.trouble()
+
+    assert trouble is not None
+    assert (answer.status, asked, trouble.is_final) == (400, 1, False)
+
+
 def test_nobody_listening_is_an_outage() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
@@ -471,7 +494,7 @@ def test_no_model_without_an_attempt() -> None:
     gateway = ModelGateway(make_upstream(), token=TOKEN)
 
     assert (gateway.trouble(), gateway.cap(), gateway.in_flight()) == (None, "", 0)
-    assert (gateway.tokens(), gateway.requests(), gateway.last_heard()) == (Tokens(), 0, 0.0)
+    assert (gateway.tokens(), gateway.requests()) == (Tokens(), 0)
     with pytest.raises(Exception, match=r"No attempt is running\."), gateway._book.enter(now=0.0):
         pass
 
@@ -626,9 +649,18 @@ def clear_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "socks5://user:secret@p.example",
+        "http://user:secret@p.example:abc",
+        "http://user:secret@",
+        "http://user:secret@[::1",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     clear_proxies(monkeypatch)
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:secret@p.example")
+    monkeypatch.setenv("HTTPS_PROXY", url)
 
     with pytest.raises(SettingError) as caught:
         ModelGateway(make_upstream("https://api.example/v1"), token=TOKEN)

@@ -539,3 +539,13 @@ def test_an_unreadable_key_file_is_named(tmp_path: Path) -> None:
     write_config(tmp_path, {"provider": {"lab": {"options": options}}})
 
     assert str(tmp_path / "missing") in fail(tmp_path, model="lab/x").problem
+
+
+def test_a_providers_switches_stay_off_at_an_address_of_the_users(tmp_path: Path) -> None:
+    settings = Settings(model="perplexity/sonar-pro", base_url="https://api.perplexity.ai")
+    upstream = choose_upstream(
+        settings, environ={"PERPLEXITY_API_KEY": "pplx-0123456789"}, home=tmp_path
+    )
+    assert upstream.row.fixed_fields == {"disable_search": True}
+    stranger = Settings(model="ours/coder", base_url="https://models.example/v1")
+    assert choose_upstream(stranger, environ={}, home=tmp_path).row.fixed_fields == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import logging
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import PriceUnknownError
+from pytest_agentfix.errors import KeyMissingError, PriceUnknownError
 from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.replayed import ReplayClock, replayed_upstream
-from pytest_agentfix.gateway.serving.line import GatewayTimeouts
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.settings import Settings
 from pytest_agentfix.testing import ScriptedModel
@@ -93,6 +95,18 @@ def test_the_command_for_the_key_is_run_once(tmp_path: Path) -> None:
     assert (keys, asked.read_text()) == ([KEY] * 3, "x\n")
 
 
+def test_a_command_that_fails_is_not_run_for_every_cluster(tmp_path: Path) -> None:
+    vault, asked = tmp_path / "vault", tmp_path / "asked"
+    vault.write_text(f"#!/bin/sh\necho x >> '{asked}'\nexit 3\n")
+    vault.chmod(vault.stat().st_mode | stat.S_IXUSR)
+    gateways = make_gateways(tmp_path)
+    for model in ("one", "two", "two"):
+        upstream = replace(make_upstream(key="", model=model), key_command=(str(vault),))
+        with pytest.raises(KeyMissingError, match="status 3"):
+            gateways.open(upstream)
+    assert asked.read_text() == "x\n"
+
+
 def test_a_replay_asks_nobody_and_spends_nothing(tmp_path: Path) -> None:
     cassette = record(tmp_path, lambda _: Say("hello"))
     before = sorted(path.name for path in (tmp_path / "cache").iterdir())
@@ -110,6 +124,41 @@ def test_a_replay_asks_nobody_and_spends_nothing(tmp_path: Path) -> None:
     ]
     assert KEY.encode() not in cassette.read_bytes()
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == before
+
+
+def test_keys_of_all_models_are_kept_out_of_the_cassette(tmp_path: Path) -> None:
+    cassette, other, word = tmp_path / "cassette", "zz-another-9876543210", "test"
+    with ScriptedModel(lambda _: Say(f"{KEY} {other} in a {word}")) as model:
+        gateways = make_gateways(tmp_path, record=cassette)
+        for key in (KEY, other, word):
+            gateway, access = gateways.open(make_upstream(model.base_url, key=key))
+            assert ask(gateway, access.token) == 200
+        gateways.close_all()
+    first, *later = cassette.read_text().splitlines()[1:]
+
+    assert [KEY in line for line in (first, *later)] == [False] * 3
+    assert [other in line for line in later] == [False] * 2
+    assert ["*** *** in a test" in line for line in later] == [True] * 2
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "plain"])
+def test_no_key_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, is_recorded: bool
+) -> None:
+    bearer = base64.b64encode(f"Bearer {KEY}".encode()).decode()
+    said = Fail(400, {"error": {"message": f"{KEY} x"}}, {"X-Echo": KEY, "X-Bearer": bearer})
+    record = tmp_path / "cassette" if is_recorded else None
+    with ScriptedModel(lambda _: said) as model, caplog.at_level(logging.DEBUG):
+        gateways = make_gateways(tmp_path, is_verbose=True, record=record)
+        gateway, access = gateways.open(make_upstream(model.base_url))
+        assert ask(gateway, access.token) == 400
+        gateways.close_all()
+        logging.getLogger("httpcore.http11").debug("of a test")
+
+    assert "answer: {" in caplog.text
+    assert "of a test" in caplog.messages
+    told = [secret in caplog.text for secret in (KEY, bearer, access.token)]
+    assert told == [False, False, False]
 
 
 def test_what_was_not_asked_for_is_told(tmp_path: Path) -> None:
@@ -134,4 +183,4 @@ def test_a_replay_does_not_wait_as_the_recorded_run_did(tmp_path: Path) -> None:
     assert ask(gateway, access.token) == 200
     clock = gateway._parts.clock
     assert isinstance(clock, ReplayClock)
-    assert clock.monotonic() - SystemClock().monotonic() > 1.9
+    assert clock._skipped == pytest.approx(2.0, abs=0.2)

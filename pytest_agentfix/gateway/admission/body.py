@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,9 +12,10 @@ from pytest_agentfix.gateway.admission.generate_body import GENERATE
 from pytest_agentfix.gateway.admission.limits import limit_output
 from pytest_agentfix.gateway.admission.messages_body import MESSAGES
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
-from pytest_agentfix.gateway.admission.shapes import Fields
+from pytest_agentfix.gateway.admission.shapes import Fields, noting_left_out
 from pytest_agentfix.gateway.providers.dialects import Dialect
 
+_log = logging.getLogger(__name__)
 _TABLES: Final[Mapping[Dialect, Fields]] = {
     Dialect.CHAT: Fields(CHAT),
     Dialect.RESPONSES: Fields(RESPONSES),
@@ -38,7 +40,10 @@ def clean_body(body: Mapping[str, Any], *, dialect: Dialect, output_limit: int) 
     fetch, and references to things kept at the provider reach what was never in the sandbox.
     What is merely unknown, or costs extra, is left out.
     """
-    copied = _TABLES[dialect](body)
+    with noting_left_out() as left_out:
+        copied = _TABLES[dialect](body)
+    if left_out:
+        _log.debug("left out of a request: %s", ", ".join(left_out))
     fields = {name: value for name, value in copied.items() if value is not None}
     if dialect is Dialect.RESPONSES:
         fields["store"] = False  # it is on unless it is off

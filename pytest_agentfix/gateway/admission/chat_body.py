@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pytest_agentfix.gateway.admission.json_schema import schema
 from pytest_agentfix.gateway.admission.media import (
     ELSEWHERE,
     base64_data,
@@ -90,7 +91,7 @@ _MESSAGE: Final = Fields(
     }
 )
 _FUNCTION: Final = Fields(
-    {"name": tool_name, "description": plain, "parameters": keep, "strict": plain}
+    {"name": tool_name, "description": plain, "parameters": schema, "strict": plain}
 )
 _CUSTOM: Final = Fields({"name": tool_name, "description": plain, "format": keep})
 _OWN: Final[Mapping[str, Shape]] = {
@@ -125,7 +126,7 @@ _FORMAT: Final = Fields(
     {
         "type": plain,
         "json_schema": Fields(
-            {"name": plain, "description": plain, "schema": keep, "strict": plain}
+            {"name": plain, "description": plain, "schema": schema, "strict": plain}
         ),
     }
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from pytest_agentfix.gateway.admission.json_schema import schema
 from pytest_agentfix.gateway.admission.media import ELSEWHERE, base64_data, media_type
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.shapes import (
@@ -60,7 +61,7 @@ _DECLARATION: Final = _Fields(
         "description": plain,
         "behavior": plain,
         **dict.fromkeys(
-            ("parameters", "parametersJsonSchema", "response", "responseJsonSchema"), keep
+            ("parameters", "parametersJsonSchema", "response", "responseJsonSchema"), schema
         ),
     }
 )
@@ -87,7 +88,8 @@ _CONFIG: Final = _Fields(
         ),
         **dict.fromkeys(("stopSequences", "responseMimeType", "responseLogprobs"), plain),
         "logprobs": plain,
-        **dict.fromkeys(("responseSchema", "responseJsonSchema", "maxOutputTokens"), keep),
+        **dict.fromkeys(("responseSchema", "responseJsonSchema"), schema),
+        "maxOutputTokens": keep,  # judged with the other caps
         "candidateCount": only_one,
         "thinkingConfig": _Fields(
             {"includeThoughts": plain, "thinkingLevel": plain, "thinkingBudget": keep}

@@ -8,7 +8,8 @@ from typing import Final
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e]{1,1000}")
 _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
-    "accept": re.compile(r"[A-Za-z0-9*/+.;=, -]{1,200}"),
+    # Whoever asked for HTML could get it, and would make the provider look like a wrong URL.
+    "accept": re.compile(r"(?:(?:\*/\*|application/json|text/event-stream)(?:, ?(?!\Z)|\Z)){1,3}"),
     "anthropic-version": re.compile(r"\d{4}-\d{2}-\d{2}"),
 }
 # Whatever a table says: the sandbox's credentials end here.

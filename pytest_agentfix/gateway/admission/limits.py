@@ -38,7 +38,16 @@ def _limit_chat(body: dict[str, Any], limit: int) -> int:
         (body, "thinking_budget"),
     ):
         _fit(holder, name, cap=cap, is_cut=is_cut)
-    return cap
+    # Not every provider knows the newer name, and who does not know it goes on without a cap.
+    most = cap if "max_tokens" in body else limit
+    return most + _count_thinking(body, limit)
+
+
+def _count_thinking(body: dict[str, Any], limit: int) -> int:
+    """Return the tokens of thinking that are not under the answer's cap (Qwen's, at Alibaba)."""
+    if budget := body.get("thinking_budget"):
+        return max(int(budget), 0)
+    return limit if body.get("enable_thinking") else 0
 
 
 def _limit_messages(body: dict[str, Any], limit: int) -> int:

@@ -18,10 +18,11 @@ from pytest_agentfix.gateway.admission.shapes import (
 
 MEDIA_WORDS: Final = "Only media inside the request is allowed here: no URL, no stored file."
 
-# A drawing in SVG may name more files to fetch.
-_IMAGE_TYPE: Final = re.compile(r"image/(?!svg)[A-Za-z0-9.*+-]{1,60}")
+# A drawing in SVG may name more files to fetch; media types have no case.
+_SUBTYPE: Final = r"(?![A-Za-z0-9.*+-]{0,60}(?i:svg))[A-Za-z0-9.*+-]{1,60}"
+_IMAGE_TYPE: Final = re.compile(rf"image/{_SUBTYPE}")
 _ANY_TYPE: Final = re.compile(
-    r"(?:(?:audio|image|text|video)/(?!svg)[A-Za-z0-9.*+-]{1,60}|application/(?:json|pdf))"
+    rf"(?:(?:audio|image|text|video)/{_SUBTYPE}|application/(?:json|pdf))"
 )
 _HEAD: Final = re.compile(r"data:([^;,]{1,80})((?:;[A-Za-z0-9=._-]{1,100}){0,5}?);base64,")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")

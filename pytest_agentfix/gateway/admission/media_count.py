@@ -58,5 +58,7 @@ def _judge(holder: Mapping[str, Any]) -> str:
 
 
 def _is_text(holder: Mapping[str, Any]) -> bool:
-    source = holder.get("source")
-    return isinstance(source, dict) and source.get("type") == "text"
+    """Whether it is a document of plain text, to whose tokens nothing is added."""
+    source, citations = holder.get("source"), holder.get("citations")
+    is_marked = isinstance(citations, dict) and bool(citations.get("enabled"))
+    return isinstance(source, dict) and source.get("type") == "text" and not is_marked

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pytest_agentfix.gateway.admission.json_schema import schema
 from pytest_agentfix.gateway.admission.media import (
     DOCUMENT_SOURCE,
     ELSEWHERE,
@@ -62,7 +63,7 @@ _TOOL: Final = Fields(
         "type": plain,
         "name": tool_name,
         "description": plain,
-        "input_schema": keep,
+        "input_schema": schema,
         "input_examples": keep,
         "strict": plain,
         "eager_input_streaming": plain,
@@ -84,13 +85,14 @@ _THINKING: Final = Fields(
         "block_binding": Fields({"prefix_mismatch_behavior": plain}),
     }
 )
-_FORMAT: Final = Fields({"type": plain, "schema": keep})
+_FORMAT: Final = Fields({"type": plain, "schema": schema})
+_AMOUNT: Final = Fields({"type": plain, "value": plain})
 _EDIT: Final = Fields(
     {
-        "type": plain,
-        **dict.fromkeys(
-            ("trigger", "keep", "clear_at_least", "clear_tool_inputs", "exclude_tools"), keep
-        ),
+        **dict.fromkeys(("type", "clear_tool_inputs", "exclude_tools"), plain),
+        "trigger": _AMOUNT,
+        "keep": TextOr(_AMOUNT),
+        "clear_at_least": _AMOUNT,
     }
 )
 _EDIT_TYPES: Final = ("clear_tool_uses_20250919", "clear_thinking_20251015")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.chat_body import choice_word
+from pytest_agentfix.gateway.admission.json_schema import schema
 from pytest_agentfix.gateway.admission.media import ELSEWHERE, base64_data, file_data, image_url
 from pytest_agentfix.gateway.admission.shapes import (
     Each,
@@ -81,7 +82,7 @@ _TOOLS: Final = Each(
                     "type": plain,
                     "name": tool_name,
                     "description": plain,
-                    "parameters": keep,
+                    "parameters": schema,
                     "strict": plain,
                 }
             ),
@@ -100,7 +101,7 @@ def _choice(value: Any) -> Any:
 
 
 _FORMAT: Final = Fields(
-    {"type": plain, "name": plain, "description": plain, "schema": keep, "strict": plain}
+    {"type": plain, "name": plain, "description": plain, "schema": schema, "strict": plain}
 )
 _PLAIN: Final = (
     *("instructions", "stream", "temperature", "top_p", "top_logprobs", "parallel_tool_calls"),

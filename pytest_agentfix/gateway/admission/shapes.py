@@ -6,22 +6,46 @@ raises ``RefusedError``. Copying instead of searching means that what nobody tho
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-_log = logging.getLogger(__name__)
 _QUOTE_LIMIT: Final = 60  # letters quoted of what the sandbox sent
-_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")  # some providers' own begin with a "$"
+_NOTES_LIMIT: Final = 20  # names of fields that one body may have in the log
+# Of the agent's own tools; providers call theirs "$web_search", "openrouter:web_search" and so on.
+_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
 
 Shape = Callable[[Any], Any]
 
 DROPPED: Final = object()
+
+_notes: Final[ContextVar[list[str] | None]] = ContextVar("left_out", default=None)
+
+
+@contextmanager
+def noting_left_out() -> Iterator[list[str]]:
+    """Give a list that gets the names of fields left out meanwhile, the first few of them.
+
+    The sandbox can send a million of them, and each would be a line of the log.
+    """
+    notes: list[str] = []
+    before = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(before)
+
+
+def _note(name: str) -> None:
+    notes = _notes.get()
+    if notes is not None and len(notes) < _NOTES_LIMIT:
+        notes.append(quote(name))
 
 
 def keep(value: Any) -> Any:
@@ -114,7 +138,7 @@ class Fields:
         for name, entry in self._iter_named(value):
             shape = self.table.get(name)
             if shape is None:
-                _log.debug("left out of a request: %s", quote(name))
+                _note(name)
             elif entry is None and not isinstance(shape, _Refusing):
                 copied[name] = None
             elif (clean := shape(entry)) is not DROPPED:
@@ -184,7 +208,8 @@ def to_camel(name: str) -> str:
 
 def quote(value: object) -> str:
     """Return ``value`` for a message: one line, not long, and nothing but ASCII."""
-    return ascii(value)[:_QUOTE_LIMIT]
+    text = value if isinstance(value, str) else type(value).__name__  # which may be huge
+    return ascii(text[:_QUOTE_LIMIT])[:_QUOTE_LIMIT]
 
 
 def complain_of_form() -> NoReturn:

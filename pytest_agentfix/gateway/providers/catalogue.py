@@ -7,6 +7,7 @@ found, cut out at its matching brace, turned into JSON token by token, and never
 from __future__ import annotations
 
 import json
+import logging
 import mmap
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from pytest_agentfix.gateway.spending.prices import Price, Prices
 
+_log = logging.getLogger(__name__)
 _AMOUNT_LIMIT: Final = 1e12  # far beyond every limit and price
 _SIZE_LIMIT: Final = 4_000_000  # bytes of one provider's literal; the biggest has 300,000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -75,8 +77,8 @@ def read_catalogue(binary: Path, provider: str) -> CatalogueProvider | None:
             found = _load(literal)
             if isinstance(found, dict):
                 return _read_provider(provider, found)
-    except OSError:
-        pass
+    except OSError as error:
+        _log.info("OpenCode's catalogue cannot be read: %s", error)
     return None
 
 
@@ -177,7 +179,7 @@ def _read_model(name: str, entry: Mapping[str, Any]) -> CatalogueModel:
     return CatalogueModel(
         id=name,
         npm=_text(_object(entry.get("provider")).get("npm")),
-        context_limit=int(_amount(limit.get("context")) or 0),
+        context_limit=max(int(_amount(limit.get(name)) or 0) for name in ("context", "input")),
         output_limit=int(_amount(limit.get("output")) or 0),
         prices=_read_prices(_object(entry.get("cost"))),
         can_call_tools=entry.get("tool_call") is not False,

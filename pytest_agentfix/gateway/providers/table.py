@@ -142,7 +142,10 @@ PROVIDERS: Final[tuple[ProviderRow, ...]] = (
         Dialect.CHAT,
         base_url="https://api.venice.ai/api/v1",
         key_names=("VENICE_API_KEY",),
-        fixed_fields={"venice_parameters": {"enable_web_search": "off"}},
+        # Scraping reads the URLs that stand in a prompt.
+        fixed_fields={
+            "venice_parameters": {"enable_web_search": "off", "enable_web_scraping": False}
+        },
     ),
     make_row(
         "deepinfra",

@@ -133,7 +133,9 @@ class _Chooser:
         provider, model = split_model(named)
         check_model(provider, model)
         known = find_provider(provider)
-        row = replace(COMPATIBLE, key_names=known.key_names if known else ())
+        row = replace(COMPATIBLE, key_names=known.key_names) if known else COMPATIBLE
+        if known and known.dialect is Dialect.CHAT:
+            row = replace(row, fixed_fields=known.fixed_fields)
         upstream = Upstream(
             provider=provider,
             model=model,

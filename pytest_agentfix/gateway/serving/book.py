@@ -36,7 +36,7 @@ class Book:
         self._attempt: AttemptState | None = None
         self._requests = 0
         self._in_flight = 0
-        self._last_heard = 0.0
+        self._has_answered = False
 
     def begin(self, *, deadline: float) -> None:
         """Start a new attempt."""
@@ -86,10 +86,10 @@ class Book:
             attempt.breaks += 1
             return attempt.breaks >= BREAK_LIMIT
 
-    def hear(self, now: float) -> None:
-        """Note that the provider was heard at ``now``."""
+    def note_answer(self) -> None:
+        """Note that the provider has answered a request of this cluster."""
         with self._lock:
-            self._last_heard = now
+            self._has_answered = True
 
     @property
     def attempt(self) -> AttemptState | None:
@@ -110,7 +110,7 @@ class Book:
             return self._in_flight
 
     @property
-    def last_heard(self) -> float:
-        """When the provider was last heard (monotonic), 0.0 for never."""
+    def has_answered(self) -> bool:
+        """Whether the provider has answered any request of this cluster."""
         with self._lock:
-            return self._last_heard
+            return self._has_answered

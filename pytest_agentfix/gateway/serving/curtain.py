@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
+
+_SHORTEST: Final = 8  # characters; what is shorter is a word, or soon guessed
+_LONG: Final = 16  # characters that are no word, whatever they are
+_TRIPLE: Final = 3  # bytes that base64 turns into four letters
+
+
+def is_secret(key: str) -> bool:
+    """Whether ``key`` has the form of a secret.
+
+    Servers of the user's own are often given a word for a key: "ollama", "dummy", "EMPTY", "test".
+    To take such a word out of answers would spoil the code that a model writes.
+    """
+    is_mixed = any(char.isdigit() for char in key) and not key.isdigit()
+    return len(key) >= _LONG or (len(key) >= _SHORTEST and is_mixed)
+
 
 class KeyCurtain:
-    """Keeps the key out of what passes by, wherever it is cut into pieces."""
+    """Keeps the key out of what passes by, wherever it is cut into pieces.
+
+    Also out in JSON's and URLs' spellings of it, and in base64. A key that is an ordinary word
+    (see ``is_secret``) passes.
+    """
 
     def __init__(self, key: str) -> None:
-        self._key = key.encode()
+        forms = {form.encode() for form in _iter_forms(key)} if is_secret(key) else set()
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile(b"|".join(map(re.escape, self._forms)))
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         """Return ``data`` and what was held back, up to where the key might begin."""
-        if not self._key:
+        if not self._forms:
             return data
-        data = (self._held + data).replace(self._key, b"***")
-        longest = min(len(self._key) - 1, len(data))
-        cut = next((n for n in range(longest, 0, -1) if self._key.startswith(data[-n:])), 0)
+        data = self._pattern.sub(b"***", self._held + data)
+        longest = min(len(self._forms[0]) - 1, len(data))
+        cut = next((n for n in range(longest, 0, -1) if self._may_begin(data[-n:])), 0)
         self._held = data[len(data) - cut :]
         return data[: len(data) - cut]
 
@@ -24,3 +51,28 @@ class KeyCurtain:
         """Return what was held back and turned out not to be the key."""
         held, self._held = self._held, b""
         return held
+
+    def _may_begin(self, end: bytes) -> bool:
+        return any(len(form) > len(end) and form.startswith(end) for form in self._forms)
+
+
+def _iter_forms(key: str) -> Iterator[str]:
+    """Yield ``key`` in the spellings in which a server's answer may have it."""
+    inner = json.dumps(key)[1:-1]
+    yield from (key, inner, inner.replace("/", "\\/"))
+    # As some servers write what means something in HTML.
+    yield re.sub(r"[&<>'+=/]", lambda found: f"\\u{ord(found[0]):04x}", key)
+    yield re.sub(r"[&<>'+=/]", lambda found: f"\\u{ord(found[0]):04X}", key)
+    escaped = quote(key, safe="")
+    yield escaped
+    yield re.sub(r"%..", lambda found: found[0].lower(), escaped)
+    yield from _iter_base64(key.encode())
+
+
+def _iter_base64(key: bytes) -> Iterator[str]:
+    """Yield the letters that are there whatever stands around the key, in both alphabets."""
+    for before in range(_TRIPLE):
+        first = (_TRIPLE - before) % _TRIPLE  # bytes of the key that share letters with others
+        inner = key[first : len(key) - (len(key) - first) % _TRIPLE]
+        for alternatives in (b"+/", b"-_"):
+            yield b64encode(inner, altchars=alternatives).decode()

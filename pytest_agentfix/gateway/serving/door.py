@@ -25,6 +25,7 @@ from pytest_agentfix.ports import Clock, Stream
 __all__ = ["BODY_LIMIT", "Door", "GoneError"]
 
 _POLL: Final = 0.5  # seconds between two looks at whether to go on
+_KINDS: Final = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain")
 _GLANCE: Final = 0.001  # seconds; a look whether the other side is still there
 
 
@@ -76,6 +77,7 @@ class Door:
         if self._http.our_state is not h11.IDLE or not self._wait_for_start():
             return None
         self._is_broken = True
+        self._is_head = False
         request = self._read_request()
         self._is_broken = False
         return request
@@ -95,8 +97,13 @@ class Door:
         self._send(h11.EndOfMessage())
 
     def start(self, content_type: str) -> None:
-        """Begin an answer of status 200 whose length is not known yet."""
-        headers = [("Content-Type", content_type), ("Transfer-Encoding", "chunked")]
+        """Begin an answer of status 200 whose length is not known yet.
+
+        The provider's ``content_type`` goes on only as one of those that are known.
+        """
+        kind = content_type.partition(";")[0].strip().lower()
+        kind = kind if kind in _KINDS else _KINDS[0]
+        headers = [("Content-Type", kind), ("Transfer-Encoding", "chunked")]
         self._send(h11.Response(status_code=200, headers=headers))
 
     def send(self, data: bytes) -> None:
@@ -155,8 +162,10 @@ class Door:
 
     def _read_head(self, end: float) -> tuple[h11.Request, int]:
         """Return the head and the length of the body after it."""
+        checked = 0
         while HEAD_END not in self._ahead:
-            check_beginning(self._ahead)
+            check_beginning(self._ahead, checked=checked)
+            checked = len(self._ahead)
             self._ahead += self._wait_for_more(end)
         raw, _, rest = self._ahead.partition(HEAD_END)
         raw += HEAD_END

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final, Protocol
-from urllib.parse import unquote, urlsplit
 
 import httpcore
 
-from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.serving.wire import Wire
 from pytest_agentfix.ports import Clock
 
 _SLICE: Final = 0.2  # seconds between two looks at whether to go on
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayTimeouts:
-    """All in seconds. ``first_byte``: a model may think long; ``idle``: silence in mid-stream."""
-
-    connect: float = 15.0
-    write: float = 60.0
-    first_byte: float = 300.0
-    idle: float = 120.0
-    request: float = 60.0  # for the sandbox to send a whole request
 
 
 class LineError(Exception):
@@ -80,17 +64,17 @@ class Line:
     """One kept-alive connection to the provider, for one thread.
 
     ``check`` is called several times a second while waiting for the provider and may raise to
-    give up: that closes the connection. ``heard`` is called whenever something came.
+    give up: that closes the connection.
     """
 
-    def __init__(self, wire: Wire, *, check: Callable[[], None], heard: Callable[[], None]) -> None:
+    def __init__(self, wire: Wire, *, check: Callable[[], None]) -> None:
         self.silence = wire.timeouts.first_byte
         self._timeouts = wire.timeouts
         self._pool = httpcore.ConnectionPool(
             ssl_context=wire.ssl_context,
             proxy=wire.proxy,
             max_connections=1,
-            network_backend=_WatchedBackend(self, wire.clock, check, heard),
+            network_backend=_WatchedBackend(self, wire.clock, check),
         )
 
     def __enter__(self) -> Line:  # noqa: PYI034 - nothing derives from it
@@ -145,91 +129,13 @@ def translated_errors() -> Iterator[None]:
         raise LineError("broke the connection") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
-    """What all lines of a run share."""
-
-    clock: Clock
-    timeouts: GatewayTimeouts
-    ssl_context: ssl.SSLContext
-    proxy: httpcore.Proxy | None = None
-
-    @classmethod
-    def from_environment(cls, base_url: str, *, clock: Clock, timeouts: GatewayTimeouts) -> Wire:
-        """Honour ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` as other tools do.
-
-        Raises ``SettingError`` for a proxy of a kind that is not supported.
-        """
-        return cls(
-            clock=clock,
-            timeouts=timeouts,
-            ssl_context=make_ssl_context(),
-            proxy=find_proxy(base_url),
-        )
-
-
-def make_ssl_context() -> ssl.SSLContext:
-    """Return a context that trusts the usual authorities and those of the environment.
-
-    OpenSSL says nothing of an ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` that is not there, and every
-    later error would be about the provider's certificate; so this raises ``SettingError``.
-    """
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        path = os.environ.get(name)
-        if path and not os.access(path, os.R_OK):
-            raise SettingError(
-                f"{name} names {path}, which cannot be read.",
-                "Correct it, or unset it to trust only the usual certificate authorities.",
-            )
-    try:
-        context = httpcore.default_ssl_context()
-        if file := os.environ.get("SSL_CERT_FILE"):
-            context.load_verify_locations(file)
-    except (ssl.SSLError, OSError) as error:
-        raise SettingError(
-            f"SSL_CERT_FILE holds no certificates that can be read ({type(error).__name__}).",
-            "It takes the path of a file with one or more certificates in PEM form.",
-        ) from error
-    return context
-
-
-def find_proxy(base_url: str) -> httpcore.Proxy | None:
-    """Return the proxy the environment names for ``base_url``; never one for this machine."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    proxies = urllib.request.getproxies()
-    url = proxies.get(parts.scheme) or proxies.get("all")
-    if not url or _is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    proxy = urlsplit(url if "://" in url else f"http://{url}")
-    if proxy.scheme not in ("http", "https") or not proxy.hostname:
-        raise SettingError(
-            f"The proxy set for {parts.scheme} in the environment is of an unsupported kind.",
-            "Set an http:// one, or name the provider's host in NO_PROXY.",
-        )
-    port = proxy.port or (443 if proxy.scheme == "https" else 80)
-    auth = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
-    where = httpcore.URL(scheme=proxy.scheme, host=proxy.hostname, port=port, target="/")
-    return httpcore.Proxy(where, auth=auth)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class _WatchedBackend(httpcore.NetworkBackend):
     """Opens connections whose reads are cut into short waits with a look around in between."""
 
-    def __init__(
-        self, line: Line, clock: Clock, check: Callable[[], None], heard: Callable[[], None]
-    ) -> None:
+    def __init__(self, line: Line, clock: Clock, check: Callable[[], None]) -> None:
         self._line = line
         self._clock = clock
         self._check = check
-        self._heard = heard
         self._looked = clock.monotonic()
         self._inner = httpcore.SyncBackend()
 
@@ -247,13 +153,10 @@ class _WatchedBackend(httpcore.NetworkBackend):
         while True:
             self._look_around()
             try:
-                data = read(max(0.001, min(_SLICE, end - self._clock.monotonic())))
+                return read(max(0.001, min(_SLICE, end - self._clock.monotonic())))
             except httpcore.ReadTimeout:
                 if self._clock.monotonic() >= end:
                     raise
-            else:
-                self._heard()
-                return data
 
     def _look_around(self) -> None:
         """Check now and then: a look costs as much as many of the reads of a quick answer."""

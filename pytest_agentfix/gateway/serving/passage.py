@@ -16,7 +16,6 @@ from pytest_agentfix.gateway.serving.curtain import KeyCurtain
 from pytest_agentfix.gateway.serving.door import Door
 from pytest_agentfix.gateway.serving.line import (
     Exchange,
-    GatewayTimeouts,
     LineError,
     Poster,
     translated_errors,
@@ -33,12 +32,16 @@ from pytest_agentfix.gateway.serving.trouble import (
     parse_retry_delay,
     quote_words,
 )
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.till import Ticket
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 from pytest_agentfix.ports import Clock
 
 _log = logging.getLogger(__name__)
 _ERROR_LIMIT: Final = 65_536  # bytes read of an error's body
+# What stands before the model gave up waiting for it; the model's work may have to be paid for.
+_UNHEARD: Final = frozenset({504, 524})
+_SSE_STARTS: Final = (b"data:", b"event:", b":")  # of a stream that is not called one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class Passage:
         try:
             with (
                 translated_errors(),
-                self.line.post(admission, (name, value if key else "")) as response,
+                self.line.post(admission, (name, value)) as response,
             ):
                 entry.status = response.status
                 return self._receive(response, attempt, ticket, entry)
@@ -103,24 +106,30 @@ class Passage:
     ) -> Outcome:
         """Pass a good answer on, from its first byte; read and judge any other."""
         if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's success
-            ticket.settle_nothing()
+            if response.status not in _UNHEARD:
+                ticket.settle_nothing()
             return self._judge(response, entry)
         content_type = read_header(response, b"content-type")
-        if content_type.startswith("text/html") or _is_encoded(response):
-            ticket.settle_nothing()
+        kind = content_type.lower()
+        if kind.startswith("text/html") or _is_encoded(response):
+            if kind.startswith("text/html"):  # what is packed may be an answer all the same
+                ticket.settle_nothing()
             what = "answers with something that is no model's answer"
             trouble = describe_outage(what, self.upstream, is_final=True)
             return Refusal(status=400, trouble=trouble)
-        with translated_errors():
-            chunks = response.iter_stream()
-            first = next(chunks, b"")
+        chunks = response.iter_stream()
+        first = next(chunks, b"")
         if not first:
             return Outage(what="sent an empty answer")
+        self.book.note_answer()
         entry.first_byte = self.clock.monotonic()
         self.line.silence = self.timeouts.idle
         self.door.start(content_type or "application/json")
-        is_stream = content_type.startswith("text/event-stream")
-        scanner = UsageScanner(self.upstream.row.dialect, is_stream=is_stream)
+        scanner = UsageScanner(
+            self.upstream.row.dialect,
+            is_stream=kind.startswith("text/event-stream") or first.startswith(_SSE_STARTS),
+            provider=self.upstream.provider,
+        )
         self._finish(_chain(first, chunks), scanner, attempt, (ticket, entry))
         return None
 
@@ -136,6 +145,7 @@ class Passage:
         try:
             self._pass_on(chunks, scanner, entry)
         except LineError as error:
+            ticket.settle(scanner, is_whole=False)
             self._count_break(attempt, str(error))
             self.door.close()
             return
@@ -176,14 +186,20 @@ class Passage:
                 retry_after=parse_retry_delay(raw) if after is None else after,
                 is_busy=is_busy(status),
             )
-        trouble = describe_refusal(status, words, self.upstream, is_money=is_money)
+        trouble = describe_refusal(
+            status,
+            words,
+            self.upstream,
+            is_money=is_money,
+            has_answered=self.book.has_answered,
+        )
         return Refusal(status=max(status, 400), trouble=trouble)
 
 
 def read_header(response: Exchange, name: bytes) -> str:
-    """Return the first value of a header, "" if it is not there."""
+    """Return a header's values with commas between them, "" if it is not there."""
     values = [value for header, value in response.headers if header.lower() == name]
-    return values[0].decode("latin-1").strip() if values else ""
+    return b", ".join(values).decode("latin-1").strip()
 
 
 def _read_error(response: Exchange) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.errors import ProviderTrouble
-from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.admission.rules import Admission, RefusedError
 from pytest_agentfix.gateway.serving.book import GIVEN_UP, AttemptState, Book
 from pytest_agentfix.gateway.serving.passage import Outage, Outcome, Passage, Refusal
 from pytest_agentfix.gateway.serving.traffic_log import Entry, TrafficLog
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _BACKOFF: Final = (1.0, 2.0, 4.0, 8.0)  # seconds before the second try, the third, ...
 _USUAL_TRIES: Final = 3  # of something that may be gone for good; who is only busy gets all
 _JITTER: Final = 0.25  # how far a pause may be from that, as a share of it
+_LONG_WAIT: Final = 3600.0  # seconds; who wants more is not there for other clusters either
 _STEP: Final = 0.2  # seconds slept between two looks at whether to go on
 
 
@@ -38,7 +39,7 @@ class Relay:
         """Get the request answered, or record the trouble and say so in the answer."""
         for number, pause in enumerate((*_BACKOFF, None)):
             try:
-                ticket = self._hold(admission, is_repeated=number > 0)
+                ticket = self._hold(admission, attempt, is_repeated=number > 0)
             except CapError as error:
                 self._stop(attempt, str(error))
                 return
@@ -60,13 +61,18 @@ class Relay:
                     _log.info("%s %s; trying again", self._name, outcome.what)
                     self._sleep(self._choose_pause(outcome, pause or 0.0))
 
-    def _hold(self, admission: Admission, *, is_repeated: bool) -> Ticket:
-        """Hold the most the request can take, once requests under way leave room for it."""
+    def _hold(self, admission: Admission, attempt: AttemptState, *, is_repeated: bool) -> Ticket:
+        """Hold the most the request can take, once requests under way leave room for it.
+
+        Raises ``RefusedError`` if one of those has ended the attempt's access meanwhile.
+        """
         while True:
             try:
                 return self.till.hold(admission, is_repeated=is_repeated)
-            except BusyError:  # noqa: PERF203 - a wait, not a hot loop
+            except BusyError:
                 self._sleep(_STEP)
+            if attempt.trouble or attempt.cap:
+                raise RefusedError(400, GIVEN_UP)
 
     def _try(self, admission: Admission, attempt: AttemptState, ticket: Ticket) -> Outcome:
         clock = self.passage.clock
@@ -92,7 +98,7 @@ class Relay:
             return describe_outage(outage.what, upstream, is_final=True)
         if after > left:
             what = f"{outage.what}; it wants to be asked again in {after:.0f} seconds"
-            return describe_outage(what, upstream, is_final=True)
+            return describe_outage(what, upstream, is_final=after > _LONG_WAIT)
         if pause is None or pause * (1 + _JITTER) > left:
             return describe_outage(outage.what, upstream)
         return None

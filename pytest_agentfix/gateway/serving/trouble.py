@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from pytest_agentfix.errors import ProviderTrouble
 from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.redaction import redact_secrets
+from pytest_agentfix.gateway.serving.error_body import (
+    find_message,
+    is_used_up,
+    parse_retry_delay,
+)
+
+__all__ = [
+    "clean_words",
+    "describe_outage",
+    "describe_refusal",
+    "is_busy",
+    "is_retried",
+    "is_used_up",
+    "parse_retry_after",
+    "parse_retry_delay",
+    "quote_words",
+]
 
 _WORDS_LIMIT: Final = 300  # characters
-_PREFIX: Final = 6  # providers echo keys with their middle starred out
 _RETRIED: Final = frozenset({408, 409, 429})
 _FINAL: Final = frozenset({401, 402, 403, 404})
+_AMBIGUOUS: Final = frozenset({403, 404})
 _BUSY: Final = frozenset({429, 503, 529})
-# What providers call an account without money; some say it with a status that asks for patience.
-_USED_UP: Final = re.compile(
-    r"insufficient[_ ](quota|balance|credit|funds)|billing_hard_limit|exceeded your current quota"
-    r"|credit balance is too low|billing (is )?not active|out of credits",
+# Refusals of one request, whatever their status: of what it says, or of what it holds.
+_ONE_REQUEST: Final = re.compile(
+    r"\bflagged\b|moderation|content[_ ](policy|filter)|usage (policy|guidelines)|safety[_ ]check"
+    r"|no endpoints found that support",
     re.IGNORECASE,
 )
-_RETRY_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 
 
 def is_retried(status: int) -> bool:
@@ -35,52 +50,16 @@ def is_busy(status: int) -> bool:
     return status in _BUSY
 
 
-def is_used_up(body: bytes) -> bool:
-    """Whether the words of an error say that the account has no money, so that waiting is no use.
-
-    Asking again would only be refused again, whatever the status promises.
-    """
-    return _USED_UP.search(body.decode("utf-8", "replace")) is not None
-
-
 def quote_words(raw: bytes, *, key: str) -> str:
     """Return a provider's own words of an error body: one clean line without the key."""
-    text = raw.decode("utf-8", "replace")
-    with suppress(ValueError, RecursionError):
-        text = _find_message(json.loads(text)) or text
-    return clean_words(text, key=key)
+    return clean_words(find_message(raw) or raw.decode("utf-8", "replace"), key=key)
 
 
 def clean_words(text: str, *, key: str) -> str:
     """Return ``text`` as one printable line of at most 300 characters without the key."""
-    printable = "".join(c if c.isprintable() else " " for c in redact(text, key=key))
+    printable = "".join(c if c.isprintable() else " " for c in redact_secrets(text, [key]))
     line = " ".join(printable.split())
     return line if len(line) <= _WORDS_LIMIT else line[: _WORDS_LIMIT - 1] + "…"
-
-
-def redact(text: str, *, key: str) -> str:
-    """Return ``text`` without the key, and without words that start as the key does."""
-    if not key:
-        return text
-    text = text.replace(key, "***")
-    if len(key) < 2 * _PREFIX:
-        return text
-    return re.sub(re.escape(key[:_PREFIX]) + r"[^\s\"']*", "***", text)
-
-
-def _find_message(found: Any) -> str:
-    """Return the message in the shapes error bodies come in, "" if there is none."""
-    if isinstance(found, list) and found:
-        found = found[0]
-    if not isinstance(found, dict):
-        return found if isinstance(found, str) else ""
-    for name in ("error", "message", "detail"):
-        value = found.get(name)
-        if isinstance(value, dict):
-            return _find_message(value)
-        if isinstance(value, str) and value:
-            return value
-    return ""
 
 
 def parse_retry_after(value: str, *, now: float) -> float | None:
@@ -97,21 +76,29 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
         return None
 
 
-def parse_retry_delay(body: bytes) -> float | None:
-    """Return the seconds that Google asks for in an error's body, ``None`` if it asks for none."""
-    found = _RETRY_DELAY.search(body)
-    return float(found.group(1)) if found else None
-
-
 def describe_refusal(
-    status: int, words: str, upstream: Upstream, *, is_money: bool = False
+    status: int,
+    words: str,
+    upstream: Upstream,
+    *,
+    is_money: bool = False,
+    has_answered: bool = False,
 ) -> ProviderTrouble:
-    """Return the trouble of an answer that no repetition will change; ``is_money``: for none."""
+    """Return the trouble of an answer that no repetition will change; ``is_money``: for none.
+
+    ``has_answered``: the provider took the key and the model before.
+
+    It is final for the run where it is about the key, the account or the model. A 403 or 404 that
+    is about this one request is not: what is in requests is up to the sandbox.
+    """
     said = f": {words.rstrip('.')}" if words else ""
+    is_named = _ONE_REQUEST.search(words) is not None
+    is_about_request = status in _AMBIGUOUS and (has_answered or is_named)
+    meaning = 402 if is_money else 400 if is_about_request else status
     return ProviderTrouble(
         f"The provider answered {status}{said}.",
-        _advise(402 if is_money else status, upstream),
-        is_final=is_money or status in _FINAL,
+        _advise(meaning, upstream),
+        is_final=meaning in _FINAL,
     )
 
 
