@@ -58,7 +58,6 @@ def replayed_upstream(
         key="",
         key_source="",
         row=_find_row(replay, provider, model),
-        is_custom=True,
     )
 
 

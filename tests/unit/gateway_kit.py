@@ -54,7 +54,6 @@ def make_upstream(base_url: str = "http://127.0.0.1:1/v1", **changes: Any) -> Up
         "key": KEY,
         "key_source": "LOCAL_API_KEY",
         "row": COMPATIBLE,
-        "is_custom": True,
     }
     return Upstream(**{**values, **changes})
 

@@ -70,7 +70,6 @@ def test_known_providers(tmp_path: Path, model: str, variable: str, url: str) ->
     upstream = choose(tmp_path, {variable: f" {KEY}\n"}, model=model)
 
     assert summarize(upstream) == (model, url, KEY, variable)
-    assert not upstream.is_custom
 
 
 def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
@@ -107,7 +106,6 @@ def test_any_name_goes_with_a_base_url(tmp_path: Path) -> None:
         "",
         "",
     )
-    assert upstream.is_custom
 
 
 def test_a_base_url_with_a_known_name_takes_its_key(tmp_path: Path) -> None:
@@ -196,10 +194,7 @@ def test_a_known_provider_behind_the_users_proxy(tmp_path: Path) -> None:
 
     upstream = choose(tmp_path, {"ANTHROPIC_API_KEY": KEY}, model="anthropic/claude-x")
 
-    assert (upstream.url, upstream.is_custom) == (
-        "https://proxy.example/anthropic/v1/messages",
-        True,
-    )
+    assert upstream.url == "https://proxy.example/anthropic/v1/messages"
 
 
 def test_a_custom_provider_that_speaks_anthropics_protocol(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ class Upstream:
     """The one model a run talks to. ``key`` is "" where the endpoint needs none.
 
     ``base_url`` is the host's view, version segment included, no slash at the end. ``key_source``
-    says for messages where the key came from. ``is_custom``: the user gave the URL.
-    ``output_limit`` is the most tokens that one answer may have.
+    says for messages where the key came from. ``output_limit`` is the most tokens that one answer
+    may have.
 
     With ``key_command``, ``key`` is "" until ``unlock`` has run the command. ``small_model`` is a
     second model at the same endpoint that OpenCode may use for side work; "" is ``model`` itself.
@@ -61,7 +61,6 @@ class Upstream:
     key: str = field(repr=False)
     key_source: str
     row: ProviderRow
-    is_custom: bool = False
     output_limit: int = OUTPUT_LIMIT
     key_command: tuple[str, ...] = field(default=(), repr=False)
     small_model: str = ""
@@ -119,7 +118,6 @@ class _Chooser:
             key="",
             key_source="",
             row=row,
-            is_custom=bool(own.base_url),
             small_model=small if is_small_fit else "",
         )
         return _with_key(upstream, self._keys.find(provider, row, own))
@@ -143,7 +141,6 @@ class _Chooser:
             key="",
             key_source="",
             row=row,
-            is_custom=True,
         )
         return _with_key(upstream, self._keys.find_nearest(row))
 

@@ -229,7 +229,7 @@ class Ledger:
 
 
 class Hold:
-    """An amount held for one request. Leaving it unsettled charges all of it."""
+    """An amount held for one request until it is settled, as a ``Ticket`` sees to."""
 
     def __init__(
         self, ledger: Ledger, row: list[Account], amount: Amount, settle_day: Settle | None
