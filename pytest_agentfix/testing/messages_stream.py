@@ -45,8 +45,9 @@ def make_completion(asked: Asked, reply: Answer) -> dict[str, Any]:
 
 def _iter_events(asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[dict[str, Any]]:
     usage = count(asked, reply)
-    # One token is out by then, as with the provider; the end has the total.
-    start = {"usage": {**_describe_input(usage), "output_tokens": 1}} if usage else {}
+    # One token is out by then, as with the provider, if there is one; the end has the total.
+    first = min(1, usage.completion_tokens) if usage else 0
+    start = {"usage": {**_describe_input(usage), "output_tokens": first}} if usage else {}
     yield {"type": "message_start", "message": {**_describe(asked), **start}}
     yield {"type": "ping"}
     yield from _iter_blocks(asked, reply, is_open=is_open)
