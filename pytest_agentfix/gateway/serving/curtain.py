@@ -34,16 +34,16 @@ class KeyCurtain:
     def __init__(self, key: str) -> None:
         forms = {form.encode() for form in _iter_forms(key)} if is_secret(key) else set()
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile(b"|".join(map(re.escape, self._forms)))
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         """Return ``data`` and what was held back, up to where the key might begin."""
         if not self._forms:
             return data
-        data = self._pattern.sub(b"***", self._held + data)
-        longest = min(len(self._forms[0]) - 1, len(data))
-        cut = next((n for n in range(longest, 0, -1) if self._may_begin(data[-n:])), 0)
+        data = self._held + data
+        for form in self._forms:  # one plain search after the other is faster than a pattern
+            data = data.replace(form, b"***")
+        cut = max(_count_begun(data, form) for form in self._forms)
         self._held = data[len(data) - cut :]
         return data[: len(data) - cut]
 
@@ -52,8 +52,15 @@ class KeyCurtain:
         held, self._held = self._held, b""
         return held
 
-    def _may_begin(self, end: bytes) -> bool:
-        return any(len(form) > len(end) and form.startswith(end) for form in self._forms)
+
+def _count_begun(data: bytes, form: bytes) -> int:
+    """Return how many bytes at the end of ``data`` may be the beginning of ``form``."""
+    start = data.find(form[:1], max(0, len(data) - len(form) + 1))
+    while start >= 0:
+        if form.startswith(data[start:]):
+            return len(data) - start
+        start = data.find(form[:1], start + 1)
+    return 0
 
 
 def _iter_forms(key: str) -> Iterator[str]:

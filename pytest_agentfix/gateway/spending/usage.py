@@ -100,7 +100,8 @@ class UsageScanner:
         self._rest.clear()
         self.events += block.count(b"\ndata:")
         if self._dialect is Dialect.CHAT and not self._has_ended:
-            self._has_ended = _CHAT_END.search(block) is not None
+            may_end = b'"finish_reason"' in block or b"[DONE]" in block  # a quick look first
+            self._has_ended = may_end and _CHAT_END.search(block) is not None
         if any(mark in block for mark in _MARKS):
             for line in block.split(b"\n"):
                 if line.startswith(b"data:") and any(mark in line for mark in _MARKS):
