@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address, xml_key
+from _pytest.logging import LoggingPlugin, catching_logs
 from _pytest.terminal import TerminalReporter
 
 # Texts of pytest and xdist: they raise the same classes for Ctrl-C and for a worker's end.
@@ -25,6 +28,25 @@ def find_terminal(config: pytest.Config) -> TerminalReporter | None:
     """Find the terminal reporter (``None`` with ``-p no:terminal``): it has no public type."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return reporter if isinstance(reporter, TerminalReporter) else None
+
+
+@contextmanager
+def catching_user_logs(config: pytest.Config) -> Iterator[None]:
+    """Give ``--log-file`` and live logs what is logged in here, if the user asked for them.
+
+    pytest catches logs around its own loop, and the repair phase comes after that. Handlers that
+    nobody asked for are left alone: with any, Python shows errors on stderr no more.
+    """
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    with ExitStack() as stack:
+        if isinstance(plugin, LoggingPlugin):
+            if plugin._log_cli_enabled():  # noqa: SLF001 - pytest's own question
+                level = plugin.log_cli_level
+                stack.enter_context(catching_logs(plugin.log_cli_handler, level=level))
+            if plugin.log_file_handler.baseFilename != os.path.abspath(os.devnull):  # noqa: PTH100
+                level = plugin.log_file_level
+                stack.enter_context(catching_logs(plugin.log_file_handler, level=level))
+        yield
 
 
 def end_line(reporter: TerminalReporter) -> None:

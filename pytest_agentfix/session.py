@@ -146,7 +146,7 @@ class SessionPlugin:
     def _run_repair_phase(self, session: pytest.Session) -> None:
         request = self._make_request(session)
         try:
-            with raise_on_sigterm():
+            with raise_on_sigterm(), internals.catching_user_logs(self._config):
                 try:
                     self._shield(lambda: self._repair(session, request))
                 finally:

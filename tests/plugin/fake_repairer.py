@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import signal
@@ -40,6 +41,7 @@ class FakeRepairer:
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         log("repair")
+        logging.getLogger("pytest_agentfix.gateway").info("a model was asked")
         Path("request.pickle").write_bytes(pickle.dumps(request))
         for number, failures in enumerate(self._group(request.failures), start=1):
             cluster = Cluster(slug=f"c{number}", failures=failures)

@@ -106,3 +106,23 @@ def test_properties_come_first(runner: Runner) -> None:
     _read_junit(runner)
     (case,) = ET.parse(runner.path / "j.xml").getroot().iter("testcase")
     assert [child.tag for child in case] == ["properties", "failure"]
+
+
+def test_pytests_own_log_file_has_the_repair_phase(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile("def test_a(): assert 0")
+    result = any_runner.run("--log-file=run.log", "--log-file-level=INFO")
+    assert result.ret == 0
+    assert "a model was asked" in (any_runner.path / "run.log").read_text("utf-8")
+
+
+def test_live_logs_have_the_repair_phase(runner: Runner) -> None:
+    runner.pytester.makepyfile("def test_a(): assert 0")
+    result = runner.run("--log-cli-level=INFO", is_subprocess=True)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*a model was asked*"])
+
+
+def test_nobody_logs_who_was_not_asked_to(runner: Runner) -> None:
+    runner.pytester.makepyfile("def test_a(): assert 0")
+    result = runner.run(is_subprocess=True)
+    assert "a model was asked" not in result.stdout.str() + result.stderr.str()
