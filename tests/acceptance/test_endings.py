@@ -447,7 +447,7 @@ def test_more_than_anybody_can_read(project: Project, start_model: StartModel) -
     ]
     model = start_model(Turns([[*flood, *right_steps(project)]]))
     ran = project.run(url=model.base_url)
-    assert ran.verdicts == ["refused"]  # a part of it would be nobody's change
+    assert ran.verdicts == ["refused"], ran.reasons  # a part of it would be nobody's change
     assert any("too many files" in drop["reason"] for drop in ran.report["clusters"][0]["dropped"])
     assert project.log() == ["start"]
     assert project.status() == ""
