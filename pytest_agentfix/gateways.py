@@ -15,7 +15,7 @@ from pytest_agentfix.errors import KeyMissingError
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
 from pytest_agentfix.gateway.found_secrets import find_secrets
 from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
-from pytest_agentfix.gateway.providers.catalogue import read_catalogue
+from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.replayed import ReplayClock
@@ -62,6 +62,7 @@ class Gateways:
         self._secrets = (self._token, *find_secrets(around.environ))
         self._recording: Recording | None = None
         self._opened: list[ModelGateway] = []
+        self._catalogues: dict[str, CatalogueProvider | None] = {}
         self._printed: dict[tuple[str, ...], str | KeyMissingError] = {}  # by commands for keys
         caps = make_caps(settings)
         is_capped_by_day = any(caps.iter_scope("day"))
@@ -76,7 +77,7 @@ class Gateways:
 
     def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
         """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
-        catalogue = read_catalogue(self._around.opencode, upstream.provider)
+        catalogue = self._read_catalogue(upstream.provider)
         upstream = limit_output(upstream, catalogue)
         tariff = make_tariff(upstream, catalogue, self._settings.price)
         check_prices(upstream, tariff, self.ledger.caps)
@@ -97,6 +98,12 @@ class Gateways:
         self._opened.append(gateway)
         known = catalogue.models.get(upstream.model) if catalogue else None
         return gateway, model_access(upstream, self._token, known)
+
+    def _read_catalogue(self, provider: str) -> CatalogueProvider | None:
+        """Return what OpenCode knows of ``provider``; its binary is searched once for each."""
+        if provider not in self._catalogues:
+            self._catalogues[provider] = read_catalogue(self._around.opencode, provider)
+        return self._catalogues[provider]
 
     def _unlock(self, upstream: Upstream) -> Upstream:
         """Return ``upstream`` with its key. A command for it is run once, whatever it gives."""

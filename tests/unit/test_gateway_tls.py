@@ -14,6 +14,7 @@ import pytest
 from pytest_agentfix.errors import SettingError
 from pytest_agentfix.gateway import ModelGateway
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
+from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.connect_proxy import ConnectProxy
 from tests.unit.gateway_kit import KEY, SkippingClock, make_upstream, open_gateway
 
@@ -91,8 +92,9 @@ def company(monkeypatch: pytest.MonkeyPatch, certificate: Path) -> Callable[[int
 def test_a_companys_proxy_leads_there(base_url: str, company: Callable[[int], None]) -> None:
     port = int(base_url.split(":")[2].split("/", maxsplit=1)[0])
     upstream = make_upstream(f"https://models.example:{port}/v1")
-    with ConnectProxy(port) as proxy:
-        company(proxy.port)
+    proxy = ConnectProxy(port)
+    with StreamPort(proxy.handle) as way:
+        company(way.port)
         with open_gateway(upstream) as (gateway, client):
             statuses = [client.post().status for _ in range(2)]
             trouble = gateway.trouble()
@@ -110,8 +112,8 @@ def test_a_proxy_that_refuses_is_said_by_its_word(
 ) -> None:
     port = int(base_url.split(":")[2].split("/", maxsplit=1)[0])
     upstream = make_upstream(f"https://models.example:{port}/v1")
-    with ConnectProxy(port, status=407) as proxy:
-        company(proxy.port)
+    with StreamPort(ConnectProxy(port, status=407).handle) as way:
+        company(way.port)
         with open_gateway(upstream, clock=SkippingClock()) as (gateway, client):
             status = client.post().status
             trouble = gateway.trouble()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.errors import ProviderTrouble
-from pytest_agentfix.gateway.admission.rules import RefusedError
+from pytest_agentfix.gateway.admission.refusal import RefusedError
 
 BREAK_LIMIT: Final = 3  # broken streams before an attempt gets no more
 

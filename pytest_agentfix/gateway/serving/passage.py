@@ -204,11 +204,10 @@ def read_header(response: Exchange, name: bytes) -> str:
 
 def _read_error(response: Exchange) -> bytes:
     body = bytearray()
-    with translated_errors():
-        for chunk in response.iter_stream():
-            body += chunk
-            if len(body) > _ERROR_LIMIT:
-                break
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > _ERROR_LIMIT:
+            break
     return bytes(body[:_ERROR_LIMIT])
 
 

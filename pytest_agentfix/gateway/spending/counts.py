@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.providers.dialects import Dialect
 
 _COUNT_LIMIT: Final = 10**9
 _COST_LIMIT: Final = 1e6  # US dollars

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.providers.dialects import Dialect
 from pytest_agentfix.gateway.spending.counts import (
     find_error,
     is_last_word,
