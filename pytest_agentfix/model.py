@@ -68,6 +68,15 @@ class TestPolicy:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a failure's traceback, in a file of the project. ``line`` counts from 1."""
+
+    path: Path  # absolute
+    line: int
+    function: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One failing phase report of one test (or of a collector that could not be collected).
@@ -75,7 +84,9 @@ class Failure:
     ``nodeid`` is relative to pytest's rootdir; ``path`` is absolute; ``line`` counts from 1.
     ``policy`` is ``None`` when the test carries no marker. ``case`` has, for each parametrised
     argument, the index of its value in its list (pytest's running number where several lists are
-    combined); it is empty where the test is not parametrised.
+    combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
+    own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
+    module or name that is not there, "" for none.
     """
 
     nodeid: str
@@ -90,6 +101,9 @@ class Failure:
     policy: TestPolicy | None = None
     # A dict has no hash; that of the other fields does, since equal failures have equal ones.
     case: Mapping[str, int] = field(default_factory=dict, hash=False)
+    frames: tuple[Frame, ...] = ()
+    fixture: str = ""
+    missing: str = ""
 
     @property
     def function(self) -> str:
