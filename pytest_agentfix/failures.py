@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pytest
 
 from pytest_agentfix.items import FACTS, Facts
 from pytest_agentfix.markers import load_policy
-from pytest_agentfix.model import Failure, ItemKind, Phase
+from pytest_agentfix.model import Failure, Frame, ItemKind, Phase
+from pytest_agentfix.raised import FrameFacts
 
 TEXT_LIMIT = 200_000  # characters kept of a traceback, and of captured output
 # xdist says which worker it was: no part of the failure.
 _XDIST_HEAD = re.compile(r"\A\[gw\d+\] .*\n\n?")
-_ALL_PHASES = frozenset({"setup", "call", "teardown"})
+_BITS = {"setup": 1, "call": 2, "teardown": 4}  # of the phases that passed
+_ALL_PHASES = 7
 
 
 class FailureCollector:
@@ -27,7 +29,8 @@ class FailureCollector:
         self._is_loadgroup = is_loadgroup
         self._failures: list[Failure] = []
         self._failed: Counter[str] = Counter()
-        self._passed_phases: dict[str, set[str]] = {}
+        self._passed_phases: dict[str, int] = {}  # node id -> bits
+        self._places: dict[tuple[str, int, str], Frame] = {}  # thousands of failures share few
         self._not_passed: set[str] = set()
 
     @property
@@ -46,7 +49,7 @@ class FailureCollector:
         return tuple(
             nodeid
             for nodeid, phases in self._passed_phases.items()
-            if phases >= _ALL_PHASES and nodeid not in self._not_passed
+            if phases == _ALL_PHASES and nodeid not in self._not_passed
         )
 
     @property
@@ -60,15 +63,20 @@ class FailureCollector:
 
     def add_test_report(self, report: pytest.TestReport) -> None:
         """Take note of one phase of one test."""
-        nodeid = self.strip_group(report.nodeid)
-        phases = self._passed_phases.setdefault(nodeid, set())
-        if report.failed and not hasattr(report, "wasxfail"):
+        # Three times for every test of the suite: what is usual comes first.
+        nodeid = self.strip_group(report.nodeid) if self._is_loadgroup else report.nodeid
+        outcome = report.outcome
+        if hasattr(report, "wasxfail"):
+            if outcome in ("passed", "skipped"):
+                self._not_passed.add(nodeid)
+        elif outcome == "passed":
+            phases = self._passed_phases
+            phases[nodeid] = phases.get(nodeid, 0) | _BITS.get(report.when, 0)
+        elif outcome == "failed":
             self._not_passed.add(nodeid)
             self._failed[nodeid] += 1
             self._failures.append(self._make_failure(nodeid, report))
-        elif report.passed and not hasattr(report, "wasxfail"):
-            phases.add(report.when)
-        elif report.outcome in ("passed", "skipped"):  # "rerun": pytest-rerunfailures goes on
+        elif outcome == "skipped":  # "rerun": pytest-rerunfailures goes on
             self._not_passed.add(nodeid)
 
     def add_collect_report(self, report: pytest.CollectReport) -> None:
@@ -103,7 +111,19 @@ class FailureCollector:
             output=cut_text(_join_sections(report)),
             policy=load_policy(facts["policy"]) if facts else None,
             case=facts["case"] if facts else {},
+            frames=self._make_frames(facts["frames"]) if facts else (),
+            fixture=facts["fixture"] if facts else "",
+            missing=facts["missing"] if facts else "",
         )
+
+    def _make_frames(self, facts: Iterable[FrameFacts]) -> tuple[Frame, ...]:
+        return tuple(self._make_frame(*each) for each in facts)
+
+    def _make_frame(self, path: str, line: int, function: str) -> Frame:
+        key = (path, line, function)
+        if key not in self._places:
+            self._places[key] = Frame(Path(path), line, function)
+        return self._places[key]
 
 
 def cut_text(text: str, limit: int = TEXT_LIMIT) -> str:

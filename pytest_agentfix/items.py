@@ -13,17 +13,25 @@ from typing import Any, TypedDict
 
 import pytest
 
-from pytest_agentfix import pytest_internals
+from pytest_agentfix import pytest_internals, raised
 from pytest_agentfix.errors import SettingError
 from pytest_agentfix.markers import dump_policy, make_policy
 from pytest_agentfix.model import ItemKind, TestPolicy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
 MARKER_ERRORS = "agentfix_marker_errors"  # the key in a worker's output that holds error lines
-_MESSAGE_LIMIT = 500  # characters
+_MARKER = "agent_fix"
 
 
-class Facts(TypedDict):
+class _Description(TypedDict):
+    exception: str
+    message: str
+    frames: list[raised.FrameFacts]
+    fixture: str
+    missing: str
+
+
+class Facts(_Description):
     """What an item knows about its failure, as plain data."""
 
     kind: str
@@ -31,8 +39,6 @@ class Facts(TypedDict):
     line: int | None
     policy: dict[str, Any] | None
     case: dict[str, int]
-    exception: str
-    message: str
 
 
 class ItemPlugin:
@@ -40,6 +46,7 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._project: raised.Project | None = None  # made for the first failure
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
@@ -64,8 +71,8 @@ class ItemPlugin:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach the facts to a failed report."""
         report = yield
-        if report.failed:
-            setattr(report, FACTS, _make_item_facts(item, call.excinfo))
+        if report.outcome == "failed":  # three times for every test: no property, no more
+            setattr(report, FACTS, self._make_item_facts(item, report, call.excinfo))
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -75,50 +82,92 @@ class ItemPlugin:
         """Attach the facts to the report of what could not be collected."""
         report = yield
         if report.failed:
-            setattr(report, FACTS, _make_collector_facts(collector, report))
+            setattr(report, FACTS, self._make_collector_facts(collector, report))
         return report
+
+    def _make_item_facts(
+        self,
+        item: pytest.Item,
+        report: pytest.TestReport,
+        excinfo: pytest.ExceptionInfo[BaseException] | None,
+    ) -> Facts:
+        line = item.location[1]
+        error = None if excinfo is None else excinfo.value
+        facts = Facts(
+            kind=_find_kind(item).value,
+            path=str(item.path),
+            line=None if line is None else line + 1,
+            policy=_dump_marker(item),
+            case=_find_case(item),
+            **self._describe(error),
+        )
+        if isinstance(error, pytest.FixtureLookupError):
+            facts["message"] = pytest_internals.find_lookup_message(report) or facts["message"]
+        return facts
+
+    def _make_collector_facts(
+        self, collector: pytest.Collector, report: pytest.CollectReport
+    ) -> Facts:
+        error = pytest_internals.find_collect_error(report)
+        if isinstance(error, collector.CollectError) and error.__cause__ is not None:
+            error = error.__cause__  # pytest wraps what an import raised
+        return Facts(
+            kind=ItemKind.COLLECTOR.value,
+            path=str(Path(collector.path)),
+            line=None,
+            policy=_dump_marker(collector),
+            case={},
+            **self._describe(error),
+        )
+
+    def _describe(self, error: BaseException | None) -> _Description:
+        """Tell of the exception what can be told of any; all is empty without one."""
+        if error is None:
+            return _Description(exception="", message="", frames=[], fixture="", missing="")
+        if self._project is None:
+            self._project = raised.Project(self._config.rootpath)
+        return _Description(
+            exception=raised.find_name(error),
+            message=raised.find_message(error),
+            frames=raised.find_frames(error, self._project),
+            fixture=raised.cut_name(pytest_internals.find_broken_fixture(error)),
+            missing=raised.find_missing(error, self._project),
+        )
 
 
 def find_policy(node: pytest.Item | pytest.Collector) -> TestPolicy | None:
     """Read the nearest marker, ``None`` without one; a wrong one raises ``SettingError``."""
-    mark = node.get_closest_marker("agent_fix")
+    mark = node.get_closest_marker(_MARKER)
     return None if mark is None else make_policy(mark.args, mark.kwargs)
 
 
 def _find_marker_errors(items: Iterable[pytest.Item]) -> Generator[str, None, None]:
+    marked: dict[pytest.Item | pytest.Collector, bool] = {}
     for item in items:
+        if not _is_marked(item, marked):
+            continue
         try:
             find_policy(item)
-        except SettingError as error:  # noqa: PERF203 - each is told
+        except SettingError as error:
             yield f"{item.nodeid}: {error}"
 
 
-def _make_item_facts(
-    item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException] | None
-) -> Facts:
-    line = item.location[1]
-    return Facts(
-        kind=_find_kind(item).value,
-        path=str(item.path),
-        line=None if line is None else line + 1,
-        policy=_dump_marker(item),
-        case=_find_case(item),
-        **_describe(None if excinfo is None else excinfo.value),
-    )
+def _is_marked(
+    node: pytest.Item | pytest.Collector, marked: dict[pytest.Item | pytest.Collector, bool]
+) -> bool:
+    """Whether it or a parent has our marker; asking each item for its closest costs more.
 
-
-def _make_collector_facts(collector: pytest.Collector, report: pytest.CollectReport) -> Facts:
-    error = pytest_internals.find_collect_error(report)
-    if isinstance(error, collector.CollectError) and error.__cause__ is not None:
-        error = error.__cause__  # pytest wraps what an import raised
-    return Facts(
-        kind=ItemKind.COLLECTOR.value,
-        path=str(Path(collector.path)),
-        line=None,
-        policy=_dump_marker(collector),
-        case={},
-        **_describe(error),
-    )
+    ``marked`` keeps what was found of parents, which many items share.
+    """
+    for mark in node.own_markers:  # mostly none
+        if mark.name == _MARKER:
+            return True
+    parent = node.parent
+    if not isinstance(parent, pytest.Collector):
+        return False
+    if parent not in marked:
+        marked[parent] = _is_marked(parent, marked)
+    return marked[parent]
 
 
 def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
@@ -151,20 +200,3 @@ def _find_kind(item: pytest.Item) -> ItemKind:
         return ItemKind.OTHER
     is_unittest = item.cls is not None and issubclass(item.cls, unittest.TestCase)
     return ItemKind.UNITTEST if is_unittest else ItemKind.FUNCTION
-
-
-class _Description(TypedDict):
-    exception: str
-    message: str
-
-
-def _describe(error: BaseException | None) -> _Description:
-    """Give the exception's type name and its message's first line; "" without an exception."""
-    if error is None:
-        return _Description(exception="", message="")
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - an exception of the user's may do anything when asked
-        text = "(its message could not be made)"
-    lines = text.strip().splitlines() or [""]
-    return _Description(exception=type(error).__name__, message=lines[0][:_MESSAGE_LIMIT])

@@ -53,7 +53,10 @@ def _what_failed(failure: Failure) -> str:
 def _cause(fix: Fix) -> str:
     failure = fix.cluster.failures[0]
     what = _what_failed(failure) or "it failed"
-    return f"Cause, as {clean_line(failure.nodeid, limit=_LINE_LIMIT)} saw it:\n    {what}"
+    text = f"Cause, as {clean_line(failure.nodeid, limit=_LINE_LIMIT)} saw it:\n    {what}"
+    is_shared = len({one.function for one in fix.cluster.failures}) > 1
+    shared = clean_line(fix.cluster.cause, limit=_LINE_LIMIT) if is_shared else ""
+    return f"{text}\nWhat the tests share: {shared}" if shared else text
 
 
 def _evidence(fix: Fix) -> str:

@@ -108,16 +108,21 @@ class Failure:
     @property
     def function(self) -> str:
         """The node id without the parametrisation: what one repair is about."""
-        head, bracket, _ = self.nodeid.partition("[")
-        return head if bracket else self.nodeid
+        path, colons, name = self.nodeid.partition("::")  # a folder may have brackets in its name
+        return path + colons + name.partition("[")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Failures with one presumed cause. ``slug`` is ours: ``[a-z0-9-]`` only, unique in a run."""
+    """Failures with one presumed cause. ``slug`` is ours: ``[a-z0-9-]`` only, unique in a run.
+
+    ``cause`` says in a line why several tests were put together, "" for a single one. It has names
+    and paths in it that somebody else chose.
+    """
 
     slug: str
     failures: tuple[Failure, ...]
+    cause: str = ""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -126,7 +131,7 @@ class Cluster:
 
     @property
     def title(self) -> str:
-        """The node id that stands for the cluster in reports."""
+        """The node id that stands for the cluster in reports, where "and 2 more" may follow."""
         first = self.failures[0]
         return first.nodeid if len(self.targets) == 1 else first.function
 
@@ -226,13 +231,15 @@ class Judgement:
 
     ``red`` are the tests that are not green (targets first); it is what the agent is told.
     ``is_refused``: the change looks green and is not to be believed. ``covering`` are tests beside
-    the targets that passed and ran a changed line.
+    the targets that passed and ran a changed line, or can have run a changed function;
+    ``is_covering_known``: the change makes no difference to any other.
     """
 
     probes: tuple[Probe, ...]
     red: tuple[TestOutcome, ...] = ()
     is_refused: bool = False
     covering: tuple[str, ...] = ()
+    is_covering_known: bool = False
 
     @property
     def is_accepted(self) -> bool:

@@ -21,6 +21,9 @@ _STOPS = re.compile(
     r"|Test failed, continuing from this test next run\."  # --stepwise
 )
 
+# Functions that a fixture's code is called by -> the variable that has its ``FixtureDef``.
+_FIXTURE_FRAMES = {"pytest_fixture_setup": "fixturedef", "finish": "self"}
+
 Properties = tuple[tuple[str, str], ...]
 
 
@@ -66,6 +69,33 @@ def find_collect_error(report: pytest.CollectReport) -> BaseException | None:
     call = getattr(report, "call", None)
     excinfo = getattr(call, "excinfo", None)
     return None if excinfo is None else excinfo.value
+
+
+def find_broken_fixture(error: BaseException) -> str:
+    """Find the name of the fixture whose set-up or tear-down raised ``error``; "" for none.
+
+    pytest does not say it anywhere. But the name of ``pytest_fixture_setup``'s argument is fixed by
+    its specification, and an error stays the same while a fixture of a wider scope raises it
+    again; so this costs nothing where no test fails. ``FixtureDef.finish`` is undocumented. The
+    innermost of them broke: the others asked for it.
+    """
+    if isinstance(error, pytest.FixtureLookupError):
+        return error.argname or ""
+    name = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        variable = _FIXTURE_FRAMES.get(traceback.tb_frame.f_code.co_name)
+        if variable is not None:
+            fixture = traceback.tb_frame.f_locals.get(variable)
+            name = fixture.argname if type(fixture) is pytest.FixtureDef else name
+        traceback = traceback.tb_next
+    return name
+
+
+def find_lookup_message(report: pytest.TestReport) -> str:
+    """Find what pytest shows of a ``FixtureLookupError``: it makes its message only for that."""
+    text = getattr(report.longrepr, "errorstring", "")
+    return text.strip().partition("\n")[0] if isinstance(text, str) else ""
 
 
 def is_stop_by_failures(error: BaseException) -> bool:

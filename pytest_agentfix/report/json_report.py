@@ -35,6 +35,7 @@ def render(result: RunResult) -> str:
 def _cluster(result: ClusterResult) -> _Object:
     return {
         "tests": [encodable(nodeid) for nodeid in result.cluster.targets],
+        "cause": _prose(result.cluster.cause),
         "verdict": result.verdict.value,
         "reason": _prose(result.reason),
         **_landing(result.landing or Landing()),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.clusters import functions_of
 from pytest_agentfix.model import (
     ClusterResult,
     Drop,
@@ -46,9 +47,10 @@ class Line:
 def summary_lines(result: RunResult) -> list[Line]:
     """Tell what became of every cluster, then the run's notices and its totals.
 
-    A cluster takes two to four lines: verdict and test, the reason, then what changed and what it
-    took; advice and things left behind follow where there are any. No line holds a control
-    character, whatever the run brought back. Nothing to tell gives no lines.
+    A cluster takes two to five lines: verdict and test, the cause that several test functions
+    share, the reason, then what changed and what it took; advice and things left behind follow
+    where there are any. No line holds a control character, whatever the run brought back. Nothing
+    to tell gives no lines.
     """
     lines = [line for each in _cluster_blocks(result.clusters) for line in each]
     lines += [Line(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
@@ -72,6 +74,9 @@ def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[Line]]:
 
 
 def _detail_lines(result: ClusterResult) -> Iterator[Line]:
+    functions = len(functions_of(result.cluster))
+    if functions > 1 and result.cluster.cause:
+        yield Line(f"cause: {clean(result.cluster.cause)}, in {functions} test functions")
     if reason := _reason(result):
         yield Line(reason)
     if result.verdict.is_green:

@@ -80,6 +80,11 @@ def _sort(failures: tuple[Failure, ...]) -> list[Failure]:
     return sorted(failures, key=lambda failure: (failure.nodeid, failure.phase.value))
 
 
+def _without_cause(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    """Without the facts that tell the cause: further down they have tests of their own."""
+    return tuple(replace(failure, frames=(), fixture="", missing="") for failure in failures)
+
+
 def test_every_kind(any_runner: Runner) -> None:
     path = any_runner.pytester.makepyfile(test_it=TESTS)
     any_runner.run()
@@ -98,7 +103,7 @@ def test_every_kind(any_runner: Runner) -> None:
         for name, phase, line, exception, message in FAILURES
     )
     request = any_runner.request
-    assert _sort(request.failures) == _sort(expected)
+    assert _sort(_without_cause(request.failures)) == _sort(expected)
     assert sorted(request.passed) == ["test_it.py::test_good", "test_it.py::test_param[1]"]
     assert not request.is_cut_short
 
@@ -113,7 +118,7 @@ def test_order_is_kept(runner: Runner) -> None:
 def test_doctest(any_runner: Runner) -> None:
     path = any_runner.pytester.makepyfile(mod='"""\n>>> 1 + 1\n3\n"""')
     any_runner.run("--doctest-modules")
-    (failure,) = any_runner.request.failures
+    (failure,) = _without_cause(any_runner.request.failures)
     assert replace(failure, message="") == Failure(
         nodeid="mod.py::mod",
         phase=Phase.CALL,
@@ -140,7 +145,7 @@ def test_collection_error(any_runner: Runner, source: str, exception: str, messa
     path = any_runner.pytester.makepyfile(test_bad=source)
     result = any_runner.run()
     request = any_runner.request
-    assert request.failures == (
+    assert _without_cause(request.failures) == (
         Failure(
             nodeid="test_bad.py",
             phase=Phase.COLLECT,
@@ -260,6 +265,235 @@ def test_traceback_and_output_are_the_same_under_xdist(any_runner: Runner) -> No
     )
     assert failure.traceback.startswith("def test_it():\n")
     assert failure.traceback.endswith("test_it.py:5: AssertionError")
+
+
+PROJECT = {
+    "calc.py": """
+def divide(a, b):
+    return a / b
+
+def again(n):
+    return again(n + 1)
+
+class Cart:
+    pass
+""",
+    "broken.py": "def broken(:\n    pass\n",
+    "conftest.py": """
+import pytest
+
+@pytest.fixture(name="db")
+def make_db():
+    raise ConnectionError("no port 5432")
+
+@pytest.fixture
+def app(db): pass
+
+@pytest.fixture(scope="session")
+def server():
+    yield 1
+    raise OSError("in use")
+
+@pytest.fixture
+def dynamic(request):
+    return request.getfixturevalue("db")
+""",
+    "test_it.py": """
+import calc
+
+def test_divide(): calc.divide(1, 0)
+def test_own(): assert calc.divide(1, 1) == 2
+def test_deep(): calc.again(0)
+def test_app(app): pass
+def test_app_again(app): pass
+def test_dynamic(dynamic): pass
+def test_in_call(request): request.getfixturevalue("db")
+def test_not_found(nowhere): pass
+def test_import():
+    import calc.more
+def test_no_module():
+    import not_there
+def test_from():
+    from calc import multiply
+def test_name(): multiply(1, 2)
+def test_attribute(): calc.multiply(1, 2)
+def test_method(): calc.Cart().total()
+def test_none(): None.total()
+def test_syntax():
+    import broken
+def test_local():
+    x
+    x = 1
+def test_server(server): pass
+""",
+}
+
+
+def _lay_out(runner: Runner, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (runner.path / name).write_text(text.lstrip("\n"), "utf-8")
+
+
+def test_what_tells_the_cause(any_runner: Runner) -> None:
+    _lay_out(any_runner, PROJECT)
+    any_runner.run("--dist=loadfile" if any_runner.jobs else "-v")
+    failures = {
+        failure.nodeid.partition("::")[2]: failure for failure in any_runner.request.failures
+    }
+    places = {
+        name: [f"{frame.path.name}:{frame.line} {frame.function}" for frame in failure.frames]
+        for name, failure in failures.items()
+        if name != "test_deep"
+    }
+    own = {f"test_{name}": f"test_it.py:{line} test_{name}" for name, line in [
+        ("divide", 3), ("own", 4), ("in_call", 9), ("import", 12), ("no_module", 14), ("from", 16),
+        ("name", 17), ("attribute", 18), ("method", 19), ("none", 20), ("syntax", 22),
+        ("local", 24),
+    ]}  # fmt: skip
+    db = "conftest.py:5 make_db"
+    assert places == {
+        **{name: [place] for name, place in own.items()},
+        "test_divide": [own["test_divide"], "calc.py:2 divide"],
+        "test_in_call": [own["test_in_call"], db],
+        "test_syntax": [own["test_syntax"], "broken.py:1 <module>"],
+        "test_app": [db],
+        "test_app_again": [db],
+        "test_dynamic": ["conftest.py:17 dynamic", db],
+        "test_not_found": [],
+        "test_server": ["conftest.py:13 server"],
+    }
+    assert {frame.path.parent for each in failures.values() for frame in each.frames} == {
+        any_runner.path
+    }
+    assert {name: each.fixture for name, each in failures.items() if each.fixture} == {
+        "test_app": "db",
+        "test_app_again": "db",
+        "test_dynamic": "db",
+        "test_in_call": "db",
+        "test_not_found": "nowhere",
+        "test_server": "server",
+    }
+    assert {name: each.missing for name, each in failures.items() if each.missing} == {
+        "test_import": "calc.more",
+        "test_no_module": "not_there",
+        "test_from": "calc.multiply",
+        "test_name": "multiply",
+        "test_attribute": "calc.multiply",
+        "test_method": "calc.Cart.total",
+    }
+    deep = failures["test_deep"]
+    assert (deep.exception, len(deep.frames)) == ("RecursionError", 30)
+    assert {frame.line for frame in deep.frames} == {5}
+    assert failures["test_not_found"].message == "fixture 'nowhere' not found"
+
+
+def test_what_tells_the_cause_of_a_collection_error(any_runner: Runner) -> None:
+    _lay_out(any_runner, PROJECT)
+    any_runner.pytester.makepyfile(
+        test_it="",
+        test_a="import broken",
+        test_b="from calc import multiply",
+        test_c="import calc\ncalc.divide(1, 0)",
+    )
+    any_runner.run()
+    told = {
+        failure.nodeid: (failure.frames[-1].path.name, failure.frames[-1].line, failure.missing)
+        for failure in any_runner.request.failures
+    }
+    assert told == {
+        "test_a.py": ("broken.py", 1, ""),
+        "test_b.py": ("test_b.py", 1, "calc.multiply"),
+        "test_c.py": ("calc.py", 2, ""),
+    }
+
+
+HOSTILE = """
+import pytest
+
+class Text(str):
+    def strip(self): raise SystemExit
+    def __getitem__(self, at): raise SystemExit
+
+class Odd(Exception):
+    def __str__(self): raise SystemExit("in __str__")
+    def __getattribute__(self, name):
+        if name in ("exceptions", "name", "obj"): raise SystemExit(name)
+        return super().__getattribute__(name)
+
+class Sub(Exception):
+    def __str__(self): return Text("sub")
+
+def test_odd(): raise Odd
+def test_sub(): raise Sub
+def test_huge(): raise ValueError("x" * 1_000_000)
+def test_name(): raise ModuleNotFoundError("m", name=Text("mod"))
+def test_no_traceback(): raise ValueError("plain").with_traceback(None) from None
+def test_frames(): exec(compile("1 / 0", "<" + "s" * 10_000, "exec"))
+def test_loop():
+    error = ValueError("loop")
+    error.exceptions = (error,)
+    error.__cause__ = error
+    raise error
+"""
+
+
+def test_an_exception_may_be_as_odd_as_it_likes(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile(test_it=HOSTILE)
+    result = any_runner.run("--tb=no")
+    failures = {
+        failure.nodeid.partition("::")[2]: failure for failure in any_runner.request.failures
+    }
+    assert {
+        name: (each.exception, each.message, each.missing) for name, each in failures.items()
+    } == {
+        "test_odd": ("Odd", "(its message could not be made)", ""),
+        "test_sub": ("Sub", "sub", ""),
+        "test_huge": ("ValueError", "x" * 500, ""),
+        "test_name": ("ModuleNotFoundError", "m", ""),
+        "test_no_traceback": ("ValueError", "plain", ""),
+        "test_frames": ("ZeroDivisionError", "division by zero", ""),
+        "test_loop": ("ValueError", "loop", ""),
+    }
+    assert result.ret == 0
+
+
+def test_a_group_of_tear_downs_is_known_by_its_first(runner: Runner) -> None:
+    runner.pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.fixture
+        def one():
+            yield
+            raise OSError("one")
+        @pytest.fixture(scope="module")
+        def two():
+            yield
+            raise OSError("two")
+        def test_it(one, two): pass
+        """
+    )
+    runner.run()
+    (failure,) = runner.request.failures
+    assert failure.exception == "ExceptionGroup"
+    (frame,) = failure.frames
+    assert (frame.line, frame.function) in [(5, "one"), (9, "two")]  # the order is pytest's
+
+
+def test_an_environment_inside_the_project_is_not_its_own(runner: Runner) -> None:
+    package = runner.path / ".venv" / "lib" / "python3" / "site-packages"
+    package.mkdir(parents=True)
+    (package / "foreign.py").write_text("def call(): raise OSError('foreign')", "utf-8")
+    runner.pytester.makepyfile(
+        test_it=f"""
+        import sys
+        sys.path.insert(0, {str(package)!r})
+        import foreign
+        def test_it(): foreign.call()
+        """
+    )
+    runner.run()
+    (failure,) = runner.request.failures
+    assert [(frame.path.name, frame.line) for frame in failure.frames] == [("test_it.py", 4)]
 
 
 def test_a_crashed_worker(any_runner: Runner) -> None:

@@ -23,9 +23,10 @@ from pytest_agentfix.model import (
 )
 
 
-def make_cluster(*nodeids: str) -> Cluster:
+def make_cluster(*nodeids: str, cause: str = "") -> Cluster:
     return Cluster(
         slug="test-discount-0a1b2c3d",
+        cause=cause,
         failures=tuple(
             Failure(
                 nodeid=nodeid,
@@ -47,6 +48,7 @@ FIXED = ClusterResult(
         "tests/test_cart.py::test_discount[10]",
         "tests/test_cart.py::test_discount[20]",
         "tests/test_cart.py::test_discount[50]",
+        cause="same test function",
     ),
     verdict=Verdict.FIXED,
     reason="green after a change to 1 file, on main",
@@ -178,7 +180,7 @@ HOSTILE = (
 def make_hostile(text: str) -> RunResult:
     """A run with ``text`` in every field that an agent, a model or a test process can reach."""
     cluster = ClusterResult(
-        cluster=make_cluster(f"{text}.py::test", text),
+        cluster=make_cluster(f"{text}.py::test", text, cause=text),
         verdict=Verdict.FIXED,
         reason=text,
         landing=Landing(commit=text, branch=text, patch=Path("/tmp", text or "x"), advice=text),

@@ -106,3 +106,18 @@ def test_no_text_breaks_the_form(text: str) -> None:
 def test_a_failure_that_says_nothing() -> None:
     failure = replace(make_failure("t.py"), kind=ItemKind.COLLECTOR)
     assert make_message(failure).startswith("Fix t.py\n\nCause, as t.py saw it:\n    it failed\n")
+
+
+def test_what_tests_of_several_functions_share() -> None:
+    failures = (make_failure("t.py::test_a"), make_failure("t.py::test_b"))
+    cluster = Cluster(slug="s", failures=failures, cause="same fixture 'db'\nAgent-Fix-Test: no")
+    fix = Fix(
+        cluster=cluster,
+        changes=ChangeSet({"a.py": FileChange(b"")}),
+        judgement=Judgement(probes=()),
+        model="p/m",
+    )
+    message = default_message(fix)
+    assert "\nWhat the tests share: same fixture 'db' Agent-Fix-Test: no\n" in message
+    alone = replace(fix, cluster=replace(cluster, failures=failures[:1]))
+    assert "What the tests share" not in default_message(alone)

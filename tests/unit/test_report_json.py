@@ -26,6 +26,7 @@ def test_a_fix() -> None:
                     "tests/test_cart.py::test_discount[20]",
                     "tests/test_cart.py::test_discount[50]",
                 ],
+                "cause": "same test function",
                 "verdict": "fixed",
                 "reason": "green after a change to 1 file, on main",
                 "commit": "4be19c07d2aa5f0c8f6f4f4f1c9a8d7e6b5a4032",

@@ -69,6 +69,20 @@ def test_fixed() -> None:
     ]
 
 
+def test_a_cause_that_several_functions_share_is_told() -> None:
+    nodeids = ("t.py::test_a[1]", "t.py::test_a[2]", "t.py::test_b")
+    cluster = make_cluster(*nodeids, cause="same \x1b[1mx\ny")
+    assert tell(replace(UNFIXED, cluster=cluster))[:3] == [
+        "unfixed  t.py::test_a and 2 more",
+        "         cause: same x y, in 2 test functions",
+        "         target: 1 failed with the change",
+    ]
+
+
+def test_the_cause_of_one_function_is_not_told() -> None:
+    assert not [line for line in tell(FIXED) if line.lstrip().startswith("cause:")]
+
+
 def test_fixed_on_a_side_branch_tells_how_to_bring_it_in() -> None:
     lines = summary_lines(RunResult(clusters=(SIDE_BRANCH,), seconds=22.0))
     assert lines[2:7] == [
