@@ -91,6 +91,10 @@ class SandboxError(EnvironmentTrouble):
     """A sandbox could not be started, died, or spoke nonsense over the pipe."""
 
 
+class OverlayUnavailableError(SandboxError):
+    """The engine, the kernel or the disk has no overlay for a workspace; a full copy works."""
+
+
 class OutOfMemoryError(SandboxError):
     """The sandbox ran into its memory limit."""
 

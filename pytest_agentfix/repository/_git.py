@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
+import subprocess
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -119,6 +121,35 @@ class Git:
         """One line of output, or ``None`` where git has no answer."""
         code, out, _ = self._execute(arguments, stdin=b"", timeout=None)
         return os.fsdecode(out).removesuffix("\n") if code == 0 else None
+
+    def feed(self, *arguments: str, chunks: Iterable[bytes]) -> None:
+        """Run a git command that reads ``chunks`` as they come; ``GitFailure`` when it fails.
+
+        What ``chunks`` raises is raised when the command has ended.
+        """
+        try:
+            process = (
+                _gitpython()
+                .Git(self.folder)
+                .execute(
+                    _command(self.where, arguments),
+                    istream=subprocess.PIPE,
+                    env={**_SETTINGS, **self.environ},
+                    as_process=True,
+                )
+            )
+        except _gitpython().GitError as error:
+            raise GitFailure(clean(str(error))) from error
+        command = process.proc
+        try:
+            with contextlib.suppress(BrokenPipeError), command.stdin:  # git says why it ended
+                command.stdin.writelines(chunks)
+        finally:
+            command.stdin = None
+            _, err = command.communicate()
+        if command.returncode:
+            words = clean(os.fsdecode(err))
+            raise GitFailure(words or f"git {arguments[0]} ended with status {command.returncode}")
 
     def _execute(
         self, arguments: tuple[str, ...], *, stdin: bytes, timeout: float | None

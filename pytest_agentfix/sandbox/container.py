@@ -14,11 +14,13 @@ from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.model import Collected
 from pytest_agentfix.ports import AcceptHandler, Command, Completed, Process, Stream
 from pytest_agentfix.sandbox import guest
-from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.sandbox.attached import Attached, AttachedState
+from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.sandbox.pipe import Pipe
+from pytest_agentfix.sandbox.pipe import Pipe, PipeState
 from pytest_agentfix.sources import read_source
+from pytest_agentfix.workspace.mounts import BindMount, OverlayMount
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,15 @@ LISTEN_PATIENCE: Final = 10.0  # seconds
 class Copy(Protocol):
     """The workspace as a sandbox needs it."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Its folder on the host."""
+        ...
+
+    @property
+    def mount(self) -> BindMount | OverlayMount:
+        """How it gets into the sandbox."""
+        ...
 
     def remove(self) -> None:
         """Take the folder away."""
@@ -47,10 +57,19 @@ class SandboxPlan:
     is_kept: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxState:
+    """A sandbox that was released, for the process that adopts it."""
+
+    identity: str
+    pipe: PipeState
+    attached: AttachedState
+
+
 class ContainerSandbox:
     """A running container around one workspace. Implements ``ports.Sandbox``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that one sandbox is made of
         self,
         engine: Engine,
         plan: SandboxPlan,
@@ -58,12 +77,17 @@ class ContainerSandbox:
         *,
         read_changes: Callable[[], Collected],
         accept: AcceptHandler | None = None,
+        adopted: tuple[Attached, PipeState] | None = None,  # see ``adopt``
     ) -> None:
         self._engine = engine
         self._plan = plan
         self._copy = copy
         self._read_changes = read_changes
         self._is_closed = False
+        if adopted is not None:
+            self._container, state = adopted
+            self._pipe = Pipe.adopt(self._container, state, accept=accept)
+            return
         try:
             self._container = self._start()
         except BaseException:
@@ -77,6 +101,38 @@ class ContainerSandbox:
             self.close()
             raise
 
+    @classmethod
+    def adopt(  # noqa: PLR0913 - what the constructor takes, and what was handed over
+        cls,
+        engine: Engine,
+        plan: SandboxPlan,
+        copy: Copy,
+        attached: Attached,
+        pipe_state: PipeState,
+        *,
+        read_changes: Callable[[], Collected],
+        accept: AcceptHandler | None = None,
+    ) -> ContainerSandbox:
+        """Go on with a sandbox that another process has released, ``copy`` and all."""
+        adopted = (attached, pipe_state)
+        return cls(engine, plan, copy, read_changes=read_changes, accept=accept, adopted=adopted)
+
+    def release(self) -> tuple[SandboxState, int]:
+        """Let go of the sandbox for another process: its state, and a descriptor of its pipe.
+
+        ``close`` does nothing after that; the caller owns the descriptor. Raises
+        ``SandboxError`` where it cannot be, and only ``close`` is left then.
+        """
+        self._container.check_release()
+        pipe = self._pipe.release()
+        attached, descriptor = self._container.release()
+        self._is_closed = True
+        return SandboxState(identity=self.identity, pipe=pipe, attached=attached), descriptor
+
+    def command(self, channel: int) -> RunningCommand:
+        """A command that was running when the sandbox was released; raises ``SandboxError``."""
+        return self._pipe.command(channel)
+
     def _start(self) -> Attached:
         environment = self._plan.environment
         uid, gid = environment.user
@@ -84,7 +140,7 @@ class ContainerSandbox:
             image=environment.image,
             argv=[environment.python, "-I", "-S", "-u", "-c", read_source(guest)],
             user=f"{uid}:{gid}",
-            workspace=self._copy.path,
+            workspace=self._copy.mount,
             mounted_at=self._plan.top,
             read_only={**environment.read_only, **self._plan.read_only},
             env=environment.env,

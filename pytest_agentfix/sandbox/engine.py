@@ -30,6 +30,7 @@ from pytest_agentfix.errors import (
     SandboxError,
 )
 from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.workspace.mounts import BindMount, OverlayMount, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class ContainerSpec:
     image: str
     argv: Sequence[str]
     user: str  # "uid:gid", never root
-    workspace: Path  # the copy, on the host
+    workspace: BindMount | OverlayMount
     mounted_at: Path  # where the sandbox sees it: the repository's own place
     read_only: Mapping[Path, Path] = field(default_factory=dict)  # host -> inside
     env: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Engine:
     def __init__(self, client: docker.DockerClient) -> None:
         self._client = client
         self._api = client.api
+        self._has_overlays = False  # it made one as it was told to
 
     @classmethod
     def connect(cls) -> Engine:
@@ -127,6 +129,7 @@ class Engine:
         attached: Attached | None = None
         try:
             identity = self._create(spec)
+            self._check_overlay(identity, spec)
             attached = self._attach(identity)
             self._api.start(identity)
         except BaseException as error:
@@ -160,8 +163,19 @@ class Engine:
         )
         return str(created["Id"])
 
+    def _check_overlay(self, identity: str, spec: ContainerSpec) -> None:
+        """Once: an engine that knows no such volumes may make an ordinary, empty one instead."""
+        if self._has_overlays or not isinstance(spec.workspace, OverlayMount):
+            return
+        mounts = self._api.inspect_container(identity)["Mounts"]
+        names = [mount["Name"] for mount in mounts if mount.get("Type") == "volume"]
+        options = [self._api.inspect_volume(name).get("Options") or {} for name in names]
+        if not any(found.get("o") == spec.workspace.options for found in options):
+            raise unavailable("the engine makes none")
+        self._has_overlays = True
+
     def _host_config(self, spec: ContainerSpec) -> dict[str, Any]:
-        mounts = [_bind(spec.workspace, spec.mounted_at, read_only=False)]
+        mounts = [_workspace(spec)]
         mounts += [_bind(*pair, read_only=True) for pair in spec.read_only.items()]
         config: dict[str, Any] = self._api.create_host_config(
             mounts=mounts,
@@ -256,6 +270,22 @@ def _bind(source: Path, target: Path, *, read_only: bool) -> docker.types.Mount:
     return docker.types.Mount(str(target), str(source), type="bind", read_only=read_only)
 
 
+def _workspace(spec: ContainerSpec) -> docker.types.Mount:
+    """The one mount that can be written to."""
+    if isinstance(spec.workspace, BindMount):
+        return _bind(spec.workspace.folder, spec.mounted_at, read_only=False)
+    # A volume without a name goes when its container goes.
+    options = {"type": "overlay", "device": "overlay", "o": spec.workspace.options}
+    return docker.types.Mount(
+        str(spec.mounted_at),
+        None,
+        type="volume",
+        no_copy=True,
+        labels=dict(spec.labels),
+        driver_config=docker.types.DriverConfig("local", options),
+    )
+
+
 def _words(error: BaseException) -> str:
     text = str(getattr(error, "explanation", None) or error)
     return " ".join(text.split())[:300]
@@ -270,7 +300,14 @@ def _start_trouble(spec: ContainerSpec, error: BaseException) -> SandboxError | 
             f"The environment has no {python}: it is not in the image {spec.image!r}.",
             "Give --agent-fix-image an image that holds Python and the packages of the tests.",
         )
+    if isinstance(spec.workspace, OverlayMount) and _is_about_volume(words):
+        return unavailable(words)
     return _trouble("start a sandbox", error)
+
+
+def _is_about_volume(words: str) -> bool:
+    """Whether the engine, whichever it is, could not make or mount the overlay."""
+    return any(sign in words.lower() for sign in ("overlay", "volume", "mount"))
 
 
 def _trouble(doing: str, error: BaseException) -> SandboxError | DiskFullError:

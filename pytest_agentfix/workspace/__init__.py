@@ -1,10 +1,23 @@
-"""The base, its copies for sandboxes, and what came out of them."""
+"""The base, the workspaces made of it for sandboxes, and what came out of them."""
 
 from __future__ import annotations
 
-from pytest_agentfix.workspace.base import Base, BaseFile
+from pytest_agentfix.workspace.base import Base, BaseRecord
 from pytest_agentfix.workspace.copy import Workspace
 from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.workspace.mounts import BindMount, OverlayMount
+from pytest_agentfix.workspace.overlay import OverlayWorkspace
 from pytest_agentfix.workspace.removing import remove_tree
+from pytest_agentfix.workspace.tree import BaseFile
 
-__all__ = ["Base", "BaseFile", "Limits", "Workspace", "remove_tree"]
+__all__ = [
+    "Base",
+    "BaseFile",
+    "BaseRecord",
+    "BindMount",
+    "Limits",
+    "OverlayMount",
+    "OverlayWorkspace",
+    "Workspace",
+    "remove_tree",
+]

@@ -2,81 +2,112 @@
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
-import stat
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pytest_agentfix.errors import WorkspaceError
 from pytest_agentfix.model import ChangeSet, FileChange
 from pytest_agentfix.policy import display
-from pytest_agentfix.workspace.files import (
-    READ_FLAGS,
-    copy_with_digest,
-    digest_of,
-    is_executable,
-    is_inside,
-    translated,
-)
+from pytest_agentfix.workspace.files import give_to, is_inside, translated
+from pytest_agentfix.workspace.laying_out import Laid, Owner, Place, find_changed, lay, lay_anew
+from pytest_agentfix.workspace.removing import remove_tree
+from pytest_agentfix.workspace.tree import BaseFile, Tree, regular
 
-logger = logging.getLogger(__name__)
+GIT: Final = ".git"
+Snapshot = Callable[[Path], None]
 
-_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+def never(_path: str) -> bool:
+    """No path."""
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaseFile:
-    """One file of the base. ``size`` and ``digest`` (sha256, hex) of a symlink are its target's."""
+class BaseRecord:
+    """What another process needs to go on with a base that is just laid out; plain values only."""
 
-    kind: Literal["file", "symlink"]
-    size: int  # bytes
-    digest: str
-    executable: bool = False
-    target: str = ""  # of a symlink
-
-    @classmethod
-    def from_content(cls, content: bytes, *, executable: bool) -> BaseFile:
-        """A regular file with ``content``."""
-        return cls(kind="file", size=len(content), digest=digest_of(content), executable=executable)
-
-    @classmethod
-    def from_target(cls, target: str) -> BaseFile:
-        """A symlink to ``target``."""
-        raw = os.fsencode(target)
-        return cls(kind="symlink", size=len(raw), digest=digest_of(raw), target=target)
+    top: Path
+    folder: Path
+    owner: Owner | None
+    files: dict[str, BaseFile] = field(repr=False)
+    signatures: bytes = field(repr=False)
+    left_out: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
     """The tree a fix starts from. Paths are relative to ``top`` and ``/`` separated.
 
-    ``folder`` holds the copy and never changes; ``overlay`` holds fixes accepted since.
-    ``notices`` are one-line remarks about what could not be taken along.
+    ``place`` says where the copy is, which holds what ``laid`` says and never changes but by
+    ``refresh``. ``overlay`` holds what fixes have made of it since, ``files`` what is there in
+    all.
     """
 
-    top: Path
-    folder: Path
-    files: Mapping[str, BaseFile]
-    overlay: Mapping[str, FileChange] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    place: Place
+    laid: Laid = field(repr=False)
+    files: Tree = field(repr=False)
+    overlay: Mapping[str, FileChange] = field(default_factory=dict, repr=False)
+    snapshot: Snapshot | None = None
 
     @classmethod
-    def lay_out(cls, *, top: Path, files: Sequence[str], folder: Path) -> Base:
-        """Copy ``files`` of the tree at ``top`` into ``folder``, which is made or is empty.
+    def lay_out(  # noqa: PLR0913 - one call lays out the whole of it
+        cls,
+        *,
+        top: Path,
+        files: Sequence[str],
+        folder: Path,
+        owner: Owner | None = None,
+        is_hidden: Callable[[str], bool] = never,
+        snapshot: Snapshot | None = None,
+    ) -> Base:
+        """Copy ``files`` of the tree at ``top`` below ``folder``, which is made or is empty.
+
+        What ``is_hidden`` says goes to a folder of its own, which only judges see. ``snapshot``
+        gets the folder of all others, when they are in it. All goes to ``owner`` (uid, gid).
 
         A file that vanished since it was listed is skipped; what is neither a regular file nor a
         symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be
         read, ``DiskFullError`` when there is no room.
         """
-        laying = _Laying(top, folder)
-        for path in dict.fromkeys(files):
-            with translated(path, "copying"):
-                laying.take(path)
-        return cls(top=top, folder=folder, files=laying.files, notices=tuple(laying.notices))
+        place = Place(top=top, folder=folder, owner=owner, is_hidden=is_hidden)
+        place.make()
+        laid = lay(place, files)
+        _take_snapshot(place, snapshot)
+        return cls(place=place, laid=laid, files=Tree(laid.files), snapshot=snapshot)
+
+    def record(self) -> BaseRecord:
+        """The base without its fixes, for another process."""
+        return BaseRecord(
+            top=self.top,
+            folder=self.place.folder,
+            owner=self.place.owner,
+            files=self.laid.files,
+            signatures=self.laid.signatures.tobytes(),
+            left_out=self.laid.left_out,
+        )
+
+    @classmethod
+    def from_record(
+        cls, record: BaseRecord, *, is_hidden: Callable[[str], bool], snapshot: Snapshot | None
+    ) -> Base:
+        """The base that another process laid out with the same two functions."""
+        signatures = array("q", record.signatures)
+        laid = Laid(files=record.files, signatures=signatures, left_out=record.left_out)
+        place = Place(top=record.top, folder=record.folder, owner=record.owner, is_hidden=is_hidden)
+        return cls(place=place, laid=laid, files=Tree(laid.files), snapshot=snapshot)
+
+    @property
+    def top(self) -> Path:
+        """Where the user's tree is."""
+        return self.place.top
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """One-line remarks about what could not be taken along."""
+        return tuple(self.laid.left_out.values())
 
     def read(self, path: str) -> tuple[bytes, bool] | None:
         """Content and executable bit of the regular file at ``path``, ``None`` if there is none."""
@@ -86,116 +117,70 @@ class Base:
         if path in self.overlay:
             return self.overlay[path].content or b"", entry.executable
         with translated(path, "reading"):
-            return (self.folder / path).read_bytes(), entry.executable
+            return self.place.laid(path).read_bytes(), entry.executable
 
     def with_changes(self, changes: ChangeSet) -> Base:
-        """A base in which ``changes`` are part of the tree; ``folder`` is shared, not altered.
+        """A base in which ``changes`` are part of the tree; the copy is shared, not altered.
 
         Raises ``WorkspaceError`` for a path outside the tree, or one that needs a folder where
         the tree has a file or a symlink.
         """
         if not changes:
             return self
-        files, overlay = dict(self.files), dict(self.overlay)
-        for path, change in changes.files.items():
+        for path in changes.files:
             if not is_inside(path):
                 raise _refusal(path, "it is outside the tree")
-            files.pop(path, None)
-            overlay.pop(path, None)
-            if change.content is not None:
-                files[path] = BaseFile.from_content(change.content, executable=change.executable)
-                overlay[path] = change
-        _require_tree(files, overlay)
-        return replace(self, files=files, overlay=overlay)
+        files = self.files.with_delta(
+            {
+                path: None if change.content is None else regular(executable=change.executable)
+                for path, change in changes.files.items()
+            }
+        )
+        _require_tree(files, changes)
+        return replace(self, files=files, overlay={**self.overlay, **changes.files})
+
+    def delta(self) -> ChangeSet:
+        """What is to be done to the copy to make this base of it."""
+        return ChangeSet(
+            {
+                path: change
+                for path, change in self.overlay.items()
+                if change.content is not None or path in self.files.laid
+            }
+        )
+
+    def refresh(self, files: Sequence[str]) -> tuple[Base, bool]:
+        """The base as the tree is now, with ``files`` in it, and whether that is anything new.
+
+        For the end of the suite: nothing may have been changed by ``with_changes`` yet. Where
+        something is new the copy is altered in its place: a sandbox that sees it by an overlay
+        has to be closed. Raises as ``lay_out`` does.
+        """
+        changed, gone = find_changed(self.place, self.laid, files)
+        if not changed and not gone:
+            return self, False
+        laid = lay_anew(self.place, self.laid, changed, gone)
+        _take_snapshot(self.place, self.snapshot)
+        return replace(self, laid=laid, files=Tree(laid.files)), True
 
 
-class _Laying:
-    """A base in the making."""
-
-    def __init__(self, top: Path, folder: Path) -> None:
-        self.files: dict[str, BaseFile] = {}
-        self.notices: list[str] = []
-        self._top = top
-        self._folder = folder
-        self._made: set[Path] = set()
-        self._plain: dict[str, bool] = {"": True}  # folders of the source -> is no symlink
-        with translated(str(folder), "making"):
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def take(self, path: str) -> None:
-        """Copy one file, or say why not; raises ``OSError``."""
-        if not is_inside(path) or not self._is_plain_folder(path.rpartition("/")[0]):
-            self._leave_out(path, "its path leads out of the tree")
-            return
-        try:
-            entry = self._copy(path)
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            logger.debug("%s went away before it was copied", display(path))
-            return
-        if entry is not None:
-            self.files[path] = entry
-
-    def _copy(self, path: str) -> BaseFile | None:
-        source, target = self._top / path, self._folder / path
-        mode = os.lstat(source).st_mode
-        if stat.S_ISLNK(mode):
-            link = os.readlink(source)  # noqa: PTH115 - the raw text, never a cleaned path
-            self._make_parent(target)
-            target.symlink_to(link)
-            return BaseFile.from_target(link)
-        if not stat.S_ISREG(mode):
-            self._leave_out(path, "it is no regular file")
-            return None
-        return self._copy_regular(source, target)
-
-    def _copy_regular(self, source: Path, target: Path) -> BaseFile | None:
-        fd = os.open(source, READ_FLAGS)
-        try:
-            info = os.fstat(fd)
-            if not stat.S_ISREG(info.st_mode):
-                return None  # swapped since it was looked at
-            self._make_parent(target)
-            size, digest = copy_with_digest(fd, target)
-        finally:
-            os.close(fd)
-        return BaseFile(kind="file", size=size, digest=digest, executable=is_executable(info))
-
-    def _make_parent(self, target: Path) -> None:
-        if target.parent not in self._made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(target.parent)
-
-    def _is_plain_folder(self, folder: str) -> bool:
-        """Whether no part of ``folder`` is a symlink in the source."""
-        if folder not in self._plain:
-            parent = folder.rpartition("/")[0]
-            is_plain = self._is_plain_folder(parent) and not (self._top / folder).is_symlink()
-            self._plain[folder] = is_plain
-        return self._plain[folder]
-
-    def _leave_out(self, path: str, reason: str) -> None:
-        notice = f"{display(path)} is not in the sandbox: {reason}"
-        logger.info("%s", notice)
-        self.notices.append(notice)
+def _take_snapshot(place: Place, snapshot: Snapshot | None) -> None:
+    if snapshot is None:
+        return
+    remove_tree(place.plain / GIT)
+    snapshot(place.plain)
+    if place.owner is not None:
+        give_to(place.plain / GIT, place.owner)
 
 
-def parents_of(paths: Mapping[str, object]) -> set[str]:
-    """All folders above ``paths``, without the top."""
-    folders: set[str] = set()
-    for path in paths:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return folders
-
-
-def _require_tree(files: Mapping[str, BaseFile], overlay: Mapping[str, FileChange]) -> None:
-    clash = (parents_of(files) & files.keys()) if overlay else set()
-    for path in sorted(clash):
-        raise _refusal(path, "it would be a file and a folder at once")
+def _require_tree(files: Tree, changes: ChangeSet) -> None:
+    """Nothing may be a file and a folder at once; only what changed can be."""
+    for path in sorted(path for path in changes.files if path in files):
+        parts = path.split("/")
+        parents = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        clash = next((parent for parent in parents if parent in files), None)
+        if clash is not None or files.has_folder(path):
+            raise _refusal(clash or path, "it would be a file and a folder at once")
 
 
 def _refusal(path: str, reason: str) -> WorkspaceError:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pytest_agentfix.errors import WorkspaceError
 from pytest_agentfix.model import ChangeSet, Collected
-from pytest_agentfix.workspace.base import Base, BaseFile, parents_of
+from pytest_agentfix.workspace.base import Base, never
 from pytest_agentfix.workspace.collecting import CollectRequest, collect_changes
-from pytest_agentfix.workspace.files import copy_file, translated, write_new
+from pytest_agentfix.workspace.files import copy_file, give_to, translated, write_new
 from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.workspace.mounts import BindMount
 from pytest_agentfix.workspace.removing import remove_tree
-
-
-def _never(_path: str) -> bool:
-    return False
+from pytest_agentfix.workspace.tree import BaseFile, parents_of
 
 
 class Workspace:
@@ -25,12 +22,24 @@ class Workspace:
     ``base`` is what the copy held when it was made: what is collected is compared with it.
     """
 
-    def __init__(
-        self, *, path: Path, base: Base, is_hidden: Callable[[str], bool] = _never
-    ) -> None:
+    def __init__(self, *, path: Path, base: Base, is_hidden: Callable[[str], bool] = never) -> None:
         self.path = path
         self.base = base
         self._is_hidden = is_hidden
+
+    @property
+    def mount(self) -> BindMount:
+        """How it gets into a sandbox."""
+        return BindMount(self.path)
+
+    @property
+    def to_lay(self) -> ChangeSet:
+        """What has to be laid out in the sandbox before anything runs in it: nothing."""
+        return ChangeSet()
+
+    def expect(self, changes: ChangeSet) -> None:
+        """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
+        self.base = self.base.with_changes(changes)
 
     @classmethod
     def create(  # noqa: PLR0913 - one call makes the whole copy
@@ -40,7 +49,7 @@ class Workspace:
         *,
         changes: ChangeSet = ChangeSet(),  # noqa: B008 - immutable
         owner: tuple[int, int] | None = None,
-        is_hidden: Callable[[str], bool] = _never,
+        is_hidden: Callable[[str], bool] = never,
         snapshot: Callable[[Path], None] | None = None,
     ) -> Workspace:
         """Copy ``base`` plus ``changes`` into ``folder``, which is made or is empty.
@@ -56,7 +65,7 @@ class Workspace:
             if snapshot is not None:
                 snapshot(folder)
             if owner is not None:
-                _give_to(folder, owner)
+                give_to(folder, owner)
         except BaseException:
             remove_tree(folder)
             raise
@@ -118,12 +127,4 @@ def _lay(base: Base, path: str, entry: BaseFile, target: Path) -> None:
     elif path in base.overlay:
         write_new(target, base.overlay[path].content or b"", executable=entry.executable)
     else:
-        copy_file(base.folder / path, target, executable=entry.executable)
-
-
-def _give_to(folder: Path, owner: tuple[int, int]) -> None:
-    with translated(str(folder), "changing the owner of"):
-        for parent, folders, files in os.walk(folder):
-            os.chown(parent, *owner, follow_symlinks=False)
-            for name in (*folders, *files):
-                os.chown(os.path.join(parent, name), *owner, follow_symlinks=False)  # noqa: PTH118
+        copy_file(base.place.laid(path), target, executable=entry.executable)

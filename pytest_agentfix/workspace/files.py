@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pytest_agentfix.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.policy import display
 
 CHUNK: Final = 1 << 20
+_SMALL: Final = 1 << 16  # bytes of a file that is read at one go
 READ_FLAGS: Final = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | getattr(os, "O_CLOEXEC", 0)
 )
@@ -28,7 +28,7 @@ def translated(path: str, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _translate(error, path, doing) from error
+        raise as_error(error, path, doing) from error
 
 
 def is_inside(path: str) -> bool:
@@ -39,17 +39,33 @@ def is_inside(path: str) -> bool:
     )
 
 
-def digest_of(content: bytes) -> str:
-    """The sha256 of ``content``, in hex."""
-    return hashlib.sha256(content).hexdigest()
+def is_same_content(first: int, second: int) -> bool:
+    """Whether what is left to read in two descriptors is the same, a chunk at a time."""
+    while True:
+        ours, theirs = read_up_to(first, CHUNK), read_up_to(second, CHUNK)
+        if ours != theirs:
+            return False
+        if not ours:
+            return True
 
 
-def digest_stream(fd: int) -> str:
-    """The sha256 of what is left to read in ``fd``, in hex, a chunk at a time."""
-    digest = hashlib.sha256()
-    while chunk := os.read(fd, CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+def is_same_file(path: Path, copy: Path, *, executable: bool) -> bool:
+    """Whether ``path`` is a regular file like ``copy``; raises ``OSError``."""
+    with opened(path) as first, opened(copy) as second:
+        ours, theirs = os.fstat(first), os.fstat(second)
+        if not stat.S_ISREG(ours.st_mode) or is_executable(ours) != executable:
+            return False
+        return ours.st_size == theirs.st_size and is_same_content(first, second)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor for reading; raises ``OSError``."""
+    fd = os.open(path, READ_FLAGS)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def read_up_to(fd: int, limit: int) -> bytes:
@@ -61,43 +77,41 @@ def read_up_to(fd: int, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+def new_file(name: str | Path, *, parent: int | None = None) -> int:
+    """A descriptor of a new file, the owner's alone; never opens one that is there."""
+    return os.open(name, _NEW_FLAGS, 0o600, dir_fd=parent)
+
+
 def write_new(path: Path, content: bytes, *, executable: bool) -> None:
     """Make a new file; never opens one that is there, nor follows a symlink."""
-    fd = os.open(path, _NEW_FLAGS, 0o600)
+    fd = new_file(path)
     try:
         _write_all(fd, content)
-        os.fchmod(fd, _mode(executable=executable))
+        os.fchmod(fd, mode_of(executable=executable))
     finally:
         os.close(fd)
-
-
-def copy_with_digest(source: int, target: Path) -> tuple[int, str]:
-    """Copy the open ``source`` to a new file and return the size and sha256 of what was copied."""
-    info, digest, size = os.fstat(source), hashlib.sha256(), 0
-    fd = os.open(target, _NEW_FLAGS, 0o600)
-    try:
-        while chunk := os.read(source, CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            _write_all(fd, chunk)
-        _finish(fd, info, executable=is_executable(info))
-    finally:
-        os.close(fd)
-    return size, digest.hexdigest()
 
 
 def copy_file(source: Path, target: Path, *, executable: bool) -> None:
     """Copy a regular file to a new one, sharing blocks where the file system can; no hard link."""
-    source_fd = os.open(source, READ_FLAGS)
-    try:
-        fd = os.open(target, _NEW_FLAGS, 0o600)
+    with opened(source) as source_fd:
+        fd = new_file(target)
         try:
-            _copy_content(source_fd, fd)
-            _finish(fd, os.fstat(source_fd), executable=executable)
+            info = os.fstat(source_fd)
+            copy_content(source_fd, fd, info.st_size)
+            os.fchmod(fd, mode_of(executable=executable))
+            os.utime(fd, ns=(info.st_mtime_ns, info.st_mtime_ns))  # build tools compare times
         finally:
             os.close(fd)
-    finally:
-        os.close(source_fd)
+
+
+def give_to(folder: Path, owner: tuple[int, int]) -> None:
+    """Make ``owner`` (uid, gid) the owner of ``folder`` and all in it."""
+    with translated(str(folder), "changing the owner of"):
+        for parent, folders, files in os.walk(folder):
+            os.chown(parent, *owner, follow_symlinks=False)
+            for name in (*folders, *files):
+                os.chown(os.path.join(parent, name), *owner, follow_symlinks=False)  # noqa: PTH118
 
 
 def is_executable(info: os.stat_result) -> bool:
@@ -105,7 +119,21 @@ def is_executable(info: os.stat_result) -> bool:
     return bool(info.st_mode & stat.S_IXUSR)
 
 
-def _copy_content(source: int, target: int) -> None:
+def copy_content(source: int, target: int, size: int) -> None:
+    """Copy all of a file that is about ``size`` bytes long."""
+    if size < _SMALL:  # at one go, where it is as long as it was
+        content = os.read(source, _SMALL)
+        _write_all(target, content)
+        if len(content) <= size:
+            return
+    else:
+        _copy_by_kernel(source, target)
+    # Some file systems report an early end instead of an error, so always read to the real one.
+    while chunk := os.read(source, CHUNK):
+        _write_all(target, chunk)
+
+
+def _copy_by_kernel(source: int, target: int) -> None:
     try:
         # Clones blocks by itself on file systems that can (btrfs, XFS).
         while os.copy_file_range(source, target, 1 << 30):
@@ -113,18 +141,10 @@ def _copy_content(source: int, target: int) -> None:
     except (OSError, AttributeError) as error:  # the call is Linux's
         if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
             raise
-    # Some file systems report an early end instead of an error, so always read to the real one.
-    while chunk := os.read(source, CHUNK):
-        _write_all(target, chunk)
 
 
-def _finish(fd: int, info: os.stat_result, *, executable: bool) -> None:
-    """Mode as git keeps it, and the time as it was: build tools compare times."""
-    os.fchmod(fd, _mode(executable=executable))
-    os.utime(fd, ns=(info.st_mtime_ns, info.st_mtime_ns))
-
-
-def _mode(*, executable: bool) -> int:
+def mode_of(*, executable: bool) -> int:
+    """The mode as git keeps it."""
     return 0o755 if executable else 0o644
 
 
@@ -134,7 +154,8 @@ def _write_all(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _translate(error: OSError, path: str, doing: str) -> DiskFullError | WorkspaceError:
+def as_error(error: OSError, path: str, doing: str) -> DiskFullError | WorkspaceError:
+    """An ``OSError`` around ``path`` as an error with a next step."""
     shown = display(path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(

@@ -53,6 +53,11 @@ def find_name_problem(path: str, limits: Limits) -> str:
     return ""
 
 
+def could_be_planted(names: Iterable[str]) -> bool:
+    """Whether one of ``names`` takes part in what ``find_planted`` finds."""
+    return any(name.lower() in group for group in _BARE for name in names)
+
+
 def find_planted(names: Iterable[str], known: Collection[str]) -> list[str]:
     """The entries that make their folder a bare git repository, if not all were there before.
 

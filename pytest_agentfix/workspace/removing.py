@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
-import stat
 from pathlib import Path
 
 from pytest_agentfix.policy import display
@@ -57,15 +57,19 @@ def _remove_folder(name: str, root: int) -> list[str]:
 
 def _remove_files(folder: int, root: int) -> list[str]:
     """Remove the files in ``folder``; its folders are left, by their new names in ``root``."""
-    found = [_remove_entry(name, folder, root) for name in os.listdir(folder)]
+    with os.scandir(folder) as entries:
+        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    found = [_remove_entry(name, folder, root, is_folder=is_folder) for name, is_folder in listed]
     return [name for name in found if name is not None]
 
 
-def _remove_entry(name: str, folder: int, root: int) -> str | None:
+def _remove_entry(name: str, folder: int, root: int, *, is_folder: bool) -> str | None:
     try:
-        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if not stat.S_ISDIR(info.st_mode):
+        if not is_folder:
             os.unlink(name, dir_fd=folder)
+            return None
+        with contextlib.suppress(OSError):  # an empty one may be somebody else's: an overlay's work
+            os.rmdir(name, dir_fd=folder)
             return None
         return name if folder == root else _move_up(name, folder, root)
     except OSError as error:

@@ -10,7 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract.sandbox_contract")
 
-from pytest_agentfix.sandbox.engine import SESSION_LABEL, Engine  # noqa: E402
+from pytest_agentfix.sandbox.engine import Engine  # noqa: E402
 from pytest_agentfix.sandbox.scratch import owner_name, scratch_root  # noqa: E402
 from tests.contract.sandbox_contract import MakeBox  # noqa: E402
 from tests.docker.sandbox_kit import (  # noqa: E402
@@ -18,6 +18,7 @@ from tests.docker.sandbox_kit import (  # noqa: E402
     new_image_name,
     python_image,
     remove_image,
+    volumes_of,
 )
 
 
@@ -47,13 +48,12 @@ def residue(engine: Engine, root: Path) -> Iterator[None]:
 
 
 def _residue(engine: Engine, root: Path) -> list[str]:
-    labels = {"label": SESSION_LABEL}
     containers = engine.sessions(owner_name(root))
-    volumes = engine._api.volumes(filters=labels)["Volumes"] or []
+    volumes = volumes_of(engine, root)
     folders = sorted(root.iterdir()) if root.exists() else []
     return [
         *(f"container {identity}" for found in containers.values() for identity in found),
-        *(f"volume {volume['Name']}" for volume in volumes),
+        *(f"volume {name}" for name in volumes),
         *(f"folder {folder}" for folder in folders),
     ]
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ import docker.errors
 
 from pytest_agentfix.model import Collected
 from pytest_agentfix.ports import AcceptHandler
+from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.settings import Settings
-from pytest_agentfix.workspace import remove_tree
+from pytest_agentfix.workspace import Base, BindMount, OverlayWorkspace, remove_tree
 from tests.contract.sandbox_contract import Box
 
 TOP = Path("/work space:1/project")  # where sandboxes see the workspace: no easy name
@@ -45,6 +46,10 @@ class FolderCopy:
         if os.getuid() == 0:
             os.chown(path, *user)
         path.chmod(0o755)
+
+    @property
+    def mount(self) -> BindMount:
+        return BindMount(self.path)
 
     def remove(self) -> None:
         remove_tree(self.path)
@@ -83,7 +88,7 @@ class Place:
         self.stack = ExitStack()
         self.environment = choose_environment(Settings(), engine, top=TOP)
 
-    def open(
+    def open(  # noqa: PLR0913 - what a test may want otherwise
         self,
         *,
         engine: Engine | None = None,
@@ -91,6 +96,7 @@ class Place:
         accept: AcceptHandler | None = None,
         read_changes: Callable[[], Collected] = Collected,
         is_kept: bool = False,
+        workspace: OverlayWorkspace | None = None,
     ) -> ContainerSandbox:
         """A sandbox that is closed after the test at the latest."""
         environment = environment or self.environment
@@ -101,11 +107,31 @@ class Place:
             labels={SESSION_LABEL: session, OWNER_LABEL: owner},
             is_kept=is_kept,
         )
-        copy = FolderCopy(self.scratch.folder("workspace"), environment.user)
+        copy = workspace or FolderCopy(self.scratch.folder("workspace"), environment.user)
         sandbox = ContainerSandbox(
             engine or self.engine, plan, copy, read_changes=read_changes, accept=accept
         )
         return self.stack.enter_context(sandbox)
+
+    def lay_out(self, top: Path, files: Sequence[str]) -> Base:
+        """A base of the tree at ``top``, for workspaces of this place's sandboxes."""
+        return Base.lay_out(
+            top=top,
+            files=files,
+            folder=self.scratch.folder("base"),
+            owner=self.owner,
+            snapshot=make_snapshot,
+        )
+
+    def overlay(self, base: Base) -> OverlayWorkspace:
+        """A workspace over ``base``."""
+        folder = self.scratch.folder("workspace")
+        return OverlayWorkspace.create(base, folder, owner=self.owner)
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Whose the workspaces are, where that is not the test's own user."""
+        return None if os.getuid() else self.environment.user
 
     def box(self, sandbox: ContainerSandbox | None = None) -> Box:
         """The sandbox as the contract's tests want it, with its Python and variables."""
@@ -125,6 +151,12 @@ class Place:
         """End all sandboxes and the session."""
         self.stack.close()
         self.scratch.close()
+
+
+def volumes_of(engine: Engine, root: Path) -> list[str]:
+    """The volumes of the sessions below ``root`` that are there now."""
+    labels = {"label": [f"{OWNER_LABEL}={owner_name(root)}"]}
+    return [volume["Name"] for volume in engine._api.volumes(filters=labels)["Volumes"] or []]
 
 
 def remove_image(name: str) -> None:

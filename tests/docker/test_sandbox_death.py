@@ -15,18 +15,24 @@ import pytest
 
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name, sweep
+from tests.docker.sandbox_kit import volumes_of
 
 # Opens a sandbox that is busy, tells its session and container, and waits for the end.
 SESSION = """
 import sys, time
+from pathlib import Path
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import scratch_root
+from tests.docker import sandbox_kit
 from tests.docker.sandbox_kit import Place
 engine = Engine.connect()
 place = Place(engine, scratch_root())
-sandbox = place.open()
+workspace = None
+if sys.argv[1:] == ["overlay"]:
+    workspace = place.overlay(place.lay_out(Path(sandbox_kit.__file__).parent, ["sandbox_kit.py"]))
+sandbox = place.open(workspace=workspace)
 box = place.box(sandbox)
-sandbox.start(box.command("import time\\nwhile True: time.sleep(0.1)"))
+sandbox.start(box.command("open('new', 'w').close()\\nimport time\\nwhile True: time.sleep(0.1)"))
 if sys.argv[1:] == ["paused"]:
     engine.pause(sandbox.identity)
 print(place.scratch.session, sandbox.identity, flush=True)
@@ -67,15 +73,17 @@ def end_session(engine: Engine, root: Path) -> Callable[[str], None]:
     return end
 
 
+@pytest.mark.parametrize("workspace", ["copy", "overlay"])
 def test_a_killed_session_takes_its_container_along(
-    engine: Engine, root: Path, end_session: Callable[[str], None]
+    engine: Engine, root: Path, end_session: Callable[[str], None], workspace: str
 ) -> None:
-    with _session() as (process, session, identity):
+    with _session(workspace) as (process, session, identity):
         assert engine.sessions(owner_name(root)) == {session: [identity]}
         assert sweep(root, end_session) == []
         process.send_signal(signal.SIGKILL)
         process.wait()
     _wait_for(lambda: engine.sessions(owner_name(root)) == {})
+    _wait_for(lambda: volumes_of(engine, root) == [])
     assert [path.name for path in root.iterdir()] == [session]
     assert sweep(root, end_session) == [session]
     assert list(root.iterdir()) == []

@@ -12,11 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import DiskFullError, DockerUnreachableError, SandboxError
+from pytest_agentfix.errors import (
+    DiskFullError,
+    DockerUnreachableError,
+    OverlayUnavailableError,
+    SandboxError,
+)
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
+from pytest_agentfix.workspace import BindMount, OverlayMount
 
 TEXT = st.text(min_size=1, max_size=20)
 PATHS = TEXT.map(lambda text: Path("/", text.replace("\0", "")))
+WORKSPACES = st.one_of(
+    st.builds(BindMount, PATHS),
+    st.builds(OverlayMount, lower=st.tuples(PATHS), upper=PATHS, work=PATHS),
+)
+OVERLAY = OverlayMount(lower=(Path("/base"),), upper=Path("/upper"), work=Path("/work"))
 
 
 class FakeApi:
@@ -30,6 +41,7 @@ class FakeApi:
         self.containers_left: list[str] = []
         self.created: dict[str, Any] = {}
         self.is_attached = False
+        self.ignores_drivers = False
 
     def create_host_config(self, **options: Any) -> dict[str, Any]:
         return options
@@ -39,6 +51,14 @@ class FakeApi:
         self.created = {"image": image, **options}
         self.containers_left.append("id")
         return {"Id": "id"}
+
+    def inspect_container(self, _identity: str) -> dict[str, Any]:
+        mounts = self.created["host_config"]["mounts"]
+        return {"Mounts": [{"Type": mount["Type"], "Name": "volume"} for mount in mounts]}
+
+    def inspect_volume(self, _name: str) -> dict[str, Any]:
+        driver = self.created["host_config"]["mounts"][0]["VolumeOptions"]["DriverConfig"]
+        return {"Options": None if self.ignores_drivers else driver["Options"]}
 
     def attach_socket(self, _identity: str, params: object) -> Any:
         self._fail("attach")
@@ -72,7 +92,7 @@ def make_spec(**options: Any) -> ContainerSpec:
         "image": "image",
         "argv": ["python3", "-c", "pass"],
         "user": "1000:1000",
-        "workspace": Path("/copy"),
+        "workspace": BindMount(Path("/copy")),
         "mounted_at": Path("/top"),
         **options,
     }
@@ -84,7 +104,7 @@ def make_spec(**options: Any) -> ContainerSpec:
         make_spec,
         image=TEXT,
         argv=st.lists(TEXT, min_size=1),
-        workspace=PATHS,
+        workspace=WORKSPACES,
         mounted_at=PATHS,
         read_only=st.dictionaries(PATHS, PATHS),
         env=st.dictionaries(TEXT, TEXT),
@@ -106,10 +126,16 @@ def test_no_spec_widens_what_a_container_may_do(spec: ContainerSpec) -> None:
     assert config["auto_remove"] is not spec.is_kept
     assert not {"binds", "devices", "cap_add", "pid_mode", "userns_mode", "uts_mode"} & set(config)
     writable = [mount for mount in config["mounts"] if not mount["ReadOnly"]]
-    assert [(mount["Source"], mount["Target"]) for mount in writable] == [
-        (str(spec.workspace), str(spec.mounted_at))
-    ]
-    assert all(mount["Type"] == "bind" for mount in config["mounts"])
+    assert [mount["Target"] for mount in writable] == [str(spec.mounted_at)]
+    if isinstance(spec.workspace, BindMount):
+        assert (writable[0]["Type"], writable[0]["Source"]) == ("bind", str(spec.workspace.folder))
+    else:
+        driver = writable[0]["VolumeOptions"]["DriverConfig"]
+        assert (writable[0]["Type"], writable[0]["Source"]) == ("volume", None)
+        assert driver["Name"] == "local"
+        assert driver["Options"]["type"] == driver["Options"]["device"] == "overlay"
+        assert driver["Options"]["o"].endswith(",nosuid,nodev")
+    assert all(mount["Type"] == "bind" for mount in config["mounts"] if mount not in writable)
     assert (created["user"], created["entrypoint"], created["tty"]) == ("1000:1000", [], False)
     assert created["command"] == list(spec.argv)
 
@@ -133,6 +159,28 @@ def test_a_start_that_fails_leaves_nothing(
         make_engine(api).start(make_spec())
     assert api.containers_left == []
     assert not api.is_attached
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed to mount local volume: mount overlay:/v/_data, flags: 0x6: invalid argument",
+        "no such volume driver",
+    ],
+)
+def test_an_engine_that_refuses_an_overlay(words: str) -> None:
+    api = FakeApi(failing="start", error=docker.errors.APIError(words))
+    with pytest.raises(OverlayUnavailableError, match=words.partition(",")[0]):
+        make_engine(api).start(make_spec(workspace=OVERLAY))
+    assert api.containers_left == []
+
+
+def test_an_engine_that_makes_an_ordinary_volume_instead() -> None:
+    api = FakeApi()
+    api.ignores_drivers = True
+    with pytest.raises(OverlayUnavailableError, match="the engine makes none"):
+        make_engine(api).start(make_spec(workspace=OVERLAY))
+    assert api.containers_left == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,8 +15,11 @@ from pytest_agentfix.errors import WorkspaceError
 from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.policy import display
 from pytest_agentfix.workspace import Base, Limits, Workspace
+from tests.unit.overlay_kit import MountedOverlay
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+AnyWorkspace = Workspace | MountedOverlay
 
 FILES = {
     "calc.py": b"x = 1\n",
@@ -31,14 +35,30 @@ def _never(_path: str) -> bool:
     return False
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = _make(tmp_path, FILES)
+@pytest.fixture(params=["copy", "overlay"])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyWorkspace]:
+    """Both kinds: what is done in either of them has to come out the same."""
+    workspace: AnyWorkspace = (
+        _make(tmp_path, FILES)
+        if request.param == "copy"
+        else MountedOverlay(_make_base(tmp_path, FILES), tmp_path)
+    )
     yield workspace
     workspace.remove()  # pytest's own clean-up stumbles over what some tests make
 
 
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Workspace]:
+    copy = _make(tmp_path, FILES)
+    yield copy
+    copy.remove()
+
+
 def _make(tmp_path: Path, files: dict[str, bytes]) -> Workspace:
+    return Workspace.create(_make_base(tmp_path, files), tmp_path / "copy")
+
+
+def _make_base(tmp_path: Path, files: dict[str, bytes]) -> Base:
     top = tmp_path / "top"
     for path, content in files.items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)
@@ -46,11 +66,10 @@ def _make(tmp_path: Path, files: dict[str, bytes]) -> Workspace:
     if "run.sh" in files:
         (top / "run.sh").chmod(0o755)
     (top / "link").symlink_to("pkg")
-    base = Base.lay_out(top=top, files=[*files, "link"], folder=tmp_path / "base")
-    return Workspace.create(base, tmp_path / "copy")
+    return Base.lay_out(top=top, files=[*files, "link"], folder=tmp_path / "base")
 
 
-def _collect(workspace: Workspace, *, limits: Limits | None = None) -> Collected:
+def _collect(workspace: AnyWorkspace, *, limits: Limits | None = None) -> Collected:
     return workspace.collect(is_ignored=_never, limits=limits or Limits())
 
 
@@ -61,11 +80,11 @@ def _drops(*drops: tuple[str, str]) -> Collected:
     return Collected(irregular=tuple(Drop(path, reason) for path, reason in drops))
 
 
-def test_nothing_done_is_nothing_collected(workspace: Workspace) -> None:
+def test_nothing_done_is_nothing_collected(workspace: AnyWorkspace) -> None:
     assert _collect(workspace) == Collected()
 
 
-def test_honest_edits(workspace: Workspace) -> None:
+def test_honest_edits(workspace: AnyWorkspace) -> None:
     top = workspace.path
     (top / "calc.py").write_bytes(b"x = 2\n")  # same size
     os.utime(top / "calc.py", ns=(0, 0))
@@ -86,7 +105,7 @@ def test_honest_edits(workspace: Workspace) -> None:
     )
 
 
-def test_editors_that_rename(workspace: Workspace) -> None:
+def test_editors_that_rename(workspace: AnyWorkspace) -> None:
     draft = workspace.path / "calc.py.tmp"
     draft.write_bytes(b"x = 3\n")
     draft.rename(workspace.path / "calc.py")
@@ -101,7 +120,7 @@ def test_a_collection_says_what_changed_since_the_changes_it_was_made_with(tmp_p
     assert _collect(copy).changes == ChangeSet({"calc.py": FileChange(b"x = 1\n")})
 
 
-def test_folders_and_files_may_change_places(workspace: Workspace) -> None:
+def test_folders_and_files_may_change_places(workspace: AnyWorkspace) -> None:
     top = workspace.path
     (top / "calc.py").unlink()
     (top / "calc.py").mkdir()
@@ -121,7 +140,7 @@ def test_folders_and_files_may_change_places(workspace: Workspace) -> None:
     )
 
 
-def test_caches_ignored_and_mounted_paths_are_left_out(workspace: Workspace) -> None:
+def test_caches_ignored_and_mounted_paths_are_left_out(workspace: AnyWorkspace) -> None:
     for path in (
         *("pkg/__pycache__/a.pyc", "stray.pyc", ".pytest_cache/v/x", ".mypy_cache/x"),
         *(".ruff_cache/x", ".hypothesis/x", ".coverage", ".coverage.host.1", "out/new.log"),
@@ -153,7 +172,7 @@ def _symlink_for_file(top: Path) -> None:
 
 
 def _symlink_for_folder(top: Path) -> None:
-    (top / "pkg/deep").rename(top.parent / "moved")
+    shutil.move(top / "pkg/deep", top.parent / "moved")
     (top / "pkg/deep").symlink_to("/etc")
 
 
@@ -284,7 +303,9 @@ ATTACKS: list[tuple[Callable[[Path], None], Collected]] = [
 @pytest.mark.parametrize(
     ("attack", "expected"), ATTACKS, ids=[attack.__name__ for attack, _ in ATTACKS]
 )
-def test_attack(workspace: Workspace, attack: Callable[[Path], None], expected: Collected) -> None:
+def test_attack(
+    workspace: AnyWorkspace, attack: Callable[[Path], None], expected: Collected
+) -> None:
     attack(workspace.path)
     assert _collect(workspace) == expected
     workspace.remove()
@@ -292,12 +313,12 @@ def test_attack(workspace: Workspace, attack: Callable[[Path], None], expected: 
 
 
 @is_root
-def test_devices_are_not_opened(workspace: Workspace) -> None:
+def test_devices_are_not_opened(workspace: AnyWorkspace) -> None:
     os.mknod(workspace.path / "tape", 0o20666, os.makedev(1, 7))
     assert _collect(workspace) == _drops(("tape", "device"))
 
 
-def test_honest_work_beside_an_attack_is_kept(workspace: Workspace) -> None:
+def test_honest_work_beside_an_attack_is_kept(workspace: AnyWorkspace) -> None:
     (workspace.path / "calc.py").write_bytes(b"x = 2\n")
     _symlink(workspace.path)
     _bare(workspace.path)
@@ -338,7 +359,7 @@ def test_large_files(tmp_path: Path) -> None:
     )
 
 
-def test_too_many_changed_files(workspace: Workspace) -> None:
+def test_too_many_changed_files(workspace: AnyWorkspace) -> None:
     for number in range(6):
         (workspace.path / f"n{number}.py").write_bytes(b"x")
     (workspace.path / "calc.py").unlink()
@@ -350,7 +371,7 @@ def test_too_many_changed_files(workspace: Workspace) -> None:
     )
 
 
-def test_too_much_in_all(workspace: Workspace) -> None:
+def test_too_much_in_all(workspace: AnyWorkspace) -> None:
     for number in range(4):
         (workspace.path / f"n{number}.py").write_bytes(b"x" * 10)
     collected = _collect(workspace, limits=Limits(total_bytes=25))
@@ -361,7 +382,7 @@ def test_too_much_in_all(workspace: Workspace) -> None:
     )
 
 
-def test_too_many_entries_end_the_walk_without_deletions(workspace: Workspace) -> None:
+def test_too_many_entries_end_the_walk_without_deletions(workspace: AnyWorkspace) -> None:
     (workspace.path / "pkg/deep/a.py").unlink()
     (workspace.path / "aa").mkdir()
     for number in range(60):
@@ -372,7 +393,7 @@ def test_too_many_entries_end_the_walk_without_deletions(workspace: Workspace) -
     assert collected == Collected(irregular=(drop,), is_complete=False)
 
 
-def test_too_many_irregular_entries(workspace: Workspace) -> None:
+def test_too_many_irregular_entries(workspace: AnyWorkspace) -> None:
     for number in range(9):
         os.mkfifo(workspace.path / f"n{number}")
     assert _collect(workspace, limits=Limits(irregular=2)) == _drops(
@@ -394,14 +415,14 @@ def _dig(folder: Path, depth: int) -> None:
     os.close(fd)
 
 
-def test_deep_nesting(workspace: Workspace) -> None:
+def test_deep_nesting(workspace: AnyWorkspace) -> None:
     _dig(workspace.path, 5000)
     assert _collect(workspace) == _drops((display("/".join(["d"] * 129)), "nested too deeply"))
     workspace.remove()
     assert not workspace.path.exists()
 
 
-def test_long_paths(workspace: Workspace) -> None:
+def test_long_paths(workspace: AnyWorkspace) -> None:
     folder = workspace.path / "/".join(["x" * 200] * 5)
     folder.mkdir(parents=True)
     (folder / ("y" * 30)).write_bytes(b"")
@@ -417,7 +438,7 @@ def test_ten_thousand_files(tmp_path: Path) -> None:
     assert _collect(copy).changes == ChangeSet({"d7/f57.py": FileChange(b"75")})
 
 
-def test_descriptors_are_given_back(workspace: Workspace) -> None:
+def test_descriptors_are_given_back(workspace: AnyWorkspace) -> None:
     _dig(workspace.path, 200)
     before = len(list(Path("/proc/self/fd").iterdir()))
     _collect(workspace)
@@ -425,29 +446,27 @@ def test_descriptors_are_given_back(workspace: Workspace) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_workspace_that_is_gone_is_an_error(workspace: Workspace) -> None:
-    workspace.remove()
+def test_a_workspace_that_is_gone_is_an_error(copy: Workspace) -> None:
+    copy.remove()
     with pytest.raises(WorkspaceError, match="reading back"):
-        _collect(workspace)
+        _collect(copy)
 
 
-def test_a_workspace_that_became_a_symlink_is_not_followed(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    workspace.path.rename(tmp_path / "moved")
-    workspace.path.symlink_to(tmp_path / "moved")
+def test_a_workspace_that_became_a_symlink_is_not_followed(copy: Workspace, tmp_path: Path) -> None:
+    copy.path.rename(tmp_path / "moved")
+    copy.path.symlink_to(tmp_path / "moved")
     with pytest.raises(WorkspaceError):
-        _collect(workspace)
-    workspace.remove()
+        _collect(copy)
+    copy.remove()
     assert (tmp_path / "moved/calc.py").exists()
 
 
-def test_removing_twice_is_fine(workspace: Workspace) -> None:
+def test_removing_twice_is_fine(workspace: AnyWorkspace) -> None:
     workspace.remove()
     workspace.remove()
 
 
-def test_removing_does_not_follow(workspace: Workspace, tmp_path: Path) -> None:
+def test_removing_does_not_follow(workspace: AnyWorkspace, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_bytes(b"x")
     (workspace.path / "pkg/out").symlink_to(tmp_path / "precious")
@@ -466,7 +485,7 @@ def _lock_up(top: Path) -> None:
     top.chmod(0)
 
 
-def test_rights_taken_away(workspace: Workspace) -> None:
+def test_rights_taken_away(workspace: AnyWorkspace) -> None:
     _check_rights(workspace)
 
 
@@ -482,7 +501,7 @@ def test_rights_taken_away_from_somebody_else_than_root() -> None:
             os.seteuid(0)
 
 
-def _check_rights(workspace: Workspace) -> None:
+def _check_rights(workspace: AnyWorkspace) -> None:
     _lock_up(workspace.path)
     assert _collect(workspace) == Collected(
         changes=ChangeSet({"calc.py": FileChange(b"x = 2\n"), "new.py": FileChange(b"n")})

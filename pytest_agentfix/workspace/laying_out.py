@@ -1,0 +1,176 @@
+"""Copies the user's tree once per run, and finds out later what has changed in it since."""
+
+from __future__ import annotations
+
+import logging
+import os
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.policy import display
+from pytest_agentfix.workspace.copying import OUTSIDE, Copier, sign
+from pytest_agentfix.workspace.files import as_error, is_inside, is_same_file, translated
+from pytest_agentfix.workspace.tree import BaseFile
+
+logger = logging.getLogger(__name__)
+
+PLAIN: Final = "plain"  # the folder with what everybody sees
+HIDDEN: Final = "hidden"  # the folder with what only judges see
+Owner = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """From where to where: the tree at ``top`` into the folders ``plain`` and ``hidden``."""
+
+    top: Path
+    folder: Path
+    owner: Owner | None
+    is_hidden: Callable[[str], bool]
+
+    @property
+    def plain(self) -> Path:
+        """The folder with what everybody sees."""
+        return self.folder / PLAIN
+
+    @property
+    def hidden(self) -> Path:
+        """The folder with what only judges see."""
+        return self.folder / HIDDEN
+
+    def laid(self, path: str) -> Path:
+        """Where the copy of ``path`` is."""
+        return (self.hidden if self.is_hidden(path) else self.plain) / path
+
+    def make(self) -> None:
+        """Make the folders."""
+        with translated(str(self.folder), "making"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o755)
+            for place in (self.plain, self.hidden):
+                place.mkdir(exist_ok=True)
+                place.chmod(0o755)
+                if self.owner is not None:
+                    os.chown(place, *self.owner)
+
+
+@dataclass(slots=True, kw_only=True)
+class Laid:
+    """What was copied. ``signatures`` go with the files in their order."""
+
+    files: dict[str, BaseFile] = field(default_factory=dict)
+    signatures: array[int] = field(default_factory=lambda: array("q"))
+    left_out: dict[str, str] = field(default_factory=dict)  # path -> the notice about it
+
+    def take(self, path: str, entry: BaseFile, signature: int) -> None:
+        """Take in a file that was copied."""
+        self.files[path] = entry
+        self.signatures.append(signature)
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """Say why a file was not."""
+        notice = f"{display(path)} is not in the sandbox: {reason}"
+        logger.info("%s", notice)
+        self.left_out[path] = notice
+
+
+def lay(place: Place, files: Iterable[str]) -> Laid:
+    """Copy ``files`` to where they belong; the folders are there.
+
+    A file that vanished since it was listed is skipped; what is neither a regular file nor a
+    symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be read,
+    ``DiskFullError`` when there is no room.
+    """
+    laid = Laid()
+    plain, hidden = str(place.plain), str(place.hidden)
+    path = ""
+    try:
+        with Copier(place.top, place.owner) as copier:
+            for path in dict.fromkeys(files):
+                if is_inside(path):
+                    _take(laid, copier, hidden if place.is_hidden(path) else plain, path)
+                else:
+                    laid.leave_out(path, OUTSIDE)
+    except OSError as error:
+        raise as_error(error, path, "copying") from error
+    return laid
+
+
+def _take(laid: Laid, copier: Copier, folder: str, path: str) -> None:
+    try:
+        found = copier.take(folder, path)
+    except (FileNotFoundError, NotADirectoryError):
+        logger.debug("%s went away before it was copied", display(path))
+        return
+    if isinstance(found, str):
+        laid.leave_out(path, found)
+    else:
+        laid.take(path, *found)
+
+
+def find_changed(place: Place, laid: Laid, files: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What is not in the tree as it was copied: new or other files, and those that are gone."""
+    known = dict(zip(laid.files, laid.signatures, strict=True))
+    other = []
+    top = str(place.top)
+    for path in dict.fromkeys(files):
+        if path in laid.left_out:
+            continue
+        signature = known.pop(path, None)
+        if signature is None or not _is_as_it_was(f"{top}/{path}", signature):
+            other.append(path)
+    changed = [path for path in other if not _is_copied(place, laid.files.get(path), path)]
+    return changed, [*known]
+
+
+def _is_as_it_was(path: str, signature: int) -> bool:
+    try:
+        return bool(signature) and sign(os.lstat(path)) == signature
+    except OSError:
+        return False
+
+
+def _is_copied(place: Place, entry: BaseFile | None, path: str) -> bool:
+    """Whether the copy is right all the same."""
+    source = place.top / path
+    try:
+        if entry is None:
+            return not os.path.lexists(source)  # listed and gone
+        if entry.kind == "symlink":
+            return os.readlink(source) == entry.target  # noqa: PTH115 - the raw text
+        return is_same_file(source, place.laid(path), executable=entry.executable)
+    except OSError:
+        return False
+
+
+def take_away(place: Place, paths: Iterable[str]) -> None:
+    """Remove copies, and the folders that are empty then."""
+    for path in paths:
+        copy = place.laid(path)
+        with translated(path, "removing the copy of"):
+            copy.unlink(missing_ok=True)
+        for folder in copy.parents:
+            if folder in (place.plain, place.hidden):
+                break
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+
+
+def lay_anew(place: Place, before: Laid, changed: Sequence[str], gone: Sequence[str]) -> Laid:
+    """Bring the copy up to date, and say what it holds now."""
+    laid = Laid(left_out=dict(before.left_out))
+    stale = {*changed, *gone}
+    for (path, entry), signature in zip(before.files.items(), before.signatures, strict=True):
+        if path not in stale:
+            laid.take(path, entry, signature)
+    take_away(place, [path for path in before.files if path in stale])
+    fresh = lay(place, changed)
+    for (path, entry), signature in zip(fresh.files.items(), fresh.signatures, strict=True):
+        laid.take(path, entry, signature)
+    laid.left_out.update(fresh.left_out)
+    return laid

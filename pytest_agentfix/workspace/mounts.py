@@ -1,0 +1,67 @@
+"""How a workspace's folder gets into a sandbox."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.errors import OverlayUnavailableError
+
+_SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely
+_PROBE: Final = "user.agentfix"
+_OPTIONS_LIMIT: Final = 3500  # bytes; the kernel takes a page
+
+
+@dataclass(frozen=True, slots=True)
+class BindMount:
+    """A folder of the host, as it is."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayMount:
+    """Folders of the host seen as one; what is written goes to ``upper``.
+
+    ``lower`` are never written to, the first hides the others. ``upper`` and ``work`` are on one
+    file system.
+    """
+
+    lower: tuple[Path, ...]
+    upper: Path
+    work: Path
+
+    @property
+    def options(self) -> str:
+        """The options of the mount, as the kernel reads them.
+
+        ``userxattr``: marks that an ordinary user can read, and nothing of the machine's
+        administrator. A file is in ``upper`` as a whole or not at all, under its own name.
+        """
+        lower = ":".join(map(str, self.lower))
+        places = f"lowerdir={lower},upperdir={self.upper},workdir={self.work}"
+        return f"{places},userxattr,redirect_dir=nofollow,metacopy=off,index=off,nosuid,nodev"
+
+
+def require_usable(mount: OverlayMount) -> None:
+    """Raise ``OverlayUnavailableError`` where the host can tell that no overlay can work."""
+    places = [*mount.lower, mount.upper, mount.work]
+    if any(not _SEPARATORS.isdisjoint(str(place)) for place in places):
+        raise unavailable("the path of the folder for temporary files has a colon or the like")
+    if len(os.fsencode(mount.options)) > _OPTIONS_LIMIT:
+        raise unavailable("the path of the folder for temporary files is too long")
+    try:
+        os.setxattr(mount.upper, _PROBE, b"y")
+        os.removexattr(mount.upper, _PROBE)
+    except (OSError, AttributeError):  # the calls are Linux's
+        raise unavailable("the disk for temporary files keeps no extended attributes") from None
+
+
+def unavailable(reason: str) -> OverlayUnavailableError:
+    """Why there is no overlay, for the log; nobody has to do anything about it."""
+    return OverlayUnavailableError(
+        f"A workspace cannot be an overlay: {reason}.",
+        "Full copies are made instead, which take longer in a large repository.",
+    )

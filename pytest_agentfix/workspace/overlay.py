@@ -1,0 +1,106 @@
+"""One view of the base for one sandbox: nothing is copied but what changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.workspace.base import Base, never
+from pytest_agentfix.workspace.collecting import CollectRequest
+from pytest_agentfix.workspace.files import translated
+from pytest_agentfix.workspace.laying_out import Owner
+from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.workspace.mounts import OverlayMount, require_usable
+from pytest_agentfix.workspace.removing import remove_tree
+from pytest_agentfix.workspace.upper import collect_upper
+
+
+class OverlayWorkspace:
+    """An overlay over a base, to be mounted in one sandbox by the engine.
+
+    ``path`` is the folder on the host that takes in what is changed. ``base`` is what the sandbox
+    holds when ``to_lay`` has been laid out in it: what is collected is compared with it.
+    """
+
+    def __init__(
+        self, *, folder: Path, mount: OverlayMount, base: Base, is_hidden: Callable[[str], bool]
+    ) -> None:
+        self.mount = mount
+        self.base = base
+        self._folder = folder
+        self._is_hidden = is_hidden
+
+    @classmethod
+    def create(
+        cls,
+        base: Base,
+        folder: Path,
+        *,
+        changes: ChangeSet = ChangeSet(),  # noqa: B008 - immutable
+        owner: Owner | None = None,
+        is_hidden: Callable[[str], bool] | None = None,
+    ) -> OverlayWorkspace:
+        """Make the empty folders of an overlay in ``folder``, which is made or is empty.
+
+        With ``is_hidden`` it lacks what the base hides, and such paths are left out of what is
+        collected. ``owner`` (uid, gid) gets what is made. Raises ``OverlayUnavailableError``
+        where no overlay can work, ``WorkspaceError`` or ``DiskFullError``.
+        """
+        place = base.place
+        mount = OverlayMount(
+            lower=(place.plain,) if is_hidden else (place.hidden, place.plain),
+            upper=folder / "upper",
+            work=folder / "work",
+        )
+        with translated(str(folder), "making"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (folder, mount.upper, mount.work):
+                path.mkdir(exist_ok=True)
+                path.chmod(0o755)
+                if owner is not None:
+                    os.chown(path, *owner)
+        require_usable(mount)
+        whole = base.with_changes(changes)
+        return cls(folder=folder, mount=mount, base=whole, is_hidden=is_hidden or never)
+
+    @property
+    def path(self) -> Path:
+        """The folder on the host that takes in what is changed."""
+        return self.mount.upper
+
+    @property
+    def to_lay(self) -> ChangeSet:
+        """What has to be laid out in the sandbox before anything untrusted runs in it."""
+        return self.base.delta()
+
+    def expect(self, changes: ChangeSet) -> None:
+        """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
+        self.base = self.base.with_changes(changes)
+
+    def collect(
+        self,
+        *,
+        is_ignored: Callable[[str], bool],
+        skip: Collection[str] = (),
+        limits: Limits = Limits(),  # noqa: B008 - immutable
+    ) -> Collected:
+        """What differs from ``base`` now; nothing of it is followed, executed or trusted.
+
+        ``is_ignored`` is asked about new files only. ``skip`` are mount points. Raises
+        ``WorkspaceError`` when the folder itself cannot be read.
+        """
+        request = CollectRequest(
+            base=self.base,
+            is_hidden=self._is_hidden,
+            is_ignored=is_ignored,
+            skip=frozenset(path.strip("/") for path in skip),
+            limits=limits,
+        )
+        with translated(str(self.path), "reading back"):
+            return collect_upper(self.path, request)
+
+    def remove(self) -> None:
+        """Remove what was changed; fine when it is gone. Never raises."""
+        remove_tree(self._folder)
