@@ -26,6 +26,7 @@ def model_access(
         token=token,
         npm=upstream.row.npm,
         is_known=known is not None,
+        facts=known.entry if known else {},
         small_model=upstream.small_model,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 AGENT: Final = "fixer"
@@ -29,6 +29,10 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "webfetch": "deny",
     "websearch": "deny",
     "todowrite": "deny",
+    # Where there is no ripgrep they would fetch one, and fail; bash has what an image has of it.
+    "glob": "deny",
+    "grep": "deny",
+    "list": "deny",
 }
 
 
@@ -37,8 +41,9 @@ class ModelAccess:
     """How OpenCode reaches the model from inside: the gateway's port and a per-run token.
 
     ``provider`` is the name OpenCode uses, ``npm`` the SDK package it speaks with, whatever its
-    catalogue says of that name. ``is_known``: that catalogue has the model, with its limits.
-    ``small_model`` is a second model that may be used; "" is ``model`` itself.
+    catalogue says of that name. ``is_known``: that catalogue has the model, with its limits, and
+    ``facts`` is what it says, in its own form, where that was read. ``small_model`` is a second
+    model that may be used; "" is ``model`` itself.
     """
 
     provider: str
@@ -47,6 +52,7 @@ class ModelAccess:
     token: str
     npm: str = "@ai-sdk/openai-compatible"
     is_known: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     small_model: str = ""
 
 
@@ -112,15 +118,35 @@ def _model(model: str, *, is_known: bool) -> dict[str, Any]:
     return {**always, "name": model, "tool_call": True, "limit": limit}
 
 
+def make_catalogue(access: ModelAccess) -> bytes:
+    """A catalogue with the one model that is used, in the place of OpenCode's own of thousands.
+
+    Reading those takes it more than a second of a processor, and a hundred megabytes, at its first
+    prompt. Empty where the model is known and the facts are not: OpenCode has to look for itself.
+    """
+    if access.is_known and not access.facts:
+        return b""
+    models = {access.model: dict(access.facts)} if access.facts else {}
+    provider = {"id": access.provider, "name": access.provider, "env": [], "npm": access.npm}
+    return json.dumps({access.provider: {**provider, "models": models}}).encode()
+
+
 def make_environ(
-    config: Mapping[str, Any], base: Mapping[str, str], *, home: str
+    config: Mapping[str, Any],
+    base: Mapping[str, str],
+    *,
+    home: str,
+    has_catalogue: bool = False,
 ) -> dict[str, str]:
     """The environment of the OpenCode process: ``base`` and every switch that keeps it quiet.
 
     ``home`` holds all of OpenCode's folders; it is one per server, or its database would lock.
+    ``has_catalogue``: what it gets on its standard input is its catalogue. It reads that once, and
+    takes its own where there is nothing to read.
     """
     return {
         **base,
+        **({"OPENCODE_MODELS_PATH": "/dev/stdin"} if has_catalogue else {}),
         "HOME": home,
         "XDG_DATA_HOME": f"{home}/.local/share",
         "XDG_CONFIG_HOME": f"{home}/.config",

@@ -40,10 +40,12 @@ class OpenCodeServer:
         except (AgentUnavailableError, SandboxError):
             return False
 
-    def create_session(self, rules: list[dict[str, str]], agent: str) -> str:
+    def create_session(
+        self, rules: list[dict[str, str]], agent: str, *, timeout: float = CALL_TIMEOUT
+    ) -> str:
         """Open a session with rules of its own; returns its id."""
         body = {"title": "agent-fix", "agent": agent, "permission": rules}
-        identity = self._call("POST", "/session", body).get("id")
+        identity = self._call("POST", "/session", body, timeout).get("id")
         if not isinstance(identity, str) or not SESSION_ID.fullmatch(identity):
             raise AgentUnavailableError("OpenCode gave no usable session.", NEXT_STEP)
         return identity
@@ -61,6 +63,11 @@ class OpenCodeServer:
         """Stop the session's turn; never raises, because the sandbox may be on its way out."""
         with contextlib.suppress(AgentUnavailableError, SandboxError):
             self._call("POST", f"/session/{session}/abort", {}, timeout=5.0)
+
+    def delete(self, session: str) -> None:
+        """Let go of a session and all that was said in it; never raises."""
+        with contextlib.suppress(AgentUnavailableError, SandboxError):
+            self._call("DELETE", f"/session/{session}", None, timeout=5.0)
 
     def reject(self, permission: str) -> None:
         """Turn down a permission that was asked for, in a way that lets the model go on."""

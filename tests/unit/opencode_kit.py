@@ -60,7 +60,7 @@ class FakeOpenCode:
             def do_GET(self) -> None:
                 fake._serve(self)
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_DELETE = do_GET  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -252,6 +252,6 @@ def open_stage(**more: Any) -> Iterator[Stage]:
                 **more,
             }
         )
-        agent = OpenCodeAgent(sandbox, plan, door=door, clock=clock)
+        agent = OpenCodeAgent(sandbox, plan, clock=clock)
         yield Stage(server=server, sandbox=sandbox, door=door, clock=clock, agent=agent)
         agent.close()

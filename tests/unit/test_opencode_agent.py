@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.agents import opencode
+from pytest_agentfix.agents import opencode, opencode_turn
+from pytest_agentfix.agents.opencode import OpenCodeAgent
+from pytest_agentfix.agents.opencode_config import make_catalogue
 from pytest_agentfix.errors import AgentUnavailableError, ProviderTrouble, SandboxError
 from pytest_agentfix.model import ChangeSet, Collected, FileChange, Turn, TurnEnd
-from pytest_agentfix.ports import Stream
-from tests.unit.opencode_kit import BUSY, IDLE, Stage, event, open_stage
+from pytest_agentfix.ports import Command, Stream
+from tests.unit.opencode_kit import ACCESS, BUSY, IDLE, FakeProcess, Stage, event, open_stage
 
 FAR = 1e9
 
@@ -20,17 +23,19 @@ FAR = 1e9
 @pytest.fixture(autouse=True)
 def _quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opencode, "TICK", 0.01)
+    monkeypatch.setattr(opencode_turn, "TICK", 0.01)
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    with open_stage(locked=("tests/**",)) as stage:
+    with open_stage() as stage:
         yield stage
 
 
 @pytest.fixture
 def launched(stage: Stage) -> Stage:
     stage.agent.launch(deadline=FAR)
+    stage.agent.begin(stage.door, locked=("tests/**",))
     return stage
 
 
@@ -45,6 +50,8 @@ def test_how_it_is_launched(launched: Stage) -> None:
     ]  # fmt: skip
     assert process.command.cwd == Path("/top")
     assert process.command.env["HOME"] == "/tmp/home"
+    assert process.command.env["OPENCODE_MODELS_PATH"] == "/dev/stdin"
+    assert process.command.stdin == make_catalogue(ACCESS)
     (session,) = [body for _, path, body in launched.server.calls if path == "/session"]
     assert session["agent"] == "fixer"
     assert session["permission"][-1] == {
@@ -77,8 +84,91 @@ def test_it_is_never_healthy(stage: Stage) -> None:
 @pytest.mark.parametrize("identity", [None, 1, "", "a/b", "a b", "ä", "../x", "x" * 201, "a\n"])
 def test_a_session_without_a_usable_name(stage: Stage, identity: object) -> None:
     stage.server.answers["/session"] = (200, json.dumps({"id": identity}).encode())
+    stage.agent.launch(deadline=FAR)
     with pytest.raises(AgentUnavailableError, match="gave no usable session"):
-        stage.agent.launch(deadline=FAR)
+        stage.agent.begin(stage.door)
+
+
+@pytest.fixture
+def up(stage: Stage) -> Stage:
+    stage.agent.launch(deadline=FAR)
+    return stage
+
+
+def list_calls(stage: Stage) -> list[str]:
+    """The calls about the session, with nothing of what was asked before it."""
+    return [f"{how} {path}" for how, path, _ in stage.server.calls if path.startswith("/session")]
+
+
+def test_a_warm_up_leaves_nothing(up: Stage) -> None:
+    assert up.agent.warm_up(deadline=FAR)
+    assert list_calls(up) == [
+        "POST /session", "POST /session/ses_1/prompt_async", "DELETE /session/ses_1",
+    ]  # fmt: skip
+    assert up.door.begun == []
+
+
+def test_a_warm_up_that_ends_in_an_error(up: Stage) -> None:
+    up.server.turn = [BUSY, event("session.error", error={"name": "Oops"}), IDLE]
+    assert not up.agent.warm_up(deadline=FAR)
+    assert list_calls(up)[-2:] == ["POST /session/ses_1/abort", "DELETE /session/ses_1"]
+    up.agent.begin(up.door)
+    up.server.turn = [BUSY, IDLE]
+    assert up.agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
+
+
+def test_a_warm_up_without_a_session(up: Stage) -> None:
+    up.server.answers["/session"] = (500, b"")
+    assert not up.agent.warm_up(deadline=FAR)
+    assert list_calls(up) == ["POST /session"]
+
+
+def test_a_warm_up_out_of_time(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.clock.step = 1
+    assert not up.agent.warm_up(deadline=up.clock.now + 5)
+    assert list_calls(up)[-2:] == ["POST /session/ses_1/abort", "DELETE /session/ses_1"]
+
+
+def test_a_warm_up_is_not_waited_for_without_end(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.server.answers["/session/status"] = (200, b'{"ses_1": {"type": "busy"}}')
+    up.clock.step = 1
+    assert not up.agent.warm_up(deadline=FAR)
+    assert up.clock.now < 60
+
+
+def test_a_warm_up_that_nobody_needs_any_more(up: Stage) -> None:
+    unneeded = threading.Event()
+    up.server.turn = [BUSY]
+    up.server.on_prompt = unneeded.set
+    assert not up.agent.warm_up(deadline=FAR, unneeded=unneeded)
+
+
+def test_a_warm_up_whose_end_was_not_heard(up: Stage) -> None:
+    up.server.turn = []
+    up.clock.step = 1
+    assert up.agent.warm_up(deadline=FAR)
+
+
+def test_a_server_that_dies_of_its_warm_up(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.sandbox.processes[0].words = "out of everything"
+    up.server.on_prompt = up.sandbox.processes[0].kill
+    with pytest.raises(AgentUnavailableError, match=r"not come up .* \(out of everything\)"):
+        up.agent.warm_up(deadline=FAR)
+
+
+def test_a_server_that_another_brought_up(stage: Stage) -> None:
+    process = FakeProcess(Command(argv=[], cwd=Path("/")))
+    agent = OpenCodeAgent.adopt(stage.sandbox, stage.agent._plan, process, clock=stage.clock)
+    agent.begin(stage.door)
+    assert stage.sandbox.processes == []
+    assert agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
+    stage.server.turn = [BUSY]
+    process.kill()
+    assert agent.prompt("x", deadline=FAR).end is TurnEnd.ERROR
+    agent.close()
 
 
 def test_a_turn_that_finishes(launched: Stage) -> None:

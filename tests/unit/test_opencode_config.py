@@ -11,6 +11,7 @@ from pytest_agentfix.agents.opencode_config import (
     AGENT,
     PERMISSIONS,
     ModelAccess,
+    make_catalogue,
     make_config,
     make_environ,
     session_rules,
@@ -47,6 +48,7 @@ def test_nothing_is_ever_asked() -> None:
 def test_what_has_no_use_is_denied() -> None:
     denied = {name for name, action in PERMISSIONS.items() if action == "deny"}
     assert {"webfetch", "websearch", "task", "skill", "question", "doom_loop"} <= denied
+    assert {"glob", "grep", "list"} <= denied
 
 
 def test_one_model_for_everything() -> None:
@@ -87,6 +89,28 @@ def test_a_model_that_opencode_knows_keeps_its_limits() -> None:
     assert provider["models"] == {"m-1": {"id": "m-1", "status": "active"}}
 
 
+def test_the_catalogue_has_the_one_model() -> None:
+    facts = {"id": "m-1", "limit": {"context": 1000}}
+    access = replace(ACCESS, npm="@ai-sdk/anthropic", is_known=True, facts=facts)
+    assert json.loads(make_catalogue(access)) == {
+        "anthropic": {
+            "id": "anthropic",
+            "name": "anthropic",
+            "env": [],
+            "npm": "@ai-sdk/anthropic",
+            "models": {"m-1": facts},
+        }
+    }
+    assert json.loads(make_catalogue(ACCESS))["anthropic"]["models"] == {}
+
+
+def test_where_facts_are_missing_opencode_takes_its_own_catalogue() -> None:
+    assert make_catalogue(replace(ACCESS, is_known=True)) == b""
+    assert "OPENCODE_MODELS_PATH" not in make_environ({}, {}, home="/h")
+    with_one = make_environ({}, {}, home="/h", has_catalogue=True)
+    assert with_one["OPENCODE_MODELS_PATH"] == "/dev/stdin"
+
+
 def test_a_small_model_beside_it() -> None:
     access = replace(ACCESS, is_known=True, small_model="m-0")
     config = make_config(access, instructions="")
@@ -111,8 +135,10 @@ def test_how_an_upstream_is_reached_from_inside() -> None:
         small_model="g-1",
     )
     assert model_access(upstream, "run-token") == access
-    known = CatalogueModel(id="g-2")
-    assert model_access(upstream, "run-token", known) == replace(access, is_known=True)
+    known = CatalogueModel(id="g-2", entry={"id": "g-2"})
+    assert model_access(upstream, "run-token", known) == replace(
+        access, is_known=True, facts={"id": "g-2"}
+    )
 
 
 def test_the_environment_is_quiet_and_its_own() -> None:

@@ -44,6 +44,8 @@ class CatalogueModel:
     """A model. ``npm`` is "" where the provider's own package speaks to it; limits are in tokens.
 
     A limit of 0 says that the catalogue does not know it; ``prices`` is ``None`` likewise.
+    ``entry`` is all that the catalogue says of it, in the catalogue's own form, and the URL that it
+    gets from its provider.
     """
 
     id: str
@@ -52,6 +54,7 @@ class CatalogueModel:
     output_limit: int = 0
     prices: Prices | None = None
     can_call_tools: bool = True
+    entry: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +165,13 @@ def _resolve_escape(match: re.Match[str]) -> str:
 def _read_provider(name: str, found: Mapping[str, Any]) -> CatalogueProvider:
     variables = found.get("env")
     models = _object(found.get("models"))
-    read = (_read_model(key, entry) for key, entry in models.items() if isinstance(entry, dict))
+    api = _text(found.get("api"))
+    read = (
+        _read_model(key, entry, api) for key, entry in models.items() if isinstance(entry, dict)
+    )
     return CatalogueProvider(
         id=name,
-        api=_text(found.get("api")),
+        api=api,
         npm=_text(found.get("npm")),
         env=tuple(one for one in variables if isinstance(one, str))
         if isinstance(variables, list)
@@ -174,15 +180,17 @@ def _read_provider(name: str, found: Mapping[str, Any]) -> CatalogueProvider:
     )
 
 
-def _read_model(name: str, entry: Mapping[str, Any]) -> CatalogueModel:
+def _read_model(name: str, entry: Mapping[str, Any], api: str) -> CatalogueModel:
+    provider = {**({"api": api} if api else {}), **_object(entry.get("provider"))}
     limit = _object(entry.get("limit"))
     return CatalogueModel(
         id=name,
-        npm=_text(_object(entry.get("provider")).get("npm")),
+        npm=_text(provider.get("npm")),
         context_limit=max(int(_amount(limit.get(name)) or 0) for name in ("context", "input")),
         output_limit=int(_amount(limit.get("output")) or 0),
         prices=_read_prices(_object(entry.get("cost"))),
         can_call_tools=entry.get("tool_call") is not False,
+        entry={**entry, "provider": provider},
     )
 
 
