@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from pytest_agentfix.failures import FailureCollector
 from pytest_agentfix.interruption import EXIT_STATUS, Terminated, raise_on_sigterm
 from pytest_agentfix.invocation import make_invocation
 from pytest_agentfix.items import MARKER_ERRORS
-from pytest_agentfix.model import Invocation, Phase, RunRequest, RunResult
+from pytest_agentfix.model import Failure, Invocation, Phase, RunRequest, RunResult
 from pytest_agentfix.ports import Progress
 from pytest_agentfix.progress import TerminalProgress
 from pytest_agentfix.report import json_report, junit, terminal
@@ -31,6 +31,13 @@ class Repairer(Protocol):
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
+        ...
+
+    def get_ready(self, failures: Sequence[Failure]) -> None:
+        """Begin to make ready what a repair takes, while the suite goes on; never raises.
+
+        ``failures`` are those so far. Called once, between two tests.
+        """
         ...
 
     def result_so_far(self) -> RunResult:
@@ -64,6 +71,7 @@ class SessionPlugin:
         self._stop_in_collection: BaseException | None = None
         self._remarks: list[str] = []
         self._is_terminated = False
+        self._is_readied = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -76,8 +84,11 @@ class SessionPlugin:
             raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of a test's phase."""
+        """Take note of a test's phase, and get ready after the first test that failed."""
         self._collector.add_test_report(report)
+        # Not before the test's fixtures are gone: they may have patched what is needed for it.
+        if self._collector.failures and report.when == "teardown" and not self._is_readied:
+            self._get_ready()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take note of a collector."""
@@ -142,6 +153,15 @@ class SessionPlugin:
     def pytest_unconfigure(self) -> None:
         """Close what no repair phase closed: pytest may end on many ways before that."""
         self._shield(self._close)
+
+    def _get_ready(self) -> None:
+        failures = select_failures(self._collector.failures, self._settings.select)
+        if failures and self._repairer is not None:
+            self._is_readied = True
+            try:
+                self._repairer.get_ready(failures)
+            except Exception:  # the suite goes on, and the repair does without
+                logger.debug("nothing was made ready", exc_info=True)
 
     def _run_repair_phase(self, session: pytest.Session) -> None:
         request = self._make_request(session)

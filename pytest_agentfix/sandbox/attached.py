@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pytest_agentfix.errors import OutOfMemoryError, SandboxError
@@ -15,6 +17,16 @@ CHUNK: Final = 256 * 1024  # bytes read at once
 COMPLAINTS: Final = 4000  # bytes kept of what the guest wrote to stderr
 STDOUT: Final = 1  # the engine's number of the stream
 NEXT_STEP: Final = "Run pytest again; `docker events` and the engine's log may tell more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedState:
+    """What the next holder of the socket has to know, besides the socket."""
+
+    header: bytes  # the begun header of the engine's framing
+    stream: int
+    left: int  # bytes of the engine's frame that are still to come
+    complaints: bytes
 
 
 class Attached:
@@ -28,6 +40,38 @@ class Attached:
         self._is_out_of_memory = is_out_of_memory
         self._demux = Demux()
         self._complaints = b""
+        self._is_released = False
+
+    @classmethod
+    def from_fd(
+        cls,
+        identity: str,
+        descriptor: int,
+        state: AttachedState,
+        is_out_of_memory: Callable[[], bool],
+    ) -> Attached:
+        """Go on with the socket that another process has released; takes the descriptor over."""
+        attached = cls(identity, socket.socket(fileno=descriptor), is_out_of_memory)
+        attached._demux = Demux.from_state(state)
+        attached._complaints = state.complaints
+        return attached
+
+    def check_release(self) -> None:
+        """Raise ``SandboxError`` where the socket is of no use to another process (TLS, TCP)."""
+        is_plain = isinstance(self._socket, socket.socket)  # SSH and TLS bring their own
+        if not is_plain or self._socket.family != socket.AF_UNIX:
+            raise SandboxError("The engine's connection cannot be handed over.", NEXT_STEP)
+
+    def release(self) -> tuple[AttachedState, int]:
+        """Let go without hanging up: the state, and a descriptor of the caller's own.
+
+        Nobody may be receiving or sending. Raises ``SandboxError`` where that is not possible.
+        """
+        self.check_release()
+        descriptor = os.dup(self._socket.fileno())
+        self._is_released = True
+        self.close()
+        return self._demux.state(self._complaints), descriptor
 
     def receive(self) -> bytes:
         """The guest's next bytes; its complaints on stderr are kept aside."""
@@ -68,6 +112,8 @@ class Attached:
 
     def hang_up(self) -> None:
         """End the pipe, which ends everything inside and wakes whoever receives or sends."""
+        if self._is_released:
+            return  # a shutdown would end it for the next holder too
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -90,6 +136,20 @@ class Demux:
         self._header = bytearray()
         self._stream = 0
         self._left = 0
+
+    @classmethod
+    def from_state(cls, state: AttachedState) -> Demux:
+        """Go on where another process stopped."""
+        demux = cls()
+        demux._header += state.header
+        demux._stream, demux._left = state.stream, state.left
+        return demux
+
+    def state(self, complaints: bytes) -> AttachedState:
+        """Where it stands now, with what else there is to tell."""
+        return AttachedState(
+            header=bytes(self._header), stream=self._stream, left=self._left, complaints=complaints
+        )
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield the parts in ``data`` with the number of the stream that each belongs to."""

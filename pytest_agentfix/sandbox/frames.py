@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,7 +64,11 @@ class FrameParser:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def rest(self) -> bytes:
+        """What was fed and has not come out as a frame."""
+        return bytes(self._buffer)
+
+    def feed(self, data: bytes) -> Generator[Frame, None, None]:
         """Yield every frame that ``data`` completes; raises ``FrameError`` on nonsense."""
         self._buffer += data
         start = 0

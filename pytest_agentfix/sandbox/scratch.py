@@ -51,12 +51,7 @@ class Scratch:
 
     def folder(self, name: str) -> Path:
         """A new folder of the session's."""
-        path = self.path / f"{name}-{secrets.token_hex(4)}"
-        try:
-            path.mkdir(mode=0o700)
-        except OSError as error:
-            raise _translate(error, self.root) from None
-        return path
+        return _make_folder(self.path, name, self.root)
 
     def close(self, *, is_kept: bool = False) -> None:
         """Remove the folder and let go of the lock; twice is fine."""
@@ -65,6 +60,28 @@ class Scratch:
         else:
             remove_tree(self.path)
         self._lock.close()
+
+
+class BorrowedScratch:
+    """A session's folder in the hands of another process than the one that holds its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.root = path.parent
+        self.session = path.name
+        self.path = path
+
+    def folder(self, name: str) -> Path:
+        """A new folder of the session's."""
+        return _make_folder(self.path, name, self.root)
+
+
+def _make_folder(parent: Path, name: str, root: Path) -> Path:
+    path = parent / f"{name}-{secrets.token_hex(4)}"
+    try:
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise _translate(error, root) from None
+    return path
 
 
 def scratch_root() -> Path:

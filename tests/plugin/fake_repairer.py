@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ class FakeRepairer:
             self._done.append(self._decide(cluster))
             self._misbehave()
         return self.result_so_far()
+
+    def get_ready(self, failures: Sequence[Failure]) -> None:
+        with Path("ready.txt").open("a", encoding="utf-8") as stream:
+            stream.write(" ".join(failure.nodeid for failure in failures) + "\n")
+        if self._script.get("get_ready") == "error":
+            raise OSError("nothing is ready")
 
     def result_so_far(self) -> RunResult:
         return RunResult(clusters=tuple(self._done))

@@ -109,3 +109,46 @@ def test_out_of_memory_is_told_apart(kind: type[SandboxError]) -> None:
     attached = Attached("id", ours, lambda: kind is OutOfMemoryError)
     with ours, theirs:
         assert type(attached.describe_end()) is kind
+
+
+@given(PARTS, st.data())
+def test_the_next_holder_goes_on_where_the_last_one_stopped(
+    parts: list[tuple[int, bytes]], data: st.DataObject
+) -> None:
+    whole = b"".join(multiplex(*part) for part in parts)
+    cut = data.draw(st.integers(0, len(whole)))
+    demux = Demux()
+    found = list(demux.feed(whole[:cut]))
+    found += Demux.from_state(demux.state(b"")).feed(whole[cut:])
+    for number in (1, 2):
+        expected = b"".join(part for stream, part in parts if stream == number)
+        assert b"".join(part for stream, part in found if stream == number) == expected
+
+
+def test_letting_go_is_no_hanging_up(ends: tuple[Attached, socket.socket]) -> None:
+    attached, theirs = ends
+    theirs.sendall(multiplex(2, b"a complaint\n") + multiplex(1, b"first"))
+    assert attached.receive() == b"first"
+    state, descriptor = attached.release()
+    attached.close()
+    adopted = Attached.from_fd("id", descriptor, state, lambda: False)
+    theirs.sendall(multiplex(1, b"second"))
+    assert adopted.receive() == b"second"
+    adopted.send(b"still open")
+    assert theirs.recv(100) == b"still open"
+    assert "Its last words: a complaint" in str(adopted.describe_end())
+    adopted.close()
+    assert theirs.recv(1) == b""
+
+
+@pytest.mark.parametrize("kind", ["TCP", "TLS or SSH"])
+def test_what_is_no_plain_local_socket_is_kept(kind: str) -> None:
+    with socket.socket() as tcp:
+        wrapped = SimpleNamespace(
+            settimeout=tcp.settimeout, close=tcp.close, shutdown=tcp.shutdown, fileno=tcp.fileno
+        )
+        attached = Attached("id", tcp if kind == "TCP" else wrapped, lambda: False)
+        with pytest.raises(SandboxError, match="cannot be handed over"):
+            attached.release()
+        assert tcp.fileno() != -1
+        attached.close()

@@ -1,0 +1,68 @@
+"""From the first failure on, what a repair takes is made ready while the suite goes on."""
+
+from __future__ import annotations
+
+from .conftest import Runner
+
+TESTS = """
+import os
+import pytest
+
+@pytest.fixture
+def patched(monkeypatch):
+    monkeypatch.setenv("PATCHED", "yes")
+    yield
+    assert not os.path.exists("ready.txt")  # not before the fixtures are gone
+
+def test_green(): assert not os.path.exists("ready.txt")
+@pytest.mark.agent_fix
+def test_red(patched): assert False
+def test_after(): assert os.path.exists("ready.txt")
+def test_red_too(): assert False
+"""
+
+
+def readied(runner: Runner) -> list[str]:
+    file = runner.path / "ready.txt"
+    return file.read_text("utf-8").splitlines() if file.exists() else []
+
+
+def test_once_and_right_after_the_first_failing_test(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it=TESTS)
+    result = runner.run()
+    result.stdout.fnmatch_lines(["*2 passed, 2 fixed in*"])
+    assert readied(runner) == ["test_it.py::test_red"]
+
+
+def test_reports_of_workers_count_as_well(any_runner: Runner) -> None:
+    any_runner.pytester.makepyfile("def test_red(): assert False")
+    any_runner.run()
+    assert [line.rpartition("::")[2] for line in readied(any_runner)] == ["test_red"]
+
+
+def test_only_for_what_will_be_repaired(runner: Runner) -> None:
+    runner.pytester.makepyfile(
+        """
+        import pytest
+        def test_plain(): assert False
+        @pytest.mark.agent_fix
+        def test_marked(): assert False
+        """
+    )
+    runner.run("--agent-fix-select=marked")
+    assert [line.rpartition("::")[2] for line in readied(runner)] == ["test_marked"]
+
+
+def test_never_where_all_is_green(runner: Runner) -> None:
+    runner.pytester.makepyfile("def test_green(): pass")
+    runner.run()
+    assert readied(runner) == []
+
+
+def test_trouble_with_it_is_none_of_the_suite(runner: Runner) -> None:
+    runner.script(get_ready="error")
+    runner.pytester.makepyfile("def test_red(): assert False\ndef test_green(): pass")
+    result = runner.run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*1 passed, 1 fixed in*"])
+    assert len(readied(runner)) == 1
