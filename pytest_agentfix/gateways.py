@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
@@ -45,6 +46,8 @@ class Surroundings:
     cache: Path  # where the day's spending is kept
     top: Path  # the repository's
     environ: Mapping[str, str]
+    # What is known of the binary's catalogue already, by provider.
+    catalogues: Mapping[str, CatalogueProvider | None] = field(default_factory=dict)
     replay: Replay | None = None
 
 
@@ -54,15 +57,18 @@ class Gateways:
     All sandboxes of a run send the same token. It opens nothing but their own pipe's door.
     """
 
-    def __init__(self, settings: Settings, around: Surroundings, *, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, around: Surroundings, *, clock: Clock, token: str
+    ) -> None:
         self._settings = settings
         self._around = around
         self._clock = clock = ReplayClock() if around.replay else clock
-        self._token = secrets.token_urlsafe(24)
+        self._token = token
+        self._lock = threading.Lock()
         self._secrets = (self._token, *find_secrets(around.environ))
         self._recording: Recording | None = None
         self._opened: list[ModelGateway] = []
-        self._catalogues: dict[str, CatalogueProvider | None] = {}
+        self._catalogues = dict(around.catalogues)
         self._printed: dict[tuple[str, ...], str | KeyMissingError] = {}  # by commands for keys
         caps = make_caps(settings)
         is_capped_by_day = any(caps.iter_scope("day"))
@@ -77,6 +83,20 @@ class Gateways:
 
     def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
         """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
+        with self._lock:  # a command for a key is run once, and a binary read once
+            return self._open(upstream)
+
+    def describe(self, upstream: Upstream) -> ModelAccess:
+        """What an agent is told of ``upstream``, before there is a gateway for it."""
+        with self._lock:
+            return self._describe(upstream)
+
+    def _describe(self, upstream: Upstream) -> ModelAccess:
+        catalogue = self._read_catalogue(upstream.provider)
+        known = catalogue.models.get(upstream.model) if catalogue else None
+        return model_access(upstream, self._token, known)
+
+    def _open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
         catalogue = self._read_catalogue(upstream.provider)
         upstream = limit_output(upstream, catalogue)
         tariff = make_tariff(upstream, catalogue, self._settings.price)
@@ -96,8 +116,7 @@ class Gateways:
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )
         self._opened.append(gateway)
-        known = catalogue.models.get(upstream.model) if catalogue else None
-        return gateway, model_access(upstream, self._token, known)
+        return gateway, self._describe(upstream)
 
     def _read_catalogue(self, provider: str) -> CatalogueProvider | None:
         """Return what OpenCode knows of ``provider``; its binary is searched once for each."""
@@ -123,8 +142,9 @@ class Gateways:
     def close(self, gateway: ModelGateway) -> None:
         """End one gateway; twice is fine."""
         gateway.close()
-        if gateway in self._opened:
-            self._opened.remove(gateway)
+        with self._lock:
+            if gateway in self._opened:
+                self._opened.remove(gateway)
 
     def close_all(self) -> None:
         """End all that are still open; twice is fine."""
@@ -171,6 +191,11 @@ class Gateways:
             )
         self._recording.add_secrets(self._secrets)
         return self._recording
+
+
+def make_token() -> str:
+    """A token for one run's sandboxes."""
+    return secrets.token_urlsafe(24)
 
 
 def find_places(top: Path) -> Places:

@@ -126,6 +126,11 @@ OPTIONS = (
         "int",
     ),
     Option(
+        "agent_fix_jobs",
+        "Causes repaired side by side: a number or 'auto' (default: auto)",
+        "N|auto",
+    ),
+    Option(
         "agent_fix_timeout", "Seconds of wall clock per cause (default: 900)", "SECONDS", "float"
     ),
     Option(

@@ -217,6 +217,30 @@ class Judge(Protocol):
         """
         ...
 
+    def inherit(self, part: Cluster, whole: Cluster) -> bool:
+        """Derive what is known of ``part`` from what was found out of ``whole``.
+
+        Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
+        """
+        ...
+
+    def rejudge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        also: Sequence[str] | None,
+        deadline: float,
+    ) -> Judgement:
+        """Judge again what was accepted on an earlier base; this judge's has other fixes in it.
+
+        ``also`` are the tests whose end can have changed by that, ``None`` stands for all that
+        passed before. What comes out has the evidence of both. Where the targets are green without
+        ``changes`` now, the probe ``fail-before`` has failed and nothing is red.
+        """
+        ...
+
     def minimise(  # noqa: PLR0913 - all but the three by name
         self,
         cluster: Cluster,

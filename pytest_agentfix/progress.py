@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from pytest_agentfix import pytest_internals
@@ -16,15 +18,18 @@ class TerminalProgress:
         self._reporter = pytest_internals.find_terminal(config)
         self._is_quiet = config.get_verbosity() < 0
         self._numbers: dict[str, int] = {}
+        self._lock = threading.Lock()  # clusters tell side by side
 
     def say(self, cluster: Cluster, phase: str) -> None:
         """Tell what ``cluster`` is doing now, in a few words."""
-        number = self._numbers.setdefault(cluster.slug, len(self._numbers) + 1)
+        with self._lock:
+            number = self._numbers.setdefault(cluster.slug, len(self._numbers) + 1)
         self.write(f"[{number}] {clean(cluster.title)}: {clean(phase)}")
 
     def write(self, text: str) -> None:
         """Show one line; ``text`` has to be clean."""
         if self._reporter is None or self._is_quiet:
             return
-        pytest_internals.end_line(self._reporter)
-        self._reporter.write_line(f"agent-fix: {text}")
+        with self._lock:
+            pytest_internals.end_line(self._reporter)
+            self._reporter.write_line(f"agent-fix: {text}")

@@ -2,6 +2,7 @@
 
 reproduce -> agent edits -> changes taken out -> policy -> judged elsewhere
           -> red? the same agent is told -> green? one commit
+          -> other fixes came first and it does not go with them? made again on top of them
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
+from typing import Final
 
+from pytest_agentfix.conflict import conflict_note
 from pytest_agentfix.errors import EnvironmentTrouble, LandingError, ProviderTrouble
 from pytest_agentfix.model import (
     ChangeSet,
@@ -25,8 +29,12 @@ from pytest_agentfix.model import (
     TurnEnd,
     Verdict,
 )
+from pytest_agentfix.parting import part_by_judgement, part_by_reds
 from pytest_agentfix.ports import Agent, Progress, Reproduction
 from pytest_agentfix.work import (
+    Arrival,
+    ArrivalEnd,
+    Ground,
     Parts,
     Work,
     count_files,
@@ -37,141 +45,221 @@ from pytest_agentfix.work import (
     turn_verdict,
 )
 
+MAX_ROUNDS: Final = 4  # bases that a cluster is worked on; the other fixes come to an end as well
+GREEN_SINCE: Final = "green since an earlier fix of this run"
+
 
 def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
     """Try to turn ``cluster`` green; every way out is one typed verdict with its reason."""
     work = Work.begin(cluster, parts)
     try:
-        result = _reproduce_and_repair(work, parts, progress)
+        result = _repair(work, parts, progress)
     except (EnvironmentTrouble, TimeoutError) as trouble:
         result = work.end_by_trouble(trouble, now=parts.clock.monotonic())
         if isinstance(trouble, ProviderTrouble) and trouble.is_final:
             parts.stop_run(str(trouble))
-    progress.say(cluster, f"{result.verdict.value}: {result.reason}")
+    progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
     return replace(result, seconds=parts.clock.monotonic() - work.began)
 
 
-def _reproduce_and_repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
-    progress.say(work.cluster, "reproducing")
-    work.hold_out = parts.hold_out(work.cluster)
-    if parts.landed:  # an earlier fix may have made it green: no agent is started on suspicion
-        reproduction = _reproduce(work, parts)
-        if not reproduction.judgement.red or reproduction.missing:
-            return _settle_unneeded(work, parts, reproduction)
-        with _agent_coming_up(work, parts) as coming:
-            return _attempt_until_done(work, parts, progress, reproduction, coming)
-    # The agent takes seconds to come up; meanwhile the failure is reproduced somewhere else.
-    with _agent_coming_up(work, parts) as coming:
-        reproduction = _reproduce(work, parts)
-        if not reproduction.judgement.red or reproduction.missing:
-            return _settle_unneeded(work, parts, reproduction)
-        return _attempt_until_done(work, parts, progress, reproduction, coming)
+def _repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
+    note, reason = "", ""
+    for _ in range(MAX_ROUNDS):
+        ground = parts.ground()
+        end = _Round(work, parts, progress, ground, note).run()
+        if isinstance(end, ClusterResult):
+            return end
+        reason = end.detail
+        note = conflict_note(end.fix.changes, read_base=ground.read_base, reason=reason)
+        work.begin_anew()
+        progress.say(work.cluster, f"back to its agent, on top of other fixes: {reason}")
+    return work.end(Verdict.CONFLICT, f"does not go with other fixes of this run: {reason}")
 
 
-def _reproduce(work: Work, parts: Parts) -> Reproduction:
-    reproduction = parts.judge.reproduce(work.cluster, deadline=work.deadline)
-    work.note(probes=reproduction.judgement.probes)
-    return reproduction
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The work on one state of the base: ends with a result, or with what was in its way."""
 
+    work: Work
+    parts: Parts
+    progress: Progress
+    ground: Ground
+    note: str  # for the agent, on what came of its work on an earlier base
 
-def _settle_unneeded(work: Work, parts: Parts, reproduction: Reproduction) -> ClusterResult:
-    """No agent can help: the tests cannot be run there, or they are green."""
-    if reproduction.missing:
-        return work.end(Verdict.ENVIRONMENT, reproduction.missing)
-    return _settle_green(work, parts)
+    def run(self) -> ClusterResult | Arrival:
+        self._say("reproducing")
+        self.work.hold_out = self.ground.hold_out(self.work.cluster)
+        if self.ground.number:  # maybe green by now: no agent is started on suspicion
+            reproduction = self._reproduce()
+            if end := self._settle_unneeded(reproduction):
+                return end
+            self._part_from_green(reproduction)
+            with self._agent_coming_up() as coming:
+                return self._attempt_until_done(reproduction, coming)
+        # The agent takes its time to come up; meanwhile the failure is reproduced elsewhere.
+        with self._agent_coming_up() as coming:
+            reproduction = self._reproduce()
+            end = self._settle_unneeded(reproduction)
+            return end or self._attempt_until_done(reproduction, coming)
 
+    def _reproduce(self) -> Reproduction:
+        work = self.work
+        reproduction = self.ground.judge.reproduce(work.cluster, deadline=work.deadline)
+        work.note(probes=reproduction.judgement.probes)
+        return reproduction
 
-def _settle_green(work: Work, parts: Parts) -> ClusterResult:
-    """Green before any attempt: by a fix of this run, if it was red without it."""
-    if parts.landed:
-        before = parts.reproduce_at_start(work.cluster, work.deadline)
-        if before.judgement.red and not before.missing:
-            passed = Probe("target", ProbeResult.PASSED, "green with the fixes before it")
-            work.note(probes=(*before.judgement.probes, passed), landing=parts.landed[-1])
-            return work.end(Verdict.FIXED, "green since an earlier fix of this run")
-    return work.end(Verdict.NOT_REPRODUCED, "it passes in the sandbox without any change")
+    def _settle_unneeded(self, reproduction: Reproduction) -> ClusterResult | None:
+        """No agent can help where the tests cannot be run, or where they are green."""
+        if reproduction.missing:
+            return self.work.end(Verdict.ENVIRONMENT, reproduction.missing)
+        if reproduction.judgement.red:
+            return None
+        return self._settle_green(self.ground)
 
+    def _settle_green(self, ground: Ground) -> ClusterResult:
+        """Green on ``ground`` without a change: by other fixes of this run, or all along."""
+        settled = self._settle_by_earlier(self.work.cluster, ground) if ground.number else None
+        reason = "it passes in the sandbox without any change"
+        return settled or self.work.end(Verdict.NOT_REPRODUCED, reason)
 
-@contextlib.contextmanager
-def _agent_coming_up(work: Work, parts: Parts) -> Iterator[Future[Agent]]:
-    with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
-        unneeded = threading.Event()
-        coming = pool.submit(parts.open_agent, work.cluster, work.hold_out, work.deadline, unneeded)
+    def _settle_by_earlier(self, cluster: Cluster, ground: Ground) -> ClusterResult | None:
+        """What is green on ``ground`` is fixed, if it was red without this run's fixes."""
+        found = self.parts.find_fixer(cluster, ground, self.work.deadline)
+        if found is None:
+            return None
+        landing, before = found
+        passed = Probe("target", ProbeResult.PASSED, "green with the fixes before it")
+        result = self.work.end(Verdict.FIXED, GREEN_SINCE)
+        return replace(result, cluster=cluster, probes=(*before, passed), landing=landing)
+
+    def _part_from_green(self, reproduction: Reproduction) -> None:
+        """Settle the tests that an earlier fix turned green, and go on with the others."""
+        whole = self.work.cluster
+        parts = part_by_reds(whole, reproduction.judgement.red)
+        if parts is None:
+            return
+        green, rest = parts
+        if settled := self._settle_by_earlier(green, self.ground):
+            self.parts.settle(settled)
+            self.ground.judge.inherit(rest, whole)
+            self.work.narrow(rest)
+            self.work.hold_out = self.ground.hold_out(rest)
+
+    @contextlib.contextmanager
+    def _agent_coming_up(self) -> Iterator[Future[Agent]]:
+        work = self.work
+        with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
+            unneeded = threading.Event()
+            coming = pool.submit(
+                self.ground.open_agent, work.cluster, work.hold_out, work.deadline, unneeded
+            )
+            try:
+                yield coming
+            finally:
+                unneeded.set()  # or an interruption would have to wait for it to come up
+                # What kept it from coming up was told where it was needed.
+                with contextlib.suppress(EnvironmentTrouble, TimeoutError):
+                    coming.result().close()
+
+    def _attempt_until_done(
+        self, reproduction: Reproduction, coming: Future[Agent]
+    ) -> ClusterResult | Arrival:
+        work, parts = self.work, self.parts
+        limit = work.cluster.policy.max_attempts or parts.max_attempts
+        first = self.ground.first_prompt
+        prompt = first(work.cluster, reproduction.judgement, work.hold_out, self.note)
+        verdict, reason = Verdict.UNFIXED, "no attempt was made"
+        for number in range(1, limit + 1):
+            self._say(f"attempt {number} of {limit}: the agent is at work")
+            turn = self._take_turn(coming, prompt)
+            if turn.end is not TurnEnd.FINISHED:
+                return work.end(turn_verdict(turn.end), turn.detail)
+            if suspicion := find_suspicion(turn.text):
+                return work.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
+            collected = coming.result().collect()
+            changes, dropped = self.ground.accept(work.cluster, collected, reproduction.litter)
+            work.note(dropped=dropped)
+            is_again = work.has_seen(changes, dropped)
+            judgement = None if is_again else self._judge(changes, is_last=number == limit)
+            if judgement is not None and judgement.is_accepted:
+                return self._land(changes, judgement)
+            if is_again:
+                again = "made the same change" if changes else "ended in the same way"
+                return work.end(verdict, f"{reason}; another attempt {again}")
+            verdict, reason = describe_red(judgement, dropped)
+            work.reveal(judgement)
+            prompt = parts.next_prompt(judgement, dropped, work.hold_out)
+        return work.end(verdict, reason)
+
+    def _take_turn(self, coming: Future[Agent], prompt: str) -> Turn:
+        work, clock = self.work, self.parts.clock
+        work.note(attempts=work.result.attempts + 1)
+        began = clock.monotonic()
         try:
-            yield coming
+            agent = _wait_for(coming, work.deadline - began)
+            return agent.prompt(prompt, deadline=work.deadline)
         finally:
-            unneeded.set()  # or an interruption would have to wait for it to come up
-            # What kept it from coming up was told where it was needed, and is no news elsewhere.
-            with contextlib.suppress(EnvironmentTrouble, TimeoutError):
-                coming.result().close()
+            spent = clock.monotonic() - began
+            work.note(agent_seconds=work.result.agent_seconds + spent)
+
+    def _judge(self, changes: ChangeSet, *, is_last: bool) -> Judgement | None:
+        """The judgement, or ``None`` when there is nothing to judge.
+
+        Where the change helps one part of the cluster and not the other, that part is judged, and
+        the other becomes a cluster of its own.
+        """
+        if not changes:
+            return None
+        self._say(f"judging a change to {count_files(changes)}")
+        whole = self.work.cluster
+        judgement = self._judge_for(whole, changes)
+        withheld = self.work.hold_out.withheld
+        parts = part_by_judgement(whole, judgement, withheld=withheld, is_last=is_last)
+        if parts is None:
+            return judgement
+        green, rest = parts
+        self.ground.judge.inherit(green, whole)
+        of_part = self._judge_for(green, changes)
+        if not of_part.is_accepted:
+            self.work.note(probes=judgement.probes)
+            return judgement
+        self.work.narrow(green)
+        self.parts.split_off(rest)
+        return of_part
+
+    def _judge_for(self, cluster: Cluster, changes: ChangeSet) -> Judgement:
+        work = self.work
+        judgement = self.ground.judge.judge(
+            cluster, changes, deadline=work.deadline, **work.facts_of(cluster)
+        )
+        work.note(probes=judgement.probes)
+        return judgement
+
+    def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | Arrival:
+        work, parts = self.work, self.parts
+        self._say("green; landing the fix")
+        if parts.is_minimising:
+            changes, judgement = minimise(work, self.ground.judge, changes, judgement)
+        fix = Fix(cluster=work.cluster, changes=changes, judgement=judgement, model=parts.model)
+        work.note(probes=judgement.probes)
+        try:
+            arrival = parts.land(fix, self.ground, work.deadline)
+        except LandingError as error:
+            return work.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
+        work.note(probes=arrival.fix.judgement.probes)
+        if arrival.end is ArrivalEnd.UNNEEDED:
+            return self._settle_green(parts.ground())  # another had the same cause
+        if arrival.landing is None:
+            return arrival
+        work.note(landing=arrival.landing, files=parts.count_lines(arrival.fix))
+        return work.end(Verdict.FIXED, describe_landing(arrival.landing, arrival.fix.changes))
+
+    def _say(self, phase: str) -> None:
+        self.progress.say(self.work.cluster, phase)
 
 
-def _attempt_until_done(
-    work: Work,
-    parts: Parts,
-    progress: Progress,
-    reproduction: Reproduction,
-    coming: Future[Agent],
-) -> ClusterResult:
-    limit = work.cluster.policy.max_attempts or parts.max_attempts
-    prompt = parts.first_prompt(work.cluster, reproduction.judgement, work.hold_out)
-    verdict, reason = Verdict.UNFIXED, "no attempt was made"
-    for number in range(1, limit + 1):
-        progress.say(work.cluster, f"attempt {number} of {limit}: the agent is at work")
-        turn = _take_turn(work, parts, coming, prompt)
-        if turn.end is not TurnEnd.FINISHED:
-            return work.end(turn_verdict(turn.end), turn.detail)
-        if suspicion := find_suspicion(turn.text):
-            return work.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
-        collected = coming.result().collect()
-        changes, dropped = parts.accept(work.cluster, collected, reproduction.litter)
-        work.note(dropped=dropped)
-        if work.has_seen(changes, dropped):
-            again = "made the same change" if changes else "ended in the same way"
-            return work.end(verdict, f"{reason}; another attempt {again}")
-        judgement = _judge(work, parts, progress, changes)
-        if judgement is not None and judgement.is_accepted:
-            return _land(work, parts, progress, changes, judgement)
-        verdict, reason = describe_red(judgement, dropped)
-        work.reveal(judgement)
-        prompt = parts.next_prompt(judgement, dropped, work.hold_out)
-    return work.end(verdict, reason)
-
-
-def _take_turn(work: Work, parts: Parts, coming: Future[Agent], prompt: str) -> Turn:
-    work.note(attempts=work.result.attempts + 1)
-    began = parts.clock.monotonic()
+def _wait_for(coming: Future[Agent], seconds: float) -> Agent:
     try:
-        turn = coming.result().prompt(prompt, deadline=work.deadline)
-    finally:
-        spent = parts.clock.monotonic() - began
-        work.note(agent_seconds=work.result.agent_seconds + spent)
-    return turn
-
-
-def _judge(work: Work, parts: Parts, progress: Progress, changes: ChangeSet) -> Judgement | None:
-    """The judgement, or ``None`` when there is nothing to judge."""
-    if not changes:
-        return None
-    progress.say(work.cluster, f"judging a change to {count_files(changes)}")
-    judgement = parts.judge.judge(
-        work.cluster, changes, deadline=work.deadline, **work.hold_out_facts
-    )
-    work.note(probes=judgement.probes)
-    return judgement
-
-
-def _land(
-    work: Work, parts: Parts, progress: Progress, changes: ChangeSet, judgement: Judgement
-) -> ClusterResult:
-    progress.say(work.cluster, "green; landing the fix")
-    changes, judgement = minimise(work, parts, changes, judgement)
-    work.note(probes=judgement.probes)
-    fix = Fix(cluster=work.cluster, changes=changes, judgement=judgement, model=parts.model)
-    try:
-        landing = parts.lander.land(fix)
-    except LandingError as error:
-        return work.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
-    parts.landed.append(landing)
-    work.note(landing=landing, files=parts.count_lines(fix))
-    return work.end(Verdict.FIXED, describe_landing(landing, changes))
+        return coming.result(max(0.0, seconds))
+    except FutureTimeoutError:  # a class of its own in Python 3.10
+        raise TimeoutError("the agent did not come up in time") from None

@@ -1,31 +1,39 @@
-"""The repair phase of one pytest run: sweep, prepare, one cluster after another, clear up."""
+"""The repair phase of one pytest run: sweep, prepare, the clusters side by side, clear up."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
+from typing import Final
 
+from pytest_agentfix.bench import Bench, find_test_files
+from pytest_agentfix.clearing import end_session, sweep_dead
 from pytest_agentfix.clusters import make_clusters
+from pytest_agentfix.crew import Crew
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateways import Gateways, Surroundings
-from pytest_agentfix.model import (
-    Cluster,
-    ClusterResult,
-    RunRequest,
-    RunResult,
-    Verdict,
-)
+from pytest_agentfix.gateways import Gateways, Surroundings, make_token
+from pytest_agentfix.headstart import HeadStart, Ready
+from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.listing import list_base_files
+from pytest_agentfix.model import Cluster, Failure, RunRequest, RunResult
 from pytest_agentfix.ports import Progress
-from pytest_agentfix.sandbox.scratch import Scratch, is_alive, owner_name, sweep
-from pytest_agentfix.sandboxes import Sandboxes
+from pytest_agentfix.repository import make_snapshot
+from pytest_agentfix.sandbox.scratch import Scratch
+from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
+from pytest_agentfix.schedule import Schedule
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.workshop import Workshop, unprepared
 from pytest_agentfix.workspace import Base
 
 logger = logging.getLogger(__name__)
+
+SPLIT_PAUSE: Final = 0.5  # seconds between two looks for clusters that came out of others
+AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
 class Run:
@@ -34,131 +42,201 @@ class Run:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._clock = SystemClock()
-        self._clusters: tuple[Cluster, ...] = ()
-        self._results: list[ClusterResult] = []
+        self._schedule = Schedule((), limit=setup.settings.max_clusters)
         self._notices: list[str] = []
-        self._stopped = ""
         self._began = self._clock.monotonic()
         self._scratch: Scratch | None = None
+        self._token = make_token()
         self._gateways: Gateways | None = None
+        self._sandboxes: Sandboxes | None = None
+        self._crew: Crew | None = None
+        self._head_start: HeadStart | None = None
+
+    def get_ready(self, failures: Sequence[Failure]) -> None:
+        """Have a process of its own make ready what it can while the suite goes on."""
+        settings = self._setup.settings
+        if settings.keep or not self._setup.engine.is_local:
+            return  # what is kept has to be told by who made it; pipes of other engines stay put
+        self._scratch = Scratch(self._setup.scratch_root)
+        self._head_start = HeadStart.begin(
+            self._setup, self._scratch, token=self._token, failures=failures
+        )
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         self._began = self._clock.monotonic()
-        self._clusters = make_clusters(request.failures)
+        clusters = make_clusters(request.failures, is_test=find_test_files(self._setup))
+        self._schedule = Schedule(clusters, limit=self._setup.settings.max_clusters)
         try:
-            sandboxes = self._prepare()
+            ready = self._prepare()
         except AgentFixError as error:
-            self._results += [unprepared(cluster, error) for cluster in self._clusters]
+            self._schedule.end_all(partial(unprepared, error=error))
         else:
-            self._repair_all(request, progress, sandboxes)
+            self._repair_all(request, progress, ready)
         return self.result_so_far()
 
     def result_so_far(self) -> RunResult:
         """What ``repair`` has reached yet; clusters without a verdict were interrupted."""
-        undone = self._clusters[len(self._results) :]
         return RunResult(
-            clusters=(*self._results, *map(_interrupted, undone)),
+            clusters=self._schedule.results(),
             notices=tuple(self._notices),
             seconds=self._clock.monotonic() - self._began,
         )
 
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
+        if self._head_start is not None:
+            self._head_start.close()
         if self._scratch is not None:
-            if self._gateways is not None:
-                self._gateways.close_all()
+            self._end_work()
             if not self._setup.settings.keep:
-                self._end_session(self._scratch.session)
+                end_session(self._setup.engine, self._scratch.root, self._scratch.session)
             self._scratch.close(is_kept=self._setup.settings.keep)
             self._scratch = None
         self._setup.engine.close()
 
-    def _prepare(self) -> Sandboxes:
+    def _end_work(self) -> None:
+        """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
+        if self._sandboxes is not None:
+            self._sandboxes.shut()
+        if self._crew is not None:
+            self._crew.close()
+        if self._gateways is not None:
+            self._gateways.close_all()
+
+    def _prepare(self) -> Ready:
+        """Make what every cluster needs; what a stand-by has ready is not made again."""
         setup = self._setup
-        self._sweep()
-        opencode = setup.find_opencode()
-        self._scratch = Scratch(setup.scratch_root)
-        base = Base.lay_out(
-            top=setup.repository.top,
-            files=self._list_files(),
-            folder=self._scratch.folder("base"),
-        )
+        if swept := sweep_dead(setup.engine, setup.scratch_root):
+            self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
+        ready = Ready() if self._head_start is None else self._head_start.collect()
+        try:
+            self._make_sandboxes(ready)
+        except BaseException:
+            ready.drop_agent()
+            raise
+        return ready
+
+    def _make_sandboxes(self, ready: Ready) -> None:
+        setup = self._setup
+        scratch = self._scratch = self._scratch or Scratch(setup.scratch_root)
+        opencode = ready.opencode.path if ready.opencode else setup.find_opencode()
+        base = self._bring_up_to_date(ready) or self._lay_out(scratch)
         self._notices += base.notices
-        self._gateways = self._make_gateways(opencode)
-        return Sandboxes(
+        self._gateways = self._make_gateways(opencode, ready)
+        self._sandboxes = Sandboxes(
             engine=setup.engine,
             environment=setup.environment,
-            scratch=self._scratch,
+            scratch=scratch,
             base=base,
             ignore=setup.repository.ignore_rules(),
             opencode=opencode,
             is_kept=setup.settings.keep,
         )
 
-    def _list_files(self) -> list[str]:
-        """The base's files. A run's own cassette is none: a replay would see another one there."""
-        settings, top = self._setup.settings, self._setup.repository.top
-        cassettes = {
-            path.relative_to(top).as_posix()
-            for path in (settings.record, settings.replay)
-            if path is not None and path.is_relative_to(top)
-        }
-        files = self._setup.repository.list_files(settings.include)
-        return [path for path in files if path not in cassettes]
+    def _bring_up_to_date(self, ready: Ready) -> Base | None:
+        """The base of the stand-by as the tree is now; what stood on an older one is dropped."""
+        if ready.base is None:
+            ready.drop_agent()
+            ready.before = None
+            return None
+        files = list_base_files(self._setup.repository, self._setup.settings)
+        base, is_changed = ready.base.refresh(files)
+        if is_changed:
+            ready.drop_agent()
+            ready.before = None
+        return base
 
-    def _make_gateways(self, opencode: Path) -> Gateways:
+    def _lay_out(self, scratch: Scratch) -> Base:
         setup = self._setup
+        return Base.lay_out(
+            top=setup.repository.top,
+            files=list_base_files(setup.repository, setup.settings),
+            folder=scratch.folder("base"),
+            owner=None if os.getuid() else setup.environment.user,
+            is_hidden=is_agent_file,
+            snapshot=make_snapshot,
+        )
+
+    def _make_gateways(self, opencode: Path, ready: Ready) -> Gateways:
+        setup = self._setup
+        provider = setup.upstream.provider
+        known = {} if ready.opencode is None else {provider: ready.opencode.catalogue}
         around = Surroundings(
             opencode=opencode,
             cache=setup.cache,
             top=setup.repository.top,
             environ=os.environ,
             replay=setup.replay,
+            catalogues=known,
         )
-        return Gateways(setup.settings, around, clock=self._clock)
+        return Gateways(setup.settings, around, clock=self._clock, token=self._token)
 
-    def _sweep(self) -> None:
-        """Clear up after sessions of this user that died."""
-        root = self._setup.scratch_root
-        swept = sweep(root, self._end_session)
-        for session, containers in self._setup.engine.sessions(owner_name(root)).items():
-            if not is_alive(root, session):
-                for container in containers:
-                    self._setup.engine.remove(container)
-                swept.append(session)
-        if swept:
-            count = len(set(swept))
-            self._notices.append(f"cleared up after {count} earlier run(s) that were killed")
-
-    def _end_session(self, session: str) -> None:
-        with contextlib.suppress(AgentFixError):
-            containers = self._setup.engine.sessions(owner_name(self._setup.scratch_root))
-            for container in containers.get(session, ()):
-                self._setup.engine.remove(container)
-
-    def _repair_all(self, request: RunRequest, progress: Progress, sandboxes: Sandboxes) -> None:
+    def _repair_all(self, request: RunRequest, progress: Progress, ready: Ready) -> None:
+        setup, sandboxes = self._setup, self._sandboxes
         assert self._gateways is not None
-        shop = Workshop(self._setup, sandboxes, request, self._clock, self._gateways)
-        for number, cluster in enumerate(self._clusters):
-            if not self._stopped and number >= self._setup.settings.max_clusters:
-                limit = self._setup.settings.max_clusters
-                self._stopped = f"over the limit of --agent-fix-max-clusters {limit}"
-            if self._stopped:
-                result = ClusterResult(
-                    cluster=cluster, verdict=Verdict.SKIPPED, reason=self._stopped
-                )
-            else:
-                result = shop.repair(cluster, progress, stop_run=self._stop)
-            self._results.append(result)
-        self._gateways.close_all()
+        assert sandboxes is not None
+        self._crew = crew = Crew(
+            sandboxes,
+            self._gateways.describe(setup.upstream),
+            environ={**setup.invocation.environ, **setup.environment.env},
+            clock=self._clock,
+        )
+        bench = Bench(setup, sandboxes=sandboxes, request=request, clock=self._clock)
+        if ready.before is not None:
+            bench.know(ready.before.slug, ready.before.before)
+        if ready.agent is not None:
+            crew.adopt(ready.agent, ready.descriptor)
+        shop = Workshop(
+            setup,
+            bench=bench,
+            crew=crew,
+            gateways=self._gateways,
+            clock=self._clock,
+            split_off=self._schedule.add,
+            settle=self._schedule.settle,
+        )
+        jobs = self._choose_jobs()
+        executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
+        try:
+            self._work_through(executor, jobs, shop, progress)
+        except BaseException:
+            self._schedule.interrupt()
+            raise
+        finally:
+            shop.train.stop()
+            self._end_work()
+            executor.shutdown(cancel_futures=True)
         self._notices += self._gateways.notices()
 
-    def _stop(self, reason: str) -> None:
-        self._stopped = f"not tried, because of the cluster before: {reason}"
+    def _work_through(
+        self, executor: Executor, jobs: int, shop: Workshop, progress: Progress
+    ) -> None:
+        """Keep ``jobs`` clusters under way until none is left; any executor will do."""
+        running: set[Future[None]] = set()
+        while True:
+            while len(running) < jobs and (cluster := self._schedule.take()) is not None:
+                running.add(executor.submit(self._repair_one, shop, cluster, progress))
+            if not running:
+                return
+            self._stock_up()
+            # One that is split off comes up while others are under way.
+            pause = SPLIT_PAUSE if len(running) < jobs else None
+            done, running = wait(running, timeout=pause, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
 
+    def _repair_one(self, shop: Workshop, cluster: Cluster, progress: Progress) -> None:
+        result = shop.repair(cluster, progress, stop_run=self._schedule.stop)
+        self._schedule.end(cluster, result)
 
-def _interrupted(cluster: Cluster) -> ClusterResult:
-    return ClusterResult(
-        cluster=cluster, verdict=Verdict.SKIPPED, reason="not finished: the run was interrupted"
-    )
+    def _choose_jobs(self) -> int:
+        settings = self._setup.settings
+        if settings.record is not None or settings.replay is not None:
+            return 1  # a cassette is one conversation after the other
+        return choose_jobs(settings.jobs, cores=count_cores(), memory=find_free_memory())
+
+    def _stock_up(self) -> None:
+        """Have agents for the next clusters come up while these are under way."""
+        if self._crew is not None and not self._setup.settings.keep:
+            self._crew.ahead.want(min(AGENTS_AHEAD, self._schedule.count_waiting()))

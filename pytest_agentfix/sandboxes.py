@@ -1,27 +1,50 @@
-"""Makes the sandboxes of a run: the workspace, the mounts, the labels, the preflight."""
+"""Makes the sandboxes of a run: the workspace, the mounts, the labels, the preflight.
+
+Every sandbox starts with the base as it was laid out once; what has come in since, and what is to
+be tried or shown, is written into it before anything untrusted runs there. So sandboxes can be made
+ahead, before anybody knows what for.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.agents.opencode import BINARY
-from pytest_agentfix.model import ChangeSet
+from pytest_agentfix.errors import OverlayUnavailableError, SandboxError
+from pytest_agentfix.model import ChangeSet, Collected
 from pytest_agentfix.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
-from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
+from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.laying import lay_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
-from pytest_agentfix.sandbox.scratch import Scratch, owner_name
-from pytest_agentfix.workspace import Base, Workspace
+from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
+from pytest_agentfix.stock import Stock
+from pytest_agentfix.workspace import (
+    Base,
+    BindMount,
+    OverlayMount,
+    OverlayWorkspace,
+    Workspace,
+)
 
 # What OpenCode would read, or import, of the repository's own; the agent's copy does without it.
 AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})
+JUDGES_AHEAD: Final = 4  # sandboxes; about as many as one judgement takes side by side
+LAYING: Final = 300.0  # seconds that writing into a fresh sandbox may take
+
+AnyWorkspace = Workspace | OverlayWorkspace
+Keep = Callable[[str], None]
 
 
 def is_agent_file(path: str) -> bool:
@@ -29,86 +52,235 @@ def is_agent_file(path: str) -> bool:
     return any(part.casefold() in AGENT_FILES for part in path.split("/"))
 
 
+def _is_nothing(_path: str) -> bool:
+    return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Box:
+    """A sandbox that is up and holds the base as it was laid out, or more by now."""
+
+    sandbox: ContainerSandbox
+    workspace: AnyWorkspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyBox:
+    """An agent's sandbox that was let go of by the process that made it, all but its pipe."""
+
+    state: SandboxState
+    mount: BindMount | OverlayMount
+
+
 @dataclass(slots=True, kw_only=True)
 class Sandboxes:
-    """The sandboxes of one run. ``base`` moves on with every accepted fix."""
+    """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes."""
 
     engine: Engine
     environment: Environment
-    scratch: Scratch
+    scratch: Scratch | BorrowedScratch
     base: Base
     ignore: IgnoreRules
     opencode: Path
     is_kept: bool = False
-    kept: list[str] = field(default_factory=list)
+    _has_overlays: bool = True
+    _is_shut: bool = False
     _checked: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _first_base: Base = field(init=False)
+    _turns: int = 0  # agents at work now
+    _open: weakref.WeakSet[ContainerSandbox] = field(default_factory=weakref.WeakSet)
+    judges: Stock[Box] = field(init=False)  # made ahead
 
     def __post_init__(self) -> None:
-        self._first_base = self.base
+        self.judges = Stock(
+            lambda _: self._make_plain("judge"), _close_box, name="agentfix-judges-ahead"
+        )
 
-    def open_for_judge(self, changes: ChangeSet) -> ContainerSandbox:
-        """A sandbox with the base plus ``changes``, which the agent never touches."""
-        return self._open("judge", self._make_workspace(self.base, changes))
+    def open_for_judge(self, base: Base, changes: ChangeSet, keep: Keep) -> ContainerSandbox:
+        """A sandbox with ``base`` plus ``changes``, which the agent never touches."""
+        wanted = base.with_changes(changes)
+        box = self.judges.take()
+        try:
+            self._lay(box, wanted, is_agents=False)
+        except BaseException:
+            box.sandbox.close()
+            raise
+        self.note_kept("judge", box, keep)
+        return box.sandbox
 
-    def open_at_start(self) -> ContainerSandbox:
-        """The base as it was before the first fix of this run."""
-        return self._open("judge", self._make_workspace(self._first_base, ChangeSet()))
+    def open_for_agent(self, accept: AcceptHandler) -> Box:
+        """A sandbox with the base as it was laid out, OpenCode, and a port to ``accept``."""
+        return self._listening(self._make_plain("agent", {self.opencode: BINARY}, accept))
 
-    def open_for_agent(self, accept: AcceptHandler, shown: ChangeSet) -> ContainerSandbox:
-        """A sandbox with the base, OpenCode, and a port that leads to ``accept``.
+    def open_copy_for_agent(self, accept: AcceptHandler, base: Base, shown: ChangeSet) -> Box:
+        """The same with ``base`` plus ``shown`` in it, for environments that have no git."""
+        workspace = self._make_copy(base, shown, is_agents=True)
+        return self._listening(self._start("agent", workspace, {self.opencode: BINARY}, accept))
+
+    def adopt(self, ready: ReadyBox, descriptor: int, accept: AcceptHandler) -> Box:
+        """Go on with an agent's sandbox that another process has made on the same base.
+
+        ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
+        """
+        workspace = self._find_workspace(ready.mount)
+        state = ready.state
+        attached = Attached.from_fd(
+            state.identity,
+            descriptor,
+            state.attached,
+            partial(self.engine.is_out_of_memory, state.identity),
+        )
+        sandbox = ContainerSandbox.adopt(
+            self.engine,
+            self.plan({self.opencode: BINARY}),
+            workspace,
+            attached,
+            state.pipe,
+            read_changes=self._reading(workspace),
+            accept=accept,
+        )
+        self._open.add(sandbox)
+        return Box(sandbox=sandbox, workspace=workspace)
+
+    def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
+        """The workspace of an agent that is mounted in this way."""
+        if isinstance(mount, BindMount):
+            return Workspace(path=mount.folder, base=self.base, is_hidden=is_agent_file)
+        folder = mount.upper.parent
+        return OverlayWorkspace(folder=folder, mount=mount, base=self.base, is_hidden=is_agent_file)
+
+    def _reading(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
+        skip = self.environment.mounts_inside(self.base.top)
+        return lambda: workspace.collect(is_ignored=self.ignore.is_ignored, skip=skip)
+
+    def show(self, box: Box, base: Base, shown: ChangeSet, keep: Keep) -> bool:
+        """Write ``base`` plus ``shown`` into an agent's sandbox in which no agent has worked yet.
 
         ``shown`` are files as the agent is to see them; what it makes of them is compared with
-        that.
+        that. ``False`` where the history inside could not be made anew: what the agent is not to
+        see can be read from it then.
         """
-        workspace = self._make_workspace(self.base, shown, is_agents=True)
-        sandbox = self._open("agent", workspace, {self.opencode: BINARY}, accept)
-        try:
-            sandbox.listen(MODEL_PORT)
-        except BaseException:
-            sandbox.close()
-            raise
-        return sandbox
+        is_done = self._lay(box, base.with_changes(shown), is_agents=True)
+        if is_done:
+            self.note_kept("agent", box, keep)
+        return is_done
 
-    def _make_workspace(
-        self, base: Base, changes: ChangeSet, *, is_agents: bool = False
-    ) -> Workspace:
+    @contextlib.contextmanager
+    def agent_at_work(self) -> Iterator[None]:
+        """Make sandboxes for the judge ahead while an agent thinks, and not while tests run."""
+        self._count_turns(1)
+        try:
+            yield
+        finally:
+            self._count_turns(-1)
+
+    def _count_turns(self, number: int) -> None:
+        with self._lock:
+            self._turns += number
+            is_wanted = bool(self._turns) and not self.is_kept
+            self.judges.want(JUDGES_AHEAD if is_wanted else 0)
+
+    def note_kept(self, kind: str, box: Box, keep: Keep) -> None:
+        """Tell ``keep`` where a sandbox will be left, if sandboxes are left at all."""
+        if self.is_kept:
+            keep(f"{kind}: container {box.sandbox.identity[:12]}, {box.workspace.path}")
+
+    def shut(self) -> None:
+        """End every sandbox that is open, and open no more; whoever waits for one is woken."""
+        self._is_shut = True
+        self.judges.close()
+        for sandbox in list(self._open):
+            sandbox.close()
+
+    def _lay(self, box: Box, wanted: Base, *, is_agents: bool) -> bool:
+        changes = wanted.delta()
+        if not changes:
+            return True
+        is_anew = lay_changes(
+            box.sandbox,
+            python=self.environment.python,
+            top=self.base.top,
+            changes=changes,
+            env=self.environment.env,
+            is_new_snapshot=is_agents,
+            timeout=LAYING,
+        )
+        box.workspace.expect(changes)
+        return is_anew or not is_agents
+
+    def _make_plain(
+        self,
+        kind: str,
+        read_only: Mapping[Path, Path] | None = None,
+        accept: AcceptHandler | None = None,
+    ) -> Box:
+        is_agents = kind == "agent"
+        if self._has_overlays:
+            try:
+                workspace = OverlayWorkspace.create(
+                    self.base,
+                    self.scratch.folder("workspace"),
+                    owner=self._owner,
+                    is_hidden=is_agent_file if is_agents else None,
+                )
+                return self._start(kind, workspace, read_only, accept)
+            except OverlayUnavailableError:
+                self._has_overlays = False  # copies from now on
+        copy = self._make_copy(self.base, ChangeSet(), is_agents=is_agents)
+        return self._start(kind, copy, read_only, accept)
+
+    def _make_copy(self, base: Base, changes: ChangeSet, *, is_agents: bool) -> Workspace:
         return Workspace.create(
             base,
             self.scratch.folder("workspace"),
             changes=changes,
-            owner=None if os.getuid() else self.environment.user,
-            is_hidden=is_agent_file if is_agents else lambda _: False,
+            owner=self._owner,
+            is_hidden=is_agent_file if is_agents else _is_nothing,
             snapshot=make_snapshot,
         )
 
-    def _open(
+    @property
+    def _owner(self) -> tuple[int, int] | None:
+        return None if os.getuid() else self.environment.user
+
+    def _start(
         self,
         kind: str,
-        workspace: Workspace,
-        read_only: Mapping[Path, Path] | None = None,
-        accept: AcceptHandler | None = None,
-    ) -> ContainerSandbox:
-        top = self.base.top
-        skip = self.environment.mounts_inside(top)
+        workspace: AnyWorkspace,
+        read_only: Mapping[Path, Path] | None,
+        accept: AcceptHandler | None,
+    ) -> Box:
         sandbox = ContainerSandbox(
             self.engine,
-            self._plan(read_only or {}),
+            self.plan(read_only or {}),
             workspace,
-            read_changes=lambda: workspace.collect(is_ignored=self.ignore.is_ignored, skip=skip),
+            read_changes=self._reading(workspace),
             accept=accept,
         )
+        self._open.add(sandbox)
         try:
+            self._check_open()
             self._check_once(kind, sandbox)
         except BaseException:
             sandbox.close()
             raise
-        if self.is_kept:
-            self.kept.append(f"{kind}: container {sandbox.identity[:12]}, {workspace.path}")
-        return sandbox
+        return Box(sandbox=sandbox, workspace=workspace)
 
-    def _plan(self, read_only: Mapping[Path, Path]) -> SandboxPlan:
+    def _check_open(self) -> None:
+        if self._is_shut:
+            raise SandboxError("The run was interrupted.", "Run it again.")
+
+    @staticmethod
+    def _listening(box: Box) -> Box:
+        try:
+            box.sandbox.listen(MODEL_PORT)
+        except BaseException:
+            box.sandbox.close()
+            raise
+        return box
+
+    def plan(self, read_only: Mapping[Path, Path]) -> SandboxPlan:
+        """What every sandbox of the run has in common."""
         labels = {
             SESSION_LABEL: self.scratch.session,
             OWNER_LABEL: owner_name(self.scratch.root),
@@ -130,6 +302,6 @@ class Sandboxes:
             with self._lock:
                 self._checked.add(kind)
 
-    def advance(self, changes: ChangeSet) -> None:
-        """An accepted fix becomes part of the base of everything opened from now on."""
-        self.base = self.base.with_changes(changes)
+
+def _close_box(box: Box) -> None:
+    box.sandbox.close()

@@ -31,6 +31,7 @@ class Settings:
     is_verbose: bool = False  # pytest's own -v: bodies of model requests go to the log too
     max_attempts: int = 3
     max_clusters: int = 10
+    jobs: int | None = None  # clusters repaired side by side; ``None``: as many as fit
     timeout: float = 900.0
     environment: str = "auto"  # "auto", "mirror" or "image"
     image: str | None = None
@@ -72,6 +73,7 @@ def make_settings(config: pytest.Config) -> Settings:
         is_verbose=config.get_verbosity() > 0,
         max_attempts=read.one("agent_fix_max_attempts", values.COUNT, default.max_attempts),
         max_clusters=read.one("agent_fix_max_clusters", values.COUNT, default.max_clusters),
+        jobs=read.one("agent_fix_jobs", values.JOBS, default.jobs),
         timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
         environment=read.one(
             "agent_fix_environment",

@@ -37,6 +37,10 @@ def _parse_count(text: str) -> int:
     return number
 
 
+def _parse_jobs(text: str) -> int | None:
+    return None if text == "auto" else _parse_count(text)
+
+
 def _parse_amount(text: str) -> float:
     number = float(text)
     if not math.isfinite(number) or number <= 0:
@@ -154,6 +158,7 @@ def make_choice(*choices: str) -> Form[str]:
 
 
 COUNT = Form("a whole number above 0", _parse_count)
+JOBS: Form[int | None] = Form("a whole number above 0, or auto", _parse_jobs)
 SECONDS = Form("a number of seconds above 0", _parse_amount)
 DOLLARS = Form("a number of US dollars above 0", _parse_amount)
 CAP = Form(

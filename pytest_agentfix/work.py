@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 import threading
 from collections.abc import Callable
@@ -20,11 +21,13 @@ from pytest_agentfix.model import (
     Fix,
     Judgement,
     Landing,
+    Probe,
     ProbeResult,
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.ports import Agent, Clock, Judge, Lander, Reproduction
+from pytest_agentfix.policy.scope import ReadBase
+from pytest_agentfix.ports import Agent, Clock, Judge
 
 SUSPICION_LIMIT: Final = 1_000  # characters of the agent's reason
 _SUSPECT: Final = re.compile(r"[\s*_`>#]*TEST IS WRONG\b[\s*_`]*[:.-]?[\s*_`]*(.*)")
@@ -38,20 +41,57 @@ TURN_VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The outside worlds and the pure parts of a run; see ``ports``."""
+class Ground:
+    """One state of the base, and the outside worlds as they are on it.
 
+    ``number`` counts the fixes of this run that are in it.
+    """
+
+    number: int
     judge: Judge
-    lander: Lander
+    read_base: ReadBase
+    hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
     # (cluster, hold-out, deadline, set once it is not needed any more) -> a session that is up
     open_agent: Callable[[Cluster, HoldOut, float, threading.Event], Agent]
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
-    reproduce_at_start: Callable[[Cluster, float], Reproduction]  # without this run's fixes
-    landed: list[Landing]  # this run's fixes, in order
-    hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
-    first_prompt: Callable[[Cluster, Judgement, HoldOut], str]
+    first_prompt: Callable[[Cluster, Judgement, HoldOut, str], str]  # with a note at its head
+
+
+class ArrivalEnd(enum.Enum):
+    """How an accepted change came through the train."""
+
+    LANDED = "landed"
+    UNNEEDED = "unneeded"  # the fixes before it have made its targets green
+    COLLIDES = "collides"  # it touches lines that they have changed
+    RED = "red"  # not everything is green with both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What became of an accepted change.
+
+    ``fix`` is as it landed, or as it was tried last; ``landing`` is where it is, or, where it was
+    not needed, the fix that did it. ``detail`` says what was in its way.
+    """
+
+    end: ArrivalEnd
+    fix: Fix
+    landing: Landing | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The outside worlds and the pure parts of a run, as one cluster sees them; see ``ports``."""
+
+    ground: Callable[[], Ground]  # the base as it is now
+    land: Callable[[Fix, Ground, float], Arrival]  # (fix, what it was made on, deadline)
+    # (cluster that is green, on which ground, deadline) -> the fix that did it, and the evidence
+    find_fixer: Callable[[Cluster, Ground, float], tuple[Landing, tuple[Probe, ...]] | None]
+    split_off: Callable[[Cluster], None]  # to be repaired on its own
+    settle: Callable[[ClusterResult], None]  # a part of the cluster that has its verdict already
     next_prompt: Callable[[Judgement | None, tuple[Drop, ...], HoldOut], str]
     count_lines: Callable[[Fix], tuple[FileStat, ...]]
     stop_run: Callable[[str], None]  # no further cluster can do better, and why
@@ -80,6 +120,11 @@ class Work:
         timeout = cluster.policy.timeout or parts.timeout
         return cls(cluster, pending, parts.clock.monotonic(), timeout)
 
+    def narrow(self, cluster: Cluster) -> None:
+        """Go on with a part of the cluster."""
+        self.cluster = cluster
+        self.note(cluster=cluster)
+
     @property
     def deadline(self) -> float:
         """When the cluster's wall clock runs out, in the clock's seconds."""
@@ -95,10 +140,16 @@ class Work:
         self.seen.append(key)
         return is_known
 
-    @property
-    def hold_out_facts(self) -> dict[str, Any]:
-        """What the judge is told about what the agent was not."""
-        return {"withheld": self.hold_out.withheld, "note": self.hold_out.reason}
+    def begin_anew(self) -> None:
+        """Forget what was tried on another base."""
+        self.seen.clear()
+
+    def facts_of(self, cluster: Cluster) -> dict[str, Any]:
+        """What the judge is told about what the agent of ``cluster``, or more, was not."""
+        withheld = self.hold_out.withheld
+        if cluster != self.cluster:
+            withheld = tuple(one for one in withheld if one in cluster.targets)
+        return {"withheld": withheld, "note": self.hold_out.reason}
 
     def reveal(self, judgement: Judgement | None) -> None:
         """Withheld cases that stayed red are shown from now on."""
@@ -123,14 +174,12 @@ class Work:
 
 
 def minimise(
-    work: Work, parts: Parts, changes: ChangeSet, judgement: Judgement
+    work: Work, judge: Judge, changes: ChangeSet, judgement: Judgement
 ) -> tuple[ChangeSet, Judgement]:
     """What the judge needs of an accepted change; all of it where that cannot be found out."""
-    if not parts.is_minimising:
-        return changes, judgement
     try:
-        return parts.judge.minimise(
-            work.cluster, changes, judgement, deadline=work.deadline, **work.hold_out_facts
+        return judge.minimise(
+            work.cluster, changes, judgement, deadline=work.deadline, **work.facts_of(work.cluster)
         )
     except (EnvironmentTrouble, TimeoutError):
         return changes, judgement

@@ -189,7 +189,8 @@ def residue(scratch: Path) -> list[str]:
         ours = [one for one in found if str(scratch) in json.dumps(one["Labels"])]
         left = [f"container {one['Id'][:12]}" for one in ours]
         volumes = client.api.volumes(filters={"label": SESSION_LABEL})["Volumes"] or []
-        left += [f"volume {volume['Name']}" for volume in volumes]
+        ours = [one for one in volumes if str(scratch) in json.dumps(one)]
+        left += [f"volume {volume['Name']}" for volume in ours]
     finally:
         client.close()
     for root in scratch.glob("pytest-agentfix-*"):

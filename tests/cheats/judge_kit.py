@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_agentfix.bench import Bench
 from pytest_agentfix.clusters import make_slug
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.model import (
     ChangeSet,
@@ -28,14 +28,13 @@ from pytest_agentfix.model import (
     ProbeResult,
     RunRequest,
 )
-from pytest_agentfix.repository import Repository
+from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.sandboxes import Sandboxes
+from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
 from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
-from pytest_agentfix.workshop import Workshop
 from pytest_agentfix.workspace import Base
 from tests.cheats import failure_dump
 
@@ -88,26 +87,28 @@ class Room:
         self._scratch = Scratch(folder / "scratch")
         self.shop_setup = setup = self._make_setup(engine, folder)
         self.sandboxes = self._make_sandboxes(setup)
-        self._shop = Workshop(
+        self._bench = Bench(
             setup,
-            self.sandboxes,
-            RunRequest(failures=self.failures, passed=self.passed, invocation=setup.invocation),
-            SystemClock(),
-            _make_gateways(setup),
+            sandboxes=self.sandboxes,
+            request=RunRequest(
+                failures=self.failures, passed=self.passed, invocation=setup.invocation
+            ),
+            clock=SystemClock(),
         )
-        judge = self._shop._judge
-        judge._plan = replace(judge._plan, is_thorough=is_thorough, patience=PATIENCE)
+        self._judge = self._bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
+        plan = self._judge._plan
+        self._judge._plan = replace(plan, is_thorough=is_thorough, patience=PATIENCE)
         self.cluster = Cluster(slug=make_slug(self.top.name), failures=self.failures)
-        self.hold_out: HoldOut = self._shop._hold_out(self.cluster)
+        self.hold_out: HoldOut = self._bench.hold_out(0, self.cluster)
 
     def judge(self, changes: Changes) -> Outcome:
         """Send one change set through policy and judge."""
         collected = Collected(changes=_make_changes(changes))
-        kept, _ = self._shop._accept(self.cluster, collected, frozenset())
+        kept, _ = self._bench.accept(0, self.cluster, collected, frozenset())
         if not kept:
             return Outcome(caught_by=(POLICY,), judgement=None)
         try:
-            judgement = self._shop._judge.judge(
+            judgement = self._judge.judge(
                 self.cluster,
                 kept,
                 deadline=time.monotonic() + LIMIT,
@@ -120,6 +121,7 @@ class Room:
         return Outcome(caught_by=tuple(failed), judgement=judgement)
 
     def close(self) -> None:
+        self.sandboxes.shut()
         self._scratch.close()
 
     def _make_setup(self, engine: Engine, folder: Path) -> Setup:
@@ -149,6 +151,9 @@ class Room:
             top=self.top,
             files=setup.repository.list_files(()),
             folder=self._scratch.folder("base"),
+            owner=None if os.getuid() else setup.environment.user,
+            is_hidden=is_agent_file,
+            snapshot=make_snapshot,
         )
         return Sandboxes(
             engine=setup.engine,
@@ -210,11 +215,3 @@ def _make_changes(changes: Changes) -> ChangeSet:
         for path, content in changes.items()
     }
     return ChangeSet(files)
-
-
-def _make_gateways(setup: Setup) -> Gateways:
-    """Gateways that nobody opens: the judge asks no model."""
-    around = Surroundings(
-        opencode=setup.find_opencode(), cache=setup.cache, top=setup.repository.top, environ={}
-    )
-    return Gateways(setup.settings, around, clock=SystemClock())

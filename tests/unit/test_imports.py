@@ -14,17 +14,23 @@ PACKAGE = Path(pytest_agentfix.__file__).parent
 
 # From the inside out. A module may import from its own layer and from those before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "sources"),
+    ("model", "errors", "sources", "stock", "jobs"),
     ("ports",),
     ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
-     "holdout", "minimal",
-     "message", "items", "pytest_internals",
-     "work", "repair", "selection", "failures", "arguments", "argument_table"),
-    ("sandbox", "agents", "gateway", "repository", "workspace", "judge"),
+     "causes", "holdout", "minimal",
+     "cutting", "excerpts", "callees", "frames", "targets", "telling", "conflict",
+     "message", "items", "raised", "pytest_internals",
+     "parting", "merging", "train", "work", "repair", "selection", "failures",
+     "arguments", "argument_table"),
+    ("sandbox", "agents", "gateway", "repository", "workspace", "judge", "standby"),
     ("testing",),
     ("scope",),
     ("setup", "sandboxes", "gateways"),
+    ("crew", "bench", "clearing", "listing"),
+    ("readying",),
+    ("headstart",),
     ("workshop",),
+    ("schedule",),
     ("run",),
     ("wiring",),
     ("invocation", "progress", "interruption"),
@@ -87,7 +93,7 @@ def test_each_outside_world_has_one_door(library: str, room: str) -> None:
     assert rooms == {room}
 
 
-@pytest.mark.parametrize("name", ["guest.py", "_inspect.py"])
+@pytest.mark.parametrize("name", ["guest.py", "_inspect.py", "_lay.py"])
 def test_what_runs_in_a_sandbox_needs_the_standard_library_only(name: str) -> None:
     imported = set(imports_of(PACKAGE / "sandbox" / name))
     assert not [module for module in imported if module.startswith("pytest_agentfix")]

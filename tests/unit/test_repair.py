@@ -28,6 +28,7 @@ from pytest_agentfix.model import (
     Failure,
     FileChange,
     FileStat,
+    Fix,
     ItemKind,
     Judgement,
     Landing,
@@ -50,7 +51,7 @@ from pytest_agentfix.testing.fakes import (
     FakeLander,
     FakeProgress,
 )
-from pytest_agentfix.work import Parts, find_suspicion
+from pytest_agentfix.work import Arrival, ArrivalEnd, Ground, Parts, find_suspicion
 
 TEST = "test_calc.py::test_add"
 RED = (TestOutcome(nodeid=TEST, outcome="failed", detail="assert 6 == 5"),)
@@ -99,7 +100,12 @@ class World:
     unopened: BaseException | None = None  # what keeps the agent from coming up
     locked: tuple[Drop, ...] = ()  # what the policy leaves out, where it was changed
     earlier: Reproduction = NOT_RED  # what the targets do without this run's fixes
-    landed: list[Landing] = field(default_factory=list)
+    landed: list[Landing] = field(default_factory=list)  # before this cluster's own
+    arrivals: Sequence[tuple[ArrivalEnd, str]] = ()  # what the train says, before it lets it land
+    fixers: list[tuple[str, ...]] = field(default_factory=list)  # targets that were asked about
+    parts_off: list[Cluster] = field(default_factory=list)
+    settled: list[ClusterResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # at the head of each first prompt
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     turn_seconds: float = 0.0
     judge_seconds: float = 0.0
@@ -125,17 +131,15 @@ class World:
             self.journal,
         )
         self.lander = FakeLander(Answers([self.landing]), self.journal)
+        self.on_the_way = list(self.arrivals)
 
     def parts(self) -> Parts:
         return Parts(
-            judge=self.judge,
-            lander=self.lander,
-            open_agent=self.open_agent,
-            accept=self.accept,
-            reproduce_at_start=lambda _cluster, _deadline: self.earlier,
-            landed=self.landed,
-            hold_out=lambda _: self.hold_out,
-            first_prompt=lambda _, judgement, _hold_out: f"first, {len(judgement.red)} red",
+            ground=self.ground,
+            land=self.land,
+            find_fixer=self.find_fixer,
+            split_off=self.parts_off.append,
+            settle=self.settled.append,
             next_prompt=self.next_prompt,
             count_lines=lambda _: (STAT,),
             stop_run=self.stops.append,
@@ -145,6 +149,39 @@ class World:
             timeout=60.0,
             is_minimising=self.is_minimising,
         )
+
+    def ground(self) -> Ground:
+        return Ground(
+            number=len(self.landed),
+            judge=self.judge,
+            read_base=lambda _: (b"0", False),
+            hold_out=lambda _: self.hold_out,
+            open_agent=self.open_agent,
+            accept=self.accept,
+            first_prompt=self.first_prompt,
+        )
+
+    def land(self, fix: Fix, _made_on: Ground, _deadline: float) -> Arrival:
+        if self.on_the_way:
+            end, detail = self.on_the_way.pop(0)
+            self.landed.append(LANDED)  # another one's
+            return Arrival(end=end, fix=fix, detail=detail)
+        return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=self.lander.land(fix))
+
+    def find_fixer(
+        self, cluster: Cluster, ground: Ground, _deadline: float
+    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+        assert ground.number == len(self.landed)
+        self.fixers.append(cluster.targets)
+        if not self.earlier.judgement.red or self.earlier.missing:
+            return None
+        return self.landed[-1], self.earlier.judgement.probes
+
+    def first_prompt(
+        self, _cluster: Cluster, judgement: Judgement, _hold_out: HoldOut, note: str
+    ) -> str:
+        self.notes.append(note)
+        return f"first, {len(judgement.red)} red"
 
     def open_agent(
         self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _unneeded: threading.Event
@@ -203,7 +240,6 @@ def test_green_at_once() -> None:
         files=(STAT,),
         probes=GREEN.probes,
     )
-    assert world.landed == [LANDED]
     [fix] = world.lander.fixes
     assert (fix.judgement, fix.model) == (GREEN, "fake/model")
     assert world.progress.lines == [
@@ -402,7 +438,7 @@ def test_green_and_not_landed(error: EnvironmentTrouble, reason: str) -> None:
     world = World(landing=error)
     result = world.repair()
     assert ends(result) == (Verdict.ENVIRONMENT, reason, 1)
-    assert (result.landing, result.files, world.landed) == (None, (), [])
+    assert (result.landing, result.files) == (None, ())
     assert world.journal[-1] == "close"
 
 
@@ -520,3 +556,99 @@ def test_whole_change_lands_where_no_smaller_one_could_be_found(trouble: BaseExc
     world = World()
     world.judge.trouble = trouble
     assert world.repair().verdict is Verdict.FIXED
+
+
+A, B, C = "test_a.py::test_a", "test_b.py::test_b", "test_b.py::test_c"
+
+
+def make_many(*nodeids: str) -> Cluster:
+    one = make_cluster().failures[0]
+    return Cluster(slug="many", failures=tuple(replace(one, nodeid=nodeid) for nodeid in nodeids))
+
+
+def red(*nodeids: str) -> Judgement:
+    probe = Probe("target", ProbeResult.FAILED, f"{len(nodeids)} failed with the change")
+    outcomes = tuple(TestOutcome(nodeid=nodeid, outcome="failed") for nodeid in nodeids)
+    return Judgement(probes=(BEFORE, probe), red=outcomes)
+
+
+class TestOtherFixes:
+    """Clusters are repaired side by side: other fixes land while this one is made."""
+
+    @pytest.mark.parametrize("end", [ArrivalEnd.COLLIDES, ArrivalEnd.RED])
+    def test_made_again_on_top_of_them(self, end: ArrivalEnd) -> None:
+        world = World(arrivals=[(end, "both change calc.py")])
+        result = world.repair()
+        assert ends(result) == (Verdict.FIXED, "green after a change to 1 file, on main", 2)
+        assert world.notes[0] == ""
+        assert "both change calc.py" in world.notes[1]
+        assert world.journal.count("close") == 2  # each agent with a base of its own
+
+    def test_the_same_change_may_be_right_on_another_base(self) -> None:
+        world = World(arrivals=[(ArrivalEnd.RED, "target: 1 failed")], collected=(changing("1"),))
+        assert world.repair().verdict is Verdict.FIXED
+        assert world.journal.count("judge: calc.py") == 2
+
+    def test_never_at_one_with_them(self) -> None:
+        world = World(arrivals=[(ArrivalEnd.COLLIDES, "both change calc.py")] * 9)
+        result = world.repair()
+        reason = "does not go with other fixes of this run: both change calc.py"
+        assert ends(result) == (Verdict.CONFLICT, reason, 4)
+        assert world.lander.fixes == []
+
+    def test_one_of_them_had_the_same_cause(self) -> None:
+        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED)
+        result = world.repair()
+        assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 1)
+        assert (result.landing, result.files) == (LANDED, ())
+        assert world.lander.fixes == []
+
+    def test_part_of_the_cluster_is_green_since_one_of_them(self) -> None:
+        reproduction = Reproduction(judgement=replace(red(B), probes=(BEFORE,)))
+        world = World(reproduction=reproduction, earlier=REPRODUCED, landed=[LANDED])
+        result = repair(make_many(A, B), world.parts(), world.progress)
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (B,))
+        [settled] = world.settled
+        assert (settled.verdict, settled.cluster.targets) == (Verdict.FIXED, (A,))
+        assert settled.landing == LANDED
+        assert world.fixers == [(A,)]
+
+
+class TestTwoCausesInOneCluster:
+    """Which failures belong together is presumed; a change tells."""
+
+    def test_what_stays_red_becomes_a_cluster_of_its_own(self) -> None:
+        world = World(judgements=(red(B, C), GREEN))
+        result = repair(make_many(A, B, C), world.parts(), world.progress)
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (A,))
+        assert [one.targets for one in world.parts_off] == [(B, C)]
+        assert [fix.cluster.targets for fix in world.lander.fixes] == [(A,)]
+        assert result.attempts == 1
+
+    def test_the_green_part_is_judged_by_itself(self) -> None:
+        refused = Judgement(
+            probes=(BEFORE, Probe("clone", ProbeResult.FAILED, "a clone is red")), is_refused=True
+        )
+        world = World(judgements=(red(B), refused, GREEN))
+        result = repair(make_many(A, B), world.parts(), world.progress)
+        assert (result.cluster.targets, result.attempts) == ((A, B), 2)
+        assert world.parts_off == []
+
+    def test_cases_of_one_function_stay_together_while_there_are_attempts(self) -> None:
+        world = World(judgements=(red(f"{A}[1]"), GREEN))
+        result = repair(make_many(f"{A}[0]", f"{A}[1]"), world.parts(), world.progress)
+        assert (len(result.cluster.targets), world.parts_off) == (2, [])
+
+    def test_and_are_parted_at_the_last_attempt(self) -> None:
+        world = World(judgements=(red(f"{A}[1]"), red(f"{A}[1]"), red(f"{A}[1]"), GREEN))
+        result = repair(make_many(f"{A}[0]", f"{A}[1]"), world.parts(), world.progress)
+        assert (result.cluster.targets, result.attempts) == ((f"{A}[0]",), 3)
+        assert [one.targets for one in world.parts_off] == [(f"{A}[1]",)]
+
+    def test_a_case_the_agent_was_not_shown_keeps_them_together(self) -> None:
+        hold_out = HoldOut(withheld=(f"{A}[1]",))
+        world = World(judgements=(red(f"{A}[1]"),), hold_out=hold_out)
+        cluster = make_many(f"{A}[0]", f"{A}[1]")
+        parts = replace(world.parts(), max_attempts=1)
+        assert repair(cluster, parts, world.progress).verdict is Verdict.UNFIXED
+        assert world.parts_off == []

@@ -1,0 +1,49 @@
+"""A cluster that turns out to have more than one cause, taken apart. Pure.
+
+Which failures belong together is only presumed. Where a change turns some of a cluster green and
+leaves others red, the green part has its fix, and the rest is a cluster of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from pytest_agentfix.clusters import split_cluster
+from pytest_agentfix.model import Cluster, Judgement, ProbeResult, TestOutcome
+
+_TARGET: Final = "target"  # the judge's check that the cluster's own tests are green
+
+
+def part_by_reds(cluster: Cluster, red: Sequence[TestOutcome]) -> tuple[Cluster, Cluster] | None:
+    """The part that is not in ``red`` and the part that is, ``None`` unless there are both."""
+    reds = {outcome.nodeid for outcome in red}
+    targets = set(cluster.targets)
+    if not reds or not reds < targets:  # equal: nothing is green; others: not of this cluster
+        return None
+    return split_cluster(cluster, reds)
+
+
+def part_by_judgement(
+    cluster: Cluster, judgement: Judgement, *, withheld: Collection[str], is_last: bool
+) -> tuple[Cluster, Cluster] | None:
+    """The part that a change has turned green and the rest, where that tells two causes apart.
+
+    Between test functions it does. Cases of one function are left together while the agent has
+    another attempt: a change that helps only some of them is far more often half a fix. A case
+    that the agent was not shown and that stays red says that the change knows the others.
+    """
+    failed = [probe.name for probe in judgement.probes if probe.result is ProbeResult.FAILED]
+    if failed != [_TARGET] or judgement.is_refused:
+        return None
+    parts = part_by_reds(cluster, judgement.red)
+    if parts is None:
+        return None
+    green, rest = parts
+    is_between = _functions(green).isdisjoint(_functions(rest))
+    is_special = bool(set(withheld) & set(rest.targets))
+    return parts if is_between or (is_last and not is_special) else None
+
+
+def _functions(cluster: Cluster) -> set[str]:
+    return {failure.function for failure in cluster.failures}

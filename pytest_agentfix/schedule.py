@@ -1,0 +1,104 @@
+"""Which clusters are still to be tried, and how the others ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_agentfix.model import Cluster, ClusterResult, Verdict
+
+
+@dataclass(slots=True)
+class _Entry:
+    cluster: Cluster
+    result: ClusterResult | None = None
+    is_begun: bool = False
+
+
+class Schedule:
+    """The clusters of a run in the order in which they come up; any thread may use it.
+
+    At most ``limit`` of them are tried, those that were split off others included.
+    """
+
+    def __init__(self, clusters: Iterable[Cluster], *, limit: int) -> None:
+        self._entries = [_Entry(cluster) for cluster in clusters]
+        self._limit = limit
+        self._begun = 0
+        self._stopped = ""
+        self._is_interrupted = False
+        self._lock = threading.Lock()
+
+    def take(self) -> Cluster | None:
+        """The next one to be tried, ``None`` where there is none now."""
+        with self._lock:
+            if self._begun >= self._limit or self._stopped or self._is_interrupted:
+                return None
+            entry = next(self._iter_waiting(), None)
+            if entry is None:
+                return None
+            entry.is_begun = True
+            self._begun += 1
+            return entry.cluster
+
+    def count_waiting(self) -> int:
+        """How many are to be tried yet."""
+        with self._lock:
+            if self._stopped or self._is_interrupted:
+                return 0
+            return min(sum(1 for _ in self._iter_waiting()), self._limit - self._begun)
+
+    def add(self, cluster: Cluster) -> None:
+        """Put what was split off another cluster at the end."""
+        with self._lock:
+            self._entries.append(_Entry(cluster))
+
+    def end(self, cluster: Cluster, result: ClusterResult) -> None:
+        """Note how ``cluster``, as it was taken, ended.
+
+        After an interruption only fixes count: any other end may be the interruption's doing.
+        """
+        with self._lock:
+            if self._is_interrupted and not result.verdict.is_green:
+                return
+            entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
+            entry.result = result
+
+    def settle(self, result: ClusterResult) -> None:
+        """Note how a part of a cluster ended that nobody has to try any more."""
+        with self._lock:
+            self._entries.append(_Entry(result.cluster, result, is_begun=True))
+
+    def stop(self, reason: str) -> None:
+        """Try no further ones; the first reason stays."""
+        with self._lock:
+            self._stopped = self._stopped or reason
+
+    def interrupt(self) -> None:
+        """The run is over before its time."""
+        with self._lock:
+            self._is_interrupted = True
+
+    def end_all(self, make: Callable[[Cluster], ClusterResult]) -> None:
+        """Give every cluster the same end."""
+        with self._lock:
+            for entry in self._entries:
+                entry.result, entry.is_begun = make(entry.cluster), True
+
+    def results(self) -> tuple[ClusterResult, ...]:
+        """How all of them ended, or why they did not."""
+        with self._lock:
+            return tuple(entry.result or self._explain(entry) for entry in self._entries)
+
+    def _iter_waiting(self) -> Iterator[_Entry]:
+        yield from (entry for entry in self._entries if not entry.is_begun)
+
+    def _explain(self, entry: _Entry) -> ClusterResult:
+        if entry.is_begun or self._is_interrupted:
+            reason = "not finished: the run was interrupted"
+        elif self._stopped:
+            reason = f"not tried, because of another cluster: {self._stopped}"
+        else:
+            reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
+        return ClusterResult(cluster=entry.cluster, verdict=Verdict.SKIPPED, reason=reason)

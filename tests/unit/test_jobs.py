@@ -1,0 +1,29 @@
+"""How many clusters side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_agentfix.jobs import MEMORY, choose_jobs, count_cores, find_free_memory
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cores", "memory", "jobs"),
+    [
+        (3, 1, 0, 3),
+        (None, 1, None, 4),
+        (None, 2, None, 8),
+        (None, 64, None, 8),
+        (None, 8, 3 * MEMORY, 3),
+        (None, 8, 0, 1),
+    ],
+    ids=["said", "one core", "two", "many", "little memory", "none"],
+)
+def test_choice(wanted: int | None, cores: int, memory: int | None, jobs: int) -> None:
+    assert choose_jobs(wanted, cores=cores, memory=memory) == jobs
+
+
+def test_this_machine() -> None:
+    memory = find_free_memory()
+    assert count_cores() >= 1
+    assert memory is None or memory > 1_000_000
