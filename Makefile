@@ -3,6 +3,8 @@
 #   WORKERS=1                      how many tests run side by side
 #   EXAMPLES="slugs lru"           which examples make demo shows
 #   CHEATS_ARGS="--only slugs"     which cases make cheats judges
+#   BENCH="suites off"             which benchmarks make bench runs
+#   BENCH_ARGS="--quick"           more arguments for each of them
 #   PYTHON=python3.12              the interpreter that .venv is made with
 
 SHELL := /bin/bash
@@ -11,6 +13,7 @@ WITH_ENGINE := scripts/with_engine.sh
 PYTEST_ARGS ?=
 WORKERS ?= 2
 EXAMPLES ?=
+BENCH ?= overhead judge gateway suites first_request side_by_side growth off peers
 BENCH_ARGS ?=
 CHEATS_ARGS ?=
 
@@ -50,8 +53,8 @@ format: bootstrap ## Bring the code into form
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: bootstrap ## Run the benchmarks
-	@$(WITH_ENGINE) bash -c 'for script in benchmarks/overhead.py benchmarks/judge.py benchmarks/gateway.py; do $(BIN)/python "$$script" $(BENCH_ARGS) || exit; done'
+bench: bootstrap ## Run the benchmarks (all of them take hours, see docs/performance.md)
+	@$(WITH_ENGINE) bash -c 'for name in $(BENCH); do $(BIN)/python "benchmarks/$$name.py" $(BENCH_ARGS) || exit; done'
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info

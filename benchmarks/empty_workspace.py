@@ -7,12 +7,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pytest_agentfix.workspace.mounts import BindMount
+
 
 class EmptyWorkspace:
     """A fresh folder of the sandbox's user."""
 
     def __init__(self, user: tuple[int, int]) -> None:
         self.path = Path(tempfile.mkdtemp())
+        self.mount = BindMount(self.path)
         if not os.getuid():
             os.chown(self.path, *user)
 

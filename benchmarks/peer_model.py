@@ -1,0 +1,142 @@
+"""One mind for all peers: a scripted model that says the same thing in each one's own form.
+
+It looks at the wrong line if it has not been shown it, corrects it, runs the test once where the
+peer leaves that to the model, and is done. So what a peer pays is what its prompts and its way of
+working make it pay, and not what a model happened to say.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, final
+
+from pytest_agentfix.testing.conversation import Conversation
+from pytest_agentfix.testing.replies import HARMLESS, Call, Reply, Say, edits, reads
+from pytest_agentfix.testing.scripted_model import ScriptedModel
+
+BYTES_PER_TOKEN = 4  # roughly, for English and code; the same for all
+THOUGHT = "The wrong line is clear."  # mini-swe-agent asks for words beside a call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """The wrong line of the file, as it is and as it should be, and the test that sees it."""
+
+    top: Path
+    file: str
+    old: str
+    new: str
+    python: str
+    test: str
+
+    @property
+    def corrected(self) -> str:
+        """The whole file without the mistake."""
+        return (self.top / self.file).read_text("utf-8").replace(self.old, self.new)
+
+    @property
+    def run_test(self) -> str:
+        """The shell command that runs the test."""
+        return f"{self.python} -m pytest -q {self.test}"
+
+
+@final
+class PeerModel:
+    """Answers whoever asks; serves while entered. ``delay`` is in seconds."""
+
+    def __init__(self, mistake: Mistake, *, delay: float) -> None:
+        self._mistake = mistake
+        self._delay = delay
+        self._arrivals: list[float] = []
+        self._server = ScriptedModel(self._answer, delay=delay)
+
+    def __enter__(self) -> PeerModel:
+        self._server.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.close()
+
+    @property
+    def url(self) -> str:
+        """What a client of chat completions takes for its base URL."""
+        return self._server.base_url
+
+    @property
+    def requests(self) -> int:
+        """How many answers were asked for."""
+        return len(self._arrivals)
+
+    @property
+    def waited(self) -> float:
+        """Seconds in which at least one answer was being waited for."""
+        total, until = 0.0, 0.0
+        for at in sorted(self._arrivals):
+            end = at + self._delay
+            total += max(0.0, end - max(at, until))
+            until = max(until, end)
+        return total
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all requests: the bytes of their messages and tools, divided by four."""
+        bodies = [one.body for one in self._server.requests if isinstance(one.body, dict)]
+        return sum(map(_count_bytes, bodies)) // BYTES_PER_TOKEN
+
+    def _answer(self, conversation: Conversation) -> Reply:
+        self._arrivals.append(time.monotonic())
+        if not conversation.has_tools:
+            return self._answer_in_words(conversation)
+        steps = self._plan(conversation)
+        return steps[conversation.step] if conversation.step < len(steps) else HARMLESS
+
+    def _answer_in_words(self, conversation: Conversation) -> Reply:
+        """Aider's form: whole files; and the message of its commit, which it asks for as well."""
+        said = json.dumps(conversation.body)
+        if "commit message" in said:
+            return Say("fix: correct the rate")
+        if self._mistake.file not in said:
+            return HARMLESS
+        return Say(f"{THOUGHT}\n\n{self._mistake.file}\n```\n{self._mistake.corrected}```\n")
+
+    def _plan(self, conversation: Conversation) -> list[Reply]:
+        is_shown = any(self._mistake.old in prompt for prompt in conversation.prompts)
+        has_edit_tool = "edit" in conversation.tools
+        look, correct, test, *done = self._with_tools() if has_edit_tool else self._with_shell()
+        return [*([] if is_shown else [look]), correct, test, *done]
+
+    def _with_tools(self) -> list[Reply]:
+        """OpenCode's form."""
+        path = str(self._mistake.top / self._mistake.file)
+        command = {"command": self._mistake.run_test, "description": "Runs the test"}
+        return [
+            reads(path),
+            edits(path, self._mistake.old, self._mistake.new),
+            Call("bash", command),
+            Say("Done."),
+        ]
+
+    def _with_shell(self) -> list[Reply]:
+        """The form of mini-swe-agent: one shell command for each answer."""
+        mistake = self._mistake
+        commands = [
+            f"cat {mistake.file}",
+            f"sed -i 's/{mistake.old}/{mistake.new}/' {mistake.file}",
+            mistake.run_test,
+            "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT",
+        ]
+        return [Call("bash", {"command": command}, THOUGHT) for command in commands]
+
+
+def _count_bytes(body: dict[str, Any]) -> int:
+    said = [body.get("messages", []), body.get("tools", [])]
+    return sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in said)

@@ -1,0 +1,361 @@
+"""Against peers: one failing test each, against the same scripted model.
+
+    python benchmarks/peers.py [--delay SECONDS]... [--rounds N] [--peer NAME]...
+
+Compared are ``pytest --agent-fix``, plain OpenCode in a container (see ``by_hand.py``),
+``mini-swe-agent`` in its Docker environment, and ``aider-chat`` with ``--auto-test``. The last two
+come from PyPI, into virtual environments in a temporary folder. All get one request that names the
+test and what it says; aider is given the two files as well, as its users do. What a peer leaves to
+its user belongs to its time: a pytest rerun, ``git commit``. What is not comparable is said here:
+ours runs the suite first, judges the fix in sandboxes of its own and drops what no test needs.
+
+Figures are wall time less the time in which the model was waited for, requests, and prompt tokens:
+bytes of messages and tools, divided by four. Ratios are to ours, of the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import by_hand
+from figures import make_parser, middle, show, tell
+from kit import PYTEST, Project, find_binary, make_project
+from peer_model import Mistake, PeerModel
+
+FILE = "shop/rates.py"
+TEST_FILE = "tests/test_rates.py"
+TEST = f"{TEST_FILE}::test_discount_at_the_step"
+OLD, NEW = "if whole > step:", "if whole >= step:"
+MESSAGE = "assert Decimal('0') == Decimal('0.05')"
+RATES = f'''"""Discounts."""
+
+from decimal import Decimal
+
+RATES = {{"guest": [(100, "0.05")], "member": [(50, "0.05"), (100, "0.10")]}}
+
+
+def discount_for(customer, whole):
+    """The rate for a customer's cart, 0 below the first step."""
+    rate = Decimal(0)
+    for step, value in RATES[customer]:
+        {OLD}
+            rate = Decimal(value)
+    return rate
+
+
+def reduce(customer, whole):
+    """What is left to pay."""
+    return whole - whole * discount_for(customer, whole)
+'''
+TESTS = """from decimal import Decimal
+
+from shop.rates import discount_for, reduce
+
+
+def test_no_discount_below():
+    assert discount_for("guest", 99) == 0
+
+
+def test_highest_step_counts():
+    assert reduce("member", Decimal(200)) == Decimal(180)
+
+
+def test_discount_at_the_step():
+    assert discount_for("guest", 100) == Decimal("0.05")
+"""
+FILES = {"shop/__init__.py": "", FILE: RATES, TEST_FILE: TESTS}
+LABEL = "agentfix-benchmark-peer"
+QUIET = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # or it would be fetched
+    "MSWEA_CONFIGURED": "true",  # or it would ask
+    "MSWEA_COST_TRACKING": "ignore_errors",
+    "OPENAI_API_KEY": "none",
+}
+
+
+class PeerError(Exception):
+    """A peer could not be installed, or did not repair; its words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What all peers share. ``home`` is theirs in the place of the user's."""
+
+    home: Path
+    binary: Path
+    installed: Path
+    python: str
+    troubles: dict[str, str] = field(default_factory=dict)
+    warm: set[str] = field(default_factory=set)
+
+    def find(self, package: str, program: str) -> Path:
+        """The program of a package from PyPI, installed on first use."""
+        venv = self.installed / package
+        found = venv / "bin" / program
+        if not found.exists():
+            tell(f"installing {package}")
+            run_or_raise([self.python, "-m", "venv", venv])
+            run_or_raise([venv / "bin" / "pip", "install", "--quiet", "--no-cache-dir", package])
+        return found
+
+    def env(self, project: Project) -> dict[str, str]:
+        """The variables of a peer's process; its home is empty but for what keeps it offline."""
+        caches = self.home / ".aider" / "caches"
+        caches.mkdir(parents=True, exist_ok=True)
+        (caches / "model_prices_and_context_window.json").write_text("{}")
+        folder = project.folder / "mini"
+        return {**QUIET, "HOME": str(self.home), "MSWEA_GLOBAL_CONFIG_DIR": str(folder)}
+
+
+Repair = Callable[[Bench, Project, str], None]
+
+
+def repair_with_us(bench: Bench, project: Project, url: str) -> None:
+    """``pytest --agent-fix``."""
+    report = project.folder / "report.json"
+    done = project.run(
+        *(*PYTEST, "--agent-fix", "--agent-fix-base-url", url, f"--agent-fix-report={report}"),
+        *("--agent-fix-model", "scripted/model", "-o", f"agent_fix_opencode={bench.binary}"),
+        env={"HOME": str(bench.home), "XDG_CACHE_HOME": str(bench.home / ".cache")},
+    )
+    if done.status:
+        raise PeerError(done.output)
+
+
+def repair_with_opencode(bench: Bench, project: Project, url: str) -> None:
+    """Plain OpenCode with its default agent, a rerun, a commit."""
+    by_hand.run_agent(project.path, url, describe_task(), bench.binary)
+    rerun_and_commit(project)
+
+
+def repair_with_mini(bench: Bench, project: Project, url: str) -> None:
+    """``mini-swe-agent`` in a container that has the repository and this Python."""
+    program = bench.find("mini-swe-agent", "mini")
+    config = project.folder / "mini.yaml"
+    config.write_text(json.dumps(make_mini_config(project, url)))  # JSON is YAML
+    try:
+        run_peer(
+            bench,
+            project,
+            *(program, "--yolo", "--exit-immediately", "--cost-limit", "0"),
+            *("--model", "openai/scripted", "--task", describe_task()),
+            *("--config", "mini.yaml", "--config", config),
+            *("--output", project.folder / "mini.traj.json"),
+        )
+        rerun_and_commit(project)
+    finally:
+        remove_containers()
+
+
+def make_mini_config(project: Project, url: str) -> Mapping[str, Any]:
+    """What its own configuration does not say: the place, and the model's address."""
+    mounts = [*("/usr", "/bin", "/lib", "/lib64"), sys.prefix, sys.base_prefix]
+    return {
+        "environment": {
+            "environment_class": "docker",
+            "image": by_hand.IMAGE,
+            "cwd": str(project.path),
+            "interpreter": ["bash", "-c"],
+            "run_args": [
+                *("--rm", "--network=none", "--tmpfs=/tmp:exec", f"--label={LABEL}"),
+                f"--user={os.getuid()}:{os.getgid()}",
+                *(f"--volume={path}:{path}:ro" for path in mounts if Path(path).exists()),
+                f"--volume={project.path}:{project.path}",
+            ],
+            "env": {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        },
+        "model": {"model_kwargs": {"api_base": url}, "cost_tracking": "ignore_errors"},
+    }
+
+
+def repair_with_aider(bench: Bench, project: Project, url: str) -> None:
+    """``aider`` with a test command of its own; it commits itself."""
+    program = bench.find("aider-chat", "aider")
+    run_peer(
+        bench,
+        project,
+        *(program, "--model", "openai/scripted", "--openai-api-base", url),
+        *("--yes-always", "--no-check-update", "--no-show-model-warnings", "--no-analytics"),
+        *("--no-show-release-notes", "--no-gitignore", "--no-detect-urls"),
+        *("--auto-test", "--test-cmd", f"{sys.executable} -m pytest -q -p no:agentfix"),
+        *("--message", describe_task(), "--read", TEST_FILE, "--file", FILE),
+    )
+
+
+def describe_task() -> str:
+    """What a person would ask for."""
+    return f"{TEST} fails: {MESSAGE}\nCorrect the code."
+
+
+def run_peer(bench: Bench, project: Project, *command: str | Path) -> None:
+    done = project.run(*command, env=bench.env(project))
+    if done.status:
+        raise PeerError(done.output)
+
+
+def rerun_and_commit(project: Project) -> None:
+    done = project.run(*PYTEST, "-p", "no:agentfix")
+    if done.status:
+        raise PeerError(done.output)
+    project.git("commit", "-qam", "fix")
+
+
+def remove_containers() -> None:
+    """Peers' containers: mini-swe-agent only begins to stop its own."""
+    listed = subprocess.run(
+        ["docker", "ps", "-aq", f"--filter=label={LABEL}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if names := listed.stdout.split():
+        subprocess.run(["docker", "rm", "-f", *names], capture_output=True, check=False)
+
+
+def run_or_raise(command: Sequence[str | Path]) -> None:
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise PeerError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
+
+
+PEERS: Mapping[str, Repair] = {
+    "ours": repair_with_us,
+    "opencode": repair_with_opencode,
+    "mini-swe-agent": repair_with_mini,
+    "aider-chat": repair_with_aider,
+}
+INSTALLS = {"mini-swe-agent": "mini", "aider-chat": "aider"}
+
+
+def measure(bench: Bench, repair: Repair, delay: float) -> Mapping[str, float]:
+    """One repair in a fresh repository; raises ``PeerError`` if it is none."""
+    with make_project(FILES) as project:
+        mistake = Mistake(
+            top=project.path, file=FILE, old=OLD, new=NEW, python=sys.executable, test=TEST
+        )
+        with PeerModel(mistake, delay=delay) as model:
+            seconds = take_time(lambda: repair(bench, project, model.url))
+            check(project)
+            return {
+                "seconds": seconds,
+                "less_model": seconds - model.waited,
+                "requests": model.requests,
+                "prompt_tokens": model.prompt_tokens,
+            }
+
+
+def take_time(work: Callable[[], None]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def check(project: Project) -> None:
+    """Whether the fix is in the history, and nothing else is."""
+    changed = project.git("diff", "--name-only", "start", "HEAD").split()
+    fixed = NEW in project.git("show", f"HEAD:{FILE}")
+    if not fixed or [name for name in changed if not name.startswith(".")] != [FILE]:
+        raise PeerError(f"it is not repaired; what changed is {changed}")
+
+
+def compare(bench: Bench, chosen: Sequence[str], delay: float, rounds: int) -> list[dict[str, Any]]:
+    """One row for each peer; for one that failed there is none, and ``bench`` knows why."""
+    rows: dict[str, dict[str, Any]] = {}
+    for peer in chosen:
+        if peer in bench.troubles:
+            continue
+        tell(f"{peer}, {delay:g} s for an answer")
+        repair = PEERS[peer]
+        try:
+            if peer in INSTALLS:
+                bench.find(peer, INSTALLS[peer])  # its installation is no part of its time
+            if peer not in bench.warm:  # the first run fills caches, and does not count
+                measure(bench, repair, 0)
+                bench.warm.add(peer)
+            runs = [measure(bench, repair, delay) for _ in range(rounds)]
+        except (PeerError, subprocess.CalledProcessError) as error:
+            detail = getattr(error, "stderr", None) or str(error)
+            tell(f"{peer} cannot be measured here:\n{detail[-3000:]}")
+            bench.troubles[peer] = " ".join(detail.split())[-200:]
+            continue
+        rows[peer] = {name: middle(run[name] for run in runs) for name in runs[0]}
+    return [
+        {"peer": peer, "delay": delay, **row, **_ratios(row, rows.get("ours"))}
+        for peer, row in rows.items()
+    ]
+
+
+def _ratios(row: Mapping[str, float], ours: Mapping[str, float] | None) -> dict[str, float | None]:
+    """How much ours takes of what this one does; ``None`` where ours was not measured."""
+    if ours is None:
+        return {"ours_time": None, "ours_tokens": None}
+    return {
+        "ours_time": round(ours["less_model"] / row["less_model"], 3),
+        "ours_tokens": round(ours["prompt_tokens"] / row["prompt_tokens"], 3),
+    }
+
+
+def main() -> None:
+    parser = make_parser(__doc__, rounds=3, delays=(0, 1, 5))
+    parser.add_argument(
+        "--python", default=sys.executable, help="the peers' interpreter (aider-chat: up to 3.12)"
+    )
+    parser.add_argument(
+        "--installed", type=Path, help="a folder where the peers are, or stay (default: none)"
+    )
+    parser.add_argument(
+        "--peer", action="append", choices=list(PEERS), help="only these (default: all)"
+    )
+    given = parser.parse_args()
+    had_image = has_image()
+    with tempfile.TemporaryDirectory(prefix="agentfix-peers-") as folder:
+        by_hand.make_image()
+        try:
+            run(given, Path(folder))
+        finally:
+            remove_containers()
+            if not had_image:
+                subprocess.run(["docker", "rmi", by_hand.IMAGE], capture_output=True, check=False)
+
+
+def run(given: argparse.Namespace, folder: Path) -> None:
+    home = folder / "home"
+    home.mkdir()
+    binary = shutil.copy2(find_binary(), folder / "opencode")
+    bench = Bench(
+        home=home,
+        binary=Path(binary),
+        installed=(given.installed or folder / "installed").resolve(),
+        python=given.python,
+    )
+    bench.installed.mkdir(parents=True, exist_ok=True)
+    delays = given.delay or given.delays
+    rounds = 1 if given.quick else given.rounds
+    chosen = given.peer or list(PEERS)
+    rows = [row for delay in delays for row in compare(bench, chosen, delay, rounds)]
+    rows += [{"peer": peer, "trouble": why} for peer, why in bench.troubles.items()]
+    show("peers", rows, given)
+
+
+def has_image() -> bool:
+    found = subprocess.run(
+        ["docker", "image", "inspect", by_hand.IMAGE], capture_output=True, check=False
+    )
+    return not found.returncode
+
+
+if __name__ == "__main__":
+    main()

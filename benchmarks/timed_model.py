@@ -1,0 +1,130 @@
+"""The benchmarks' model: it keeps the time, and knows the bugs that it is asked about."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import final
+
+from pytest_agentfix.testing.conversation import Conversation, Speaker
+from pytest_agentfix.testing.replies import HARMLESS, Calls, Reply, Say, Script, edits, reads
+from pytest_agentfix.testing.scripted_model import ScriptedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """One wrong line: ``old`` stands once in ``file`` and has to be ``new``.
+
+    ``test`` is the name of the test function that sees it; no other test's name holds it as a word.
+    """
+
+    file: str
+    test: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One request at the model."""
+
+    at: float
+    has_tools: bool
+    prompt: str  # the conversation's first
+    is_first: bool  # of its conversation
+
+
+@final
+class TimedModel:
+    """A scripted model that notes when each request arrived; serves while entered."""
+
+    def __init__(self, script: Script, *, delay: float = 0.0) -> None:
+        self.arrivals: list[Arrival] = []
+        self._script = script
+        self.server = ScriptedModel(self._answer, delay=delay)
+
+    def __enter__(self) -> TimedModel:
+        self.server.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.server.close()
+
+    @property
+    def url(self) -> str:
+        """What a client of chat completions takes for its base URL."""
+        return self.server.base_url
+
+    @property
+    def work(self) -> list[Arrival]:
+        """The requests that were offered tools, oldest first: titles and the like are none."""
+        return [arrival for arrival in self.arrivals if arrival.has_tools]
+
+    @property
+    def sessions(self) -> int:
+        """How many conversations with tools were begun."""
+        return sum(arrival.is_first for arrival in self.work)
+
+    def _answer(self, conversation: Conversation) -> Reply:
+        prompts = conversation.prompts
+        self.arrivals.append(
+            Arrival(
+                at=time.monotonic(),
+                has_tools=conversation.has_tools,
+                prompt=prompts[0] if prompts else "",
+                is_first=not conversation.turn and not conversation.step,
+            )
+        )
+        return self._script(conversation)
+
+
+class Knowing:
+    """A script that repairs what a prompt names as a sensible model would.
+
+    It reads the files of the bugs named; corrects them one edit per answer; and says that it is
+    done, at once where it read that everything is right: 3 requests for a bug, 2 for none. It goes
+    by the conversation alone, so that any number of sessions may ask side by side.
+    """
+
+    def __init__(self, top: Path, bugs: Sequence[Bug]) -> None:
+        self._top = top
+        self._bugs = bugs
+
+    def __call__(self, conversation: Conversation) -> Reply:
+        """Choose the reply for ``conversation``."""
+        bugs = self._find_named(conversation.prompts) if conversation.has_tools else []
+        if not bugs:
+            return HARMLESS
+        files = list(dict.fromkeys(bug.file for bug in bugs))
+        if not conversation.step:
+            return Calls([reads(str(self._top / file)) for file in files])
+        shown = "\n".join(_list_results(conversation)[: len(files)])
+        wrong = [bug for bug in bugs if bug.old in shown]
+        if conversation.step > len(wrong):
+            return Say("Done.")
+        bug = wrong[conversation.step - 1]
+        return edits(str(self._top / bug.file), bug.old, bug.new)
+
+    def _find_named(self, prompts: Sequence[str]) -> list[Bug]:
+        """Return the bugs the last prompt names; where it names none, those of all prompts."""
+        for text in (prompts[-1] if prompts else "", "\n".join(prompts)):
+            words = set(re.findall(r"\w+", text))
+            if named := [bug for bug in self._bugs if bug.test in words]:
+                return named
+        return []
+
+
+def _list_results(conversation: Conversation) -> list[str]:
+    """Return what the tools gave back since the last prompt."""
+    spoken = list(conversation.spoken)
+    last = max(place for place, one in enumerate(spoken) if one.speaker is Speaker.USER)
+    return [one.text for one in spoken[last:] if one.speaker is Speaker.TOOL]
