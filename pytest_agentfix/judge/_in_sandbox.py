@@ -2,7 +2,7 @@
 
 Standard library and the sandbox's own pytest only (and its ``coverage``, where it has one), and no
 import of this package: ``reporter.py`` hands this file's text to the sandbox's Python on the
-command line, with ``_channel.py`` in the place of its import.
+command line, with ``_channel.py`` and ``_coverage.py`` in the place of their imports.
 
 It takes an order (``reporter.Order``) and answers in signed lines:
 
@@ -10,7 +10,8 @@ It takes an order (``reporter.Order``) and answers in signed lines:
 * ``collect_error``: ``id``, ``exception``, ``message``, ``detail``
 * ``collected``: ``ids`` (of the items that will run), ``sys_path``
 * ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``exception``, ``detail``
-* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``problem``
+* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that can
+  have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``finish``: ``exit``, ``counts`` of the lines before it
 
 A second channel, stdout, gets one line at the end: how many items pytest's own session says it
@@ -33,10 +34,10 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.judge._channel import Writer, claim_report, hide_descriptor, read_order
+from pytest_agentfix.judge._coverage import Coverer
 
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
 MESSAGE_LIMIT = 500
-COVERED_LIMIT = 2_000  # node ids
 DEPTH_LIMIT = 20  # names in a node id
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
 TALLY = "agentfix-tally"  # begins the second channel's line
@@ -185,49 +186,6 @@ def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "
     return [item for group in order for item in shuffle_groups(group, rng, depth=depth + 1)]
 
 
-class Coverer:
-    """Notes which tests run lines of interest, with the sandbox's own ``coverage``."""
-
-    def __init__(self, lines: "dict[str, list[int]]") -> None:
-        self._lines = {path: frozenset(numbers) for path, numbers in lines.items()}
-        self._coverage: Any = None
-        self.problem = ""
-
-    def pytest_collection_finish(self) -> None:
-        """Start watching; what importing the tests ran says nothing about any of them."""
-        try:
-            import coverage  # noqa: PLC0415 - only where it is asked for, and not everywhere there
-
-            self._coverage = coverage.Coverage(
-                data_file=None, include=list(self._lines), config_file=False, messages=False
-            )
-            self._coverage.start()
-        except Exception as error:  # noqa: BLE001 - of any version of somebody else's library
-            self._coverage = None
-            self.problem = f"{type(error).__name__}: {error}"[:MESSAGE_LIMIT]
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
-        """Tell whose lines these are."""
-        if self._coverage is not None:
-            self._coverage.switch_context(item.nodeid)
-        yield
-
-    def find_tests(self) -> "list[str]":
-        """Stop watching; gives the node ids."""
-        if self._coverage is None:
-            return []
-        self._coverage.stop()
-        data = self._coverage.get_data()
-        found: dict[str, None] = {}
-        for path, lines in self._lines.items():
-            for line, contexts in data.contexts_by_lineno(path).items():
-                if line in lines:
-                    found.update(dict.fromkeys(contexts))
-        found.pop("", None)
-        return list(found)[:COVERED_LIMIT]
-
-
 class Tally:
     """What pytest's own session counted, for the second channel."""
 
@@ -336,14 +294,15 @@ def main() -> None:
     plugins: list[object] = [Reporter(writer, order), tally]
     if order["shuffle"] is not None:
         plugins.append(Shuffler(order["shuffle"]))
-    coverer = Coverer(order["cover"]) if order["cover"] else None
+    coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None
     if coverer is not None:
         plugins.append(coverer)
+        coverer.start()
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
     code = run_pytest(order, plugins)
     if coverer is not None:
-        writer.write("covered", ids=coverer.find_tests(), problem=coverer.problem)
+        coverer.report(writer)
     writer.write("finish", exit=code, counts=dict(writer.counts))
     tally.write(code)
     sys.exit(code)

@@ -28,6 +28,7 @@ class Task:
     files: Files = field(default_factory=dict)
     shuffle: int | None = None
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    around: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class CommandBuilder:
             files=task.files,
             shuffle=task.shuffle,
             cover=task.cover,
+            around=task.around,
         )
         return self._make_command((self.python, "-c", load_program()), order.encode())
 

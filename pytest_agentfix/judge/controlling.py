@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.preparation import CANARY, CLONE, PLAIN, Preparation
+from pytest_agentfix.judge.reporter import Files
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun, Sessions
 from pytest_agentfix.ports import Sandbox
@@ -44,10 +46,24 @@ def control(
     )
     with open_sandbox() as sandbox:
         checked = _control_added(sandbox, sessions, known, before, deadline)
-    if not checked.plain:
-        return checked
+    return control_plain_anew(open_sandbox, sessions, checked, before, deadline=deadline)
+
+
+def control_plain_anew(
+    open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
+    sessions: Sessions,
+    preparation: Preparation,
+    before: Run,
+    *,
+    deadline: float,
+) -> Preparation:
+    """Give ``preparation`` without the plain calls that end otherwise in a fresh sandbox."""
+    if not preparation.plain:
+        return preparation
     with open_sandbox() as sandbox:
-        return _control_plain(sandbox, sessions, checked, before, deadline)
+        others = find_other_plain(sandbox, sessions, preparation, before, deadline=deadline)
+    reasons = dict.fromkeys(others, _OTHERWISE)
+    return preparation.rule_out(PLAIN, reasons).without(plain=others)
 
 
 def _control_added(
@@ -55,37 +71,48 @@ def _control_added(
 ) -> Preparation:
     if not preparation.added_ids:
         return preparation
-    limit = min(CONTROL_PATIENCE, sessions.remaining(deadline))
     task = Task(ids=preparation.added_ids, files=preparation.added_files)
-    run = sessions.run(sandbox, task, limit=limit, is_tallied=preparation.is_tallied)
-    if run.trouble or not _are_red(run, preparation.canaries):
+    run = sessions.run(
+        sandbox, task, deadline, patience=CONTROL_PATIENCE, is_tallied=preparation.is_tallied
+    )
+    if run.trouble or not are_red(run, preparation.canaries):
         everything = dict.fromkeys(preparation.clones, _NO_ADDITIONS)
         without = preparation.rule_out(CLONE, everything).rule_out(CANARY, {"": _NO_ADDITIONS})
         return without.without(clones=preparation.clones, is_without_canaries=True)
-    others = {
-        target: _OTHER_NAME
-        for target, clone in preparation.clones.items()
-        if tell_end(run, clone) != tell_end(before, target)
-    }
+    others = dict.fromkeys(find_other_clones(preparation, run, before), _OTHER_NAME)
     return preparation.rule_out(CLONE, others).without(clones=others)
 
 
-def _control_plain(
-    sandbox: Sandbox, sessions: Sessions, preparation: Preparation, before: Run, deadline: float
-) -> Preparation:
-    others: dict[str, str] = {}
+def find_other_clones(preparation: Preparation, run: Run, before: Run) -> list[str]:
+    """The targets whose clones ended otherwise in ``run`` than they themselves in ``before``."""
+    return [
+        target
+        for target, clone in preparation.clones.items()
+        if tell_end(run, clone) != tell_end(before, target)
+    ]
+
+
+def find_other_plain(  # noqa: PLR0913 - the last two by name
+    sandbox: Sandbox,
+    sessions: Sessions,
+    preparation: Preparation,
+    before: Run,
+    *,
+    deadline: float,
+    files: Files = MappingProxyType({}),
+) -> list[str]:
+    """The targets whose plain calls end otherwise; ``files`` are laid out beside the tests' own."""
+    others: list[str] = []
     for plan in preparation.plain:
-        limit = min(CONTROL_PATIENCE, sessions.remaining(deadline))
         order = {**plan.order, "sys_path": list(preparation.sys_path)}
-        run = sessions.run_plain(sandbox, order, preparation.test_files, limit=limit)
-        others.update(
-            {
-                target: _OTHERWISE
-                for call, target in plan.targets.items()
-                if not is_alike(run, call, before, target)
-            }
-        )
-    return preparation.rule_out(PLAIN, others).without(plain=others)
+        whole = {**files, **preparation.test_files}
+        run = sessions.run_plain(sandbox, order, whole, deadline, patience=CONTROL_PATIENCE)
+        others += [
+            target
+            for call, target in plan.targets.items()
+            if not is_alike(run, call, before, target)
+        ]
+    return others
 
 
 def is_alike(plain: PlainRun, call: str, before: Run, target: str) -> bool:
@@ -105,5 +132,6 @@ def tell_end(run: Run, nodeid: str) -> tuple[str, str]:
     return run.report.outcome_of(nodeid).outcome, run.report.exceptions.get(nodeid, "")
 
 
-def _are_red(run: Run, canaries: tuple[str, ...]) -> bool:
+def are_red(run: Run, canaries: tuple[str, ...]) -> bool:
+    """Whether all of ``canaries`` failed."""
     return all(run.report.outcome_of(canary).outcome in RED for canary in canaries)

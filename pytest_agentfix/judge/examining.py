@@ -1,21 +1,27 @@
-"""One change set through all probes that run something, cheapest first.
+"""One change set through all probes that run something.
 
-The change is taken back in the sandbox in which the targets were green. Everything else gets a
-fresh one each, where nothing that another run left can be in its way, or help it.
+The targets come first and alone: most changes that are not enough end there. The change is taken
+back in the sandbox in which they were green. Everything else gets a fresh one each, where nothing
+that another run left can be in its way, or help it, and all of that goes on side by side; what was
+found is looked at in one fixed order, and what comes after a failure is ended and not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from pytest_agentfix.judge.alongside import Alongside, Hands, OpenSandbox
 from pytest_agentfix.judge.changed import find_changed_lines, undo
 from pytest_agentfix.judge.command import Task
-from pytest_agentfix.judge.neighbours import Neighbours
+from pytest_agentfix.judge.neighbours import Coverage, Neighbourhood, Neighbours, Question
 from pytest_agentfix.judge.preparation import PlainPlan, Preparation, ReadBase
 from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
+from pytest_agentfix.judge.reach import find_reach
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.trust import (
@@ -59,7 +65,7 @@ class Findings:
     """What the probes found, by name; a failure is never replaced by a later success."""
 
     by_name: dict[str, Finding] = field(default_factory=dict)
-    covering: tuple[str, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
 
     def add(self, finding: Finding) -> None:
         """Take one more."""
@@ -74,11 +80,22 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """What goes on side by side once the targets are green."""
+
+    again: Future[Finding]
+    mutants: Future[Finding]
+    clones: Future[Run | None]
+    plain: Future[Finding]
+    around: Future[Neighbourhood]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
     """Runs the probes; ``patience`` are the seconds each session of the targets gets."""
 
     sessions: Sessions
-    open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+    open_sandbox: OpenSandbox
     neighbours: Neighbours
     patience: float
     is_thorough: bool = False
@@ -86,7 +103,10 @@ class Examiner:
     def examine(self, what: Examination) -> Findings:
         """Probe after probe; ends at the first that fails, unless it is to be thorough."""
         findings = Findings()
-        with closing(self._probe(what, findings)) as steps:
+        with (
+            Alongside(self.sessions, self.open_sandbox) as jobs,
+            closing(self._probe(what, findings, jobs)) as steps,
+        ):
             for group in steps:
                 for finding in group:
                     findings.add(finding)
@@ -94,36 +114,44 @@ class Examiner:
                     break
         return findings
 
-    def _probe(self, what: Examination, findings: Findings) -> Groups:
-        with self.open_sandbox(what.changes) as sandbox:
-            first = self._run(sandbox, what, self._all_targets(what))
+    def _probe(self, what: Examination, findings: Findings, jobs: Alongside) -> Groups:
+        with ExitStack() as owned:
+            sandbox = owned.enter_context(jobs.hands.open_sandbox(what.changes))
+            first = self._run(jobs.hands, sandbox, what, self._all_targets(what))
             yield from self._look_at_targets(what, first)
-            again = self._undo(what, sandbox)
-        yield (self._settle_again(what, again),)
-        yield (self._run_mutants(what),)
-        copies = self._run_clones(what)
+            rest = self._start_rest(what, jobs, sandbox, owned.pop_all())
+        yield (rest.again.result(),)
+        yield (rest.mutants.result(),)
+        copies = rest.clones.result()
         yield (probe_clone(what.preparation, copies),)
-        yield (self._call_plainly(what),)
-        around = self.neighbours.look(
-            what.cluster,
-            what.changes,
-            what.preparation,
-            cover=find_changed_lines(what.changes, what.read_base, top=what.top),
-            deadline=what.deadline,
-        )
-        findings.covering = around.covering
+        yield (rest.plain.result(),)
+        around = rest.around.result()
+        findings.coverage = around.coverage
         runs = (first, *([copies] if copies else []), *around.runs)
         last = probe_hold_out(
             _withheld_outcomes(what, first),
             note=what.note,
-            covering=around.covering,
-            problem=around.problem,
+            covering=around.coverage.covering,
+            problem=around.coverage.problem,
         )
         report, canary = probe_report(runs), probe_canary(what.preparation, runs)
         if report.has_failed or canary.has_failed:
             yield (around.finding, report, canary)
         yield (around.finding,)
         yield (report, canary, last)
+
+    def _start_rest(
+        self, what: Examination, jobs: Alongside, sandbox: Sandbox, owned: ExitStack
+    ) -> _Rest:
+        """Start the longest first; ``owned`` closes the targets' ``sandbox``."""
+        around = jobs.start(partial(self._look_around, what))
+        return _Rest(
+            again=jobs.start(partial(self._undo, what, sandbox, owned)),
+            mutants=jobs.start(partial(self._run_mutants, what)),
+            clones=jobs.start(partial(self._run_clones, what)),
+            plain=jobs.start(partial(self._call_plainly, what)),
+            around=around,
+        )
 
     def _look_at_targets(self, what: Examination, run: Run) -> Groups:
         """Look at the one session in which targets and canaries ran."""
@@ -137,52 +165,70 @@ class Examiner:
         if hold_out.has_failed:
             yield (hold_out,)
 
-    def _undo(self, what: Examination, sandbox: Sandbox) -> Finding:
-        """Take the change back where it has just been green."""
+    def _undo(self, what: Examination, sandbox: Sandbox, owned: ExitStack, hands: Hands) -> Finding:
+        """Take the change back where it has just been green.
+
+        Tests whose runs leave something behind are told from tests that are green by chance.
+        """
         gone = dict.fromkeys(what.preparation.canary_files)
         base = undo(what.changes, what.read_base, top=what.top)
         task = Task(ids=what.red_before, files={**gone, **what.preparation.test_files, **base})
-        run = self._run(sandbox, what, task)
-        return probe_again(what.cluster, what.red_before, run)
-
-    def _settle_again(self, what: Examination, again: Finding) -> Finding:
-        """Tell tests whose runs leave something behind from tests that are green by chance."""
+        with owned:
+            run = self._run(hands, sandbox, what, task)
+        again = probe_again(what.cluster, what.red_before, run)
         if not again.has_failed:
             return again
-        with self.open_sandbox(ChangeSet()) as sandbox:
-            fresh = self._run(sandbox, what, Task(ids=what.red_before))
+        with hands.open_sandbox(ChangeSet()) as another:
+            fresh = self._run(hands, another, what, Task(ids=what.red_before))
         is_red = not probe_again(what.cluster, what.red_before, fresh).has_failed
         return LEFT_BEHIND if is_red else again
 
-    def _run_mutants(self, what: Examination) -> Finding:
+    def _run_mutants(self, what: Examination, hands: Hands) -> Finding:
         added = what.preparation
         if not added.mutants:
             return probe_mutant(added, None)
-        with self.open_sandbox(what.changes) as sandbox:
+        with hands.open_sandbox(what.changes) as sandbox:
             task = Task(ids=added.mutants, files=added.mutant_files)
-            return probe_mutant(added, self._run(sandbox, what, task))
+            return probe_mutant(added, self._run(hands, sandbox, what, task))
 
     def _all_targets(self, what: Examination) -> Task:
         added = what.preparation
         return Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
 
-    def _run_clones(self, what: Examination) -> Run | None:
-        """Run them where no original has been: it may leave what a copy cannot bear."""
+    def _run_clones(self, what: Examination, hands: Hands) -> Run | None:
+        """Run them where no original has been: it may leave what a copy cannot bear.
+
+        Nor do they run among the neighbours: whoever wants to know a copy would find there what it
+        was copied from, and what the neighbours left may make a copy pass.
+        """
         added = what.preparation
         if not added.clones:
             return None
-        with self.open_sandbox(what.changes) as sandbox:
-            return self._run(sandbox, what, Task(ids=added.added_ids, files=added.added_files))
+        with hands.open_sandbox(what.changes) as sandbox:
+            task = Task(ids=added.added_ids, files=added.added_files)
+            return self._run(hands, sandbox, what, task)
 
-    def _call_plainly(self, what: Examination) -> Finding:
+    def _call_plainly(self, what: Examination, hands: Hands) -> Finding:
         added = what.preparation
         if not added.plain:
             return probe_plain(added, ())
-        with self.open_sandbox(what.changes) as sandbox:
-            return probe_plain(added, [self._call(sandbox, what, plan) for plan in added.plain])
+        with hands.open_sandbox(what.changes) as sandbox:
+            calls = [self._call(hands, sandbox, what, plan) for plan in added.plain]
+        return probe_plain(added, calls)
 
-    def _run(self, sandbox: Sandbox, what: Examination, task: Task) -> Run:
-        return self.sessions.run_in_time(
+    def _look_around(self, what: Examination, hands: Hands) -> Neighbourhood:
+        asked = Question(
+            cluster=what.cluster,
+            changes=what.changes,
+            preparation=what.preparation,
+            cover=find_changed_lines(what.changes, what.read_base, top=what.top),
+            reach=find_reach(what.changes, what.read_base, top=what.top),
+            deadline=what.deadline,
+        )
+        return self.neighbours.look(asked, hands)
+
+    def _run(self, hands: Hands, sandbox: Sandbox, what: Examination, task: Task) -> Run:
+        return hands.sessions.run_in_time(
             sandbox,
             task,
             what.deadline,
@@ -190,10 +236,12 @@ class Examiner:
             is_tallied=what.preparation.is_tallied,
         )
 
-    def _call(self, sandbox: Sandbox, what: Examination, plan: PlainPlan) -> PlainRun:
-        limit = min(self.patience, self.sessions.remaining(what.deadline))
+    def _call(self, hands: Hands, sandbox: Sandbox, what: Examination, plan: PlainPlan) -> PlainRun:
         order = {**plan.order, "sys_path": list(what.preparation.sys_path)}
-        return self.sessions.run_plain(sandbox, order, what.preparation.test_files, limit=limit)
+        files = what.preparation.test_files
+        return hands.sessions.run_plain(
+            sandbox, order, files, what.deadline, patience=self.patience
+        )
 
 
 def _withheld_outcomes(what: Examination, run: Run) -> Sequence[TestOutcome]:

@@ -6,25 +6,29 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.judge.command import CommandBuilder, Task
-from pytest_agentfix.judge.controlling import control
+from pytest_agentfix.judge.before import Before
+from pytest_agentfix.judge.changed import find_changed_lines
+from pytest_agentfix.judge.command import CommandBuilder
 from pytest_agentfix.judge.examining import Examination, Examiner
+from pytest_agentfix.judge.knowledge import SuiteKnowledge
 from pytest_agentfix.judge.linting import lint
 from pytest_agentfix.judge.minimising import Minimiser
 from pytest_agentfix.judge.neighbours import Neighbours
 from pytest_agentfix.judge.preparation import Preparation, ReadBase
 from pytest_agentfix.judge.preparing import prepare
-from pytest_agentfix.judge.probes import Finding, probe_before
-from pytest_agentfix.judge.run import Run
+from pytest_agentfix.judge.probes import Finding
+from pytest_agentfix.judge.reach import find_reach
+from pytest_agentfix.judge.rejudging import Rejudger, Renewal
+from pytest_agentfix.judge.reproducing import Reproducer
 from pytest_agentfix.judge.sessions import Sessions
-from pytest_agentfix.judge.trust import REFUSING, probe_lint
+from pytest_agentfix.judge.slots import Slots
+from pytest_agentfix.judge.trust import make_judgement, probe_lint
 from pytest_agentfix.lint import Level
-from pytest_agentfix.model import ChangeSet, Cluster, Collected, Invocation, Judgement
+from pytest_agentfix.model import ChangeSet, Cluster, Invocation, Judgement
 from pytest_agentfix.ports import Clock, Reproduction, Sandbox
 
 _log = logging.getLogger(__name__)
@@ -67,22 +71,16 @@ class JudgePlan:
         return paths if paths and not has_globs else WHOLE_SUITE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """What is known of a cluster before any change."""
-
-    finding: Finding
-    preparation: Preparation
-
-
 class SandboxJudge:
     """Implements ``ports.Judge`` with test sessions in sandboxes; any thread may use it.
 
     ``open_sandbox`` gives a fresh sandbox with the base (fixes accepted earlier in the run
     included) plus a change set, ``read_base`` a file of that base. ``passed`` are the node ids to
     keep green; it is read anew at each judgement, so that a caller may add the targets of accepted
-    fixes to it. ``stopwatch`` is told the seconds of each session. ``rng`` chooses what has to be
-    unpredictable for code under test: names, values, orders.
+    fixes to it. ``stopwatch`` is told the seconds of each session; it and ``open_sandbox`` are
+    called from several threads. ``rng`` chooses what has to be unpredictable for code under test:
+    names, values, orders. ``slots`` and ``suite`` are shared among the judges of a run, and of a
+    base.
     """
 
     def __init__(  # noqa: PLR0913 - what a judge needs to know, by name
@@ -95,6 +93,8 @@ class SandboxJudge:
         clock: Clock,
         stopwatch: Callable[[float], None] = lambda _: None,
         rng: random.Random | None = None,
+        slots: Slots | None = None,
+        suite: SuiteKnowledge | None = None,
     ) -> None:
         self._plan = plan
         self._open_sandbox = open_sandbox
@@ -106,38 +106,53 @@ class SandboxJudge:
             base_env=plan.base_env,
             scratch=plan.scratch,
         )
-        self._sessions = Sessions(commands=commands, clock=clock, stopwatch=stopwatch)
+        self._sessions = Sessions(
+            commands=commands, clock=clock, slots=slots or Slots(), stopwatch=stopwatch
+        )
         self._neighbours = Neighbours(
-            self._sessions,
-            open_sandbox,
             passed,
-            seed=self._rng.randrange(1_000_000),
+            suite or SuiteKnowledge(seed=self._rng.randrange(1_000_000)),
             whole=plan.whole_suite,
         )
-        self._before: dict[str, _Before] = {}  # by the cluster's slug
+        self._before: dict[str, Before] = {}  # by the cluster's slug
+        self._adopted: set[str] = set()  # slugs whose cluster was reproduced elsewhere
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
         """Run the targets on the base, and try there what the judge adds to them.
 
-        Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
-        ``TimeoutError`` when ``deadline`` has passed before it starts.
+        What was adopted or inherited stands for it once. Raises ``SandboxError`` where pytest does
+        not get through there, ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has
+        passed before it starts.
         """
-        with self._open_sandbox(ChangeSet()) as sandbox:
-            limit = self._sessions.remaining(deadline)
-            run = self._sessions.run(sandbox, Task(ids=cluster.targets), limit=limit)
-            _check_base(run)
-            litter = _list_paths(sandbox.collect())
-        finding = probe_before(cluster, run)
-        preparation = Preparation()
-        if finding.red and not finding.missing:
-            preparation = self._prepare(cluster, run, deadline)
-        self._before[cluster.slug] = _Before(finding=finding, preparation=preparation)
-        return Reproduction(
-            judgement=Judgement(probes=(finding.probe,), red=finding.red),
-            missing=finding.missing,
-            litter=litter,
-            seconds=run.completed.seconds,
-        )
+        known = self._before.get(cluster.slug)
+        is_adopted = cluster.slug in self._adopted
+        self._adopted.discard(cluster.slug)
+        if known is None or not is_adopted or known.targets != cluster.targets:
+            known = self._reproducer.reproduce(cluster, deadline=deadline)
+            self._before[cluster.slug] = known
+        return known.reproduction
+
+    def before(self, slug: str) -> Before | None:
+        """What is known of a cluster that was reproduced here, for another judge of this base."""
+        return self._before.get(slug)
+
+    def adopt(self, slug: str, before: Before) -> None:
+        """Take what another judge of this base, or another process, found out of a cluster."""
+        self._before[slug] = before
+        self._adopted.add(slug)
+
+    def inherit(self, part: Cluster, whole: Cluster) -> bool:
+        """Derive what is known of ``part`` from what was found out of ``whole``.
+
+        Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
+        """
+        known = self._before.get(whole.slug)
+        rootdir = self._plan.invocation.rootdir
+        taken = None if known is None else known.take_part(part, rootdir=rootdir)
+        if taken is None:
+            return False
+        self.adopt(part.slug, taken)
+        return True
 
     def judge(
         self,
@@ -156,10 +171,10 @@ class SandboxJudge:
         """
         before = self._find_before(cluster, deadline)
         if before.finding.has_failed:
-            return _judgement([before.finding])
+            return make_judgement([before.finding])
         findings = [before.finding, self._lint(cluster, changes)]
         if findings[-1].has_failed and not self._plan.is_thorough:
-            return _judgement(findings)
+            return make_judgement(findings)
         examiner = Examiner(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
@@ -184,7 +199,47 @@ class SandboxJudge:
         findings += examined.by_name.values()
         for finding in findings:
             _log.debug("%s: %s", cluster.slug, finding.probe)
-        return _judgement(findings, covering=examined.covering)
+        return replace(
+            make_judgement(findings),
+            covering=examined.coverage.all,
+            is_covering_known=examined.coverage.is_known,
+        )
+
+    def rejudge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        also: Sequence[str] | None,
+        deadline: float,
+    ) -> Judgement:
+        """Judge again what was accepted on an earlier base, on top of the fixes in this one.
+
+        ``also`` are the tests whose end can have changed, ``None`` stands for all that passed.
+        Where the targets are green without it now, ``fail-before`` has failed and nothing is red.
+        Raises as ``judge`` does.
+        """
+        rejudger = Rejudger(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            neighbours=self._neighbours,
+            patience=self._plan.patience,
+        )
+        known = Renewal(
+            cluster=cluster,
+            changes=changes,
+            judgement=judgement,
+            also=also,
+            preparation=self._prepare(cluster).only_canaries(),
+            cover=find_changed_lines(changes, self._read_base, top=self._plan.top),
+            reach=find_reach(changes, self._read_base, top=self._plan.top),
+            deadline=deadline,
+        )
+        renewed = rejudger.rejudge(known)
+        for probe in renewed.probes:
+            _log.debug("%s again: %s", cluster.slug, probe)
+        return renewed
 
     def minimise(  # noqa: PLR0913 - all but the three by name
         self,
@@ -218,24 +273,27 @@ class SandboxJudge:
             return changes, minimiser.note(judgement, minimiser.tell_kept(again))
         return smaller, minimiser.note(again, probe)
 
-    def _prepare(self, cluster: Cluster, run: Run, deadline: float) -> Preparation:
-        preparation = prepare(
+    @property
+    def _reproducer(self) -> Reproducer:
+        return Reproducer(
+            sessions=self._sessions,
+            open_sandbox=lambda: self._open_sandbox(ChangeSet()),
+            prepare=self._prepare,
+            top=self._plan.top,
+        )
+
+    def _prepare(self, cluster: Cluster) -> Preparation:
+        return prepare(
             cluster,
             rootdir=self._plan.invocation.rootdir,
             top=self._plan.top,
             read_base=self._read_base,
             rng=self._rng,
         )
-        return control(
-            lambda: self._open_sandbox(ChangeSet()),
-            self._sessions,
-            preparation,
-            run,
-            deadline=deadline,
-        )
 
-    def _find_before(self, cluster: Cluster, deadline: float) -> _Before:
-        if cluster.slug not in self._before:
+    def _find_before(self, cluster: Cluster, deadline: float) -> Before:
+        known = self._before.get(cluster.slug)
+        if known is None or known.targets != cluster.targets:
             self.reproduce(cluster, deadline=deadline)
         return self._before[cluster.slug]
 
@@ -250,31 +308,3 @@ class SandboxJudge:
             is_exempt=self._plan.is_exempt,
         )
         return probe_lint(hits)
-
-
-def _judgement(findings: Sequence[Finding], *, covering: Sequence[str] = ()) -> Judgement:
-    failed = [finding for finding in findings if finding.has_failed]
-    return Judgement(
-        probes=tuple(finding.probe for finding in findings),
-        red=tuple(outcome for finding in findings for outcome in finding.red if finding in failed),
-        is_refused=any(finding.probe.name in REFUSING for finding in failed),
-        covering=tuple(covering),
-    )
-
-
-def _check_base(run: Run) -> None:
-    """Raise ``SandboxError`` when pytest does not get through on the base."""
-    if run.completed.is_timed_out:
-        raise SandboxError(
-            f"The tests do not end in the sandbox (waited {run.limit:.0f} s).",
-            "Give them a time-out of their own, or raise --agent-fix-timeout.",
-        )
-    if run.is_broken:
-        raise SandboxError(
-            f"The tests cannot be run in the sandbox: {run.trouble}: {run.complaint}.",
-            "Make them run with the same packages and files but no network, then try again.",
-        )
-
-
-def _list_paths(collected: Collected) -> frozenset[str]:
-    return frozenset(collected.changes.files) | {drop.path for drop in collected.irregular}

@@ -48,7 +48,8 @@ class Minimiser:
         remaining = self.sessions.remaining(deadline)
         until = self.sessions.clock.monotonic() + min(self.seconds, remaining / SHARE)
         with self.open_sandbox(ChangeSet()) as sandbox:
-            trial = _Trial(self, sandbox, cluster, changes, tuple(also[:ALSO_LIMIT]), until)
+            more = tuple(also[:ALSO_LIMIT])
+            trial = _Trial(self, sandbox, cluster, changes, more, until, deadline)
             kept = minimise(hunks, trial.is_enough, has_time=trial.has_time)
         left_out = len(hunks) - len(kept)
         if not left_out:
@@ -79,6 +80,7 @@ class _Trial:
     changes: ChangeSet
     also: tuple[str, ...]
     until: float
+    deadline: float
 
     def has_time(self) -> bool:
         """Whether another question may be asked."""
@@ -91,8 +93,8 @@ class _Trial:
             some, self.minimiser.read_base, top=self.minimiser.top, paths=self.changes.files
         )
         task = Task(ids=(*self.cluster.targets, *self.also), files=files)
-        limit = max(1.0, self.until - self.minimiser.sessions.clock.monotonic())
-        run = self.minimiser.sessions.run(self.sandbox, task, limit=limit)
+        patience = max(1.0, self.until - self.minimiser.sessions.clock.monotonic())
+        run = self.minimiser.sessions.run(self.sandbox, task, self.deadline, patience=patience)
         outcomes = [
             outcome
             for target in self.cluster.targets

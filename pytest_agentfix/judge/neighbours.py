@@ -8,13 +8,13 @@ such tests is judged no more gently and no more harshly than any other.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pytest_agentfix.judge.alongside import Hands
 from pytest_agentfix.judge.command import Task
+from pytest_agentfix.judge.knowledge import Order, SuiteKnowledge
 from pytest_agentfix.judge.preparation import Preparation
 from pytest_agentfix.judge.probes import (
     NOTHING_BEFORE,
@@ -23,37 +23,69 @@ from pytest_agentfix.judge.probes import (
     has_red,
     probe_neighbours,
 )
+from pytest_agentfix.judge.reach import Reach
 from pytest_agentfix.judge.run import Run
-from pytest_agentfix.judge.sessions import Sessions
 from pytest_agentfix.model import ChangeSet, Cluster, Probe
-from pytest_agentfix.ports import Sandbox
 
 _log = logging.getLogger(__name__)
 
-OpenSandbox = Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A change set to run the neighbours with.
+
+    ``cover`` are the changed lines, ``reach`` the changed functions. ``also`` are the only tests to
+    look at; ``None`` stands for all that passed before.
+    """
+
+    cluster: Cluster
+    changes: ChangeSet
+    preparation: Preparation
+    cover: Mapping[str, Sequence[int]]
+    reach: Reach
+    deadline: float
+    also: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Which tests a session saw run a change.
+
+    ``covering`` ran a changed line and passed, ``problem`` is why nobody knows. ``reaching`` passed
+    and can have run a changed function; ``is_known``: there are no others.
+    """
+
+    covering: tuple[str, ...] = ()
+    problem: str = ""
+    reaching: tuple[str, ...] = ()
+    is_known: bool = False
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both, those that ran a changed line first."""
+        return tuple(dict.fromkeys((*self.covering, *self.reaching)))
+
+    @classmethod
+    def read(cls, run: Run, ids: AbstractSet[str], reach: Reach) -> Coverage:
+        """What ``run`` tells of ``ids``."""
+        report = run.report
+        passed = {nodeid for nodeid in ids if report.outcome_of(nodeid).is_passed}
+        is_measured = not (report.cover_problem or report.reach_gap or run.trouble)
+        return cls(
+            covering=tuple(nodeid for nodeid in report.covered if nodeid in passed),
+            problem=report.cover_problem,
+            reaching=tuple(nodeid for nodeid in report.reaching if nodeid in passed),
+            is_known=is_measured and not reach.gap and bool(reach.lines),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbourhood:
-    """What the neighbours did with a change.
-
-    ``runs`` are its sessions with canaries in them. ``covering`` are neighbours that ran a changed
-    line and passed, ``problem`` is why nobody knows.
-    """
+    """What the neighbours did with a change. ``runs`` are its sessions with canaries in them."""
 
     finding: Finding
     runs: tuple[Run, ...] = ()
-    covering: tuple[str, ...] = ()
-    problem: str = ""
-
-
-@dataclass(slots=True)
-class _Order:
-    """One order to run in, and what the base does in it; ``seed`` ``None`` is the suite's own."""
-
-    seed: int | None
-    line: BaseLine = field(default_factory=BaseLine)
-    seen: set[str] = field(default_factory=set)
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 class Neighbours:
@@ -64,118 +96,115 @@ class Neighbours:
     """
 
     def __init__(
-        self,
-        sessions: Sessions,
-        open_sandbox: OpenSandbox,
-        passed: Sequence[str],
-        *,
-        seed: int,
-        whole: Sequence[str] = (),
+        self, passed: Sequence[str], suite: SuiteKnowledge, *, whole: Sequence[str] = ()
     ) -> None:
-        self._sessions = sessions
-        self._open_sandbox = open_sandbox
         self._passed = passed
+        self._suite = suite
         self._whole = whole
-        self._suite: tuple[str, ...] | None = None
-        self._lock = threading.Lock()
-        self._shuffled = _Order(seed)
-        self._usual = _Order(None)
 
-    def look(
-        self,
-        cluster: Cluster,
-        changes: ChangeSet,
-        preparation: Preparation,
-        *,
-        cover: Mapping[str, Sequence[int]],
-        deadline: float,
-    ) -> Neighbourhood:
-        """Run them all with ``changes``. ``cover`` are the changed lines (``command.Task``)."""
-        ids = self._find(cluster, deadline)
+    @property
+    def seed(self) -> int | None:
+        """What the shuffled order comes from."""
+        return self._suite.shuffled.seed
+
+    def look(self, asked: Question, hands: Hands) -> Neighbourhood:
+        """Run them with the changes; raises as ``Sessions.run_in_time`` does."""
+        ids = self._find(asked, hands)
         if not ids:
-            return Neighbourhood(finding=NOTHING_BEFORE, problem=NOTHING_BEFORE.probe.detail)
-        with self._open_sandbox(changes) as sandbox:
-            task = Task(
-                ids=(*ids, *preparation.canaries),
-                files=preparation.canary_files,
-                shuffle=self._shuffled.seed,
-                cover=cover,
-            )
-            run = self._sessions.run_in_time(
-                sandbox, task, deadline, is_tallied=preparation.is_tallied
-            )
-        base = self._compare(self._shuffled, ids, run, deadline)
-        order = f", shuffled (seed {self._shuffled.seed})"
-        finding = probe_neighbours(ids, run, base, order=order)
-        excused = frozenset(ids) & base.red
-        if excused and not finding.has_failed:
-            finding = self._look_in_usual_order(ids, changes, deadline, finding, excused)
-        passed = (i for i in run.report.covered if run.report.outcome_of(i).is_passed)
-        known = frozenset(ids)
-        return Neighbourhood(
-            finding=finding,
-            runs=(run,),
-            covering=tuple(nodeid for nodeid in passed if nodeid in known),
-            problem=run.report.cover_problem,
+            nobody = Coverage(problem=NOTHING_BEFORE.probe.detail, is_known=True)
+            return Neighbourhood(finding=NOTHING_BEFORE, coverage=nobody)
+        shuffled, added = self._suite.shuffled, asked.preparation
+        task = Task(
+            ids=(*ids, *added.canaries),
+            files=added.canary_files,
+            shuffle=shuffled.seed,
+            cover=asked.cover,
+            around=asked.reach.lines,
         )
+        with hands.open_sandbox(asked.changes) as sandbox:
+            run = hands.sessions.run_in_time(
+                sandbox, task, asked.deadline, is_tallied=added.is_tallied
+            )
+        base = self._compare(shuffled, ids, run, asked, hands)
+        finding = probe_neighbours(ids, run, base, order=f", shuffled (seed {shuffled.seed})")
+        excused = frozenset(ids) & base.red
+        coverage = Coverage.read(run, frozenset(ids), asked.reach)
+        if excused and not finding.has_failed:
+            finding, is_same = self._look_in_usual_order(ids, asked, hands, finding, excused)
+            # What is green in one order only was not seen in it while coverage was measured.
+            coverage = replace(coverage, is_known=coverage.is_known and is_same)
+        return Neighbourhood(finding=finding, runs=(run,), coverage=coverage)
 
     def _look_in_usual_order(
         self,
         ids: Sequence[str],
-        changes: ChangeSet,
-        deadline: float,
+        asked: Question,
+        hands: Hands,
         shuffled: Finding,
         excused: AbstractSet[str],
-    ) -> Finding:
-        with self._open_sandbox(changes) as sandbox:
-            run = self._sessions.run_in_time(sandbox, Task(ids=ids), deadline)
-        base = self._compare(self._usual, ids, run, deadline)
+    ) -> tuple[Finding, bool]:
+        """What there is to say of both orders, and whether the second was no news."""
+        with hands.open_sandbox(asked.changes) as sandbox:
+            run = hands.sessions.run_in_time(sandbox, Task(ids=ids), asked.deadline)
+        base = self._compare(self._suite.usual, ids, run, asked, hands)
         finding = probe_neighbours(ids, run, base, order=", in the suite's own order")
         if finding.has_failed:
-            return finding
+            return finding, False
         is_same = excused <= base.red  # they cannot pass in any order: nothing new was seen
-        return shuffled if is_same else _tell_both(finding, shuffled)
+        return (shuffled if is_same else _tell_both(finding, shuffled)), is_same
 
-    def _compare(self, order: _Order, ids: Sequence[str], run: Run, deadline: float) -> BaseLine:
+    def _compare(
+        self, order: Order, ids: Sequence[str], run: Run, asked: Question, hands: Hands
+    ) -> BaseLine:
         """What the base does in ``order``, asked only where something is red."""
-        return self._look_at_base(order, ids, deadline) if has_red(ids, run) else BaseLine()
+        if not has_red(ids, run):
+            return BaseLine()
+        if asked.also is not None:  # a part of the suite has a base line of its own
+            order = Order(order.seed)
+        return _look_at_base(order, ids, asked.deadline, hands)
 
-    def _look_at_base(self, order: _Order, ids: Sequence[str], deadline: float) -> BaseLine:
-        """See what ``ids`` do without the change, run once for all judgements.
+    def _find(self, asked: Question, hands: Hands) -> tuple[str, ...]:
+        targets = frozenset(asked.cluster.targets)
+        known: Sequence[str] = asked.also or ()
+        if asked.also is None:
+            known = (*self._passed, *self._find_suite(asked.deadline, hands))
+        return tuple(nodeid for nodeid in dict.fromkeys(known) if nodeid not in targets)
 
-        All of them and in order, not only the red ones: a test that leans on another one's traces
-        would be red alone, and a broken neighbour would be excused.
-        """
-        with self._lock:
-            unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
-            if unseen:
-                run = self._run_base(Task(ids=unseen, shuffle=order.seed), deadline)
-                red = {nodeid for nodeid in unseen if not run.report.outcome_of(nodeid).is_passed}
-                _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
-                order.line = BaseLine(
-                    red=order.line.red | red, trouble=order.line.trouble or run.trouble
-                )
-                order.seen.update(unseen)
-            return order.line
-
-    def _run_base(self, task: Task, deadline: float) -> Run:
-        with self._open_sandbox(ChangeSet()) as sandbox:
-            return self._sessions.run_in_time(sandbox, task, deadline)
-
-    def _find(self, cluster: Cluster, deadline: float) -> tuple[str, ...]:
-        targets = frozenset(cluster.targets)
-        known = dict.fromkeys((*self._passed, *self._find_suite(deadline)))
-        return tuple(nodeid for nodeid in known if nodeid not in targets)
-
-    def _find_suite(self, deadline: float) -> tuple[str, ...]:
+    def _find_suite(self, deadline: float, hands: Hands) -> tuple[str, ...]:
         """What passes on the base of all the suite, where that is asked for."""
         if not self._whole:
             return ()
-        with self._lock:
-            if self._suite is None:
-                report = self._run_base(Task(ids=self._whole), deadline).report
-                self._suite = tuple(i for i in report.collected if report.outcome_of(i).is_passed)
-            return self._suite
+
+        def ask() -> tuple[str, ...]:
+            report = _run_base(Task(ids=self._whole), deadline, hands).report
+            return tuple(i for i in report.collected if report.outcome_of(i).is_passed)
+
+        with hands.sessions.take_turn(self._suite.suite_turn, deadline):
+            return self._suite.find_suite(ask)
+
+
+def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hands) -> BaseLine:
+    """See what ``ids`` do without the change, run once for all judgements.
+
+    All of them and in order, not only the red ones: a test that leans on another one's traces
+    would be red alone, and a broken neighbour would be excused.
+    """
+    with hands.sessions.take_turn(order.turn, deadline):
+        unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
+        if unseen:
+            run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, hands)
+            red = {nodeid for nodeid in unseen if not run.report.outcome_of(nodeid).is_passed}
+            _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
+            order.line = BaseLine(
+                red=order.line.red | red, trouble=order.line.trouble or run.trouble
+            )
+            order.seen.update(unseen)
+        return order.line
+
+
+def _run_base(task: Task, deadline: float, hands: Hands) -> Run:
+    with hands.open_sandbox(ChangeSet()) as sandbox:
+        return hands.sessions.run_in_time(sandbox, task, deadline)
 
 
 def _tell_both(finding: Finding, other: Finding) -> Finding:

@@ -110,6 +110,8 @@ class _Reader:
         self._sys_path: tuple[str, ...] = ()
         self._covered: tuple[str, ...] = ()
         self._cover_problem = ""
+        self._reaching: tuple[str, ...] = ()
+        self._reach_gap = ""
         self._finish: dict[str, Any] | None = None
         self._is_sound = True
         self._is_last = False
@@ -138,6 +140,8 @@ class _Reader:
             sys_path=self._sys_path,
             covered=self._covered,
             cover_problem=self._cover_problem,
+            reaching=self._reaching,
+            reach_gap=self._reach_gap,
             exceptions={nodeid: tally.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
@@ -154,7 +158,7 @@ class _Reader:
         if kind == "collected":
             return self._take_collected(fields.get("ids"), fields.get("sys_path"))
         if kind == "covered":
-            return self._take_covered(fields.get("ids"), fields.get("problem"))
+            return self._take_covered(fields)
         if kind == "finish":
             self._finish = fields
             self._is_last = True
@@ -198,10 +202,13 @@ class _Reader:
         self._running = frozenset(ids)
         return True
 
-    def _take_covered(self, ids: object, problem: object) -> bool:
-        if not _is_ids(ids, TESTS_LIMIT):
+    def _take_covered(self, fields: dict[str, Any]) -> bool:
+        ids, around = fields.get("ids"), fields.get("around")
+        if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(around, TESTS_LIMIT):
             return False
-        self._covered, self._cover_problem = tuple(ids), self._take_detail(problem, limit=500)
+        self._covered, self._reaching = tuple(ids), tuple(around)
+        self._cover_problem = self._take_detail(fields.get("problem"), limit=500)
+        self._reach_gap = self._take_detail(fields.get("gap"), limit=500)
         return True
 
     def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:

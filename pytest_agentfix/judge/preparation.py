@@ -86,6 +86,7 @@ class Preparation:
     ``impossible``: probe -> target -> why there is no such probe of it. ``sys_path`` is where
     pytest imports from on the base, once all tests are collected. ``is_tallied``: pytest's own
     counters agree with the reports there; some plugins keep them in ways of their own.
+    ``passed_over`` are targets for which others stand, of which there were enough.
     """
 
     clones: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Preparation:
     impossible: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sys_path: tuple[str, ...] = ()
     is_tallied: bool = True
+    passed_over: frozenset[str] = frozenset()
 
     @property
     def added_files(self) -> Files:
@@ -128,6 +130,33 @@ class Preparation:
             plain=_leave_out(self.plain, plain),
         )
 
+    def only(self, targets: Collection[str], *, rootdir: Path) -> Preparation:
+        """What of it is about ``targets``."""
+        files = {str(rootdir / target.split("::")[0]) for target in targets}
+        clones = {target: clone for target, clone in self.clones.items() if target in targets}
+        clone_files = {str(rootdir / clone.split("::")[0]) for clone in clones.values()}
+        mutants = tuple(target for target in self.mutants if target in targets)
+        mutant_files = {str(rootdir / target.split("::")[0]) for target in mutants}
+        others = _list_targets(self.plain) - frozenset(targets)
+        return replace(
+            self,
+            clones=clones,
+            clone_files=_choose(self.clone_files, clone_files),
+            mutants=mutants,
+            mutant_files=_choose(self.mutant_files, mutant_files),
+            plain=_leave_out(self.plain, others),
+            test_files=_choose(self.test_files, files),
+            impossible={
+                probe: {one: reason for one, reason in reasons.items() if one in ("", *targets)}
+                for probe, reasons in self.impossible.items()
+            },
+            passed_over=self.passed_over & frozenset(targets),
+        )
+
+    def only_canaries(self) -> Preparation:
+        """The canaries alone."""
+        return Preparation(canaries=self.canaries, canary_files=self.canary_files)
+
     def given(self, changed: Collection[str]) -> Preparation:
         """What is left when these files change (absolute paths).
 
@@ -146,6 +175,10 @@ class Preparation:
         """The same without ``probe`` for the targets that ``reasons`` names."""
         known = {**self.impossible.get(probe, {}), **reasons}
         return replace(self, impossible={**self.impossible, probe: known})
+
+
+def _choose(files: Files, paths: Collection[str]) -> Files:
+    return {path: content for path, content in files.items() if path in paths}
 
 
 def _list_targets(plans: tuple[PlainPlan, ...]) -> frozenset[str]:

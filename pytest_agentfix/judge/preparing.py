@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from pytest_agentfix.judge.variants import (
 from pytest_agentfix.model import Cluster, ItemKind
 
 ADDED_LIMIT: Final = 20  # targets that get variants of their own; many cases make none stronger
+FUNCTIONS_LIMIT: Final = 60  # and one case of each function, up to so many
 
 _KINDS: Final = {
     ItemKind.DOCTEST: "it is a doctest",
@@ -53,7 +54,9 @@ def prepare(
     """Make all additions for ``cluster``. Never raises for what stands in a file."""
     unique = {failure.nodeid: failure for failure in cluster.failures}
     everything = [Target.of(failure) for failure in unique.values()]
-    chosen, rest = everything[:ADDED_LIMIT], everything[ADDED_LIMIT:]
+    chosen = _choose(everything)
+    names = {target.nodeid for target in chosen}
+    rest = [target for target in everything if target.nodeid not in names]
     making = _Making(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
     by_path: dict[str, list[Target]] = {}
     for target in chosen:
@@ -61,8 +64,20 @@ def prepare(
     for path, targets in by_path.items():
         making.take(path, targets)
     making.add_canary(next(iter(by_path)))
-    making.rule_out((CLONE, MUTANT, PLAIN), rest, f"{ADDED_LIMIT} others stand for it")
-    return making.finish()
+    making.rule_out((CLONE, MUTANT, PLAIN), rest, f"{len(chosen)} others stand for it")
+    return replace(making.finish(), passed_over=frozenset(target.nodeid for target in rest))
+
+
+def _choose(targets: Sequence[Target]) -> list[Target]:
+    """Those that get variants: the first, and one of each function, as a cluster may be parted."""
+    first = {target.failure.function: target for target in reversed(targets)}
+    ones = [target for target in targets if target is first[target.failure.function]]
+    chosen = {target.nodeid for target in ones[:FUNCTIONS_LIMIT]}
+    for target in targets:
+        if len(chosen) >= ADDED_LIMIT:
+            break
+        chosen.add(target.nodeid)
+    return [target for target in targets if target.nodeid in chosen]
 
 
 def _order_call(

@@ -58,10 +58,10 @@ def probe_before(cluster: Cluster, run: Run) -> Finding:
     if missing:
         detail = f"cannot be run in the sandbox: {missing}"
     elif red:
-        detail = f"{_summarise(outcomes)} without the change"
+        detail = f"{summarise(outcomes)} without the change"
         return Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
     else:
-        detail = f"{_summarise(outcomes)} in the sandbox without any change"
+        detail = f"{summarise(outcomes)} in the sandbox without any change"
     return Finding(probe=Probe(BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
 
 
@@ -76,7 +76,7 @@ def probe_targets(cluster: Cluster, run: Run, *, withheld: Sequence[str] = ()) -
     if run.trouble:
         return _distrust(TARGET, run, red or outcomes)
     if red:
-        detail = f"{_summarise(red)} with the change"
+        detail = f"{summarise(red)} with the change"
         return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
     detail = f"{count_tests(len(shown))} passed with the change"
     return Finding(probe=Probe(TARGET, ProbeResult.PASSED, detail))
@@ -107,7 +107,7 @@ def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str
     if red:
         if run.trouble:
             return _distrust(NEIGHBOURS, run, red)
-        detail = f"{_summarise(red)} with the change{order}{left_out}"
+        detail = f"{summarise(red)} with the change{order}{left_out}"
         return Finding(probe=Probe(NEIGHBOURS, ProbeResult.FAILED, detail), red=tuple(red))
     if not counted:
         detail = f"nothing else passed before{left_out}"
@@ -180,7 +180,7 @@ def _as_tuple(error: CollectError | None) -> tuple[CollectError, ...]:
     return () if error is None else (error,)
 
 
-def _summarise(outcomes: Sequence[TestOutcome]) -> str:
+def summarise(outcomes: Sequence[TestOutcome]) -> str:
     """For example ``2 failed, 1 skipped``."""
     words = [outcome.outcome for outcome in outcomes]
     return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))

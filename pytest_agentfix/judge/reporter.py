@@ -16,7 +16,7 @@ from pytest_agentfix.options import OPTIONS
 # ``python -c`` puts the working directory first on sys.path: a json.py there must not be the
 # reporter's own, and pytest started by its script does not have it either.
 _PREAMBLE: Final = 'import sys\nif sys.path[:1] == [""]:\n    del sys.path[0]\n'
-_CHANNEL: Final = re.compile(r"^from pytest_agentfix\.judge\._channel import .*$", re.MULTILINE)
+_IMPORT: Final = re.compile(r"^from pytest_agentfix\.judge\.(_\w+) import .*$", re.MULTILINE)
 PYTEST_PROGRAM: Final = "_in_sandbox.py"
 PLAIN_PROGRAM: Final = "_plain.py"
 
@@ -46,7 +46,8 @@ class Order:
     folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
     second channel. ``files`` are laid out before pytest starts. ``shuffle`` seeds a random order,
     ``None`` keeps the suite's own. ``cover`` has the lines (absolute path -> line numbers) of
-    which is told what tests run them. ``words`` are this package's options and ini names, which a
+    which is told what tests run them, ``around`` those of which no test is to be missed.
+    ``words`` are this package's options and ini names, which a
     project may use.
     """
 
@@ -59,6 +60,7 @@ class Order:
     files: Files = field(default_factory=dict)
     shuffle: int | None = None
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     words: Mapping[str, Sequence[str]] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:
@@ -75,9 +77,17 @@ def encode_files(files: Files) -> dict[str, str | None]:
 
 
 def load_program(name: str = PYTEST_PROGRAM) -> str:
-    """Read the program text for ``python -c`` in a sandbox."""
-    channel = _read("_channel.py")
-    return _PREAMBLE + _CHANNEL.sub(lambda _: channel, _read(name))
+    """Read the program text for ``python -c`` in a sandbox, with our own modules in it once."""
+    seen: set[str] = set()
+
+    def put_in(found: re.Match[str]) -> str:
+        module = found[1]
+        if module in seen:
+            return ""
+        seen.add(module)
+        return _IMPORT.sub(put_in, _read(f"{module}.py"))
+
+    return _PREAMBLE + _IMPORT.sub(put_in, _read(name))
 
 
 def _read(name: str) -> str:

@@ -43,7 +43,8 @@ class RunReport:
     finish was told and nothing after it. ``is_consistent``: every line made sense and the counts
     at the end agree with the lines. ``exceptions`` has the type name of each failure,
     ``sys_path`` what ``sys.path`` was when all tests had been imported, ``covered`` the tests that
-    ran a line asked about, ``cover_problem`` why nobody knows.
+    ran a line asked about, ``cover_problem`` why nobody knows. ``reaching`` are those that can have
+    run a function asked about, ``reach_gap`` says why there may be more.
     """
 
     has_started: bool = False
@@ -58,6 +59,8 @@ class RunReport:
     sys_path: tuple[str, ...] = ()
     covered: tuple[str, ...] = ()
     cover_problem: str = ""
+    reaching: tuple[str, ...] = ()
+    reach_gap: str = ""
 
     def outcome_of(self, nodeid: str) -> TestOutcome:
         """Give the outcome of one item, ``missing`` where it was never reported."""

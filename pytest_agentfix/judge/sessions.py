@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.parsing import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.reporter import Files, encode_files, make_key
 from pytest_agentfix.judge.run import Run
-from pytest_agentfix.ports import Clock, Completed, Sandbox
+from pytest_agentfix.judge.slots import Slots, Stop
+from pytest_agentfix.ports import Clock, Command, Completed, Sandbox
 
 _OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
 
@@ -33,22 +35,35 @@ class PlainRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """Makes one pytest session, or one run of plain calls, after the other.
+    """Makes pytest sessions, and runs of plain calls; each holds one of ``slots`` meanwhile.
 
-    ``stopwatch`` is told the seconds of each.
+    ``stopwatch`` is told the seconds of each, from any thread. Waiting for a slot counts against
+    deadlines only, and ends with ``StoppedError`` once ``stop`` is set.
     """
 
     commands: CommandBuilder
     clock: Clock
+    slots: Slots
     stopwatch: Callable[[float], None] = lambda _: None
+    stop: Stop = field(default_factory=Stop)
 
-    def run(self, sandbox: Sandbox, task: Task, *, limit: float, is_tallied: bool = True) -> Run:
-        """Run pytest for at most ``limit`` seconds; raises ``OutOfMemoryError``.
+    def run(
+        self,
+        sandbox: Sandbox,
+        task: Task,
+        deadline: float,
+        *,
+        patience: float = math.inf,
+        is_tallied: bool = True,
+    ) -> Run:
+        """Run pytest for at most ``patience`` seconds, and no longer than to ``deadline``.
 
-        Without ``is_tallied`` what pytest's own session counted is not looked at.
+        Without ``is_tallied`` what pytest's own session counted is not looked at. Raises
+        ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has passed before it starts.
         """
         keys = Keys()
-        completed = self._complete(sandbox, task, keys, limit)
+        command = self.commands.build(task, keys=keys)
+        completed, limit = self._complete(sandbox, command, deadline, patience)
         report = parse_report(completed.report, key=keys.report)
         tally = parse_tally(completed.stdout, key=keys.tally)
         return Run(
@@ -64,22 +79,26 @@ class Sessions:
         patience: float = math.inf,
         is_tallied: bool = True,
     ) -> Run:
-        """Run for at most ``patience`` seconds; raises ``TimeoutError`` at the deadline."""
-        remaining = self.remaining(deadline)
-        limit = min(patience, remaining)
-        run = self.run(sandbox, task, limit=limit, is_tallied=is_tallied)
-        if run.completed.is_timed_out and run.limit == remaining:
+        """The same; raises ``TimeoutError`` also where ``deadline`` passes meanwhile."""
+        run = self.run(sandbox, task, deadline, patience=patience, is_tallied=is_tallied)
+        if run.completed.is_timed_out and run.limit < patience:
             raise TimeoutError(_OUT_OF_TIME)
         return run
 
     def run_plain(
-        self, sandbox: Sandbox, order: Mapping[str, Any], files: Files, *, limit: float
+        self,
+        sandbox: Sandbox,
+        order: Mapping[str, Any],
+        files: Files,
+        deadline: float,
+        *,
+        patience: float,
     ) -> PlainRun:
         """Call tests without pytest; ``order`` is what ``_plain.py`` takes, without its key."""
         key = make_key()
         whole = {**order, "files": encode_files(files), "key": key}
         command = self.commands.build_plain(json.dumps(whole).encode("ascii"))
-        completed = self._take(sandbox.run(command, timeout=limit))
+        completed, limit = self._complete(sandbox, command, deadline, patience)
         return _read_plain(completed, key, limit)
 
     def remaining(self, deadline: float) -> float:
@@ -89,17 +108,26 @@ class Sessions:
             raise TimeoutError(_OUT_OF_TIME)
         return seconds
 
-    def _complete(self, sandbox: Sandbox, task: Task, keys: Keys, limit: float) -> Completed:
-        return self._take(sandbox.run(self.commands.build(task, keys=keys), timeout=limit))
+    @contextmanager
+    def take_turn(self, turn: Slots, deadline: float) -> Iterator[None]:
+        """Hold ``turn`` for the block; ends as waiting for a slot does."""
+        with turn.hold(timeout=self.remaining(deadline), stop=self.stop):
+            yield
 
-    def _take(self, completed: Completed) -> Completed:
+    def _complete(
+        self, sandbox: Sandbox, command: Command, deadline: float, patience: float
+    ) -> tuple[Completed, float]:
+        """The finished command, and the seconds it was given."""
+        with self.take_turn(self.slots, deadline):
+            limit = min(patience, self.remaining(deadline))
+            completed = sandbox.run(command, timeout=limit)
         self.stopwatch(completed.seconds)
         if completed.is_out_of_memory:
             raise OutOfMemoryError(
                 "The tests ran into the sandbox's memory limit.",
                 "Run fewer of them, or run them where there is more memory.",
             )
-        return completed
+        return completed, limit
 
 
 def _read_plain(completed: Completed, key: str, limit: float) -> PlainRun:

@@ -15,7 +15,7 @@ from pytest_agentfix.judge.probes import Finding, count_tests, outcomes_of
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun
 from pytest_agentfix.lint import Level, LintHit
-from pytest_agentfix.model import Cluster, Probe, ProbeResult, TestOutcome
+from pytest_agentfix.model import Cluster, Judgement, Probe, ProbeResult, TestOutcome
 
 LINT: Final = "lint"
 REPORT: Final = "report"
@@ -36,6 +36,16 @@ LEFT_BEHIND: Final = Finding(
         "fail without the change",
     )
 )
+
+
+def make_judgement(findings: Sequence[Finding]) -> Judgement:
+    """What all findings together say."""
+    failed = [finding for finding in findings if finding.has_failed]
+    return Judgement(
+        probes=tuple(finding.probe for finding in findings),
+        red=tuple(outcome for finding in failed for outcome in finding.red),
+        is_refused=any(finding.probe.name in REFUSING for finding in failed),
+    )
 
 
 def probe_lint(hits: Sequence[LintHit]) -> Finding:

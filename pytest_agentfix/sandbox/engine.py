@@ -41,6 +41,9 @@ PROCESSES: Final = 1024
 TEMPORARY: Final = 2 * 1024**3  # bytes of /tmp, counted against the memory
 REMOVAL_TRIES: Final = 100  # while the engine is removing the container by itself
 REMOVAL_PAUSE: Final = 0.05  # seconds between two of them
+PAUSE_TRIES: Final = 20
+PAUSE_PAUSE: Final = 0.25  # seconds between two of them
+_NOT_FROZEN: Final = "unable to freeze"
 API_TIMEOUT: Final = 60  # seconds for any one call of the engine's API
 TROUBLE = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 START_DOCKER: Final = (
@@ -199,10 +202,16 @@ class Engine:
 
     def pause(self, identity: str) -> None:
         """Let every process of the container stand still."""
-        try:
-            self._api.pause(identity)
-        except TROUBLE as error:
-            raise _trouble("hold the sandbox still", error) from None
+        for tries_left in reversed(range(PAUSE_TRIES)):
+            try:
+                self._api.pause(identity)
+            except TROUBLE as error:  # noqa: PERF203 - a try is what the loop is for
+                # A loaded kernel takes longer to freeze processes than the engine waits for it.
+                if not tries_left or _NOT_FROZEN not in str(error):
+                    raise _trouble("hold the sandbox still", error) from None
+                time.sleep(PAUSE_PAUSE)
+            else:
+                return
 
     def unpause(self, identity: str) -> None:
         """Let them go on."""

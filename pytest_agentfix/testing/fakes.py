@@ -88,6 +88,7 @@ class FakeJudge:
     journal: list[str] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
     trouble: BaseException | None = None  # what ``minimise`` ends in
+    rejudgements: Answers[Judgement] | None = None
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
         """Take note of the targets; find what it is told to."""
@@ -110,6 +111,29 @@ class FakeJudge:
             self.journal.append(f"withheld: {', '.join(withheld)} ({note})")
         self.deadlines.append(deadline)
         return self.judgements.give()
+
+    def inherit(self, part: Cluster, whole: Cluster) -> bool:
+        """Take note of what is left."""
+        self.journal.append(f"inherit: {', '.join(part.targets)} of {len(whole.targets)}")
+        return True
+
+    def rejudge(
+        self,
+        cluster: Cluster,  # noqa: ARG002
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        also: Sequence[str] | None,
+        deadline: float,
+    ) -> Judgement:
+        """Take note of the changed paths and of what is run; find what it is told to.
+
+        Without ``rejudgements`` it is what was found before.
+        """
+        told = "all" if also is None else ", ".join(also)
+        self.journal.append(f"rejudge: {', '.join(changes.files)} ({told})")
+        self.deadlines.append(deadline)
+        return judgement if self.rejudgements is None else self.rejudgements.give()
 
     def minimise(  # noqa: PLR0913 - as in the port
         self,

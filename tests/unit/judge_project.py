@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
+from pytest_agentfix.judge.knowledge import SuiteKnowledge
 from pytest_agentfix.lint import RULES, Level
 from pytest_agentfix.model import (
     ChangeSet,
@@ -98,17 +100,25 @@ class Project:
     levels: Mapping[str, Level] = field(default_factory=lambda: dict(NO_LINT))
     is_whole_suite: bool = False
     is_exempt: Callable[[str], bool] = lambda _: False
+    seed: int | None = None
+    collect: Callable[[], Collected] | None = None  # instead of ``litter``
+    _place: threading.Lock = field(default_factory=threading.Lock)  # all sandboxes are at one path
 
     @contextmanager
     def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
         """A fresh copy of the base plus ``changes``, always at the same path."""
+        with self._place, self._open(changes) as sandbox:
+            yield sandbox
+
+    @contextmanager
+    def _open(self, changes: ChangeSet) -> Iterator[Sandbox]:
         self.opened.append(changes)
         shutil.rmtree(self.top, ignore_errors=True)
         for path, text in self.files.items():
             self._write(path, text.encode())
         for path, one in changes.files.items():
             self._write(path, one.content)
-        with LocalSandbox(self.top, collect=lambda: self.litter) as sandbox:
+        with LocalSandbox(self.top, collect=self.collect or (lambda: self.litter)) as sandbox:
             yield sandbox
 
     def _write(self, path: str, content: bytes | None) -> None:
@@ -150,6 +160,7 @@ class Project:
             clock=RealClock(),
             stopwatch=self.seconds.append,
             rng=random.Random(7),
+            suite=None if self.seed is None else SuiteKnowledge(seed=self.seed),
         )
 
     def read_base(self, path: str) -> tuple[bytes, bool] | None:

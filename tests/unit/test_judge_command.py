@@ -34,7 +34,11 @@ def test_whole_command() -> None:
         environ={"LANG": "C.UTF-8", "CI": "1", "PATH": "/mine", "TMPDIR": "/x"},
     )
     task = Task(
-        ids=["a.py::t[é]"], files={"/x": b"\xff", "/y": None}, shuffle=7, cover={"/top/a.py": [1]}
+        ids=["a.py::t[é]"],
+        files={"/x": b"\xff", "/y": None},
+        shuffle=7,
+        cover={"/top/a.py": [1]},
+        around={"/top/a.py": [1, 2]},
     )
     command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
     assert ("/py/bin/python", "-c", load_program()) == command.argv
@@ -78,6 +82,7 @@ def test_whole_command() -> None:
         "files": {"/x": "/w==", "/y": None},
         "shuffle": 7,
         "cover": {"/top/a.py": [1]},
+        "around": {"/top/a.py": [1, 2]},
     } == order
     assert "--agent-fix" in words["flags"]
     assert "--agent-fix-model" in words["options"]

@@ -199,7 +199,8 @@ GOOD = encode(*LINES)
         {"kind": "start"},
         {"kind": "collected", "ids": ["u"], "sys_path": []},
         {"kind": "collected", "ids": "u", "sys_path": []},
-        {"kind": "covered", "ids": [1]},
+        {"kind": "covered", "ids": [1], "around": []},
+        {"kind": "covered", "ids": [], "around": "t"},
         {"kind": "finish", "exit": 0, "counts": {}},
         {"kind": "collect_error"},
         ["kind"],
@@ -208,7 +209,7 @@ GOOD = encode(*LINES)
         GOOD.splitlines(keepends=True)[2],
         b"no newline at the end",
     ],
-    ids=range(27),
+    ids=range(28),
 )
 def test_nonsense_makes_a_report_inconsistent(extra: object) -> None:
     assert parse(GOOD).is_consistent
@@ -319,6 +320,8 @@ fields = st.fixed_dictionaries(
         "counts": json_values,
         "sys_path": st.lists(st.text(max_size=5)) | json_values,
         "problem": json_values,
+        "around": st.lists(st.text(max_size=5)) | json_values,
+        "gap": json_values,
     },
 )
 signed: st.SearchStrategy[object] = fields

@@ -164,6 +164,21 @@ def test_cheat_is_noticed_without_the_lint(make_project: MakeProject, name: str)
     assert judgement.is_refused is (probe in REFUSING)
 
 
+def test_what_goes_on_side_by_side_is_told_up_to_the_first_failure(
+    make_project: MakeProject,
+) -> None:
+    code = CHEATS["this test and its copies are reported as passed"][1]
+    project = make_project()
+    judgement = project.judge(cluster(ADD), change(calc=code))
+    assert [row[:2] for row in tell_all(judgement)] == [
+        ("fail-before", "passed"),
+        ("lint", "passed"),
+        ("target", "passed"),
+        ("red-green-red", "passed"),
+        ("mutant", "failed"),  # as the plain call would have, and may have by then
+    ]
+
+
 @pytest.mark.parametrize("name", CHEATS)
 def test_cheat_is_noticed_by_the_lint_before_anything_runs(
     make_project: MakeProject, name: str
@@ -175,7 +190,7 @@ def test_cheat_is_noticed_by_the_lint_before_anything_runs(
         ("lint", "failed"),
     ]
     assert judgement.is_refused
-    assert project.opened == [ChangeSet()] * 3
+    assert project.opened == [ChangeSet()]
 
 
 class TestRedGreenRed:
@@ -186,8 +201,10 @@ class TestRedGreenRed:
     ) -> None:
         seen = repr(str(tmp_path / "seen"))  # outside of what a sandbox makes anew
         test = "import os\nfrom calc import add\ndef test_add():\n"
-        test += f"    is_new = not os.path.exists({seen})\n    open({seen}, 'w').close()\n"
-        test += "    assert not is_new and add(1, 2)\n"
+        test += f"    with open({seen}, 'a') as file: file.write('x')\n"
+        test += (
+            f"    assert os.path.getsize({seen}) > 3 and add(1, 2)\n"  # itself, copy, plain call
+        )
         judgement = make_project({"test_calc.py": test}).judge(cluster(ADD), change(calc=FIXED))
         assert find(judgement, "red-green-red") == (
             "failed",
@@ -415,8 +432,8 @@ class TestNeighbours:
         project = make_project({"test_lean.py": self.LEANING}, passed=self.IDS)
         details: set[str] = set()
         for _ in range(8):  # a seed each: one of them turns the two around
+            project.seed = len(details) + _
             judge = project.make_judge()
-            judge._neighbours._shuffled.seed = len(details) + _
             deadline = time.monotonic() + 60
             judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=deadline)
             assert judgement.is_accepted

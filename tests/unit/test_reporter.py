@@ -26,9 +26,10 @@ from pytest_agentfix.testing.local_sandbox import LocalSandbox
 KEYS = Keys()
 
 
-def run(top: Path, ids: list[str], **more: Any) -> Completed:
+def run(top: Path, ids: list[str], *, path: Path | None = None, **more: Any) -> Completed:
     invocation = Invocation(rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True)
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env |= {"PYTHONPATH": str(path)} if path else {}
     builder = CommandBuilder(
         invocation=invocation, python=sys.executable, base_env=env, scratch=str(top / "scratch")
     )
@@ -238,12 +239,68 @@ def test_tests_that_run_lines_of_interest_are_told(tmp_path: Path) -> None:
 
 
 def test_no_coverage_in_the_sandbox_is_told(tmp_path: Path) -> None:
-    (tmp_path / "coverage.py").write_text("raise ImportError('not here')\n")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "coverage.py").write_text("raise ImportError('not here')\n")
     (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
-    done = run(tmp_path, ["test_a.py"], cover={str(tmp_path / "calc.py"): [2]})
+    cover = {str(tmp_path / "calc.py"): [2]}
+    done = run(tmp_path, ["test_a.py"], path=tmp_path / "lib", cover=cover)
     report = parse_report(done.report, key=KEYS.report)
     assert (report.covered, report.cover_problem) == ((), "ImportError: not here")
     assert report.outcome_of("test_a.py::test_a").is_passed
+
+
+REACHING = """
+import subprocess, sys, threading
+import pytest
+from calc import add, keep
+
+@pytest.fixture(scope="module")
+def shared():
+    return SHARED
+
+def test_add(): add(1, 2)
+def test_keep(): keep(1)
+def test_process(): subprocess.run([sys.executable, "-c", ""], check=True)
+def test_trace(): sys.settrace(sys.gettrace())
+def test_thread():
+    thread = threading.Thread(target=add, args=(1, 2)); thread.start(); thread.join()
+def test_shared(shared): pass
+"""
+CALC = "def add(a, b):\n    if a:\n        return a + b\ndef keep(a):\n    return a\n"
+SEEN = {"test_add", "test_process", "test_trace", "test_thread"}
+
+
+@pytest.mark.parametrize(
+    ("gap", "calc", "shared"),
+    [
+        ("", CALC, "1"),
+        ("a changed function, or a process, ran for several tests at once", CALC, "add(1, 2)"),
+        (
+            "a changed function, or a process, ran for several tests at once",
+            CALC + "TABLE = add(1, 2)\n",
+            "1",
+        ),
+        (
+            "a changed function, or a process, ran for several tests at once",
+            CALC + "import os\nos.system('true')\n",
+            "1",
+        ),
+        ("something else took the place of coverage", CALC, "sys.settrace(None)"),
+    ],
+)
+def test_tests_that_can_run_a_function_are_told(
+    tmp_path: Path, gap: str, calc: str, shared: str
+) -> None:
+    (tmp_path / "calc.py").write_text(calc)
+    (tmp_path / "test_a.py").write_text(REACHING.replace("SHARED", shared))
+    (tmp_path / "coverage.py").write_text("raise ImportError('the project has its own')\n")
+    lines = {str(tmp_path / "calc.py"): [2, 3]}
+    report = parse_report(
+        run(tmp_path, ["test_a.py"], cover=lines, around=lines).report, key=KEYS.report
+    )
+    assert (report.cover_problem, report.reach_gap) == ("", gap)
+    assert set(report.reaching) == {f"test_a.py::{name}" for name in SEEN}
+    assert report.is_consistent
 
 
 def test_import_path_is_told(tmp_path: Path) -> None:

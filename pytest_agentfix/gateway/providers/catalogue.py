@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import mmap
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from pytest_agentfix.gateway.spending.prices import Price, Prices
 _log = logging.getLogger(__name__)
 _AMOUNT_LIMIT: Final = 1e12  # far beyond every limit and price
 _SIZE_LIMIT: Final = 4_000_000  # bytes of one provider's literal; the biggest has 300,000
+_WINDOW: Final = 4_000_000  # bytes of the binary that are looked at together
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TIER_OVER_200K: Final = 200_000  # tokens; what the older form of tiers has in its name
 _TOKEN: Final = re.compile(
@@ -88,16 +89,23 @@ def read_catalogue(binary: Path, provider: str) -> CatalogueProvider | None:
 def _find_literals(binary: Path, provider: str) -> Iterator[str]:
     """Yield the text from each opening brace that may begin the provider's literal."""
     needle = f':{{id:"{provider}",env:['.encode()
-    with binary.open("rb") as file:
-        try:
-            held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:  # an empty file
+    with binary.open("rb", buffering=0) as file:
+        for start in _find_all(file.fileno(), needle):
+            literal = os.pread(file.fileno(), _SIZE_LIMIT, start + 1)
+            yield literal.decode("utf-8", "replace")
+
+
+def _find_all(descriptor: int, needle: bytes) -> Iterator[int]:
+    """Yield where ``needle`` is. A window at a time: mapped as a whole, all would be in memory."""
+    start = 0
+    while window := os.pread(descriptor, _WINDOW, start):
+        found = window.find(needle)
+        while found >= 0:
+            yield start + found
+            found = window.find(needle, found + 1)
+        if len(window) < len(needle):
             return
-        with held:
-            start = held.find(needle)
-            while start >= 0:
-                yield held[start + 1 : start + 1 + _SIZE_LIMIT].decode("utf-8", "replace")
-                start = held.find(needle, start + 1)
+        start += len(window) - len(needle) + 1
 
 
 def _load(literal: str) -> object:

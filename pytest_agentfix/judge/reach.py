@@ -1,0 +1,132 @@
+"""Which functions a change set touches, and whether that is all it touches (pure).
+
+Tests that never enter a changed function do the same with the change as without it. That holds
+where only bodies of functions changed: what a module does when it is imported concerns everybody.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.judge.preparation import ReadBase
+from pytest_agentfix.lint.syntax import FUNCTIONS, Function, decode_source, parse_source
+from pytest_agentfix.model import ChangeSet, FileChange
+
+# Decorators under which a body runs in each call, and nothing of it is kept for the next one.
+_TRANSPARENT: Final = frozenset(
+    {"property", "staticmethod", "classmethod", "setter", "getter", "deleter", "abstractmethod",
+     "override"}
+)  # fmt: skip
+_GLOB: Final = frozenset("*?[]")  # coverage would read them as patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Absolute path -> the lines of all changed functions' bodies, counted from 1.
+
+    ``gap`` says what else changed, "" where nothing did.
+    """
+
+    lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    gap: str = ""
+
+
+def find_reach(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Reach:
+    """Look at each changed file; never raises for what it holds."""
+    lines: dict[str, Sequence[int]] = {}
+    for path, change in changes.files.items():
+        one = _look_at(path, change, read_base(path))
+        if one.gap:
+            return one
+        full = str(top / path)
+        if _GLOB & set(full):
+            return Reach(gap=f"coverage cannot be asked about {path}")
+        numbers = one.lines[path]
+        if numbers:
+            lines[full] = numbers
+    return Reach(lines=lines)
+
+
+def _look_at(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Reach:
+    if change.content is None or base is None or not path.endswith(".py"):
+        return Reach(gap=f"{path} is no module that was there before and still is")
+    before, after = _split(base[0]), _split(change.content)
+    if before is None or after is None:
+        return Reach(gap=f"{path} cannot be read as Python")
+    if before.outside != after.outside or base[1] != change.executable:
+        return Reach(gap=f"{path} changes outside of its functions")
+    numbers: list[int] = []
+    for old, new in zip(before.bodies, after.bodies, strict=True):
+        if old.text != new.text:
+            if not _is_transparent(new.function):
+                return Reach(gap=f"{path}: {new.function.name} is decorated")
+            numbers += range(new.first, new.last + 1)
+    return Reach(lines={path: numbers})
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """One function's body: its lines, and their text."""
+
+    function: Function
+    first: int
+    last: int
+    text: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A module as its functions' bodies, and all other lines with ``None`` for each body."""
+
+    bodies: tuple[_Body, ...]
+    outside: tuple[str | None, ...]
+
+
+def _split(content: bytes) -> _Module | None:
+    text = decode_source(content)
+    tree = None if text is None else parse_source(text)
+    if text is None or tree is None or "\f" in text:  # which Python does not count as a line
+        return None
+    lines = text.split("\n")
+    bodies = [body for one in _list_functions(tree) if (body := _take_body(one, lines))]
+    outside: list[str | None] = []
+    done = 0
+    for body in bodies:
+        outside += [*lines[done : body.first - 1], None]
+        done = body.last
+    return _Module(tuple(bodies), (*outside, *lines[done:]))
+
+
+def _take_body(function: Function, lines: Sequence[str]) -> _Body | None:
+    """The body, ``None`` where it begins on the line of its signature."""
+    first = function.body[0]
+    start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
+    if lines[start - 1][: first.col_offset].strip() not in ("", "@"):
+        return None
+    last = function.body[-1].end_lineno or start
+    return _Body(function, start, last, tuple(lines[start - 1 : last]))
+
+
+def _list_functions(tree: ast.Module) -> list[Function]:
+    """The functions that are in no other one, in the order of their lines."""
+    found: list[Function] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FUNCTIONS):
+            found.append(node)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+    return sorted(found, key=lambda one: one.lineno)
+
+
+def _is_transparent(function: Function) -> bool:
+    names = (
+        one.attr if isinstance(one, ast.Attribute) else getattr(one, "id", "")
+        for one in function.decorator_list
+    )
+    return all(name in _TRANSPARENT for name in names)
