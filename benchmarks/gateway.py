@@ -22,8 +22,9 @@ from typing import Any
 
 from empty_workspace import EmptyWorkspace
 
-from pytest_agentfix.gateway import ModelGateway, Upstream
+from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.table import COMPATIBLE
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.model import Collected
 from pytest_agentfix.ports import MODEL_PORT, Command
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan

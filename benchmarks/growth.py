@@ -18,18 +18,16 @@ from typing import Any
 
 from figures import make_parser, middle, show, tell
 from kit import Project, make_project
-from timed_model import Bug, Knowing, TimedModel
+from suites import BUG, FAILING
+from timed_model import Knowing, TimedModel
 
 PER_FOLDER = 100
 PER_MODULE = 100
 TIME_GOAL = 3.0  # the largest repository's own time over that of the one before it
 MEMORY_GOAL = 150.0  # megabytes more than pytest's own
-BUG = Bug(
-    file="calc.py", test="test_add", old="    return left - right", new="    return left + right"
-)
 FILES = {
     "calc.py": f"def add(left, right):\n{BUG.old}\n",
-    "tests/test_add.py": "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n",
+    "tests/test_add.py": FAILING,
     "pytest.ini": "[pytest]\ntestpaths = tests\npythonpath = .\n",
 }
 
@@ -56,14 +54,19 @@ def clear(project: Project) -> None:
 
 
 def make_suite(tests: int) -> dict[str, str]:
-    """The one failing test, and ``tests - 1`` trivial ones, 100 to a module."""
-    files = dict(FILES)
-    for start in range(0, tests - 1, PER_MODULE):
-        numbers = range(start, min(start + PER_MODULE, tests - 1))
-        files[f"tests/test_more_{start:06}.py"] = "\n\n".join(
-            f"def test_more_{n}():\n    assert {n} + 1 == {n + 1}\n" for n in numbers
+    """The one failing test, and ``tests - 1`` trivial ones."""
+    return {**FILES, **make_trivial(tests - 1, "tests/test_more")}
+
+
+def make_trivial(tests: int, stem: str) -> dict[str, str]:
+    """``tests`` tests that pass, 100 to a module; ``stem`` begins the modules' paths."""
+    return {
+        f"{stem}_{start:06}.py": "\n\n".join(
+            f"def test_more_{n}():\n    assert {n} + 1 == {n + 1}\n"
+            for n in range(start, min(start + PER_MODULE, tests))
         )
-    return files
+        for start in range(0, tests, PER_MODULE)
+    }
 
 
 def repair(project: Project) -> dict[str, float]:

@@ -13,23 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from figures import make_parser, middle, show, tell
-from growth import PER_MODULE
+from growth import make_trivial
 from kit import PYTEST, Done, Project, make_project
 from timed_model import Knowing, TimedModel
 
 OFF_GOAL = 1.01
 ON_GOAL, ON_SECONDS = 1.02, 1.0  # at most so many times, plus so many seconds
-
-
-def make_suite(tests: int) -> dict[str, str]:
-    """``tests`` tests that pass, 100 to a module."""
-    return {
-        f"test_{start:06}.py": "\n\n".join(
-            f"def test_{n}():\n    assert {n} + 1 == {n + 1}\n"
-            for n in range(start, min(start + PER_MODULE, tests))
-        )
-        for start in range(0, tests, PER_MODULE)
-    }
 
 
 def run_off(project: Project) -> Done:
@@ -92,7 +81,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.quick:
         given.rounds, given.tests = 2, 500
-    with make_project(make_suite(given.tests)) as project:
+    with make_project(make_trivial(given.tests, "test")) as project:
         for run in (Project.run_plainly, run_off, run_on):
             run(project).expect(0)  # bytecode is written, the engine's image is there
         rows = [

@@ -8,17 +8,12 @@ working make it pay, and not what a model happened to say.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, final
 
 from pytest_agentfix.testing.conversation import Conversation
 from pytest_agentfix.testing.replies import HARMLESS, Call, Reply, Say, edits, reads
-from pytest_agentfix.testing.scripted_model import ScriptedModel
 
-BYTES_PER_TOKEN = 4  # roughly, for English and code; the same for all
 THOUGHT = "The wrong line is clear."  # mini-swe-agent asks for words beside a call
 
 
@@ -44,56 +39,14 @@ class Mistake:
         return f"{self.python} -m pytest -q {self.test}"
 
 
-@final
-class PeerModel:
-    """Answers whoever asks; serves while entered. ``delay`` is in seconds."""
+class AnyPeer:
+    """A script that corrects ``mistake`` in the form of whoever asks."""
 
-    def __init__(self, mistake: Mistake, *, delay: float) -> None:
+    def __init__(self, mistake: Mistake) -> None:
         self._mistake = mistake
-        self._delay = delay
-        self._arrivals: list[float] = []
-        self._server = ScriptedModel(self._answer, delay=delay)
 
-    def __enter__(self) -> PeerModel:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.close()
-
-    @property
-    def url(self) -> str:
-        """What a client of chat completions takes for its base URL."""
-        return self._server.base_url
-
-    @property
-    def requests(self) -> int:
-        """How many answers were asked for."""
-        return len(self._arrivals)
-
-    @property
-    def waited(self) -> float:
-        """Seconds in which at least one answer was being waited for."""
-        total, until = 0.0, 0.0
-        for at in sorted(self._arrivals):
-            end = at + self._delay
-            total += max(0.0, end - max(at, until))
-            until = max(until, end)
-        return total
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Of all requests: the bytes of their messages and tools, divided by four."""
-        bodies = [one.body for one in self._server.requests if isinstance(one.body, dict)]
-        return sum(map(_count_bytes, bodies)) // BYTES_PER_TOKEN
-
-    def _answer(self, conversation: Conversation) -> Reply:
-        self._arrivals.append(time.monotonic())
+    def __call__(self, conversation: Conversation) -> Reply:
+        """Choose the reply for ``conversation``."""
         if not conversation.has_tools:
             return self._answer_in_words(conversation)
         steps = self._plan(conversation)
@@ -135,8 +88,3 @@ class PeerModel:
             "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT",
         ]
         return [Call("bash", {"command": command}, THOUGHT) for command in commands]
-
-
-def _count_bytes(body: dict[str, Any]) -> int:
-    said = [body.get("messages", []), body.get("tools", [])]
-    return sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in said)

@@ -31,7 +31,8 @@ from typing import Any
 import by_hand
 from figures import make_parser, middle, show, tell
 from kit import PYTEST, Project, find_binary, make_project
-from peer_model import Mistake, PeerModel
+from peer_model import AnyPeer, Mistake
+from timed_model import TimedModel
 
 FILE = "shop/rates.py"
 TEST_FILE = "tests/test_rates.py"
@@ -246,13 +247,13 @@ def measure(bench: Bench, repair: Repair, delay: float) -> Mapping[str, float]:
         mistake = Mistake(
             top=project.path, file=FILE, old=OLD, new=NEW, python=sys.executable, test=TEST
         )
-        with PeerModel(mistake, delay=delay) as model:
+        with TimedModel(AnyPeer(mistake), delay=delay) as model:
             seconds = take_time(lambda: repair(bench, project, model.url))
             check(project)
             return {
                 "seconds": seconds,
                 "less_model": seconds - model.waited,
-                "requests": model.requests,
+                "requests": len(model.arrivals),
                 "prompt_tokens": model.prompt_tokens,
             }
 

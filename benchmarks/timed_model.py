@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 from pytest_agentfix.testing.conversation import Conversation, Speaker
 from pytest_agentfix.testing.replies import HARMLESS, Calls, Reply, Say, Script, edits, reads
 from pytest_agentfix.testing.scripted_model import ScriptedModel
+
+BYTES_PER_TOKEN = 4  # roughly, for English and code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class TimedModel:
     def __init__(self, script: Script, *, delay: float = 0.0) -> None:
         self.arrivals: list[Arrival] = []
         self._script = script
+        self._delay = delay
         self.server = ScriptedModel(self._answer, delay=delay)
 
     def __enter__(self) -> TimedModel:
@@ -73,6 +77,22 @@ class TimedModel:
     def sessions(self) -> int:
         """How many conversations with tools were begun."""
         return sum(arrival.is_first for arrival in self.work)
+
+    @property
+    def waited(self) -> float:
+        """Seconds in which at least one answer was being waited for."""
+        total, until = 0.0, 0.0
+        for at in sorted(arrival.at for arrival in self.arrivals):
+            end = at + self._delay
+            total += max(0.0, end - max(at, until))
+            until = max(until, end)
+        return total
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all requests: the bytes of their messages and tools, divided by four."""
+        bodies = [one.body for one in self.server.requests if isinstance(one.body, dict)]
+        return sum(map(_count_bytes, bodies)) // BYTES_PER_TOKEN
 
     def _answer(self, conversation: Conversation) -> Reply:
         prompts = conversation.prompts
@@ -128,3 +148,8 @@ def _list_results(conversation: Conversation) -> list[str]:
     spoken = list(conversation.spoken)
     last = max(place for place, one in enumerate(spoken) if one.speaker is Speaker.USER)
     return [one.text for one in spoken[last:] if one.speaker is Speaker.TOOL]
+
+
+def _count_bytes(body: dict[str, Any]) -> int:
+    said = [body.get("messages", []), body.get("tools", [])]
+    return sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in said)

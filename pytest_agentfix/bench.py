@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
@@ -37,7 +38,7 @@ class Bench:
         self._sandboxes = sandboxes
         self._clock = clock
         self._top = setup.repository.top
-        self._passed: list[tuple[str, ...]] = [tuple(request.passed)]
+        self._passed: list[list[str]] = [list(request.passed)]  # judges read it anew each time
         self._bases: list[Base] = [sandboxes.base]
         self._suites = [SuiteKnowledge(seed=secrets.randbelow(1_000_000))]
         self._slots = Slots(count_cores())
@@ -65,9 +66,13 @@ class Bench:
 
     def advance(self, fix: Fix) -> None:
         """A landed fix is part of the base from now on, and its tests have to stay green."""
-        self._passed.append((*self._passed[-1], *fix.cluster.targets))
+        self._passed.append([*self._passed[-1], *fix.cluster.targets])
         self._suites.append(self._suites[-1].on_next_base())
         self._bases.append(self._bases[-1].with_changes(fix.changes))
+
+    def keep_green(self, targets: Sequence[str]) -> None:
+        """Tests that are green without a fix of their own have to stay green as well."""
+        self._passed[-1].extend(targets)
 
     def know(self, slug: str, before: Before) -> None:
         """Take what was found out about a cluster ahead of time, on the first base."""
@@ -79,7 +84,7 @@ class Bench:
         """A judge on one base; it remembers what it reproduced. ``stopwatch`` is told seconds."""
         base = self._bases[number]
         judge = SandboxJudge(
-            plan=self.plan_judge(),
+            plan=replace(self.plan_judge(), is_on_top=number > 0),
             open_sandbox=lambda changes: self._sandboxes.open_for_judge(base, changes, keep),
             read_base=base.read,
             passed=self._passed[number],

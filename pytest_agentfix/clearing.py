@@ -8,22 +8,30 @@ from pathlib import Path
 
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.leftovers import empty_leftovers
 from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep
 
 
 def end_session(engine: Engine, root: Path, session: str) -> None:
-    """Remove every container of ``session``, whose folder is below ``root``; never raises."""
-    with contextlib.suppress(AgentFixError):
-        for container in engine.sessions(owner_name(root)).get(session, ()):
+    """Remove every container of ``session``, whose folder is below ``root``; never raises.
+
+    What is in the folder can be removed after that.
+    """
+    owner = owner_name(root)
+    with contextlib.suppress(AgentFixError, OSError):
+        for container in engine.sessions(owner).get(session, ()):
             engine.remove(container)
+        for volume in engine.volumes(owner).get(session, ()):
+            engine.remove_volume(volume)
+        empty_leftovers(engine, root / session)
 
 
 def sweep_dead(engine: Engine, root: Path) -> int:
     """Clear up after sessions of this user that died; returns how many there were."""
     swept = set(sweep(root, partial(end_session, engine, root)))
-    for session, containers in engine.sessions(owner_name(root)).items():
+    owner = owner_name(root)
+    for session in {**engine.sessions(owner), **engine.volumes(owner)}:
         if not is_alive(root, session):
-            for container in containers:
-                engine.remove(container)
+            end_session(engine, root, session)
             swept.add(session)
     return len(swept)

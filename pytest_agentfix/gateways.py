@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import tempfile
 import threading
@@ -191,11 +190,6 @@ class Gateways:
             )
         self._recording.add_secrets(self._secrets)
         return self._recording
-
-
-def make_token() -> str:
-    """A token for one run's sandboxes."""
-    return secrets.token_urlsafe(24)
 
 
 def find_places(top: Path) -> Places:

@@ -15,6 +15,19 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came. A ``KeyboardInterrupt``: no ``except Exception`` on the way may keep it."""
 
 
+_came = threading.Event()
+
+
+def check_sigterm() -> None:
+    """Raise ``Terminated`` if SIGTERM came and the exception got lost.
+
+    Python raises it wherever the main thread happens to be: in a finaliser, say, where exceptions
+    are only shown.
+    """
+    if _came.is_set():
+        raise Terminated
+
+
 @contextmanager
 def raise_on_sigterm() -> Generator[None, None, None]:
     """Raise ``Terminated`` in the block when SIGTERM comes.
@@ -24,13 +37,16 @@ def raise_on_sigterm() -> Generator[None, None, None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _came.clear()
     before = signal.signal(signal.SIGTERM, _raise)
     try:
         yield
     finally:
+        _came.clear()
         # ``None``: the handler before was not set from Python, and cannot be put back.
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _raise(_number: int, _frame: FrameType | None) -> None:
+    _came.set()
     raise Terminated

@@ -242,6 +242,12 @@ class Judgement:
     is_covering_known: bool = False
 
     @property
+    def complaints(self) -> tuple[str, ...]:
+        """What speaks against the change, a line for each probe that failed."""
+        failed = [probe for probe in self.probes if probe.result is ProbeResult.FAILED]
+        return tuple(f"{probe.name}: {probe.detail}" for probe in failed)
+
+    @property
     def is_accepted(self) -> bool:
         """Whether no probe failed and at least one passed."""
         results = [probe.result for probe in self.probes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -23,48 +23,23 @@ from pytest_agentfix.crew import Crew, ReadyAgent, Recruit
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
-from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.listing import list_base_files
-from pytest_agentfix.model import Failure, Invocation, RunRequest
+from pytest_agentfix.model import RunRequest
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch
 from pytest_agentfix.sandboxes import ReadyBox, Sandboxes, is_agent_file
 from pytest_agentfix.scope import model_access
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.desk import Desk, NotWanted
 from pytest_agentfix.standby.orders import Handed, Plain
+from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE, Wanted
 from pytest_agentfix.workspace import Base
 from pytest_agentfix.workspace.removing import remove_tree
 
-WORK: Final = "pytest_agentfix.readying:get_ready"
-OPENCODE: Final = "opencode"  # the names of what is handed over
-BASE: Final = "base"
-AGENT: Final = "agent"
-BEFORE: Final = "before"
 REPRODUCING: Final = 120.0  # seconds for the first failing test
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the stand-by has to know; ``upstream`` comes without its key.
-
-    ``scratch`` is the session's folder, ``failures`` are those so far.
-    """
-
-    settings: Settings
-    invocation: Invocation
-    environment: Environment
-    upstream: Upstream
-    token: str
-    top: Path
-    scratch: Path
-    cache: Path
-    failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +193,3 @@ class _Readying:
     def _end_session(self) -> None:
         """End every container of the session: the pytest process is not there to do it."""
         end_session(self._engine, self._scratch.root, self._scratch.session)
-
-
-def strip_key(upstream: Upstream) -> Upstream:
-    """``upstream`` as the stand-by may know it."""
-    return replace(upstream, key="", key_command=())

@@ -34,6 +34,7 @@ from pytest_agentfix.ports import Agent, Progress, Reproduction
 from pytest_agentfix.work import (
     Arrival,
     ArrivalEnd,
+    BrokenAgainError,
     Ground,
     Parts,
     Work,
@@ -66,7 +67,11 @@ def _repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
     note, reason = "", ""
     for _ in range(MAX_ROUNDS):
         ground = parts.ground()
-        end = _Round(work, parts, progress, ground, note).run()
+        try:
+            end = _Round(work, parts, progress, ground, note).run()
+        except BrokenAgainError:
+            note, reason = "", "another fix turned it green, and a later one red again"
+            continue
         if isinstance(end, ClusterResult):
             return end
         reason = end.detail
@@ -248,7 +253,8 @@ class _Round:
             return work.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
         work.note(probes=arrival.fix.judgement.probes)
         if arrival.end is ArrivalEnd.UNNEEDED:
-            return self._settle_green(parts.ground())  # another had the same cause
+            # Another had the same cause. The base may have moved on again since.
+            return self._settle_green(arrival.ground or parts.ground())
         if arrival.landing is None:
             return arrival
         work.note(landing=arrival.landing, files=parts.count_lines(arrival.fix))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,14 @@ from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.crew import Crew
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateways import Gateways, Surroundings, make_token
-from pytest_agentfix.headstart import HeadStart, Ready
+from pytest_agentfix.gateways import Gateways, Surroundings
+from pytest_agentfix.headstart import HeadStart
 from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.interruption import check_sigterm
 from pytest_agentfix.listing import list_base_files
-from pytest_agentfix.model import Cluster, Failure, RunRequest, RunResult
+from pytest_agentfix.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.ports import Progress
+from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
@@ -32,35 +33,36 @@ from pytest_agentfix.workspace import Base
 
 logger = logging.getLogger(__name__)
 
-SPLIT_PAUSE: Final = 0.5  # seconds between two looks for clusters that came out of others
+PAUSE: Final = 0.5  # seconds between two looks for clusters that came out of others
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
 class Run:
-    """Implements ``session.Repairer`` with the real parts."""
+    """What ``late.LateRun`` is when there is something to repair.
 
-    def __init__(self, setup: Setup) -> None:
+    ``scratch`` and ``head_start`` are there if the suite failed before its end; ``token`` is the
+    one the stand-by was told.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        token: str,
+        scratch: Scratch | None,
+        head_start: HeadStart | None,
+    ) -> None:
         self._setup = setup
         self._clock = SystemClock()
         self._schedule = Schedule((), limit=setup.settings.max_clusters)
         self._notices: list[str] = []
         self._began = self._clock.monotonic()
-        self._scratch: Scratch | None = None
-        self._token = make_token()
+        self._scratch = scratch
+        self._token = token
         self._gateways: Gateways | None = None
         self._sandboxes: Sandboxes | None = None
         self._crew: Crew | None = None
-        self._head_start: HeadStart | None = None
-
-    def get_ready(self, failures: Sequence[Failure]) -> None:
-        """Have a process of its own make ready what it can while the suite goes on."""
-        settings = self._setup.settings
-        if settings.keep or not self._setup.engine.is_local:
-            return  # what is kept has to be told by who made it; pipes of other engines stay put
-        self._scratch = Scratch(self._setup.scratch_root)
-        self._head_start = HeadStart.begin(
-            self._setup, self._scratch, token=self._token, failures=failures
-        )
+        self._head_start = head_start
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
@@ -93,7 +95,6 @@ class Run:
                 end_session(self._setup.engine, self._scratch.root, self._scratch.session)
             self._scratch.close(is_kept=self._setup.settings.keep)
             self._scratch = None
-        self._setup.engine.close()
 
     def _end_work(self) -> None:
         """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
@@ -109,7 +110,7 @@ class Run:
         setup = self._setup
         if swept := sweep_dead(setup.engine, setup.scratch_root):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
-        ready = Ready() if self._head_start is None else self._head_start.collect()
+        ready = sort_out(None if self._head_start is None else self._head_start.collect())
         try:
             self._make_sandboxes(ready)
         except BaseException:
@@ -220,9 +221,8 @@ class Run:
             if not running:
                 return
             self._stock_up()
-            # One that is split off comes up while others are under way.
-            pause = SPLIT_PAUSE if len(running) < jobs else None
-            done, running = wait(running, timeout=pause, return_when=FIRST_COMPLETED)
+            done, running = wait(running, timeout=PAUSE, return_when=FIRST_COMPLETED)
+            check_sigterm()
             for future in done:
                 future.result()
 

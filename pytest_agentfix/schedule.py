@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from pytest_agentfix.clusters import split_cluster
 from pytest_agentfix.model import Cluster, ClusterResult, Verdict
 
 
@@ -91,6 +92,16 @@ class Schedule:
         with self._lock:
             return tuple(entry.result or self._explain(entry) for entry in self._entries)
 
+    def _find_left(self, entry: _Entry) -> Cluster:
+        """The cluster without the parts that became entries of their own: those come later."""
+        if not entry.is_begun:
+            return entry.cluster
+        later = self._entries[self._entries.index(entry) + 1 :]
+        gone = {nodeid for one in later for nodeid in one.cluster.targets}
+        if gone.isdisjoint(entry.cluster.targets) or gone.issuperset(entry.cluster.targets):
+            return entry.cluster
+        return split_cluster(entry.cluster, gone)[0]
+
     def _iter_waiting(self) -> Iterator[_Entry]:
         yield from (entry for entry in self._entries if not entry.is_begun)
 
@@ -101,4 +112,4 @@ class Schedule:
             reason = f"not tried, because of another cluster: {self._stopped}"
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
-        return ClusterResult(cluster=entry.cluster, verdict=Verdict.SKIPPED, reason=reason)
+        return ClusterResult(cluster=self._find_left(entry), verdict=Verdict.SKIPPED, reason=reason)

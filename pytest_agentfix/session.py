@@ -72,10 +72,13 @@ class SessionPlugin:
         self._remarks: list[str] = []
         self._is_terminated = False
         self._is_readied = False
+        self._session: pytest.Session | None = None
+        self._finished = 0  # tests
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make the repairer, or end pytest before any test runs (and xdist starts workers)."""
+        self._session = session
         invocation = make_invocation(self._config, self._settings)
         try:
             prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
@@ -86,9 +89,11 @@ class SessionPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of a test's phase, and get ready after the first test that failed."""
         self._collector.add_test_report(report)
-        # Not before the test's fixtures are gone: they may have patched what is needed for it.
-        if self._collector.failures and report.when == "teardown" and not self._is_readied:
-            self._get_ready()
+        if report.when == "teardown":
+            self._finished += 1
+            # Not before the test's fixtures are gone: they may have patched what it takes.
+            if self._collector.failures and not self._is_readied:
+                self._get_ready()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take note of a collector."""
@@ -156,12 +161,17 @@ class SessionPlugin:
 
     def _get_ready(self) -> None:
         failures = select_failures(self._collector.failures, self._settings.select)
-        if failures and self._repairer is not None:
+        if failures and self._repairer is not None and not self._is_last_test():
             self._is_readied = True
             try:
                 self._repairer.get_ready(failures)
             except Exception:  # the suite goes on, and the repair does without
                 logger.debug("nothing was made ready", exc_info=True)
+
+    def _is_last_test(self) -> bool:
+        """Whether the suite is over now: what is begun in this moment would only be in the way."""
+        total = 0 if self._session is None else self._session.testscollected
+        return 0 < total <= self._finished  # 0: xdist's controller has not counted them
 
     def _run_repair_phase(self, session: pytest.Session) -> None:
         request = self._make_request(session)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_agentfix.gateway.cassettes import Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

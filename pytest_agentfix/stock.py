@@ -59,7 +59,7 @@ class Stock(Generic[T]):
                 self._ready.append(item)
                 self._changed.notify_all()
                 return
-        self._dispose(item)
+        self._dispose_quietly(item)
 
     def take(self, make: Callable[[], T] | None = None) -> T:
         """Give one that is ready or all but made, or make one; raises what making raises.

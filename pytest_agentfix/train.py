@@ -23,7 +23,7 @@ from pytest_agentfix.model import (
     ProbeResult,
 )
 from pytest_agentfix.ports import Clock, Lander, Reproduction
-from pytest_agentfix.work import Arrival, ArrivalEnd, Ground
+from pytest_agentfix.work import Arrival, ArrivalEnd, BrokenAgainError, Ground
 
 # Seconds that an accepted change gets to be judged again, even if its cluster's time is up.
 GRACE: Final = 120.0
@@ -31,7 +31,7 @@ _BEFORE: Final = "fail-before"
 
 
 @dataclass(frozen=True, slots=True)
-class Carriage:
+class LandedFix:
     """A fix in the line, and where it landed."""
 
     fix: Fix
@@ -42,15 +42,23 @@ class Carriage:
 class Train:
     """The line of one run's fixes; any thread may bring one.
 
-    ``lander`` puts a fix into the history, ``advance`` makes it part of the base.
+    ``lander`` puts a fix into the history, ``advance`` makes it part of the base. ``keep_green`` is
+    told of tests that a fix has turned green which was not meant for them.
     """
 
     lander: Lander
     advance: Callable[[Fix], None]
+    keep_green: Callable[[Sequence[str]], None]
     clock: Clock
-    _line: list[Carriage] = field(default_factory=list)
+    _line: list[LandedFix] = field(default_factory=list)
+    _settled: list[str] = field(default_factory=list)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     _is_stopped: bool = False
+
+    @property
+    def settled(self) -> int:
+        """How many tests were found green by fixes that were not meant for them."""
+        return len(self._settled)
 
     def land(
         self, fix: Fix, made_on: Ground, *, get_ground: Callable[[], Ground], deadline: float
@@ -62,7 +70,8 @@ class Train:
         with self._one_at_a_time:
             self._check()
             now = get_ground()
-            if now.number != made_on.number:
+            is_older = now.number != made_on.number or len(self._settled) > made_on.settled
+            if is_older:
                 until = max(deadline, self.clock.monotonic() + GRACE)
                 arrival = self._bring_on(fix, made_on, now, until)
                 if arrival.end is not ArrivalEnd.LANDED:
@@ -70,7 +79,7 @@ class Train:
                 fix = arrival.fix
             self._check()
             landing = self.lander.land(fix)
-            self._line.append(Carriage(fix, landing))
+            self._line.append(LandedFix(fix, landing))
             self.advance(fix)
             return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=landing)
 
@@ -79,12 +88,13 @@ class Train:
         self._is_stopped = True
 
     def find_fixer(
-        self, newest: int, reproduce_at: Callable[[int], Reproduction]
+        self, targets: Sequence[str], newest: int, reproduce_at: Callable[[int], Reproduction]
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
-        """Which of the first ``newest`` fixes turned a cluster green, and that it was red before.
+        """Which of the first ``newest`` fixes turned ``targets`` green, which were red before.
 
-        ``reproduce_at(n)`` runs it on the base with the first ``n`` fixes; with all of ``newest``
-        it is green. ``None`` where it is not red without any.
+        ``reproduce_at(n)`` runs them on the base with the first ``n`` fixes; with all of ``newest``
+        they are green. From now on no fix lands that turns them red; ``BrokenAgainError`` where one
+        has meanwhile. ``None`` where they are not red without any.
         """
         first = reproduce_at(0)
         if not first.judgement.red or first.missing:
@@ -92,10 +102,16 @@ class Train:
         red, green = 0, newest
         while green - red > 1:
             middle = (red + green) // 2
-            if reproduce_at(middle).judgement.red:
+            if _is_red(reproduce_at(middle)):
                 red = middle
             else:
                 green = middle
+        with self._one_at_a_time:
+            now = len(self._line)
+            if now != newest and _is_red(reproduce_at(now)):
+                raise BrokenAgainError
+            self._settled += targets
+            self.keep_green(targets)
         return self._line[green - 1].landing, first.judgement.probes
 
     def _check(self) -> None:
@@ -105,6 +121,7 @@ class Train:
     def _bring_on(self, fix: Fix, made_on: Ground, now: Ground, deadline: float) -> Arrival:
         """Merge and judge again; the end is ``LANDED`` where nothing is in the way of that."""
         others = self._line[made_on.number : now.number]
+        settled = self._settled[made_on.settled :]
         merged = merge(fix.changes, before=made_on.read_base, now=now.read_base)
         if merged.collisions:
             where = ", ".join(merged.collisions)
@@ -114,30 +131,38 @@ class Train:
                 fix.cluster,
                 merged.changes,
                 fix.judgement,
-                also=_find_affected(fix, others),
+                also=_find_affected(fix, others, settled),
                 deadline=deadline,
             )
         except WorkspaceError as error:  # a file where the other made a folder
             return Arrival(end=ArrivalEnd.COLLIDES, fix=fix, detail=str(error))
         changed = replace(fix, changes=merged.changes, judgement=again)
         if _is_green_without(again):
-            return Arrival(end=ArrivalEnd.UNNEEDED, fix=changed)
+            return Arrival(end=ArrivalEnd.UNNEEDED, fix=changed, ground=now)
         if not again.is_accepted:
             as_made = replace(fix, judgement=again)
-            return Arrival(end=ArrivalEnd.RED, fix=as_made, detail=_describe(again))
+            return Arrival(end=ArrivalEnd.RED, fix=as_made, detail="; ".join(again.complaints))
         return Arrival(end=ArrivalEnd.LANDED, fix=changed)
 
 
-def _find_affected(fix: Fix, others: Sequence[Carriage]) -> list[str] | None:
+def _is_red(reproduction: Reproduction) -> bool:
+    return bool(reproduction.judgement.red or reproduction.missing)
+
+
+def _find_affected(
+    fix: Fix, others: Sequence[LandedFix], settled: Sequence[str]
+) -> list[str] | None:
     """The tests whose end can differ with ``fix`` and ``others`` together; ``None``: any.
 
     A test that was green with either is green with both unless it runs lines of both. The others'
-    own targets are new: nobody has run them with this fix.
+    own targets are new, and so is what was ``settled``: nobody has run them with this fix.
     """
-    fixes = [fix, *(carriage.fix for carriage in others)]
+    if not others:
+        return list(settled)
+    fixes = [fix, *(landed.fix for landed in others)]
     if not all(one.judgement.is_covering_known for one in fixes):
         return None
-    targets = [target for one in fixes[1:] for target in one.cluster.targets]
+    targets = [*settled, *(target for one in fixes[1:] for target in one.cluster.targets)]
     covering = [nodeid for one in fixes for nodeid in one.judgement.covering]
     own = frozenset(fix.cluster.targets)
     return [nodeid for nodeid in dict.fromkeys((*targets, *covering)) if nodeid not in own]
@@ -147,8 +172,3 @@ def _is_green_without(judgement: Judgement) -> bool:
     return not judgement.red and any(
         probe.name == _BEFORE and probe.result is ProbeResult.FAILED for probe in judgement.probes
     )
-
-
-def _describe(judgement: Judgement) -> str:
-    failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
-    return "; ".join(f"{probe.name}: {probe.detail}" for probe in failed)

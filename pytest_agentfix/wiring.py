@@ -5,48 +5,46 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
 from pytest_agentfix.errors import SettingError
-from pytest_agentfix.gateway.cassettes import Replay
-from pytest_agentfix.gateway.providers.catalogue import read_catalogue
 from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
-from pytest_agentfix.gateway.replayed import replayed_upstream
-from pytest_agentfix.gateway.spending.tariffs import check_prices, make_caps, make_tariff
+from pytest_agentfix.late import LateRun
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.run import Run
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
 from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
 
+if TYPE_CHECKING:
+    from pytest_agentfix.gateway.cassettes import Replay
 
-def prepare(settings: Settings, invocation: Invocation) -> Run:
+
+def prepare(settings: Settings, invocation: Invocation) -> LateRun:
     """Check everything a repair will need, cheapest first; raises ``SetupError``.
 
     Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
     is missing, only if its catalogue has to say what a model costs.
     """
     repository = _open_repository(settings, invocation.rootdir)
-    replay = None if settings.replay is None else Replay.load(settings.replay)
+    replay = None if settings.replay is None else _load_replay(settings.replay)
     choose = partial(_choose, settings, replay)
     upstream = choose()
     cache = platformdirs.user_cache_path("pytest-agentfix")
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
         find()  # says what is missing
-    caps = make_caps(settings)
-    if caps.has("cost"):
-        catalogue = read_catalogue(find(), upstream.provider)
-        check_prices(upstream, make_tariff(upstream, catalogue, price=settings.price), caps)
+    if _is_capped_by_cost(settings):
+        _check_prices(settings, upstream, find())
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
-    return Run(
+    return LateRun(
         Setup(
             settings=settings,
             invocation=invocation,
@@ -64,6 +62,32 @@ def prepare(settings: Settings, invocation: Invocation) -> Run:
     )
 
 
+# What follows is loaded by runs that use it: most have nothing to repair, and wait for nothing.
+
+
+def _load_replay(file: Path) -> Replay:
+    from pytest_agentfix.gateway.cassettes import Replay  # noqa: PLC0415
+
+    return Replay.load(file)
+
+
+def _is_capped_by_cost(settings: Settings) -> bool:
+    return settings.max_cost is not None or any(name.endswith(".cost") for name, _ in settings.caps)
+
+
+def _check_prices(settings: Settings, upstream: Upstream, opencode: Path) -> None:
+    from pytest_agentfix.gateway.providers.catalogue import read_catalogue  # noqa: PLC0415
+    from pytest_agentfix.gateway.spending.tariffs import (  # noqa: PLC0415
+        check_prices,
+        make_caps,
+        make_tariff,
+    )
+
+    catalogue = read_catalogue(opencode, upstream.provider)
+    tariff = make_tariff(upstream, catalogue, price=settings.price)
+    check_prices(upstream, tariff, make_caps(settings))
+
+
 def _open_repository(settings: Settings, rootdir: Path) -> Repository:
     repository = Repository.open(rootdir)
     if settings.commit:
@@ -75,6 +99,8 @@ def _open_repository(settings: Settings, rootdir: Path) -> Repository:
 
 def _choose(settings: Settings, replay: Replay | None, model: str | None = None) -> Upstream:
     if replay is not None:
+        from pytest_agentfix.gateway.replayed import replayed_upstream  # noqa: PLC0415 - as below
+
         return replayed_upstream(replay, named=settings.model, marked=model)
     upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
     _keep_key_out(settings, upstream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from pytest_agentfix.model import (
     Judgement,
     Landing,
     Probe,
-    ProbeResult,
     TurnEnd,
     Verdict,
 )
@@ -44,10 +43,12 @@ TURN_VERDICTS: Final = {
 class Ground:
     """One state of the base, and the outside worlds as they are on it.
 
-    ``number`` counts the fixes of this run that are in it.
+    ``number`` counts the fixes of this run that are in it, ``settled`` the tests that they had
+    turned green by then without being meant for them.
     """
 
     number: int
+    settled: int = 0
     judge: Judge
     read_base: ReadBase
     hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
@@ -56,7 +57,11 @@ class Ground:
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
-    first_prompt: Callable[[Cluster, Judgement, HoldOut, str], str]  # with a note at its head
+    first_prompt: Callable[[Cluster, Judgement, HoldOut, str], str]  # with a note for the agent
+
+
+class BrokenAgainError(Exception):
+    """What an earlier fix had turned green is red since a later one; caught in ``repair``."""
 
 
 class ArrivalEnd(enum.Enum):
@@ -73,12 +78,14 @@ class Arrival:
     """What became of an accepted change.
 
     ``fix`` is as it landed, or as it was tried last; ``landing`` is where it is, or, where it was
-    not needed, the fix that did it. ``detail`` says what was in its way.
+    not needed, the fix that did it. ``ground`` is where it was not needed. ``detail`` says what was
+    in its way.
     """
 
     end: ArrivalEnd
     fix: Fix
     landing: Landing | None = None
+    ground: Ground | None = None
     detail: str = ""
 
 
@@ -88,7 +95,8 @@ class Parts:
 
     ground: Callable[[], Ground]  # the base as it is now
     land: Callable[[Fix, Ground, float], Arrival]  # (fix, what it was made on, deadline)
-    # (cluster that is green, on which ground, deadline) -> the fix that did it, and the evidence
+    # (cluster that is green, on which ground, deadline) -> the fix that did it, and the evidence;
+    # from then on it has to stay green; ``BrokenAgainError`` where it is not any more
     find_fixer: Callable[[Cluster, Ground, float], tuple[Landing, tuple[Probe, ...]] | None]
     split_off: Callable[[Cluster], None]  # to be repaired on its own
     settle: Callable[[ClusterResult], None]  # a part of the cluster that has its verdict already
@@ -123,6 +131,8 @@ class Work:
     def narrow(self, cluster: Cluster) -> None:
         """Go on with a part of the cluster."""
         self.cluster = cluster
+        withheld = _keep(self.hold_out.withheld, cluster)
+        self.hold_out = replace(self.hold_out, withheld=withheld)
         self.note(cluster=cluster)
 
     @property
@@ -148,7 +158,7 @@ class Work:
         """What the judge is told about what the agent of ``cluster``, or more, was not."""
         withheld = self.hold_out.withheld
         if cluster != self.cluster:
-            withheld = tuple(one for one in withheld if one in cluster.targets)
+            withheld = _keep(withheld, cluster)
         return {"withheld": withheld, "note": self.hold_out.reason}
 
     def reveal(self, judgement: Judgement | None) -> None:
@@ -171,6 +181,11 @@ class Work:
         if isinstance(trouble, TimeoutError) or now >= self.deadline:
             return self.end(Verdict.TIMEOUT, f"not done within {self.timeout:g} s")
         return self.end(Verdict.ENVIRONMENT, str(trouble))
+
+
+def _keep(nodeids: Sequence[str], cluster: Cluster) -> tuple[str, ...]:
+    targets = frozenset(cluster.targets)
+    return tuple(nodeid for nodeid in nodeids if nodeid in targets)
 
 
 def minimise(
@@ -205,9 +220,8 @@ def turn_verdict(end: TurnEnd) -> Verdict:
 def describe_red(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> tuple[Verdict, str]:
     """Verdict and reason if this attempt stays the last one."""
     if judgement is not None:
-        failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
         verdict = Verdict.REFUSED if judgement.is_refused else Verdict.UNFIXED
-        return verdict, "; ".join(f"{probe.name}: {probe.detail}" for probe in failed)
+        return verdict, "; ".join(judgement.complaints)
     if dropped:
         what = ", ".join(f"{drop.path} ({drop.reason})" for drop in dropped[:3])
         return Verdict.REFUSED, f"it changed only what it may not touch: {what}"

@@ -26,7 +26,6 @@ from pytest_agentfix.model import (
     Judgement,
     Landing,
     Probe,
-    ProbeResult,
     Verdict,
 )
 from pytest_agentfix.ports import Agent, Clock, Progress
@@ -71,7 +70,9 @@ class Workshop:
             is_committing=setup.settings.commit,
             patch_folder=setup.patch_folder,
         )
-        self.train = Train(lander=self._lander, advance=bench.advance, clock=clock)
+        self.train = Train(
+            lander=self._lander, advance=bench.advance, keep_green=bench.keep_green, clock=clock
+        )
 
     def repair(
         self, cluster: Cluster, progress: Progress, *, stop_run: Callable[[str], None]
@@ -123,9 +124,11 @@ class Workshop:
 
     def _stand(self, job: _Job) -> Ground:
         """The base as it is now, and who works on it for ``job``."""
+        settled = self.train.settled  # before anything else: what comes later is looked at again
         number, bench = self._bench.number, self._bench
         return Ground(
             number=number,
+            settled=settled,
             judge=self._find_judge(job, number),
             read_base=bench.base(number).read,
             hold_out=partial(bench.hold_out, number),
@@ -146,6 +149,7 @@ class Workshop:
         self, job: _Job, cluster: Cluster, ground: Ground, deadline: float
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
         return self.train.find_fixer(
+            cluster.targets,
             ground.number,
             lambda number: self._find_judge(job, number).reproduce(cluster, deadline=deadline),
         )
@@ -189,9 +193,7 @@ class _Job:
 def _next_prompt(judgement: Judgement | None, dropped: tuple[Drop, ...], hold_out: HoldOut) -> str:
     if judgement is None:
         return next_prompt((), dropped, ())
-    failed = [probe for probe in judgement.probes if probe.result is ProbeResult.FAILED]
-    complaints = [f"{probe.name}: {probe.detail}" for probe in failed]
-    return next_prompt(judgement.red, dropped, complaints, hold_out)
+    return next_prompt(judgement.red, dropped, judgement.complaints, hold_out)
 
 
 def unprepared(cluster: Cluster, error: AgentFixError) -> ClusterResult:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from pytest_agentfix.agents.opencode_config import AGENT, session_rules
-from pytest_agentfix.agents.opencode_ears import Ears
 from pytest_agentfix.agents.opencode_events import TurnWatch
 from pytest_agentfix.agents.opencode_launch import (
     BINARY,
@@ -18,8 +17,9 @@ from pytest_agentfix.agents.opencode_launch import (
     Patience,
     not_up,
 )
+from pytest_agentfix.agents.opencode_listener import EventListener
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
-from pytest_agentfix.agents.opencode_turn import QUIET, TICK, Around, TurnFollower
+from pytest_agentfix.agents.opencode_turn import QUIET, TICK, TurnContext, TurnFollower
 from pytest_agentfix.errors import AgentUnavailableError
 from pytest_agentfix.model import Collected, Turn, TurnEnd
 from pytest_agentfix.ports import Clock, Door, Process, Sandbox
@@ -45,7 +45,7 @@ class OpenCodeAgent:
             port=SERVER_PORT,
             directory=plan.directory,
         )
-        self._ears = Ears(self._server)
+        self._listener = EventListener(self._server)
         self._process: Process | None = None
         self._door: Door | None = None
         self._session = ""
@@ -70,7 +70,7 @@ class OpenCodeAgent:
 
     def _take_over(self, process: Process) -> None:
         self._process = process
-        self._ears.start()
+        self._listener.start()
 
     def warm_up(self, *, deadline: float, unneeded: threading.Event | None = None) -> bool:
         """Have it answer a prompt that nobody needs, in a session of which nothing is left.
@@ -89,7 +89,7 @@ class OpenCodeAgent:
                 if not is_warm:
                     self._server.abort(session)
                 self._server.delete(session)
-        self._ears.forget()
+        self._listener.forget()
         if not self._is_alive():
             raise not_up(self._process)
         return is_warm
@@ -100,7 +100,7 @@ class OpenCodeAgent:
         self._send(session, WARM_UP)
         heard = self._clock.monotonic()
         while not watch.is_over:
-            event = self._ears.next_event(TICK)
+            event = self._listener.next_event(TICK)
             now = self._clock.monotonic()
             if now >= end or unneeded.is_set() or not self._is_running():
                 return False
@@ -125,8 +125,8 @@ class OpenCodeAgent:
         assert door is not None, "begin comes first"
         door.begin(deadline=deadline)
         requests_before = door.requests()
-        self._ears.forget()
-        turn = TurnFollower(self._make_around(door), deadline=deadline, requests=requests_before)
+        self._listener.forget()
+        turn = TurnFollower(self._make_context(door), deadline=deadline, requests=requests_before)
         self._send(self._session, text)
         end, detail = turn.follow()
         if end is not TurnEnd.FINISHED:
@@ -142,12 +142,12 @@ class OpenCodeAgent:
             retries=turn.watch.retries,
         )
 
-    def _make_around(self, door: Door) -> Around:
-        return Around(
+    def _make_context(self, door: Door) -> TurnContext:
+        return TurnContext(
             server=self._server,
             session=self._session,
             door=door,
-            ears=self._ears,
+            listener=self._listener,
             clock=self._clock,
             patience=self._plan.patience,
             is_alive=self._is_alive,
@@ -173,7 +173,7 @@ class OpenCodeAgent:
     def release(self) -> Process:
         """Let go of the server and leave it up, for ``adopt`` in another process."""
         assert self._process is not None, "launch comes first"
-        self._ears.close()
+        self._listener.close()
         self._server.close()
         return self._process
 
@@ -183,6 +183,6 @@ class OpenCodeAgent:
 
     def close(self) -> None:
         """End the session and its sandbox; twice is fine."""
-        self._ears.close()
+        self._listener.close()
         self._server.close()
         self._sandbox.close()

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.agents.opencode_ears import Ears
 from pytest_agentfix.agents.opencode_events import TurnWatch
 from pytest_agentfix.agents.opencode_launch import Patience
+from pytest_agentfix.agents.opencode_listener import EventListener
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
 from pytest_agentfix.errors import AgentUnavailableError
 from pytest_agentfix.model import TurnEnd
@@ -26,13 +26,13 @@ End = tuple[TurnEnd, str]  # and a line about it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class TurnContext:
     """What a turn goes on in. ``is_alive`` raises ``SandboxError`` where the sandbox is gone."""
 
     server: OpenCodeServer
     session: str
     door: Door
-    ears: Ears
+    listener: EventListener
     clock: Clock
     patience: Patience
     is_alive: Callable[[], bool]
@@ -41,12 +41,12 @@ class Around:
 class TurnFollower:
     """One turn, from the prompt on. ``watch`` has what was seen of it."""
 
-    def __init__(self, around: Around, *, deadline: float, requests: int) -> None:
-        self._around = around
+    def __init__(self, context: TurnContext, *, deadline: float, requests: int) -> None:
+        self._context = context
         self._deadline = deadline
         self._requests = requests  # before the turn
-        self._began = self._heard = self._asked = self._now = around.clock.monotonic()
-        self.watch = TurnWatch(around.session)
+        self._began = self._heard = self._asked = self._now = context.clock.monotonic()
+        self.watch = TurnWatch(context.session)
 
     def follow(self) -> End:
         """Wait for the end; permissions that are asked for meanwhile are turned down."""
@@ -64,15 +64,15 @@ class TurnFollower:
 
     def _take_next(self) -> None:
         """Wait a tick for an event, and say no to permissions that it asks for."""
-        event = self._around.ears.next_event(TICK)
-        self._now = self._around.clock.monotonic()
-        if (event is not None and self.watch.take(event)) or self._around.door.in_flight():
+        event = self._context.listener.next_event(TICK)
+        self._now = self._context.clock.monotonic()
+        if (event is not None and self.watch.take(event)) or self._context.door.in_flight():
             self._heard = self._now
         for permission in self.watch.take_permissions():
-            self._around.server.reject(permission)
+            self._context.server.reject(permission)
 
     def _end_by_model(self) -> End | None:
-        door = self._around.door
+        door = self._context.door
         if words := door.cap():
             return TurnEnd.CAPPED, words
         if door.trouble() is not None:
@@ -88,12 +88,12 @@ class TurnFollower:
     def _end_by_clock(self) -> End | None:
         if self._now >= self._deadline:
             return TurnEnd.DEADLINE, "the time of the cluster ran out"
-        if not self._around.is_alive():
+        if not self._context.is_alive():
             return TurnEnd.ERROR, "OpenCode ended in the middle of its turn"
         return None
 
     def _end_by_silence(self) -> End | None:
-        door, patience = self._around.door, self._around.patience
+        door, patience = self._context.door, self._context.patience
         is_untouched = door.requests() == self._requests and not door.in_flight()
         if is_untouched and self._now - self._began > patience.first_request:
             return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
@@ -103,12 +103,12 @@ class TurnFollower:
 
     def _end_by_status(self) -> End | None:
         """Ask the server now and then: a dropped stream of events may have swallowed the end."""
-        around = self._around
+        context = self._context
         is_quiet = self._now - max(self._heard, self._asked) > QUIET
-        if not is_quiet or around.door.requests() == self._requests:
+        if not is_quiet or context.door.requests() == self._requests:
             return None
         self._asked = self._now
         with contextlib.suppress(AgentUnavailableError):
-            if around.server.status(around.session) == "idle":
+            if context.server.status(context.session) == "idle":
                 return TurnEnd.FINISHED, ""
         return None

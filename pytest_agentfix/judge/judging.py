@@ -45,8 +45,9 @@ class JudgePlan:
     ``python`` and ``base_env`` are the sandbox's own, ``top`` is the repository's. ``levels`` are
     the lint's, by rule, where they are not the usual ones; paths for which ``is_exempt`` says so
     are not linted. With ``is_whole_suite`` all tests that pass on the base have to stay green, and
-    not only those that passed in this run. ``is_thorough`` goes on after the first probe that
-    fails, for those who want to see all of them. ``patience`` and ``minimise`` are seconds.
+    not only those that passed in this run. ``is_on_top``: fixes of this run are in the base, and
+    what does not pass there is red. ``is_thorough`` goes on after the first probe that fails, for
+    those who want to see all of them. ``patience`` and ``minimise`` are seconds.
     """
 
     invocation: Invocation
@@ -56,6 +57,7 @@ class JudgePlan:
     levels: Mapping[str, Level] = field(default_factory=dict)
     is_exempt: Callable[[str], bool] = lambda _: False
     is_whole_suite: bool = False
+    is_on_top: bool = False
     is_thorough: bool = False
     patience: float = PATIENCE
     minimise: float = MINIMISE_SECONDS
@@ -280,6 +282,7 @@ class SandboxJudge:
             open_sandbox=lambda: self._open_sandbox(ChangeSet()),
             prepare=self._prepare,
             top=self._plan.top,
+            is_on_top=self._plan.is_on_top,
         )
 
     def _prepare(self, cluster: Cluster) -> Preparation:

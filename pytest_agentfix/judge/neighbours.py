@@ -8,7 +8,7 @@ such tests is judged no more gently and no more harshly than any other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -24,8 +24,9 @@ from pytest_agentfix.judge.probes import (
     probe_neighbours,
 )
 from pytest_agentfix.judge.reach import Reach
+from pytest_agentfix.judge.results import RunReport
 from pytest_agentfix.judge.run import Run
-from pytest_agentfix.model import ChangeSet, Cluster, Probe
+from pytest_agentfix.model import ChangeSet, Cluster, Probe, TestOutcome
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class Coverage:
     def read(cls, run: Run, ids: AbstractSet[str], reach: Reach) -> Coverage:
         """What ``run`` tells of ``ids``."""
         report = run.report
-        passed = {nodeid for nodeid in ids if report.outcome_of(nodeid).is_passed}
+        outcomes = (one for nodeid in ids for one in _outcomes_in(report, nodeid))
+        passed = {outcome.nodeid for outcome in outcomes if outcome.is_passed}
         is_measured = not (report.cover_problem or report.reach_gap or run.trouble)
         return cls(
             covering=tuple(nodeid for nodeid in report.covered if nodeid in passed),
@@ -168,7 +170,7 @@ class Neighbours:
         known: Sequence[str] = asked.also or ()
         if asked.also is None:
             known = (*self._passed, *self._find_suite(asked.deadline, hands))
-        return tuple(nodeid for nodeid in dict.fromkeys(known) if nodeid not in targets)
+        return drop_contained(nodeid for nodeid in known if nodeid not in targets)
 
     def _find_suite(self, deadline: float, hands: Hands) -> tuple[str, ...]:
         """What passes on the base of all the suite, where that is asked for."""
@@ -183,6 +185,28 @@ class Neighbours:
             return self._suite.find_suite(ask)
 
 
+def drop_contained(ids: Iterable[str]) -> tuple[str, ...]:
+    """Each of ``ids`` once, without those that lie in a collector among them.
+
+    Where a module could not be collected, it is the module that was repaired and has to stay green.
+    """
+    known = dict.fromkeys(ids)
+    return tuple(one for one in known if not any(above in known for above in _list_above(one)))
+
+
+def _list_above(nodeid: str) -> Iterator[str]:
+    """The node ids of the module and the classes that an item is in."""
+    names = nodeid.partition("[")[0].split("::")
+    for count in range(1, len(names)):
+        yield "::".join(names[:count])
+
+
+def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
+    """One outcome of an item; of a collector those of its items."""
+    known = report.outcomes.get(nodeid)
+    return report.items_below(nodeid) if known is None else (known,)
+
+
 def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hands) -> BaseLine:
     """See what ``ids`` do without the change, run once for all judgements.
 
@@ -193,7 +217,7 @@ def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hand
         unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
         if unseen:
             run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, hands)
-            red = {nodeid for nodeid in unseen if not run.report.outcome_of(nodeid).is_passed}
+            red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
             _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
             order.line = BaseLine(
                 red=order.line.red | red, trouble=order.line.trouble or run.trouble

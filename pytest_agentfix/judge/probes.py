@@ -6,9 +6,9 @@ Each probe is a function from what was seen to a ``Probe`` and the tests that ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pytest_agentfix.judge.results import CollectError, RunReport
@@ -48,12 +48,18 @@ NOTHING_BEFORE: Final = Finding(
 )
 
 
-def probe_before(cluster: Cluster, run: Run) -> Finding:
-    """Ask whether the targets fail without any change, and as they did for the user."""
+def probe_before(cluster: Cluster, run: Run, *, is_on_top: bool = False) -> Finding:
+    """Ask whether the targets fail without any change, and as they did for the user.
+
+    ``is_on_top``: other fixes of this run are in the base. Then all is red that does not pass: a
+    fix that has a test skipped, or a module collected whose tests fail, has not put it right.
+    """
     report, targets = run.report, cluster.targets
     outcomes = [outcome for target in targets for outcome in outcomes_of(cluster, target, report)]
-    # What a collector's items do is no news: for the user they did not come to run.
-    red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
+    if is_on_top:
+        red = tuple(_find_unpassed(cluster, report))
+    else:  # what a collector's items do is no news: for the user they did not come to run
+        red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
     missing = next(filter(None, (_find_missing(cluster, target, report) for target in targets)), "")
     if missing:
         detail = f"cannot be run in the sandbox: {missing}"
@@ -92,7 +98,7 @@ class BaseLine:
 
 def has_red(ids: Iterable[str], run: Run) -> bool:
     """Whether anything about this session of the neighbours is not green."""
-    return bool(run.trouble) or not all(run.report.outcome_of(i).is_passed for i in ids)
+    return bool(run.trouble) or not all(run.report.outcome_below(i).is_passed for i in ids)
 
 
 def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str = "") -> Finding:
@@ -101,7 +107,7 @@ def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str
     ``order`` says in what order they ran, where it is not the suite's own.
     """
     counted = [nodeid for nodeid in ids if nodeid not in base.red]
-    outcomes = [run.report.outcome_of(nodeid) for nodeid in counted]
+    outcomes = [run.report.outcome_below(nodeid) for nodeid in counted]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
     left_out = _tell_left_out(len(ids) - len(counted))
     if red:
@@ -148,6 +154,15 @@ def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[Te
     if not any(item.is_passed for item in items):
         return (TestOutcome(nodeid=target, outcome="skipped", detail="None of its tests passed."),)
     return (TestOutcome(nodeid=target, outcome="passed"),)
+
+
+def _find_unpassed(cluster: Cluster, report: RunReport) -> Iterator[TestOutcome]:
+    """The targets that do not pass; of a collector its first item that does not."""
+    for target in cluster.targets:
+        outcomes = outcomes_of(cluster, target, report)
+        first = next((outcome for outcome in outcomes if not outcome.is_passed), None)
+        if first is not None:
+            yield replace(first, nodeid=target)
 
 
 def _find_missing(cluster: Cluster, target: str, report: RunReport) -> str:

@@ -16,7 +16,13 @@ from typing import Final
 from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.judge.alongside import Alongside, Hands, OpenSandbox
 from pytest_agentfix.judge.command import Task
-from pytest_agentfix.judge.neighbours import Coverage, Neighbourhood, Neighbours, Question
+from pytest_agentfix.judge.neighbours import (
+    Coverage,
+    Neighbourhood,
+    Neighbours,
+    Question,
+    drop_contained,
+)
 from pytest_agentfix.judge.preparation import CANARY, Preparation
 from pytest_agentfix.judge.probes import (
     NEIGHBOURS,
@@ -67,7 +73,7 @@ class Renewal:
     def neighbours(self) -> tuple[str, ...]:
         """``also`` without the targets."""
         targets = frozenset(self.cluster.targets)
-        return tuple(nodeid for nodeid in dict.fromkeys(self.also or ()) if nodeid not in targets)
+        return drop_contained(nodeid for nodeid in self.also or () if nodeid not in targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

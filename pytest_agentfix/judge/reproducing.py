@@ -40,12 +40,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``open_sandbox`` gives fresh sandboxes with the base, ``prepare`` the judge's additions."""
+    """``open_sandbox`` gives fresh sandboxes with the base, ``prepare`` the judge's additions.
+
+    ``is_on_top`` is as for ``probe_before``.
+    """
 
     sessions: Sessions
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
     prepare: Callable[[Cluster], Preparation]
     top: Path
+    is_on_top: bool = False
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Before:
         """Run the targets and the additions on the base.
@@ -73,7 +77,7 @@ class Reproducer:
             known = control_plain_anew(
                 self.open_sandbox, self.sessions, known, run, deadline=deadline
             )
-        return _make_before(cluster, run, litter, known)
+        return self._make_before(cluster, run, litter, known)
 
     def _run_together(
         self, sandbox: Sandbox, cluster: Cluster, added: Preparation, deadline: float
@@ -95,11 +99,27 @@ class Reproducer:
             run = self.sessions.run(sandbox, Task(ids=cluster.targets), deadline)
             check_base(run)
             litter = _list_paths(sandbox.collect())
-        finding = probe_before(cluster, run)
+        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
         if not finding.red or finding.missing:
-            return _make_before(cluster, run, litter, Preparation())
+            return self._make_before(cluster, run, litter, Preparation())
         known = control(self.open_sandbox, self.sessions, added, run, deadline=deadline)
-        return _make_before(cluster, run, litter, known)
+        return self._make_before(cluster, run, litter, known)
+
+    def _make_before(
+        self, cluster: Cluster, run: Run, litter: frozenset[str], preparation: Preparation
+    ) -> Before:
+        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
+        return Before(
+            targets=cluster.targets,
+            reproduction=Reproduction(
+                judgement=Judgement(probes=(finding.probe,), red=finding.red),
+                missing=finding.missing,
+                litter=litter,
+                seconds=run.completed.seconds,
+            ),
+            finding=finding,
+            preparation=preparation,
+        )
 
     def _list_added(self, added: Preparation) -> frozenset[str]:
         """The additions' own files, as a sandbox's ``collect`` names them."""
@@ -134,23 +154,6 @@ def _are_first(targets: tuple[str, ...], run: Run) -> bool:
     """Whether nothing of the judge's ran before a target: it may have left something."""
     known = [nodeid in targets for nodeid in run.report.outcomes]
     return known == sorted(known, reverse=True)
-
-
-def _make_before(
-    cluster: Cluster, run: Run, litter: frozenset[str], preparation: Preparation
-) -> Before:
-    finding = probe_before(cluster, run)
-    return Before(
-        targets=cluster.targets,
-        reproduction=Reproduction(
-            judgement=Judgement(probes=(finding.probe,), red=finding.red),
-            missing=finding.missing,
-            litter=litter,
-            seconds=run.completed.seconds,
-        ),
-        finding=finding,
-        preparation=preparation,
-    )
 
 
 def check_base(run: Run) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_agentfix.model import TestOutcome
+
+_RED = ("failed", "error", "missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,21 @@ class RunReport:
             return known
         error = self.error_above(nodeid)
         return TestOutcome(nodeid=nodeid, outcome="missing", detail=error.detail if error else "")
+
+    def outcome_below(self, nodeid: str) -> TestOutcome:
+        """Give one outcome of an item, or of all that a collector holds: passed where none is red.
+
+        A collector whose tests are all skipped is skipped.
+        """
+        errors = self.errors_in(nodeid)
+        if errors:
+            return TestOutcome(nodeid=nodeid, outcome="error", detail=errors[0].detail)
+        items = () if nodeid in self.outcomes else self.items_below(nodeid)
+        if not items:
+            return self.outcome_of(nodeid)
+        ends = [item for item in items if item.outcome in _RED]
+        ends += [item for item in items if item.is_passed]
+        return replace((*ends, *items)[0], nodeid=nodeid)
 
     def items_below(self, collector: str) -> tuple[TestOutcome, ...]:
         """Give the outcomes of all items of a collector (a file, a class, a folder)."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from pytest_agentfix.jobs import count_cores
 
 
 class StoppedError(Exception):
@@ -52,7 +53,7 @@ class Slots:
     """
 
     def __init__(self, number: int | None = None) -> None:
-        self._free = number or _count_cores()
+        self._free = number or count_cores()
         self._changed = threading.Condition()
 
     @contextmanager
@@ -79,9 +80,3 @@ class Slots:
             if self._free <= 0:
                 raise TimeoutError("no room came free for another test session")
             self._free -= 1
-
-
-def _count_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -115,8 +115,8 @@ def _quoted(path: bytes) -> bytes:
 def _translate(words: str, *, is_full: bool) -> WorkspaceError | DiskFullError:
     if is_full:
         return DiskFullError(
-            f"No room is left for a workspace: {words}",
-            "Free some space, or point TMPDIR to a larger disk.",
+            "The disk is full while making a workspace a git repository.",
+            "Make room, or set TMPDIR to a larger disk, and run pytest again.",
         )
     return WorkspaceError(
         f"A workspace could not be made a git repository: {words}",

@@ -261,6 +261,54 @@ class Engine:
             )
         return sessions
 
+    def volumes(self, owner: str) -> Mapping[str, list[str]]:
+        """The volumes of ``owner`` by their session: id -> names.
+
+        They go with their containers, but not where the engine itself was ended in between.
+        """
+        filters = {"label": [f"{OWNER_LABEL}={owner}"]}
+        try:
+            found = self._api.volumes(filters=filters)["Volumes"] or []
+        except TROUBLE as error:
+            raise _trouble("list volumes", error) from None
+        sessions: dict[str, list[str]] = {}
+        for volume in found:
+            session = (volume.get("Labels") or {}).get(SESSION_LABEL, "")
+            sessions.setdefault(session, []).append(volume["Name"])
+        return sessions
+
+    def remove_volume(self, name: str) -> None:
+        """Take a volume away; fine when it is gone or in use."""
+        try:
+            self._api.remove_volume(name)
+        except TROUBLE as error:
+            logger.info("could not remove a volume: %s", _words(error))
+
+    def mount_once(self, image: str, mounts: Sequence[OverlayMount]) -> None:
+        """Mount overlays and unmount them; nothing is run. Raises ``SandboxError``."""
+        identity = ""
+        try:
+            created = self._api.create_container(
+                image,
+                command=["/none"],  # is not there: the engine gives up when all is mounted
+                user="65534:65534",
+                network_disabled=True,
+                host_config=self._api.create_host_config(
+                    mounts=[_overlay(f"/tmp/{at}", one, {}) for at, one in enumerate(mounts)],  # noqa: S108
+                    network_mode="none",
+                    cap_drop=["ALL"],
+                    security_opt=["no-new-privileges:true"],
+                    log_config=docker.types.LogConfig(type=docker.types.LogConfig.types.NONE),
+                ),
+            )
+            identity = str(created["Id"])
+            with contextlib.suppress(docker.errors.APIError):
+                self._api.start(identity)
+        except TROUBLE as error:
+            raise _trouble("clear up after sandboxes", error) from None
+        finally:
+            self.remove(identity)
+
     def close(self) -> None:
         """Let go of the connections to the engine."""
         self._client.close()
@@ -283,14 +331,18 @@ def _workspace(spec: ContainerSpec) -> docker.types.Mount:
     """The one mount that can be written to."""
     if isinstance(spec.workspace, BindMount):
         return _bind(spec.workspace.folder, spec.mounted_at, read_only=False)
+    return _overlay(str(spec.mounted_at), spec.workspace, spec.labels)
+
+
+def _overlay(target: str, mount: OverlayMount, labels: Mapping[str, str]) -> docker.types.Mount:
     # A volume without a name goes when its container goes.
-    options = {"type": "overlay", "device": "overlay", "o": spec.workspace.options}
+    options = {"type": "overlay", "device": "overlay", "o": mount.options}
     return docker.types.Mount(
-        str(spec.mounted_at),
+        target,
         None,
         type="volume",
         no_copy=True,
-        labels=dict(spec.labels),
+        labels=dict(labels),
         driver_config=docker.types.DriverConfig("local", options),
     )
 

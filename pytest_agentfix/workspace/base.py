@@ -12,6 +12,7 @@ from pytest_agentfix.errors import WorkspaceError
 from pytest_agentfix.model import ChangeSet, FileChange
 from pytest_agentfix.policy import display
 from pytest_agentfix.workspace.files import give_to, is_inside, translated
+from pytest_agentfix.workspace.kinds import is_disposable
 from pytest_agentfix.workspace.laying_out import Laid, Owner, Place, find_changed, lay, lay_anew
 from pytest_agentfix.workspace.removing import remove_tree
 from pytest_agentfix.workspace.tree import BaseFile, Tree, regular
@@ -152,12 +153,13 @@ class Base:
     def refresh(self, files: Sequence[str]) -> tuple[Base, bool]:
         """The base as the tree is now, with ``files`` in it, and whether that is anything new.
 
-        For the end of the suite: nothing may have been changed by ``with_changes`` yet. Where
-        something is new the copy is altered in its place: a sandbox that sees it by an overlay
-        has to be closed. Raises as ``lay_out`` does.
+        For the end of the suite: nothing may have been changed by ``with_changes`` yet. What tools
+        keep for themselves is nothing new: every suite writes it, and none needs it. Where
+        something else is new the copy is altered in its place: a sandbox that sees it by an
+        overlay has to be closed. Raises as ``lay_out`` does.
         """
         changed, gone = find_changed(self.place, self.laid, files)
-        if not changed and not gone:
+        if all(is_disposable(path) for path in (*changed, *gone)):
             return self, False
         laid = lay_anew(self.place, self.laid, changed, gone)
         _take_snapshot(self.place, self.snapshot)

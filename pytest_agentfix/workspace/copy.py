@@ -32,11 +32,6 @@ class Workspace:
         """How it gets into a sandbox."""
         return BindMount(self.path)
 
-    @property
-    def to_lay(self) -> ChangeSet:
-        """What has to be laid out in the sandbox before anything runs in it: nothing."""
-        return ChangeSet()
-
     def expect(self, changes: ChangeSet) -> None:
         """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
         self.base = self.base.with_changes(changes)

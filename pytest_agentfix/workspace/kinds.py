@@ -10,8 +10,9 @@ from typing import Final
 from pytest_agentfix.policy import is_git_alike
 from pytest_agentfix.workspace.limits import Limits
 
+_EXAMPLES: Final = ".hypothesis"  # has the example that failed: without it a test may pass
 _CACHES: Final = frozenset(
-    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+    {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", _EXAMPLES}
 )
 _CACHE_FILES: Final = ("*.pyc", "*.pyo", ".coverage", ".coverage.*")
 # What makes git take a folder for a repository, without any ``.git``.
@@ -31,6 +32,11 @@ def is_cache(path: str) -> bool:
     return not _CACHES.isdisjoint(parts) or any(
         fnmatchcase(parts[-1], glob) for glob in _CACHE_FILES
     )
+
+
+def is_disposable(path: str) -> bool:
+    """Whether no test can come out otherwise for what is at ``path``, or is not."""
+    return is_cache(path) and _EXAMPLES not in path.split("/")
 
 
 def describe_kind(mode: int) -> str:

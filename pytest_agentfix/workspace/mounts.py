@@ -10,6 +10,7 @@ from typing import Final
 from pytest_agentfix.errors import OverlayUnavailableError
 
 _SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely
+KERNELS: Final = "work"  # the name of the kernel's own folder
 _PROBE: Final = "user.agentfix"
 _OPTIONS_LIMIT: Final = 3500  # bytes; the kernel takes a page
 
@@ -57,6 +58,22 @@ def require_usable(mount: OverlayMount) -> None:
         os.removexattr(mount.upper, _PROBE)
     except (OSError, AttributeError):  # the calls are Linux's
         raise unavailable("the disk for temporary files keeps no extended attributes") from None
+
+
+def is_held(work: Path) -> bool:
+    """Whether the kernel left something in ``work`` that only root, or the kernel, may remove.
+
+    It has a folder of its own there, which stays when the overlay goes. In it is what hides
+    removed files, if any were.
+    """
+    kernels = work / KERNELS
+    try:
+        if kernels.lstat().st_uid == os.getuid():
+            return False
+        kernels.rmdir()
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return False
 
 
 def unavailable(reason: str) -> OverlayUnavailableError:

@@ -12,7 +12,7 @@ from pytest_agentfix.workspace.collecting import CollectRequest
 from pytest_agentfix.workspace.files import translated
 from pytest_agentfix.workspace.laying_out import Owner
 from pytest_agentfix.workspace.limits import Limits
-from pytest_agentfix.workspace.mounts import OverlayMount, require_usable
+from pytest_agentfix.workspace.mounts import OverlayMount, is_held, require_usable
 from pytest_agentfix.workspace.removing import remove_tree
 from pytest_agentfix.workspace.upper import collect_upper
 
@@ -21,7 +21,8 @@ class OverlayWorkspace:
     """An overlay over a base, to be mounted in one sandbox by the engine.
 
     ``path`` is the folder on the host that takes in what is changed. ``base`` is what the sandbox
-    holds when ``to_lay`` has been laid out in it: what is collected is compared with it.
+    holds once its ``delta`` has been laid out there, before anything untrusted runs in it: what is
+    collected is compared with it.
     """
 
     def __init__(
@@ -70,11 +71,6 @@ class OverlayWorkspace:
         """The folder on the host that takes in what is changed."""
         return self.mount.upper
 
-    @property
-    def to_lay(self) -> ChangeSet:
-        """What has to be laid out in the sandbox before anything untrusted runs in it."""
-        return self.base.delta()
-
     def expect(self, changes: ChangeSet) -> None:
         """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
         self.base = self.base.with_changes(changes)
@@ -102,5 +98,11 @@ class OverlayWorkspace:
             return collect_upper(self.path, request)
 
     def remove(self) -> None:
-        """Remove what was changed; fine when it is gone. Never raises."""
-        remove_tree(self._folder)
+        """Remove what was changed; fine when it is gone. Never raises.
+
+        What only the kernel may remove stays until the session's end: ``sandbox/leftovers.py``.
+        """
+        if is_held(self.mount.work):
+            remove_tree(self.path)
+        else:
+            remove_tree(self._folder)

@@ -24,7 +24,7 @@ def remove_tree(path: Path) -> None:
     """Remove the folder ``path`` and all in it; fine when it is gone. Never raises ``OSError``.
 
     Follows no symlink, opens up folders without rights, and takes any depth: folders further
-    down are moved to the top first, so that no path grows and two descriptors are enough. What
+    down are moved to the top first, so that no path grows and a few descriptors are enough. What
     cannot be removed is logged as a warning.
     """
     try:

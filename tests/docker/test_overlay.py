@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.clearing import end_session
 from pytest_agentfix.errors import OverlayUnavailableError
 from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL
 from pytest_agentfix.sandbox.laying import lay_changes
-from pytest_agentfix.workspace import Base, OverlayMount, OverlayWorkspace
+from pytest_agentfix.sandbox.leftovers import empty_leftovers
+from pytest_agentfix.sandbox.scratch import owner_name
+from pytest_agentfix.workspace import Base, OverlayMount, OverlayWorkspace, mounts
 from tests.docker.sandbox_kit import TOP, Place, volumes_of
 
 FILES = {
@@ -145,3 +150,38 @@ def test_no_volume_stays(place: Place, workspace: OverlayWorkspace) -> None:
     with place.open(workspace=workspace):
         assert len(volumes_of(place.engine, place.root)) == 1
     assert volumes_of(place.engine, place.root) == []
+
+
+def test_what_only_root_may_remove_is_emptied(
+    place: Place, workspace: OverlayWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel keeps a mark in its folder wherever a file of the base was removed."""
+    sandbox = place.open(workspace=workspace)
+    sandbox.run(place.box(sandbox).command("import os; os.unlink('pkg/a.py')"), timeout=30)
+    place.engine.remove(sandbox.identity)
+    kernels = workspace.mount.work / "work"
+    if os.getuid() == kernels.stat().st_uid:  # shown as an ordinary user meets it
+        assert list(kernels.iterdir()) != []
+        monkeypatch.setattr(os, "getuid", lambda: 65534)
+    workspace.remove()
+    assert kernels.exists()
+    assert not workspace.path.exists()
+    empty_leftovers(place.engine, place.scratch.path)
+    kernels.rmdir()  # nothing is in it
+    assert not mounts.is_held(workspace.mount.work)
+
+
+def test_a_volume_that_outlived_its_container(place: Place, workspace: OverlayWorkspace) -> None:
+    """As when the engine is ended in the middle of a run."""
+    session, owner = place.scratch.session, owner_name(place.root)
+    labels = {OWNER_LABEL: owner, SESSION_LABEL: session}
+    name = place.engine._api.create_volume(labels=labels)["Name"]
+    with place.open(workspace=workspace):
+        used = [one for one in volumes_of(place.engine, place.root) if one != name]
+        assert set(place.engine.volumes(owner)[session]) == {name, *used}
+        for one in used:
+            place.engine.remove_volume(one)  # is in use, and stays
+        assert set(volumes_of(place.engine, place.root)) == {name, *used}
+    end_session(place.engine, place.root, session)
+    assert volumes_of(place.engine, place.root) == []
+    place.engine.remove_volume(name)  # gone already

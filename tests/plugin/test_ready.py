@@ -35,7 +35,8 @@ def test_once_and_right_after_the_first_failing_test(runner: Runner) -> None:
 
 
 def test_reports_of_workers_count_as_well(any_runner: Runner) -> None:
-    any_runner.pytester.makepyfile("def test_red(): assert False")
+    more = "\n".join(f"def test_green_{number}(): pass" for number in range(20))
+    any_runner.pytester.makepyfile(f"def test_red(): assert False\n{more}")
     any_runner.run()
     assert [line.rpartition("::")[2] for line in readied(any_runner)] == ["test_red"]
 
@@ -47,6 +48,7 @@ def test_only_for_what_will_be_repaired(runner: Runner) -> None:
         def test_plain(): assert False
         @pytest.mark.agent_fix
         def test_marked(): assert False
+        def test_green(): pass
         """
     )
     runner.run("--agent-fix-select=marked")
@@ -66,3 +68,9 @@ def test_trouble_with_it_is_none_of_the_suite(runner: Runner) -> None:
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*1 passed, 1 fixed in*"])
     assert len(readied(runner)) == 1
+
+
+def test_not_after_the_last_test(runner: Runner) -> None:
+    runner.pytester.makepyfile("def test_green(): pass\ndef test_red(): assert False")
+    assert runner.run().ret == 0
+    assert readied(runner) == []

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_agentfix.gateway import Dialect
 from pytest_agentfix.gateway.providers.table import (
     ANTHROPIC,
     COMPATIBLE,
     GOOGLE,
     OPENAI,
+    Dialect,
     ProviderRow,
 )
 from tests.unit.gateway_kit import MODEL

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway, ProviderRow, Upstream
-from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.providers.table import COMPATIBLE
+from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.providers.table import COMPATIBLE, ProviderRow
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.ledger import Caps, Ledger
 from pytest_agentfix.gateway.spending.till import Tariff
 from pytest_agentfix.ports import MODEL_PORT

@@ -99,6 +99,7 @@ class Project:
     seconds: list[float] = field(default_factory=list)
     levels: Mapping[str, Level] = field(default_factory=lambda: dict(NO_LINT))
     is_whole_suite: bool = False
+    is_on_top: bool = False
     is_exempt: Callable[[str], bool] = lambda _: False
     seed: int | None = None
     collect: Callable[[], Collected] | None = None  # instead of ``litter``
@@ -148,6 +149,7 @@ class Project:
             top=self.top,
             levels=self.levels,
             is_whole_suite=self.is_whole_suite,
+            is_on_top=self.is_on_top,
             is_exempt=self.is_exempt,
             patience=self.patience,
             scratch=str(self.top.parent / "scratch"),

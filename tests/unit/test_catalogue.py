@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import make_environ
+from pytest_agentfix.gateway.providers import catalogue
 from pytest_agentfix.gateway.providers.catalogue import (
     CatalogueModel,
     CatalogueProvider,
@@ -204,6 +205,31 @@ def test_a_later_literal_counts_when_the_first_is_none(tmp_path: Path) -> None:
     text = ',mine:{id:"mine",env:[(' + ',"mine":{id:"mine",env:["A"]}'
 
     assert read(tmp_path, text) == CatalogueProvider(id="mine", env=("A",))
+
+
+NEEDLE = ':{id:"mine",env:['
+WINDOW = 64
+
+
+@pytest.mark.parametrize("place", range(WINDOW - len(NEEDLE) - 1, WINDOW + 2))
+def test_a_literal_across_the_border_of_two_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    """Each literal is tried once: those before it that are none, and it."""
+    monkeypatch.setattr(catalogue, "_WINDOW", WINDOW)
+    tried: list[str] = []
+
+    def load(text: str) -> object:
+        tried.append(text)
+        return _load(text)
+
+    monkeypatch.setattr(catalogue, "_load", load)
+    path = tmp_path / "binary"
+    fillers = "-" * place, "-" * (2 * WINDOW - len(NEEDLE))
+    path.write_text(f'{fillers[0]}{NEEDLE}({fillers[1]}{NEEDLE}"A"]}}{NEEDLE}"B"]}}')
+
+    assert read_catalogue(path, "mine") == CatalogueProvider(id="mine", env=("A",))
+    assert [text[len(NEEDLE) - 1 :][:4] for text in tried] == ["(---", '"A"]']
 
 
 @pytest.mark.parametrize("name", ["", "a b", 'a",env:["', "../a", "x" * 100])

@@ -18,7 +18,8 @@ from pytest_agentfix.errors import (
     OverlayUnavailableError,
     SandboxError,
 )
-from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
+from pytest_agentfix.sandbox import engine
+from pytest_agentfix.sandbox.engine import PAUSE_TRIES, ContainerSpec, Engine
 from pytest_agentfix.workspace import BindMount, OverlayMount
 
 TEXT = st.text(min_size=1, max_size=20)
@@ -204,34 +205,71 @@ def test_what_an_engine_says_is_cut_short() -> None:
     assert len(str(caught.value)) < 500
 
 
-class RemovingApi(FakeApi):
-    """An engine that is removing the container by itself already."""
+class BusyApi(FakeApi):
+    """An engine that has something else to do, and answers one try after the other."""
 
     def __init__(self, *answers: Exception | None) -> None:
         super().__init__()
         self.answers = list(answers)
 
     def remove_container(self, identity: str, **options: object) -> None:
+        self._answer()
+
+    def pause(self, _identity: str) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
         answer = self.answers.pop(0)
         if answer is not None:
             raise answer
 
 
+NOT_FROZEN = docker.errors.APIError("cannot pause container id: runc: unable to freeze")
+
+
+@pytest.fixture
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PAUSE_PAUSE", 0)
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_a_kernel_gets_time_to_freeze_processes() -> None:
+    api = BusyApi(*[NOT_FROZEN] * (PAUSE_TRIES - 1), None)
+    make_engine(api).pause("id")
+    assert api.answers == []
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_a_kernel_that_does_not_freeze_them_is_not_waited_for_for_ever() -> None:
+    api = BusyApi(*[NOT_FROZEN] * PAUSE_TRIES)
+    with pytest.raises(SandboxError, match="unable to freeze"):
+        make_engine(api).pause("id")
+    assert api.answers == []
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_no_other_trouble_is_tried_again() -> None:
+    api = BusyApi(NOT_FROZEN, docker.errors.APIError("no such container"), None)
+    with pytest.raises(SandboxError, match="could not hold the sandbox still: no such container"):
+        make_engine(api).pause("id")
+    assert api.answers == [None]
+
+
 @pytest.mark.parametrize("last", [None, docker.errors.NotFound("gone")])
 def test_removal_waits_for_the_engines_own(last: Exception | None) -> None:
     busy = docker.errors.APIError("removal of container id is already in progress")
-    api = RemovingApi(busy, busy, last)
+    api = BusyApi(busy, busy, last)
     make_engine(api).remove("id")
     assert api.answers == []
 
 
 def test_a_removal_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    make_engine(RemovingApi(docker.errors.APIError("no way"))).remove("id")
+    make_engine(BusyApi(docker.errors.APIError("no way"))).remove("id")
     assert caplog.messages == ["could not remove a container: no way"]
 
 
 def test_nothing_is_removed_without_a_name() -> None:
-    make_engine(RemovingApi()).remove("")
+    make_engine(BusyApi()).remove("")
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.gateway import Dialect
 from pytest_agentfix.gateway.admission.body import clean_body
 from pytest_agentfix.gateway.admission.media_count import MediaCount, count_media
 from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.providers.table import Dialect
 from tests.unit.body_kit import DATA, GOOD, PDF, WAYS_OUT
 
 LIMIT = 32_000

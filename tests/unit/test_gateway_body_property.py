@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway import Dialect
 from pytest_agentfix.gateway.admission.chat_body import CHAT
 from pytest_agentfix.gateway.admission.generate_body import GENERATE
 from pytest_agentfix.gateway.admission.messages_body import MESSAGES
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, Request, admit
 from pytest_agentfix.gateway.admission.strict_json import parse_body
+from pytest_agentfix.gateway.providers.table import Dialect
 from tests.unit.body_kit import DATA, ELSEWHERE, GOOD, IMAGE, ROWS, WAYS_OUT
 from tests.unit.gateway_kit import MODEL, TOKEN, make_headers, make_upstream
 

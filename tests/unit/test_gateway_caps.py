@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.gateway import ModelGateway
+from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.estimate import FRAME_TOKENS
 from pytest_agentfix.gateway.spending.ledger import Amount

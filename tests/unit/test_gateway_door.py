@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.gateway import GatewayTimeouts, ModelGateway
 from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.serving.strict_head import check_beginning
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.testing.scripted_model import Hang, Raw, Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import SocketStream
 from tests.unit.gateway_kit import HOST, KEY, TOKEN, make_body, make_upstream, open_gateway

@@ -7,9 +7,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from pytest_agentfix.gateway import Dialect, GatewayTimeouts, ProviderRow
-from pytest_agentfix.gateway.providers.table import ANTHROPIC, COMPATIBLE, GOOGLE
+from pytest_agentfix.gateway.providers.table import (
+    ANTHROPIC,
+    COMPATIBLE,
+    GOOGLE,
+    Dialect,
+    ProviderRow,
+)
 from pytest_agentfix.gateway.serving.strict_head import BODY_LIMIT, HEAD_LIMIT, HOSTS
+from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from tests.unit.body_kit import GOOD, ROWS, WAYS_OUT
 from tests.unit.gateway_kit import HOST, MODEL, TOKEN, wait_for
 from tests.unit.hostile_kit import Target, flood, make_bodies, open_target, read_status, trickle

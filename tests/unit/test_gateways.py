@@ -16,7 +16,7 @@ from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.replayed import ReplayClock, replayed_upstream
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
-from pytest_agentfix.gateways import Gateways, Surroundings, make_token
+from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.settings import Settings
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Fail, Say, Script
@@ -32,7 +32,7 @@ def make_gateways(folder: Path, played: Replay | None = None, **settings: Any) -
         environ={"SOME_TOKEN": KEY},
         replay=played,
     )
-    return Gateways(Settings(**settings), around, clock=SystemClock(), token=make_token())
+    return Gateways(Settings(**settings), around, clock=SystemClock(), token="a-token")
 
 
 def ask(gateway: ModelGateway, token: str) -> int:

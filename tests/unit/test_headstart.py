@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.headstart import Ready, _sort_out
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.preparing import prepare
 from pytest_agentfix.judge.probes import Finding
@@ -25,22 +24,15 @@ from pytest_agentfix.model import (
     TestPolicy,
 )
 from pytest_agentfix.ports import Reproduction
-from pytest_agentfix.readying import (
-    AGENT,
-    BASE,
-    BEFORE,
-    OPENCODE,
-    FoundOpenCode,
-    KnownBefore,
-    Wanted,
-    strip_key,
-)
+from pytest_agentfix.ready import Ready, sort_out
+from pytest_agentfix.readying import FoundOpenCode, KnownBefore
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandboxes import is_agent_file
 from pytest_agentfix.settings import Settings
 from pytest_agentfix.standby.messages import pack, unpack
 from pytest_agentfix.standby.orders import HandedOver, Item
+from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE, Wanted, strip_key
 from pytest_agentfix.workspace import Base
 
 FAILURE = Failure(
@@ -100,7 +92,7 @@ def test_the_order_goes_through_and_holds_no_key(tmp_path: Path) -> None:
 def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
     base = lay_out(tmp_path)
     record = unpack(pack(base.record()))
-    found = _sort_out(HandedOver([Item(name=BASE, facts=record)])).base
+    found = sort_out(HandedOver([Item(name=BASE, facts=record)])).base
     assert found is not None
     assert found.read("a.py") == (b"def a(): return 1\n", False)
     assert found.refresh(["a.py", "opencode.json"])[1] is False
@@ -137,7 +129,7 @@ def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
         Item(name=BASE, facts=unpack(pack(lay_out(tmp_path).record()))),
         Item(name=BEFORE, facts=unpack(pack(make_known()))),
     ]
-    ready = _sort_out(HandedOver(items))
+    ready = sort_out(HandedOver(items))
     assert ready.opencode == opencode
     assert ready.base is not None
     assert ready.before is not None
@@ -148,6 +140,6 @@ def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
 def test_an_agent_that_nobody_can_use_is_let_go() -> None:
     reading, writing = os.pipe()
     handed = HandedOver([Item(name=AGENT, facts="no agent", descriptors=(writing,))])
-    assert _sort_out(handed) == Ready()
+    assert sort_out(handed) == Ready()
     assert os.read(reading, 1) == b""  # closed: its sandbox ends
     os.close(reading)

@@ -14,7 +14,7 @@ PACKAGE = Path(pytest_agentfix.__file__).parent
 
 # From the inside out. A module may import from its own layer and from those before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "sources", "stock", "jobs"),
+    ("model", "errors", "sources", "stock", "jobs", "interruption"),
     ("ports",),
     ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
      "causes", "holdout", "minimal",
@@ -27,13 +27,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scope",),
     ("setup", "sandboxes", "gateways"),
     ("crew", "bench", "clearing", "listing"),
-    ("readying",),
-    ("headstart",),
+    ("wanted", "readying"),
+    ("headstart", "ready"),
     ("workshop",),
     ("schedule",),
     ("run",),
+    ("late",),
     ("wiring",),
-    ("invocation", "progress", "interruption"),
+    ("invocation", "progress"),
     ("session",),
     ("plugin",),
 )  # fmt: skip

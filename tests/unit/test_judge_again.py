@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_agentfix.model import ChangeSet, Judgement
 from tests.unit.judge_project import Project, change, cluster, find, tell_red
 
-MakeProject = Callable[..., Project]
 ADD, OTHER, SUB = "test_a.py::test_add", "test_b.py::test_other", "test_b.py::test_sub"
 BASE = {
     "calc.py": "from more import sub\n\n\ndef add(a, b):\n    return a - b\n",
@@ -27,11 +24,18 @@ ON_TOP = ", on top of the fixes before it"
 
 
 @pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(**more: Any) -> Project:
-        return Project(top=tmp_path / "top", files=dict(BASE), passed=[OTHER, SUB], **more)
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path)
 
-    return make
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
+    """The judgement of the fix before others have landed; it is the same in all tests."""
+    return judge(make_project(tmp_path_factory.mktemp("first")), change(calc=FIX))
+
+
+def make_project(folder: Path) -> Project:
+    return Project(top=folder / "top", files=dict(BASE), passed=[OTHER, SUB])
 
 
 def soon() -> float:
@@ -41,7 +45,6 @@ def soon() -> float:
 def judge(project: Project, changes: ChangeSet) -> Judgement:
     judgement = project.judge(cluster(ADD), changes)
     assert judgement.is_accepted
-    project.opened.clear()
     return judgement
 
 
@@ -58,9 +61,7 @@ def land(project: Project, **files: str) -> None:
     project.files = {**project.files, **{f"{name}.py": text for name, text in files.items()}}
 
 
-def test_still_good(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_still_good(project: Project, first: Judgement) -> None:
     assert (first.covering, first.is_covering_known) == ((OTHER,), True)
     land(project, more="def sub(a, b):\n    return a - b\n")
     again = rejudge(project, change(calc=FIX), first, [ADD, SUB])
@@ -77,9 +78,7 @@ def test_still_good(make_project: MakeProject) -> None:
     assert find(third, "pass-to-pass") == ("passed", told)
 
 
-def test_everything_where_nobody_knows(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_everything_where_nobody_knows(project: Project, first: Judgement) -> None:
     again = rejudge(project, change(calc=FIX), first, None)
     assert again.is_accepted
     assert find(again, "pass-to-pass") == ("passed", f"2 tests still passed{ON_TOP}")
@@ -87,27 +86,23 @@ def test_everything_where_nobody_knows(make_project: MakeProject) -> None:
     assert sorted(map(len, project.opened)) == [0, 1, 1]
 
 
-def test_nobody_else(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_nobody_else(project: Project, first: Judgement) -> None:
     again = rejudge(project, change(calc=FIX), first, [])
     told = f"no other test runs lines of both{ON_TOP}; without those fixes: 2 tests still passed"
     assert find(again, "pass-to-pass") == ("passed", told)
     assert (again.covering, again.is_covering_known) == ((OTHER,), True)
 
 
-def test_a_test_that_comes_to_a_changed_line_by_another_fix(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_a_test_that_comes_to_a_changed_line_by_another_fix(
+    project: Project, first: Judgement
+) -> None:
     land(project, more="def sub(a, b):\n    import calc\n    return calc.add(a, -b)\n")
     again = rejudge(project, change(calc=FIX), first, [SUB])
     assert again.is_accepted
     assert (again.covering, again.is_covering_known) == ((OTHER, SUB), True)
 
 
-def test_not_needed_any_more(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_not_needed_any_more(project: Project, first: Judgement) -> None:
     land(project, calc=FIX.replace("a + b", "b + a"))
     again = rejudge(project, change(calc=FIX), first, [OTHER])
     told = f"1 passed in the sandbox without any change{ON_TOP}"
@@ -115,21 +110,15 @@ def test_not_needed_any_more(make_project: MakeProject) -> None:
     assert (again.red, again.is_accepted, again.is_refused) == ((), False, False)
 
 
-def test_a_target_that_is_skipped_now_is_not_fixed(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_a_target_that_is_skipped_now_is_not_fixed(project: Project, first: Judgement) -> None:
     land(project, calc="import pytest\nfrom more import sub\ndef add(a, b):\n    pytest.skip('')\n")
     again = rejudge(project, change(calc=FIX), first, [])
     assert find(again, "fail-before")[0] == "failed"
     assert tell_red(again) == [(ADD, "skipped")]
 
 
-def test_red_on_top_of_the_others(make_project: MakeProject) -> None:
-    project = make_project()
-    changes = change(calc=FIX.replace("a + b", "sub(a, -b) if b else a"), more=None)
-    changes = ChangeSet({"calc.py": changes.files["calc.py"]})
-    land(project, more="def sub(a, b):\n    return a - b\n")
-    first = judge(project, changes)
+def test_red_on_top_of_the_others(project: Project, first: Judgement) -> None:
+    changes = change(calc=FIX.replace("a + b", "sub(a, -b) if b else a"))
     land(project, more="def sub(a, b):\n    return a - abs(b)\n")
     again = rejudge(project, changes, first, [OTHER, SUB])
     assert find(again, "target") == ("failed", f"1 failed with the change{ON_TOP}")
@@ -137,9 +126,7 @@ def test_red_on_top_of_the_others(make_project: MakeProject) -> None:
     assert not again.is_refused
 
 
-def test_a_neighbour_that_cannot_stand_both(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_a_neighbour_that_cannot_stand_both(project: Project, first: Judgement) -> None:
     land(project, more="import calc\ndef sub(a, b):\n    return calc.add(1, 1)\n")
     again = rejudge(project, change(calc=FIX), first, [SUB])
     assert find(again, "pass-to-pass") == ("failed", f"1 failed with the change{ON_TOP}")
@@ -157,9 +144,7 @@ r.TestReport.from_item_and_call = classmethod(new)
 
 
 @pytest.mark.parametrize("where", ["the change", "a fix before it"])
-def test_liars(make_project: MakeProject, where: str) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_liars(project: Project, first: Judgement, where: str) -> None:
     changes = change(calc=FIX)
     if where == "the change":
         changes = change(calc=BASE["calc.py"] + LIAR)
@@ -171,9 +156,7 @@ def test_liars(make_project: MakeProject, where: str) -> None:
     assert not again.is_accepted
 
 
-def test_no_canaries_where_the_suite_did_not_take_them(make_project: MakeProject) -> None:
-    project = make_project()
-    first = judge(project, change(calc=FIX))
+def test_no_canaries_where_the_suite_did_not_take_them(project: Project, first: Judgement) -> None:
     land(
         project,
         conftest="import pytest\ndef pytest_collection_modifyitems(items):\n"
@@ -188,7 +171,6 @@ def test_no_canaries_where_the_suite_did_not_take_them(make_project: MakeProject
     assert again.is_accepted
 
 
-def test_changes_outside_of_functions_concern_everybody(make_project: MakeProject) -> None:
-    project = make_project()
+def test_changes_outside_of_functions_concern_everybody(project: Project) -> None:
     first = judge(project, change(calc=FIX + "\n\nDONE = True\n"))
     assert (first.covering, first.is_covering_known) == ((OTHER,), False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,7 +185,11 @@ def test_no_slot_in_time() -> None:
         pass
 
 
-def test_number_of_slots_is_that_of_the_cores() -> None:
+def test_number_of_slots_is_that_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
     slots = Slots()
-    with slots.hold(timeout=1, stop=Stop()):
-        pass
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(slots.hold(timeout=1, stop=Stop()))
+        with pytest.raises(TimeoutError):
+            held.enter_context(slots.hold(timeout=0, stop=Stop()))

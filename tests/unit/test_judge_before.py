@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge import preparing
 from pytest_agentfix.model import ChangeSet, Cluster, Collected, FileChange
 from tests.unit.judge_project import (
     BROKEN,
@@ -176,16 +177,15 @@ def test_a_part_is_not_reproduced_again(make_project: MakeProject) -> None:
     assert ChangeSet() not in project.opened
 
 
-def test_a_part_that_is_not_known_enough(make_project: MakeProject) -> None:
-    number = 62
-    names = [f"test_{n}" for n in range(number)]
-    tests = "from calc import add\n" + "".join(
-        f"def {name}():\n    assert add(1, 2) == 3\n" for name in names
-    )
-    project = make_project({"test_calc.py": tests})
-    ids = [f"test_calc.py::{name}" for name in names]
+def test_a_part_that_is_not_known_enough(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "FUNCTIONS_LIMIT", 2)
+    monkeypatch.setattr(preparing, "ADDED_LIMIT", 2)
+    ids = [ADD, MORE, "test_calc.py::test_last"]
+    project = make_project({"test_calc.py": TWO + "def test_last():\n    assert add(3, 3) == 6\n"})
     judge, whole = project.make_judge(), cluster(*ids)
     judge.reproduce(whole, deadline=soon())
-    assert judge.inherit(part(*ids[:60]), whole)
-    assert not judge.inherit(part(ids[61]), whole)  # others stand for it, and none is left
+    assert judge.inherit(part(*ids[:2]), whole)
+    assert not judge.inherit(part(ids[2]), whole)  # others stand for it, and none is left
     assert not judge.inherit(part("test_calc.py::gone"), whole)

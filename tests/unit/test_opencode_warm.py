@@ -153,7 +153,7 @@ def agent(place: Place, process: Process, dialect: Dialect) -> Iterator[OpenCode
     plan = place.make_plan(dialect)
     agent = OpenCodeAgent.adopt(place.sandbox, plan, process, clock=SystemClock())
     yield agent
-    agent._ears.close()
+    agent._listener.close()
     agent._server.close()
 
 

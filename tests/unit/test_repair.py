@@ -51,7 +51,14 @@ from pytest_agentfix.testing.fakes import (
     FakeLander,
     FakeProgress,
 )
-from pytest_agentfix.work import Arrival, ArrivalEnd, Ground, Parts, find_suspicion
+from pytest_agentfix.work import (
+    Arrival,
+    ArrivalEnd,
+    BrokenAgainError,
+    Ground,
+    Parts,
+    find_suspicion,
+)
 
 TEST = "test_calc.py::test_add"
 RED = (TestOutcome(nodeid=TEST, outcome="failed", detail="assert 6 == 5"),)
@@ -117,6 +124,7 @@ class World:
     withheld: list[tuple[str, ...]] = field(default_factory=list)  # at each further prompt
     unneeded: frozenset[str] = frozenset()  # paths that no test needs
     is_minimising: bool = True
+    is_broken_again: bool = False  # what the first one found green is red by the next fix
 
     def __post_init__(self) -> None:
         self.agent = FakeAgent(
@@ -173,6 +181,9 @@ class World:
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
         assert ground.number == len(self.landed)
         self.fixers.append(cluster.targets)
+        if self.is_broken_again:
+            self.is_broken_again = False
+            raise BrokenAgainError
         if not self.earlier.judgement.red or self.earlier.missing:
             return None
         return self.landed[-1], self.earlier.judgement.probes
@@ -603,6 +614,17 @@ class TestOtherFixes:
         assert (result.landing, result.files) == (LANDED, ())
         assert world.lander.fixes == []
 
+    def test_green_by_one_of_them_and_red_again_by_another(self) -> None:
+        world = World(
+            arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, is_broken_again=True
+        )
+        assert ends(world.repair()) == (
+            Verdict.FIXED,
+            "green after a change to 1 file, on main",
+            2,
+        )
+        assert world.fixers == [(TEST,)]
+
     def test_part_of_the_cluster_is_green_since_one_of_them(self) -> None:
         reproduction = Reproduction(judgement=replace(red(B), probes=(BEFORE,)))
         world = World(reproduction=reproduction, earlier=REPRODUCED, landed=[LANDED])
@@ -644,6 +666,23 @@ class TestTwoCausesInOneCluster:
         result = repair(make_many(f"{A}[0]", f"{A}[1]"), world.parts(), world.progress)
         assert (result.cluster.targets, result.attempts) == ((f"{A}[0]",), 3)
         assert [one.targets for one in world.parts_off] == [(f"{A}[1]",)]
+
+    def test_a_module_whose_tests_are_red_once_it_is_collected(self) -> None:
+        world = World(judgements=(red("test_b.py::TestB::test_b[a::b]"), GREEN))
+        cluster = make_many("test_a.py", "test_b.py")
+        result = repair(cluster, world.parts(), world.progress)
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, ("test_a.py",))
+        assert [one.targets for one in world.parts_off] == [("test_b.py",)]
+
+    def test_cases_the_agent_was_not_shown_go_with_those_it_was(self) -> None:
+        cases = [f"{name}[{number}]" for name in (A, B) for number in (0, 1)]
+        hold_out = HoldOut(withheld=(cases[1], cases[3]))
+        world = World(judgements=(red(cases[2]), GREEN), hold_out=hold_out)
+        result = repair(make_many(*cases), world.parts(), world.progress)
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, tuple(cases[:2]))
+        assert [one.targets for one in world.parts_off] == [tuple(cases[2:])]
+        told = [line for line in world.journal if line.startswith("withheld")]
+        assert told == [f"withheld: {cases[1]}, {cases[3]} ()", f"withheld: {cases[1]} ()"]
 
     def test_a_case_the_agent_was_not_shown_keeps_them_together(self) -> None:
         hold_out = HoldOut(withheld=(f"{A}[1]",))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.errors import DiskFullError
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.repository._ignore import IgnoreRules, parse_patterns
 from tests.unit.repository_kit import IDENTITY, digest_tree, make_repository, run_git, write_files
@@ -141,6 +144,21 @@ def test_snapshot_holds_everything_and_nothing_else(
     assert run_git(folder, "remote") + run_git(folder, "reflog") == ""
     assert not (folder / ".git" / "hooks").exists()
     assert run_git(folder, "show", "HEAD:a.py") == "x = 1\r"
+
+
+def test_snapshot_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git's own words about it are long, and of no use to anybody."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pytest_agentfix.repository._snapshot.Index.write", fail)
+    with pytest.raises(DiskFullError) as caught:
+        make_snapshot(tmp_path)
+    assert str(caught.value) == (
+        "The disk is full while making a workspace a git repository. "
+        "Make room, or set TMPDIR to a larger disk, and run pytest again."
+    )
 
 
 def test_snapshot_of_an_empty_folder(tmp_path: Path) -> None:

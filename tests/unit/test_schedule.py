@@ -93,6 +93,20 @@ def test_after_an_interruption_only_fixes_count() -> None:
     ]
 
 
+def test_what_was_split_off_is_told_once() -> None:
+    whole = Cluster(slug="whole", failures=ONE.failures + TWO.failures + THREE.failures)
+    schedule = Schedule([whole], limit=9)
+    schedule.take()
+    schedule.add(TWO)
+    schedule.settle(fixed(THREE))
+    schedule.interrupt()
+    assert [one.cluster.targets for one in schedule.results()] == [
+        ONE.targets,
+        TWO.targets,
+        THREE.targets,
+    ]
+
+
 def test_nothing_could_be_begun() -> None:
     schedule = Schedule([ONE, TWO], limit=1)
     schedule.end_all(lambda cluster: fixed(cluster, Verdict.ENVIRONMENT))

@@ -28,7 +28,7 @@ from pytest_agentfix.model import (
 from pytest_agentfix.ports import Judge, Reproduction
 from pytest_agentfix.testing.fakes import FakeClock
 from pytest_agentfix.train import GRACE, Train
-from pytest_agentfix.work import ArrivalEnd, Ground
+from pytest_agentfix.work import ArrivalEnd, BrokenAgainError, Ground
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
 BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
@@ -71,10 +71,13 @@ class Line:
         default_factory=list
     )
     history: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
 
     def __post_init__(self) -> None:
-        self.train = Train(lander=self, advance=self.advance, clock=self.clock)
+        self.train = Train(
+            lander=self, advance=self.advance, keep_green=self.kept.extend, clock=self.clock
+        )
 
     def land(self, fix: Fix) -> Landing:
         self.history.append(fix.cluster.slug)
@@ -92,6 +95,7 @@ class Line:
         unused = cast("Callable[..., Any]", None)
         return Ground(
             number=number,
+            settled=self.train.settled,
             judge=cast("Judge", self),
             read_base=lambda path: (base[path], False) if path in base else None,
             hold_out=unused,
@@ -176,7 +180,11 @@ def test_green_without_it() -> None:
     line = Line(again=[GREEN_WITHOUT])
     start = line.ground()
     line.bring(make_fix("one", {"a.py": b"1"}), start)
-    assert line.bring(make_fix("two", {"b.py": b"2"}), start) == (ArrivalEnd.UNNEEDED, "")
+    fix = make_fix("two", {"b.py": b"2"})
+    arrival = line.train.land(fix, start, get_ground=line.ground, deadline=200.0)
+    assert arrival.end is ArrivalEnd.UNNEEDED
+    assert arrival.ground is not None
+    assert arrival.ground.number == 1
     assert line.history == ["one"]
 
 
@@ -211,8 +219,11 @@ def test_one_after_another_from_many_threads() -> None:
     assert len(line.asked) == 7
 
 
+X = "test_x.py::test_x"
+
+
 def reproductions(*reds: bool) -> Callable[[int], Reproduction]:
-    outcome = TestOutcome(nodeid="test_x.py::test_x", outcome="failed")
+    outcome = TestOutcome(nodeid=X, outcome="failed")
 
     def reproduce(number: int) -> Reproduction:
         red = (outcome,) if reds[number] else ()
@@ -235,5 +246,39 @@ def test_which_fix_turned_it_green(reds: tuple[bool, ...], fixer: str | None) ->
     line = Line()
     for number in range(4):
         line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
-    found = line.train.find_fixer(4, reproductions(*reds))
+    found = line.train.find_fixer([X], 4, reproductions(*reds))
     assert (found and found[0].commit) == fixer
+    assert line.kept == ([X] if fixer else [])
+
+
+def test_what_cannot_be_collected_is_not_green() -> None:
+    line = Line()
+    for number in range(3):
+        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+    known = [reproductions(*[True])(0), Reproduction(judgement=GREEN_WITHOUT, missing="gone")]
+    ends = [*known, *[Reproduction(judgement=GREEN_WITHOUT)] * 2]
+    found = line.train.find_fixer([X], 3, ends.__getitem__)
+    assert found is not None
+    assert found[0].commit == "n1"
+
+
+def test_what_another_fix_turned_green_has_to_stay_green() -> None:
+    """A change that was judged before that was known is judged again, even on the same base."""
+    line = Line()
+    line.bring(make_fix("one", {"a.py": b"1"}), line.ground())
+    made_on = line.ground()
+    line.train.find_fixer([X], 1, reproductions(*[True, False]))
+    fix = make_fix("two", {"b.py": b"2"}, "n2", is_covering_known=False)
+    line.bring(fix, made_on)
+    assert [also for _, _, also, _ in line.asked] == [[X]]
+    line.bring(make_fix("three", {"c.py": b"2"}), line.ground())
+    assert len(line.asked) == 1
+
+
+def test_green_by_one_fix_and_red_again_by_the_next() -> None:
+    line = Line()
+    for number in range(2):
+        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+    with pytest.raises(BrokenAgainError):
+        line.train.find_fixer([X], 1, reproductions(*[True, False, True]))
+    assert (line.train.settled, line.kept) == (0, [])

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,43 @@ def test_what_was_left_out_is_no_news(top: Path, tmp_path: Path) -> None:
     base = Base.lay_out(top=top, files=files, folder=tmp_path / "base")
     again, is_changed = base.refresh(files)
     assert (is_changed, again.notices, len(base.notices)) == (False, base.notices, 1)
+
+
+CACHES = ["__pycache__/calc.cpython-311.pyc", "pkg/calc.pyc", ".coverage", ".ruff_cache/0"]
+
+
+def test_what_tools_leave_is_no_news(top: Path, tmp_path: Path) -> None:
+    """Every suite does, where nothing is ignored: what stands on the base may stay."""
+    old, new = CACHES[:2], CACHES[2:]
+    _fill(top, old, "old")
+    base = Base.lay_out(top=top, files=[*FILES, *old], folder=tmp_path / "base")
+    _fill(top, [CACHES[1], *new], "new")
+    (top / CACHES[0]).unlink()
+    assert base.refresh([*FILES, *CACHES[1:]]) == (base, False)
+    assert base.read(CACHES[0]) == (b"old", False)
+
+
+def test_what_tools_leave_comes_along_with_the_rest(top: Path, tmp_path: Path) -> None:
+    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    _fill(top, [*CACHES, "new.py"], "new")
+    again, is_changed = base.refresh([*FILES, *CACHES, "new.py"])
+    assert is_changed
+    assert again.read(CACHES[0]) == (b"new", False)
+
+
+def test_an_example_that_failed_is_news(top: Path, tmp_path: Path) -> None:
+    """Without it the test that failed may pass in the sandbox."""
+    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    _fill(top, [".hypothesis/examples/1/2"], "0")
+    again, is_changed = base.refresh([*FILES, ".hypothesis/examples/1/2"])
+    assert is_changed
+    assert again.read(".hypothesis/examples/1/2") == (b"0", False)
+
+
+def _fill(top: Path, paths: Sequence[str], text: str) -> None:
+    for path in paths:
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_text(text)
 
 
 def test_another_process_can_go_on_with_a_base(base: Base) -> None:

@@ -6,7 +6,9 @@ import contextlib
 import ctypes
 import os
 import shutil
+import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from pytest_agentfix.errors import OverlayUnavailableError
 from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.workspace import Base, OverlayWorkspace, Workspace, remove_tree
+from pytest_agentfix.workspace.mounts import is_held
 from tests.unit.overlay_kit import MountedOverlay
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -144,7 +147,7 @@ def _lay(top: Path, changes: ChangeSet) -> None:
 
 def test_a_fix_that_was_laid_out_is_no_change(agents: MountedOverlay) -> None:
     agents.expect(FIX)
-    assert agents.workspace.to_lay == FIX
+    assert agents.base.delta() == FIX
     _lay(agents.path, FIX)
     (agents.path / "pkg/deep").rmdir()
     assert agents.collect(is_ignored=_never) == Collected()
@@ -185,10 +188,26 @@ def test_the_marks_cannot_be_made_through_the_mount(agents: MountedOverlay) -> N
     assert agents.collect(is_ignored=_never) == Collected()
 
 
+def test_marks_as_a_kernel_makes_them(base: Base, tmp_path: Path) -> None:
+    """The same for everybody, also for those who may not mount an overlay to try it."""
+    workspace = OverlayWorkspace.create(base, tmp_path / "overlay")
+    (workspace.path / "pkg/deep").mkdir(parents=True)
+    (workspace.path / "pkg/deep/c.py").write_bytes(b"changed")
+    os.setxattr(workspace.path / "pkg", "user.overlay.opaque", b"y")
+    os.mknod(workspace.path / "calc.py", stat.S_IFCHR, os.makedev(0, 0))  # anybody may: a whiteout
+    assert workspace.collect(is_ignored=_never).changes == ChangeSet(
+        {
+            "calc.py": FileChange(None),
+            "pkg/a.py": FileChange(None),
+            "pkg/deep/b.py": FileChange(None),
+            "pkg/deep/c.py": FileChange(b"changed"),
+        }
+    )
+
+
 UNREADABLE = "it cannot be read"
 
 
-@is_root
 @pytest.mark.parametrize("mark", ["redirect", "metacopy", "whiteout"])
 @pytest.mark.parametrize("path", ["pkg", "calc.py"])
 def test_marks_that_mislead_are_not_taken(base: Base, tmp_path: Path, mark: str, path: str) -> None:
@@ -230,6 +249,34 @@ def test_the_kernels_own_folder_goes_with_the_rest(base: Base) -> None:
         assert not (scratch / "work").exists()
     finally:
         os.seteuid(0)
+        shutil.rmtree(scratch)
+
+
+@is_root
+def test_what_only_the_kernel_may_remove_stays_for_later(
+    base: Base, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An ordinary user's overlay in which a file of the base was removed; nothing is warned of."""
+    scratch = Path(tempfile.mkdtemp())
+    scratch.chmod(0o777)
+    workspace = OverlayWorkspace.create(base, scratch / "workspace", owner=(65534, 65534))
+    kernels = workspace.mount.work / "work"
+    kernels.mkdir(mode=0)
+    (kernels / "#1").touch()
+    try:
+        for is_empty in (False, True):
+            if is_empty:
+                (kernels / "#1").unlink()
+            os.setresuid(65534, 65534, 0)  # the one that ``os.getuid`` tells, too
+            try:
+                assert is_held(workspace.mount.work) is not is_empty
+                workspace.remove()
+            finally:
+                os.setresuid(0, 0, 0)
+            assert not workspace.path.exists()
+            assert kernels.exists() is not is_empty
+        assert caplog.text == ""
+    finally:
         shutil.rmtree(scratch)
 
 

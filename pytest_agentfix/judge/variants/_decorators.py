@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pytest_agentfix.judge.variants._names import (
-    is_pytest,
     last_name,
     list_identifiers,
     qualify,
@@ -168,9 +167,3 @@ def _plain_value(value: ast.expr, count: int) -> ast.expr:
     if count == 1:
         return value.args[0]
     return ast.Tuple(elts=value.args, ctx=ast.Load())
-
-
-def is_pytest_decorator(decorator: ast.expr, imports: Mapping[str, str]) -> bool:
-    """Whether a decorator is one of pytest's."""
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return is_pytest(qualify(called, imports))

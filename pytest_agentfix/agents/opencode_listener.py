@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 BACKLOG: Final = 1000  # events held at once; more are of no use to anybody
 
 
-class Ears:
+class EventListener:
     """A thread that reads events, and those of them that nobody has taken yet."""
 
     def __init__(self, server: OpenCodeServer) -> None:
