@@ -17,8 +17,8 @@ from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
-from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
 from pytest_agentfix.interruption import check_sigterm
+from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
 from pytest_agentfix.listing import list_base_files
 from pytest_agentfix.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.ports import Progress
