@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
@@ -43,9 +44,6 @@ class Bench:
         self._suites = [SuiteKnowledge(seed=secrets.randbelow(1_000_000))]
         self._slots = Slots(count_cores())
         self._known: dict[str, Before] = {}  # by slug: what was found out ahead
-        self._installed_names = frozenset(sys.stdlib_module_names) | frozenset(
-            importlib.metadata.packages_distributions()
-        )
         self._test_paths = folders_of_tests(setup.invocation, self._top)
         self._suite = Suite.build(
             Policy(
@@ -145,7 +143,7 @@ class Bench:
             paths=cluster.policy.paths,
             allow_test_edits=cluster.policy.allow_test_edits,
             base_paths=frozenset(base.files),
-            installed_names=self._installed_names,
+            installed_names=_find_installed_names(),
             submodules=self._setup.repository.submodules,
             protected=config_file(self._setup.invocation, self._top),
             allow=self._setup.settings.allow,
@@ -180,3 +178,10 @@ def find_test_files(setup: Setup) -> Callable[[Path], bool]:
     return lambda path: (
         path.is_relative_to(top) and suite.is_test(fold(path.relative_to(top).as_posix()))
     )
+
+
+@cache
+def _find_installed_names() -> frozenset[str]:
+    """The importable top-level names that are no project's own. Reading them all takes a while."""
+    packages = importlib.metadata.packages_distributions()
+    return frozenset(sys.stdlib_module_names) | frozenset(packages)
