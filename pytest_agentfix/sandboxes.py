@@ -92,6 +92,8 @@ class Sandboxes:
     judges: Stock[Box] = field(init=False)  # made ahead
 
     def __post_init__(self) -> None:
+        # Whoever looks at what was kept wants to see the whole tree, not what differs.
+        self._has_overlays = not self.is_kept
         self.judges = Stock(
             lambda _: self._make_plain("judge"), _close_box, name="agentfix-judges-ahead"
         )

@@ -131,7 +131,7 @@ def sandbox_opens(run: Running, model: ScriptedModel) -> bool:
 
 
 def judge_runs_a_test(run: Running, model: ScriptedModel) -> bool:
-    return "judging" in run.output and len(list_containers(run.project)) == 2
+    return "judging" in run.output and len(list_containers(run.project)) > 1
 
 
 @pytest.mark.parametrize("moment", [agent_is_at_work, sandbox_opens, judge_runs_a_test])
@@ -159,7 +159,7 @@ def test_sigterm_between_two_fixes(two_bugs: Project, start_model: StartModel) -
     model = start_model(
         route(lambda text: hanging if "test_calc.py::test_double" in text else fixing)
     )
-    with running(two_bugs, url=model.base_url) as run:
+    with running(two_bugs, "--agent-fix-jobs=1", url=model.base_url) as run:
         run.wait_until(lambda: "test_double: attempt 1" in run.output)
         run.process.terminate()
         ran = run.wait()
@@ -202,7 +202,7 @@ def test_an_engine_that_dies(two_bugs: Project, start_model: StartModel) -> None
     with own_engine() as engine:
         two_bugs.environ["DOCKER_HOST"] = engine.url
         model = start_model(Turns([[Hang()]]))
-        with running(two_bugs, "-Werror", url=model.base_url) as run:
+        with running(two_bugs, "-Werror", "--agent-fix-jobs=1", url=model.base_url) as run:
             run.wait_until(lambda: model.requests)
             engine.kill()
             ran = run.wait()
@@ -375,7 +375,7 @@ def test_a_final_refusal_ends_the_run(
 ) -> None:
     body = json.dumps({"error": {"message": words}})
     model = start_model(Turns([[Fail(status, body)] * 20]))
-    ran = two_bugs.run(url=model.base_url)
+    ran = two_bugs.run("--agent-fix-jobs=1", url=model.base_url)
     assert (ran.status, ran.verdicts) == (1, ["environment", "skipped"])
     assert f"The provider answered {status}: {words}." in ran.reasons[0]
     assert words in ran.reasons[1]
@@ -400,7 +400,7 @@ def small_disk(project: Project, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("size", ["1m", "3m", "5m"], ids=["base", "copy", "snapshot"])
+@pytest.mark.parametrize("size", ["1m", "3m"], ids=["base", "snapshot"])
 def test_a_full_disk(project: Project, start_model: StartModel, size: str) -> None:
     project.write({"data.bin": "x" * 2_000_000})
     project.commit_all("data")

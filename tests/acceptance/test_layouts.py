@@ -95,7 +95,8 @@ def test_cannot_be_run_in_the_sandbox(project: Project, start_model: StartModel)
     assert model.requests == []
     # With the ignored file brought along, the very same failure is repaired: by the fix of the
     # one before it, which has the same cause.
-    ran = project.run("-o", "agent_fix_include=generated.py", url=model.base_url)
+    options = ("-o", "agent_fix_include=generated.py", "--agent-fix-jobs=1")
+    ran = project.run(*options, url=model.base_url)
     assert (ran.verdicts, ran.status, ran.counts()) == (["fixed"] * 2, 0, "1 passed, 2 fixed")
     assert ran.reasons[1] == "green since an earlier fix of this run"
     commits = [cluster["commit"] for cluster in ran.report["clusters"]]

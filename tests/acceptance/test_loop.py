@@ -124,7 +124,7 @@ def test_every_kind_of_failure_in_one_run(project: Project, start_model: StartMo
     refill(project, KINDS)
     script = by_test({test: once(project, "shop.py", *edit) for test, edit in KIND_EDITS.items()})
     model = start_model(script)
-    ran = project.run("--doctest-modules", url=model.base_url)
+    ran = project.run("--doctest-modules", "--agent-fix-jobs=1", url=model.base_url)
     clusters = {tuple(cluster["tests"]): cluster for cluster in ran.report["clusters"]}
     assert clusters.keys() == {
         ("test_shop.py::test_add[3]", "test_shop.py::test_add[4]"),

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,23 @@ def test_a_killed_stand_by_is_done_without(spawn: Spawn, words: Words, moment: s
     standby.close()
 
 
+def _states_of(group: int) -> Iterator[str]:
+    """The kernel's letter for each process of ``group``."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _, its_group, *_ = (folder / "stat").read_text().rpartition(") ")[2].split()
+            if int(its_group) == group:
+                yield state
+
+
+def wait_until_stopped(group: int) -> None:
+    """Wait until the processes of ``group``, which stop themselves, stand still."""
+    until = time.monotonic() + PATIENCE
+    while set(_states_of(group)) != {"T"}:
+        assert time.monotonic() < until, "it never stopped"
+        time.sleep(0.01)
+
+
 def test_a_frozen_stand_by_is_ended(
     spawn: Spawn, words: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +197,7 @@ def test_a_frozen_stand_by_is_ended(
     monkeypatch.setattr(client, "END_PATIENCE", 0.1)
     standby = spawn(("offer", "a"), ("freeze", ""))
     assert words.hear() == "offered a"
+    wait_until_stopped(_group_of(standby))
     assert standby.collect(0.0) is None
     standby.close()
     assert words.hear() is None
