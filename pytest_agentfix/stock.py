@@ -45,8 +45,9 @@ class Stock(Generic[T]):
     def want(self, number: int) -> None:
         """Have ``number`` of them ready from now on; returns at once."""
         with self._changed:
+            # Asked for the same again, what failed is left to whoever needs one.
+            self._is_failing = self._is_failing and number == self._wanted
             self._wanted = number
-            self._is_failing = False
             if number and self._thread is None and not self._unneeded.is_set():
                 self._thread = threading.Thread(target=self._fill, name=self._name, daemon=True)
                 self._thread.start()
