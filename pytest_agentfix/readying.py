@@ -24,13 +24,13 @@ from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.judge.before import Before
-from pytest_agentfix.listing import list_base_files
+from pytest_agentfix.listing import lay_out_base
 from pytest_agentfix.model import RunRequest
-from pytest_agentfix.repository import Repository, make_snapshot
+from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import BorrowedScratch
-from pytest_agentfix.sandboxes import ReadyBox, Sandboxes, is_agent_file
+from pytest_agentfix.sandboxes import ReadyBox, Sandboxes
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.desk import Desk, NotWanted
@@ -123,14 +123,8 @@ class _Readying:
 
     def _lay_out(self) -> Base:
         wanted = self._wanted
-        base = Base.lay_out(
-            top=wanted.top,
-            files=list_base_files(self._repository, wanted.settings),
-            folder=self._scratch.folder("base"),
-            owner=None if os.getuid() else wanted.environment.user,
-            is_hidden=is_agent_file,
-            snapshot=make_snapshot,
-        )
+        folder = self._scratch.folder("base")
+        base = lay_out_base(self._repository, wanted.settings, wanted.environment, folder)
         self._desk.offer(BASE, Plain(base.record()))
         return base
 

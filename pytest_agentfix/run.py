@@ -19,13 +19,12 @@ from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
 from pytest_agentfix.interruption import check_sigterm
 from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
-from pytest_agentfix.listing import list_base_files
+from pytest_agentfix.listing import lay_out_base, list_base_files
 from pytest_agentfix.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.ports import Progress
 from pytest_agentfix.ready import Ready, sort_out
-from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
+from pytest_agentfix.sandboxes import Sandboxes
 from pytest_agentfix.schedule import Schedule
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.workshop import Workshop, unprepared
@@ -150,14 +149,8 @@ class Run:
 
     def _lay_out(self, scratch: Scratch) -> Base:
         setup = self._setup
-        return Base.lay_out(
-            top=setup.repository.top,
-            files=list_base_files(setup.repository, setup.settings),
-            folder=scratch.folder("base"),
-            owner=None if os.getuid() else setup.environment.user,
-            is_hidden=is_agent_file,
-            snapshot=make_snapshot,
-        )
+        folder = scratch.folder("base")
+        return lay_out_base(setup.repository, setup.settings, setup.environment, folder)
 
     def _make_gateways(self, opencode: Path, ready: Ready) -> Gateways:
         setup = self._setup

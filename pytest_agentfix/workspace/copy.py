@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from pytest_agentfix.errors import WorkspaceError
-from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.model import ChangeSet
 from pytest_agentfix.workspace.base import Base, never
-from pytest_agentfix.workspace.collecting import CollectRequest, collect_changes
+from pytest_agentfix.workspace.collecting import collect_changes
+from pytest_agentfix.workspace.compared import Compared
 from pytest_agentfix.workspace.files import copy_file, give_to, translated, write_new
-from pytest_agentfix.workspace.limits import Limits
 from pytest_agentfix.workspace.mounts import BindMount
 from pytest_agentfix.workspace.removing import remove_tree
 from pytest_agentfix.workspace.tree import BaseFile, parents_of
 
 
-class Workspace:
+class Workspace(Compared):
     """A writable copy of a base, at ``path`` on the host, to be mounted in one sandbox.
 
     ``base`` is what the copy held when it was made: what is collected is compared with it.
     """
 
     def __init__(self, *, path: Path, base: Base, is_hidden: Callable[[str], bool] = never) -> None:
-        self.path = path
-        self.base = base
-        self._is_hidden = is_hidden
+        super().__init__(path=path, base=base, is_hidden=is_hidden, walk=collect_changes)
 
     @property
     def mount(self) -> BindMount:
         """How it gets into a sandbox."""
         return BindMount(self.path)
-
-    def expect(self, changes: ChangeSet) -> None:
-        """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
-        self.base = self.base.with_changes(changes)
 
     @classmethod
     def create(  # noqa: PLR0913 - one call makes the whole copy
@@ -65,28 +59,6 @@ class Workspace:
             remove_tree(folder)
             raise
         return cls(path=folder, base=whole, is_hidden=is_hidden)
-
-    def collect(
-        self,
-        *,
-        is_ignored: Callable[[str], bool],
-        skip: Collection[str] = (),
-        limits: Limits = Limits(),  # noqa: B008 - immutable
-    ) -> Collected:
-        """What differs from ``base`` now. Nothing of the copy is followed, executed or trusted.
-
-        ``is_ignored`` is asked about new files only. ``skip`` are mount points. Raises
-        ``WorkspaceError`` when the folder itself cannot be read.
-        """
-        request = CollectRequest(
-            base=self.base,
-            is_hidden=self._is_hidden,
-            is_ignored=is_ignored,
-            skip=frozenset(path.strip("/") for path in skip),
-            limits=limits,
-        )
-        with translated(str(self.path), "reading back"):
-            return collect_changes(self.path, request)
 
     def remove(self) -> None:
         """Remove the copy, whatever was made of it; fine when it is gone. Never raises."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
-from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.model import ChangeSet
 from pytest_agentfix.workspace.base import Base, never
-from pytest_agentfix.workspace.collecting import CollectRequest
+from pytest_agentfix.workspace.compared import Compared
 from pytest_agentfix.workspace.files import translated
 from pytest_agentfix.workspace.laying_out import Owner
-from pytest_agentfix.workspace.limits import Limits
 from pytest_agentfix.workspace.mounts import OverlayMount, is_held, require_usable
 from pytest_agentfix.workspace.removing import remove_tree
 from pytest_agentfix.workspace.upper import collect_upper
 
 
-class OverlayWorkspace:
+class OverlayWorkspace(Compared):
     """An overlay over a base, to be mounted in one sandbox by the engine.
 
     ``path`` is the folder on the host that takes in what is changed. ``base`` is what the sandbox
@@ -28,10 +27,9 @@ class OverlayWorkspace:
     def __init__(
         self, *, folder: Path, mount: OverlayMount, base: Base, is_hidden: Callable[[str], bool]
     ) -> None:
+        super().__init__(path=mount.upper, base=base, is_hidden=is_hidden, walk=collect_upper)
         self.mount = mount
-        self.base = base
         self._folder = folder
-        self._is_hidden = is_hidden
 
     @classmethod
     def create(
@@ -65,37 +63,6 @@ class OverlayWorkspace:
         require_usable(mount)
         whole = base.with_changes(changes)
         return cls(folder=folder, mount=mount, base=whole, is_hidden=is_hidden or never)
-
-    @property
-    def path(self) -> Path:
-        """The folder on the host that takes in what is changed."""
-        return self.mount.upper
-
-    def expect(self, changes: ChangeSet) -> None:
-        """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
-        self.base = self.base.with_changes(changes)
-
-    def collect(
-        self,
-        *,
-        is_ignored: Callable[[str], bool],
-        skip: Collection[str] = (),
-        limits: Limits = Limits(),  # noqa: B008 - immutable
-    ) -> Collected:
-        """What differs from ``base`` now; nothing of it is followed, executed or trusted.
-
-        ``is_ignored`` is asked about new files only. ``skip`` are mount points. Raises
-        ``WorkspaceError`` when the folder itself cannot be read.
-        """
-        request = CollectRequest(
-            base=self.base,
-            is_hidden=self._is_hidden,
-            is_ignored=is_ignored,
-            skip=frozenset(path.strip("/") for path in skip),
-            limits=limits,
-        )
-        with translated(str(self.path), "reading back"):
-            return collect_upper(self.path, request)
 
     def remove(self) -> None:
         """Remove what was changed; fine when it is gone. Never raises.
