@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.leftovers import empty_leftovers
-from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep
+from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one
 
 
 def end_session(engine: Engine, root: Path, session: str) -> None:
@@ -35,3 +35,8 @@ def sweep_dead(engine: Engine, root: Path) -> int:
             end_session(engine, root, session)
             swept.add(session)
     return len(swept)
+
+
+def sweep_session(engine: Engine, root: Path, session: str) -> None:
+    """The same after one session, if it is dead, with its folder; no other is looked at."""
+    sweep_one(root / session, partial(end_session, engine, root))

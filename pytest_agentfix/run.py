@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.aftercare import begin_aftercare
 from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.clearing import end_session, sweep_dead
 from pytest_agentfix.clusters import make_clusters
@@ -27,6 +28,7 @@ from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandboxes import Sandboxes
 from pytest_agentfix.schedule import Schedule
 from pytest_agentfix.setup import Setup
+from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.workshop import Workshop, unprepared
 from pytest_agentfix.workspace import Base
 
@@ -62,6 +64,7 @@ class Run:
         self._sandboxes: Sandboxes | None = None
         self._crew: Crew | None = None
         self._head_start = head_start
+        self._aftercare: StandBy | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
@@ -94,6 +97,8 @@ class Run:
                 end_session(self._setup.engine, self._scratch.root, self._scratch.session)
             self._scratch.close(is_kept=self._setup.settings.keep)
             self._scratch = None
+        if self._aftercare is not None:
+            self._aftercare.close()
 
     def _end_work(self) -> None:
         """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
@@ -120,6 +125,8 @@ class Run:
     def _make_sandboxes(self, ready: Ready) -> None:
         setup = self._setup
         scratch = self._scratch = self._scratch or Scratch(setup.scratch_root)
+        if not setup.settings.keep:
+            self._aftercare = begin_aftercare(scratch)
         opencode = ready.opencode.path if ready.opencode else setup.find_opencode()
         base = self._bring_up_to_date(ready) or self._lay_out(scratch)
         self._notices += base.notices

@@ -110,14 +110,16 @@ def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
 
     ``end_session`` removes a session's containers; it is called before its folder goes.
     """
-    swept = []
-    for folder in _candidates(root):
-        with _dead(folder) as is_dead:
-            if is_dead:
-                end_session(folder.name)
-                remove_tree(folder)
-                swept.append(folder.name)
-    return swept
+    return [folder.name for folder in _candidates(root) if sweep_one(folder, end_session)]
+
+
+def sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
+    """Clear up after the session in ``folder``, if it is dead; says whether it was."""
+    with _dead(folder) as is_dead:
+        if is_dead:
+            end_session(folder.name)
+            remove_tree(folder)
+    return is_dead
 
 
 def _candidates(root: Path) -> list[Path]:

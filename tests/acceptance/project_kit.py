@@ -195,17 +195,24 @@ def residue(scratch: Path) -> list[str]:
         client.close()
     for root in scratch.glob("pytest-agentfix-*"):
         left += [f"folder {path}" for path in root.iterdir()]
-    return left + [f"process {line}" for line in _processes(str(scratch))]
+    return left + [f"process {number} {_command(number)}" for number in pids_of(scratch)]
 
 
-def _processes(word: str) -> Iterator[str]:
+def pids_of(scratch: Path) -> Iterator[int]:
+    """The processes of runs that use ``scratch``."""
     for folder in Path("/proc").glob("[0-9]*"):
         if folder.name == str(os.getpid()):
             continue
         with contextlib.suppress(OSError):
             environ = (folder / "environ").read_bytes()
-            if f"TMPDIR={word}".encode() in environ.split(b"\0"):
-                yield f"{folder.name} {(folder / 'cmdline').read_bytes()[:200]!r}"
+            if f"TMPDIR={scratch}".encode() in environ.split(b"\0"):
+                yield int(folder.name)
+
+
+def _command(number: int) -> str:
+    with contextlib.suppress(OSError):
+        return repr(Path(f"/proc/{number}/cmdline").read_bytes()[:200])
+    return "(gone by now)"
 
 
 def wait_for(condition: Any, *, seconds: float = 60.0) -> None:

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,15 @@ from pytest_agentfix.testing.replies import (
 )
 from tests.acceptance.engine_kit import list_containers, own_engine
 from tests.acceptance.loop_kit import StartModel
-from tests.acceptance.project_kit import CALC, RUN_LIMIT, Project, Ran, residue, wait_for
+from tests.acceptance.project_kit import (
+    CALC,
+    RUN_LIMIT,
+    Project,
+    Ran,
+    pids_of,
+    residue,
+    wait_for,
+)
 
 DEAD_URL = "http://127.0.0.1:9/v1"
 TWO_BUGS = CALC.replace("value * 2", "value * 3")
@@ -67,6 +75,13 @@ class Running:
         """Let pytest alone die on the spot."""
         self.process.kill()
         self.process.wait()
+
+    def kill_all(self) -> None:
+        """Let it die together with every process that it started on the host."""
+        self.kill()
+        for number in pids_of(self.project.scratch):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
     def wait(self) -> Ran:
         """Wait for its end."""
@@ -175,6 +190,17 @@ def test_a_killed_pytest_is_cleared_up_after(project: Project, start_model: Star
     with running(project, url=model.base_url) as run:
         run.wait_until(lambda: model.requests)
         run.kill()
+    wait_for(lambda: not residue(project.scratch))
+    assert_untouched(project)
+
+
+def test_a_killed_process_group_is_cleared_up_after(
+    project: Project, start_model: StartModel
+) -> None:
+    model = start_model(Turns([[Hang()]]))
+    with running(project, url=model.base_url) as run:
+        run.wait_until(lambda: model.requests)
+        run.kill_all()
     wait_for(lambda: not list_containers(project))  # the guest ends when its pipe does
     assert_untouched(project)
     folders = residue(project.scratch)
@@ -188,7 +214,7 @@ def test_a_killed_pytest_is_cleared_up_after(project: Project, start_model: Star
         stopped = list_containers(project)
         for identity in stopped:
             subprocess.run(["docker", "pause", identity], check=True, stdout=subprocess.DEVNULL)
-        run.kill()
+        run.kill_all()
     assert list_containers(project) == stopped  # what stands still cannot end itself
 
     ran = project.run(url=start_model(right(project)).base_url)

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("scope",),
     ("setup", "sandboxes", "gateways"),
     ("crew", "bench", "clearing", "listing"),
+    ("aftercare",),
     ("wanted", "readying"),
     ("headstart", "ready"),
     ("workshop",),
@@ -82,6 +83,11 @@ def test_imports_go_one_way(path: Path) -> None:
         if layer_of(other) > layer_of(room) and (room, other) not in LATE
     }
     assert wrong == set()
+
+
+def test_every_room_has_its_layer() -> None:
+    rooms = {room_of(path) for path in SOURCES} - {"__main__"}
+    assert {room for room in rooms if not any(room in layer for layer in LAYERS)} == set()
 
 
 @pytest.mark.parametrize(("library", "room"), [("docker", "sandbox"), ("git", "repository")])
