@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +13,7 @@ from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.errors import AgentFixError
 from pytest_agentfix.gateway.warming import Switch, WarmUp
 from pytest_agentfix.model import ChangeSet, Collected, Turn
-from pytest_agentfix.ports import AcceptHandler, Agent, Clock, Door
+from pytest_agentfix.ports import AcceptHandler, Agent, Clock, Door, Summons
 from pytest_agentfix.prompt import INSTRUCTIONS
 from pytest_agentfix.sandboxes import Box, Keep, ReadyBox, Sandboxes
 from pytest_agentfix.stock import Stock
@@ -74,32 +73,36 @@ class Crew:
         self._environ = environ
         self._clock = clock
         self.ahead: Stock[Recruit] = Stock(
-            lambda unneeded: self.recruit(self._access, unneeded),
+            lambda unneeded: self.recruit(self._access, Summons(is_off=unneeded)),
             _dismiss,
             name="agentfix-agents-ahead",
         )
 
-    def send(self, post: Post, *, deadline: float, unneeded: threading.Event) -> Agent:
+    def send(self, post: Post, *, deadline: float, summons: Summons) -> Agent:
         """Give an agent its post: one that was made ahead if there is one for that model.
 
-        Raises ``AgentUnavailableError`` or ``SandboxError``; ``unneeded`` may be set meanwhile.
+        Raises ``AgentUnavailableError`` or ``SandboxError``; ``summons`` may change meanwhile.
         """
-
-        def recruit_now() -> Recruit:
-            return self.recruit(post.access, unneeded, deadline)
-
-        is_usual = post.access == self._access
-        recruit = self.ahead.take(recruit_now) if is_usual else recruit_now()
+        recruit = self._find_recruit(post, deadline, summons)
         try:
             if not self._sandboxes.show(recruit.box, post.base, post.shown, post.keep):
                 _dismiss(recruit)
-                recruit = self._recruit_on_copy(post, unneeded, deadline)
+                recruit = self._recruit_on_copy(post, deadline, summons)
             recruit.switch.to(post.door.handle)
             recruit.agent.begin(post.door, locked=post.locked)
         except BaseException:
             _dismiss(recruit)
             raise
         return _Sent(recruit.agent, self._sandboxes)
+
+    def _find_recruit(self, post: Post, deadline: float, summons: Summons) -> Recruit:
+        def recruit_now() -> Recruit:
+            return self.recruit(post.access, summons, deadline)
+
+        # While it comes up, this machine has a core to spare for what its judge will need.
+        with self._sandboxes.agent_at_work():
+            is_usual = post.access == self._access
+            return self.ahead.take(recruit_now) if is_usual else recruit_now()
 
     def adopt(self, ready: ReadyAgent, descriptor: int) -> None:
         """Take over an agent that another process has brought up; it is the next to be sent.
@@ -122,11 +125,9 @@ class Crew:
             return
         self.ahead.put(Recruit(agent=agent, box=box, switch=switch))
 
-    def recruit(
-        self, access: ModelAccess, unneeded: threading.Event, deadline: float = math.inf
-    ) -> Recruit:
-        """One that is up and warm on the base as it was laid out; ends soon once ``unneeded``."""
-        return self._bring_up(access, self._sandboxes.open_for_agent, unneeded, deadline)
+    def recruit(self, access: ModelAccess, summons: Summons, deadline: float = math.inf) -> Recruit:
+        """One that is up on the base as it was laid out, and warm unless that was urgent."""
+        return self._bring_up(access, self._sandboxes.open_for_agent, deadline, summons)
 
     def plan(self, access: ModelAccess) -> OpenCodePlan:
         """What every agent is given, whatever it will be sent to."""
@@ -141,28 +142,29 @@ class Crew:
         """Dismiss those who have no post."""
         self.ahead.close()
 
-    def _recruit_on_copy(self, post: Post, unneeded: threading.Event, deadline: float) -> Recruit:
+    def _recruit_on_copy(self, post: Post, deadline: float, summons: Summons) -> Recruit:
         def open_box(accept: AcceptHandler) -> Box:
             box = self._sandboxes.open_copy_for_agent(accept, post.base, post.shown)
             self._sandboxes.note_kept("agent", box, post.keep)
             return box
 
-        return self._bring_up(post.access, open_box, unneeded, deadline)
+        return self._bring_up(post.access, open_box, deadline, summons)
 
     def _bring_up(
         self,
         access: ModelAccess,
         open_box: Callable[[AcceptHandler], Box],
-        unneeded: threading.Event,
         deadline: float,
+        summons: Summons,
     ) -> Recruit:
         switch = Switch(WarmUp(clock=self._clock))
         box = open_box(switch.handle)
         agent = OpenCodeAgent(box.sandbox, self.plan(access), clock=self._clock)
         try:
             until = self._clock.monotonic() + COMING_UP
-            agent.launch(deadline=min(deadline, until), unneeded=unneeded)
-            agent.warm_up(deadline=deadline, unneeded=unneeded)
+            agent.launch(deadline=min(deadline, until), unneeded=summons.is_off)
+            if not summons.is_urgent.is_set():  # else its own first prompt warms it up
+                agent.warm_up(deadline=deadline, unneeded=summons.is_off)
         except BaseException:
             agent.close()
             raise

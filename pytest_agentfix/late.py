@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from pytest_agentfix.headstart import HeadStart
 from pytest_agentfix.model import Failure, RunRequest, RunResult
+from pytest_agentfix.plain_imports import plain_imports
 from pytest_agentfix.ports import Progress
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.setup import Setup
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pytest_agentfix.finding import FoundOpenCode
     from pytest_agentfix.run import Run
 
 
@@ -37,12 +41,27 @@ class LateRun:
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
-        from pytest_agentfix.run import Run  # noqa: PLC0415 - takes half a second
+        with plain_imports():
+            finding = self._begin_finding()
+            from pytest_agentfix.run import Run  # noqa: PLC0415 - takes a moment
 
         self._run = Run(
-            self._setup, token=self._token, scratch=self._scratch, head_start=self._head_start
+            self._setup,
+            token=self._token,
+            scratch=self._scratch,
+            head_start=self._head_start,
+            finding=finding,
         )
         return self._run.repair(request, progress)
+
+    def _begin_finding(self) -> Future[FoundOpenCode] | None:
+        """Look for OpenCode while the rest is loaded, unless a stand-by has done so by now."""
+        look = self._setup.find_local_opencode
+        if look is None or self._head_start is not None:
+            return None
+        from pytest_agentfix.finding import begin_finding  # noqa: PLC0415
+
+        return begin_finding(look, self._setup.upstream.provider)
 
     def result_so_far(self) -> RunResult:
         """What ``repair`` has reached yet."""

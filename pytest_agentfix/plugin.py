@@ -70,9 +70,12 @@ def _is_switched_on(config: pytest.Config) -> bool:
 
 
 def _register_session(config: pytest.Config) -> None:
-    from pytest_agentfix.errors import SettingError  # noqa: PLC0415 - costs nothing when off
-    from pytest_agentfix.session import SessionPlugin  # noqa: PLC0415
-    from pytest_agentfix.settings import make_settings  # noqa: PLC0415
+    from pytest_agentfix.plain_imports import plain_imports  # noqa: PLC0415 - as above
+
+    with plain_imports():
+        from pytest_agentfix.errors import SettingError  # noqa: PLC0415
+        from pytest_agentfix.session import SessionPlugin  # noqa: PLC0415
+        from pytest_agentfix.settings import make_settings  # noqa: PLC0415
 
     try:
         settings = make_settings(config)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Final, Protocol
 
 from pytest_agentfix.errors import ProviderTrouble
@@ -142,6 +143,17 @@ class Agent(Protocol):
     def close(self) -> None:
         """End the session and its sandbox."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summons:
+    """A call for an agent, as both sides see it while the agent comes up.
+
+    ``is_off`` is set once nobody needs it any more, ``is_urgent`` once its first prompt is ready.
+    """
+
+    is_off: Event = field(default_factory=Event)
+    is_urgent: Event = field(default_factory=Event)
 
 
 class Gateway(Protocol):

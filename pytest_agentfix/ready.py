@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_agentfix.crew import ReadyAgent
-from pytest_agentfix.readying import FoundOpenCode, KnownBefore
+from pytest_agentfix.finding import FoundOpenCode
+from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandboxes import is_agent_file
 from pytest_agentfix.standby.orders import HandedOver, Item, close_all

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Final
 
 from pytest_agentfix.agents.binary import find_opencode
@@ -21,11 +21,12 @@ from pytest_agentfix.clearing import end_session
 from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.crew import Crew, ReadyAgent, Recruit
 from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.finding import FoundOpenCode, find
 from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.listing import lay_out_base
 from pytest_agentfix.model import RunRequest
+from pytest_agentfix.ports import Summons
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import Engine
@@ -40,14 +41,6 @@ from pytest_agentfix.workspace import Base
 from pytest_agentfix.workspace.removing import remove_tree
 
 REPRODUCING: Final = 120.0  # seconds for the first failing test
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundOpenCode:
-    """Where OpenCode's binary is, whole and as it was published, and what it knows."""
-
-    path: Path
-    catalogue: CatalogueProvider | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +106,13 @@ class _Readying:
 
     def _find_opencode(self) -> FoundOpenCode:
         wanted = self._wanted
-        path = find_opencode(
-            configured=wanted.settings.opencode, environ=os.environ, cache=wanted.cache
+        look = partial(
+            find_opencode,
+            configured=wanted.settings.opencode,
+            environ=os.environ,
+            cache=wanted.cache,
         )
-        catalogue = read_catalogue(path, wanted.upstream.provider)
-        found = FoundOpenCode(path=path, catalogue=catalogue)
+        found = find(look, wanted.upstream.provider)
         self._desk.offer(OPENCODE, Plain(found))
         return found
 
@@ -149,7 +144,7 @@ class _Readying:
         environ = {**wanted.invocation.environ, **wanted.environment.env}
         crew = Crew(sandboxes, access, environ=environ, clock=self._clock)
         with contextlib.suppress(NotWanted, AgentFixError, TimeoutError):
-            recruit = crew.recruit(access, Event())
+            recruit = crew.recruit(access, Summons())
             self._desk.offer(AGENT, AgentOffer(recruit))
 
     def _reproduce(self, sandboxes: Sandboxes) -> None:

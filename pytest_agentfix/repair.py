@@ -8,7 +8,6 @@ reproduce -> agent edits -> changes taken out -> policy -> judged elsewhere
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -30,7 +29,7 @@ from pytest_agentfix.model import (
     Verdict,
 )
 from pytest_agentfix.parting import part_by_judgement, part_by_reds
-from pytest_agentfix.ports import Agent, Progress, Reproduction
+from pytest_agentfix.ports import Agent, Progress, Reproduction, Summons
 from pytest_agentfix.work import (
     Arrival,
     ArrivalEnd,
@@ -151,23 +150,22 @@ class _Round:
             self.work.hold_out = self.ground.hold_out(rest)
 
     @contextlib.contextmanager
-    def _agent_coming_up(self) -> Iterator[Future[Agent]]:
-        work = self.work
+    def _agent_coming_up(self) -> Iterator[_Coming]:
+        work, summons = self.work, Summons()
         with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
-            unneeded = threading.Event()
-            coming = pool.submit(
-                self.ground.open_agent, work.cluster, work.hold_out, work.deadline, unneeded
+            future = pool.submit(
+                self.ground.open_agent, work.cluster, work.hold_out, work.deadline, summons
             )
             try:
-                yield coming
+                yield _Coming(future, summons)
             finally:
-                unneeded.set()  # or an interruption would have to wait for it to come up
+                summons.is_off.set()  # or an interruption would have to wait for it to come up
                 # What kept it from coming up was told where it was needed.
                 with contextlib.suppress(EnvironmentTrouble, TimeoutError):
-                    coming.result().close()
+                    future.result().close()
 
     def _attempt_until_done(
-        self, reproduction: Reproduction, coming: Future[Agent]
+        self, reproduction: Reproduction, coming: _Coming
     ) -> ClusterResult | Arrival:
         work, parts = self.work, self.parts
         limit = work.cluster.policy.max_attempts or parts.max_attempts
@@ -181,7 +179,7 @@ class _Round:
                 return work.end(turn_verdict(turn.end), turn.detail)
             if suspicion := find_suspicion(turn.text):
                 return work.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
-            collected = coming.result().collect()
+            collected = coming.agent.collect()
             changes, dropped = self.ground.accept(work.cluster, collected, reproduction.litter)
             work.note(dropped=dropped)
             is_again = work.has_seen(changes, dropped)
@@ -196,12 +194,12 @@ class _Round:
             prompt = parts.next_prompt(judgement, dropped, work.hold_out)
         return work.end(verdict, reason)
 
-    def _take_turn(self, coming: Future[Agent], prompt: str) -> Turn:
+    def _take_turn(self, coming: _Coming, prompt: str) -> Turn:
         work, clock = self.work, self.parts.clock
         work.note(attempts=work.result.attempts + 1)
         began = clock.monotonic()
         try:
-            agent = _wait_for(coming, work.deadline - began)
+            agent = coming.wait(work.deadline - began)
             return agent.prompt(prompt, deadline=work.deadline)
         finally:
             spent = clock.monotonic() - began
@@ -264,8 +262,22 @@ class _Round:
         self.progress.say(self.work.cluster, phase)
 
 
-def _wait_for(coming: Future[Agent], seconds: float) -> Agent:
-    try:
-        return coming.result(max(0.0, seconds))
-    except FutureTimeoutError:  # a class of its own in Python 3.10
-        raise TimeoutError("the agent did not come up in time") from None
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """An agent that comes up while something else goes on."""
+
+    future: Future[Agent]
+    summons: Summons
+
+    @property
+    def agent(self) -> Agent:
+        """The agent, once it was waited for."""
+        return self.future.result()
+
+    def wait(self, seconds: float) -> Agent:
+        """Wait for it with a prompt in hand."""
+        self.summons.is_urgent.set()
+        try:
+            return self.future.result(max(0.0, seconds))
+        except FutureTimeoutError:  # a class of its own in Python 3.10
+            raise TimeoutError("the agent did not come up in time") from None

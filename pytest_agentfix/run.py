@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.aftercare import begin_aftercare
@@ -14,7 +14,8 @@ from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.clearing import end_session, sweep_dead
 from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.crew import Crew
-from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.errors import AgentFixError, OpenCodeMissingError
+from pytest_agentfix.finding import FoundOpenCode, find
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
@@ -42,7 +43,7 @@ class Run:
     """What ``late.LateRun`` is when there is something to repair.
 
     ``scratch`` and ``head_start`` are there if the suite failed before its end; ``token`` is the
-    one the stand-by was told.
+    one the stand-by was told. ``finding`` is under way where there was no head start.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Run:
         token: str,
         scratch: Scratch | None,
         head_start: HeadStart | None,
+        finding: Future[FoundOpenCode] | None = None,
     ) -> None:
         self._setup = setup
         self._clock = SystemClock()
@@ -64,6 +66,7 @@ class Run:
         self._sandboxes: Sandboxes | None = None
         self._crew: Crew | None = None
         self._head_start = head_start
+        self._finding = finding
         self._aftercare: StandBy | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
@@ -127,17 +130,17 @@ class Run:
         scratch = self._scratch = self._scratch or Scratch(setup.scratch_root)
         if not setup.settings.keep:
             self._aftercare = begin_aftercare(scratch)
-        opencode = ready.opencode.path if ready.opencode else setup.find_opencode()
         base = self._bring_up_to_date(ready) or self._lay_out(scratch)
         self._notices += base.notices
-        self._gateways = self._make_gateways(opencode, ready)
+        opencode = ready.opencode or self._find_opencode()
+        self._gateways = self._make_gateways(opencode)
         self._sandboxes = Sandboxes(
             engine=setup.engine,
             environment=setup.environment,
             scratch=scratch,
             base=base,
             ignore=setup.repository.ignore_rules(),
-            opencode=opencode,
+            opencode=opencode.path,
             is_kept=setup.settings.keep,
         )
 
@@ -159,17 +162,22 @@ class Run:
         folder = scratch.folder("base")
         return lay_out_base(setup.repository, setup.settings, setup.environment, folder)
 
-    def _make_gateways(self, opencode: Path, ready: Ready) -> Gateways:
+    def _find_opencode(self) -> FoundOpenCode:
         setup = self._setup
-        provider = setup.upstream.provider
-        known = {} if ready.opencode is None else {provider: ready.opencode.catalogue}
+        if self._finding is not None:
+            with suppress(OpenCodeMissingError):  # not on this machine yet
+                return self._finding.result()
+        return find(setup.find_opencode, setup.upstream.provider)
+
+    def _make_gateways(self, opencode: FoundOpenCode) -> Gateways:
+        setup = self._setup
         around = Surroundings(
-            opencode=opencode,
+            opencode=opencode.path,
             cache=setup.cache,
             top=setup.repository.top,
             environ=os.environ,
             replay=setup.replay,
-            catalogues=known,
+            catalogues={setup.upstream.provider: opencode.catalogue},
         )
         return Gateways(setup.settings, around, clock=self._clock, token=self._token)
 

@@ -16,6 +16,7 @@ from pytest_agentfix.interruption import EXIT_STATUS, Terminated, raise_on_sigte
 from pytest_agentfix.invocation import make_invocation
 from pytest_agentfix.items import MARKER_ERRORS
 from pytest_agentfix.model import Failure, Invocation, Phase, RunRequest, RunResult
+from pytest_agentfix.plain_imports import plain_imports
 from pytest_agentfix.ports import Progress
 from pytest_agentfix.progress import TerminalProgress
 from pytest_agentfix.report import json_report, junit, terminal
@@ -258,6 +259,7 @@ class SessionPlugin:
 
 
 def _load_prepare() -> Prepare:
-    from pytest_agentfix.wiring import prepare  # noqa: PLC0415 - heavy; a double needs none of it
+    with plain_imports():
+        from pytest_agentfix.wiring import prepare  # noqa: PLC0415 - heavy; a double needs none
 
     return prepare

@@ -29,7 +29,8 @@ class Setup:
     environment: Environment
     upstream: Upstream
     choose_upstream: Callable[[str], Upstream]  # for a marker's model=
-    find_opencode: Callable[[], Path]
+    find_opencode: Callable[[], Path]  # fetched if need be
+    find_local_opencode: Callable[[], Path] | None = None  # the same, of what is here already
     scratch_root: Path
     cache: Path  # the user's cache folder for this package
     patch_folder: Path

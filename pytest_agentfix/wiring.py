@@ -54,6 +54,7 @@ def prepare(settings: Settings, invocation: Invocation) -> LateRun:
             upstream=upstream,
             choose_upstream=choose,
             find_opencode=find,
+            find_local_opencode=partial(find, may_fetch=False),
             scratch_root=root,
             cache=cache,
             patch_folder=_patch_folder(settings, invocation.rootdir),

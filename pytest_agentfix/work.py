@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -26,7 +25,7 @@ from pytest_agentfix.model import (
     Verdict,
 )
 from pytest_agentfix.policy.scope import ReadBase
-from pytest_agentfix.ports import Agent, Clock, Judge
+from pytest_agentfix.ports import Agent, Clock, Judge, Summons
 
 SUSPICION_LIMIT: Final = 1_000  # characters of the agent's reason
 _SUSPECT: Final = re.compile(r"[\s*_`>#]*TEST IS WRONG\b[\s*_`]*[:.-]?[\s*_`]*(.*)")
@@ -52,8 +51,8 @@ class Ground:
     judge: Judge
     read_base: ReadBase
     hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
-    # (cluster, hold-out, deadline, set once it is not needed any more) -> a session that is up
-    open_agent: Callable[[Cluster, HoldOut, float, threading.Event], Agent]
+    # (cluster, hold-out, deadline, what is known meanwhile) -> a session that is up
+    open_agent: Callable[[Cluster, HoldOut, float, Summons], Agent]
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out

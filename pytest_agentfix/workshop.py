@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,7 +27,7 @@ from pytest_agentfix.model import (
     Probe,
     Verdict,
 )
-from pytest_agentfix.ports import Agent, Clock, Progress
+from pytest_agentfix.ports import Agent, Clock, Progress, Summons
 from pytest_agentfix.prompt import next_prompt
 from pytest_agentfix.repair import repair
 from pytest_agentfix.repository import CommitLander
@@ -161,7 +160,7 @@ class Workshop:
         cluster: Cluster,
         hold_out: HoldOut,
         deadline: float,
-        unneeded: threading.Event,
+        summons: Summons,
     ) -> Agent:
         shown = {path: FileChange(content) for path, content in hold_out.files.items()}
         post = Post(
@@ -176,7 +175,7 @@ class Workshop:
             ),
             keep=job.kept.append,
         )
-        return self._crew.send(post, deadline=deadline, unneeded=unneeded)
+        return self._crew.send(post, deadline=deadline, summons=summons)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -48,12 +48,14 @@ def find_opencode(
     environ: Mapping[str, str],
     cache: Path,
     release: Release | None = None,
+    may_fetch: bool = True,
 ) -> Path:
     """Return the absolute path of an OpenCode 1.18 platform binary, fetched if need be.
 
     Looked for in this order: ``configured``; the cache; an ``opencode`` on ``environ``'s PATH (the
-    binary behind npm's shim); npm. ``cache`` is the folder for the pinned ``release`` (default:
-    this machine's). Raises ``OpenCodeMissingError`` or ``OpenCodeVersionError``.
+    binary behind npm's shim); npm, if it ``may_fetch``. ``cache`` is the folder for the pinned
+    ``release`` (default: this machine's). Raises ``OpenCodeMissingError`` or
+    ``OpenCodeVersionError``.
     """
     if configured is not None:
         return _check_version(_resolve_configured(configured))
@@ -64,6 +66,8 @@ def find_opencode(
     on_path = _find_on_path(environ)
     if on_path is not None:
         return _check_version(on_path)
+    if not may_fetch:
+        raise OpenCodeMissingError("OpenCode is not on this machine yet.", _HOW_TO_GET)
     return fetch_opencode(environ=environ, cache=cache, release=pinned)
 
 

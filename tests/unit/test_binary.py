@@ -88,12 +88,13 @@ class World:
             f'cp {self.tarball} "$4/{self.release.file_name}.tgz"\n{tail}\n',
         )
 
-    def find(self, configured: Path | None = None) -> Path:
+    def find(self, configured: Path | None = None, *, may_fetch: bool = True) -> Path:
         return find_opencode(
             configured=configured,
             environ=self.environ,
             cache=self.cache,
             release=self.release,
+            may_fetch=may_fetch,
         )
 
     def can_find(self, configured: Path | None = None) -> bool:
@@ -130,6 +131,15 @@ def test_fetch_takes_the_one_member_and_makes_it_executable(world: World) -> Non
     ]
     (call,) = world.npm_calls
     assert call.startswith(f"pack opencode-linux-x64@{PINNED_VERSION} --pack-destination ")
+
+
+def test_nothing_is_fetched_where_that_is_not_allowed(world: World) -> None:
+    world.install_npm()
+    with pytest.raises(OpenCodeMissingError):
+        world.find(may_fetch=False)
+    assert world.npm_calls == []
+    found = world.find()
+    assert world.find(may_fetch=False) == found
 
 
 def test_second_use_takes_the_cache_and_needs_no_npm(world: World) -> None:

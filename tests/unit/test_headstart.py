@@ -6,6 +6,7 @@ import os
 import random
 from pathlib import Path
 
+from pytest_agentfix.finding import FoundOpenCode
 from pytest_agentfix.gateway.providers.upstream import choose_upstream
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.preparing import prepare
@@ -25,7 +26,7 @@ from pytest_agentfix.model import (
 )
 from pytest_agentfix.ports import Reproduction
 from pytest_agentfix.ready import Ready, sort_out
-from pytest_agentfix.readying import FoundOpenCode, KnownBefore
+from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandboxes import is_agent_file

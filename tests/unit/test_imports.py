@@ -14,7 +14,8 @@ PACKAGE = Path(pytest_agentfix.__file__).parent
 
 # From the inside out. A module may import from its own layer and from those before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "sources", "stock", "jobs", "interruption"),
+    ("model", "errors", "sources", "stock", "jobs", "interruption",
+     "plain_imports"),
     ("ports",),
     ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
      "causes", "holdout", "minimal",
@@ -25,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sandbox", "agents", "gateway", "repository", "workspace", "judge", "standby"),
     ("testing",),
     ("scope",),
+    ("finding",),
     ("setup", "sandboxes", "gateways"),
     ("crew", "bench", "clearing", "listing"),
     ("aftercare",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,7 +40,7 @@ from pytest_agentfix.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.ports import Agent, Reproduction
+from pytest_agentfix.ports import Agent, Reproduction, Summons
 from pytest_agentfix.repair import repair
 from pytest_agentfix.testing.fakes import (
     Answers,
@@ -195,7 +194,7 @@ class World:
         return f"first, {len(judgement.red)} red"
 
     def open_agent(
-        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _unneeded: threading.Event
+        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _summons: Summons
     ) -> Agent:
         assert hold_out == self.hold_out
         self.opened.append(deadline)

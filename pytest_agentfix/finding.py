@@ -1,0 +1,42 @@
+"""OpenCode's binary, and what it knows of a provider's models.
+
+Both take reading all of a large file, which a thread can do while something else is prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundOpenCode:
+    """Where OpenCode's binary is, whole and as it was published, and what it knows."""
+
+    path: Path
+    catalogue: CatalogueProvider | None
+
+
+def find(find_opencode: Callable[[], Path], provider: str) -> FoundOpenCode:
+    """Find both; raises what ``find_opencode`` raises."""
+    path = find_opencode()
+    return FoundOpenCode(path=path, catalogue=read_catalogue(path, provider))
+
+
+def begin_finding(find_opencode: Callable[[], Path], provider: str) -> Future[FoundOpenCode]:
+    """The same in a thread, which Python waits for at its own end: nothing is left half done."""
+    future: Future[FoundOpenCode] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(find(find_opencode, provider))
+        except BaseException as error:  # noqa: BLE001 - for whoever asks for the result
+            future.set_exception(error)
+
+    Thread(target=work, name="agentfix-opencode").start()
+    return future
