@@ -86,12 +86,18 @@ def _find_blocked(kept: Mapping[str, FileChange], tree: Tree) -> frozenset[str]:
     They come about when half of "a file becomes a folder" was left out by another rule.
     """
     gone = {path for path, change in kept.items() if change.is_deletion}
-    files = (tree.files | kept.keys()) - gone
-    folders = {folder for path in files for folder in folders_of(path)}
+    new = kept.keys() - gone
+    new_folders = {folder for path in new for folder in folders_of(path)}
+
+    def is_file(path: str) -> bool:
+        return path in new or (path in tree.files and path not in gone)
+
     return frozenset(
         path
-        for path in kept.keys() - gone
-        if path in folders or any(folder in files for folder in folders_of(path))
+        for path in new
+        if path in new_folders
+        or tree.has_more_in(path, gone)
+        or any(is_file(folder) for folder in folders_of(path))
     )
 
 

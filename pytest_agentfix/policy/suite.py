@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
 from pytest_agentfix.policy.globs import compile_glob
@@ -38,14 +39,13 @@ class Suite:
     def build(cls, policy: Policy) -> Suite:
         """What ``policy`` says about tests, looked up in its base."""
         patterns = _narrow(policy.test_patterns)
-        base = [fold(path) for path in policy.base_paths]
-        files = [path for path in base if _is_named_as_test(path, patterns)]
+        base = _look_through(frozenset(policy.base_paths), patterns, tuple(policy.test_paths))
         targets = frozenset(map(fold, policy.targets))
         return cls(
             patterns=patterns,
             targets=targets,
-            folders=tuple(_find_test_folders(policy.test_paths, base, patterns)),
-            data_folders=frozenset(split(path)[0] for path in {*files, *targets}),
+            folders=base.folders,
+            data_folders=base.data_folders | {split(path)[0] for path in targets},
         )
 
     def is_test(self, folded: str) -> bool:
@@ -116,8 +116,31 @@ def _is_countable(folded: str) -> bool:
     return folded.endswith(".py") and parts[-1] != "__init__.py"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BaseTests:
+    """What a base says about tests, whatever is to be repaired in it."""
+
+    named: tuple[str, ...]  # files with a test's name, as they are written
+    folders: tuple[re.Pattern[str], ...]
+    data_folders: frozenset[str]
+
+
+@lru_cache(maxsize=4)
+def _look_through(
+    files: frozenset[str], patterns: tuple[str, ...], test_paths: tuple[str, ...]
+) -> _BaseTests:
+    """Look at every file of a base, once for all attempts that are judged by it."""
+    base = [(path, fold(path)) for path in files]
+    named = [(path, folded) for path, folded in base if _is_named_as_test(folded, patterns)]
+    return _BaseTests(
+        named=tuple(path for path, _ in named),
+        folders=tuple(_find_test_folders(test_paths, [folded for _, folded in base], patterns)),
+        data_folders=frozenset(split(folded)[0] for _, folded in named),
+    )
+
+
 def find_test_files(policy: Policy) -> list[str]:
     """The base's test files and the targets, as they are written."""
     patterns = _narrow(policy.test_patterns)
-    named = [path for path in policy.base_paths if _is_named_as_test(fold(path), patterns)]
-    return [*named, *policy.targets]
+    base = _look_through(frozenset(policy.base_paths), patterns, tuple(policy.test_paths))
+    return [*base.named, *policy.targets]

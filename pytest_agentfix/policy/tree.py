@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.policy.names import is_conftest, is_pytest_configuration
+from pytest_agentfix.policy.base_names import BaseNames, folders_of, names_of, split
 from pytest_agentfix.policy.paths import fold
+
+__all__ = ["Tree", "folders_of", "split"]
 
 _ALWAYS_ROOTS: Final = frozenset({"", "src", "lib"})
 _BARE: Final = (("head", "objects", "refs"), ("head", "commondir"))
@@ -19,11 +21,9 @@ _GIT_NAMES: Final = frozenset({"head", "objects", "refs", "commondir", "config",
 class Tree:
     """Facts about all paths there are, for the rules that look further than one path."""
 
-    files: frozenset[str]
-    folders: frozenset[str]
-    python_folders: frozenset[str]  # with a Python file somewhere in them
-    import_roots: frozenset[str]  # folders that may be on ``sys.path``
-    spellings: Mapping[str, frozenset[str]]  # folded file or folder -> how it is written
+    base: BaseNames
+    test_roots: frozenset[str]  # folders that may be on ``sys.path`` as tests are in them
+    new: Mapping[str, frozenset[str]]  # folded path of what is new -> how it is written
     planted: frozenset[str]  # folded folders that the changes make into bare git repositories
 
     @classmethod
@@ -31,24 +31,30 @@ class Tree:
         cls, base: Collection[str], new: Collection[str], *, test_files: Collection[str]
     ) -> Tree:
         """The tree of ``base``, with the ``new`` files that want to come in."""
-        files = frozenset(base)
-        folders = _parents(files)
-        spellings = _spell([*files, *folders], new)
+        names = names_of(frozenset(base))
+        spellings = _spell(new)
         return cls(
-            files=files,
-            folders=folders,
-            python_folders=_parents(path for path in files if path.endswith(".py")),
-            import_roots=_find_import_roots(files, test_files),
-            spellings=spellings,
-            planted=_find_planted(new, spellings, frozenset(map(fold, files | folders))),
+            base=names,
+            test_roots=frozenset(split(path)[0] for path in test_files),
+            new=spellings,
+            planted=_find_planted(new, spellings, names),
+        )
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files of the base."""
+        return self.base.files
+
+    def has_more_in(self, folder: str, gone: Collection[str]) -> bool:
+        """Whether the base has files in ``folder``, apart from those that are ``gone``."""
+        inside = f"{folder}/"
+        return folder in self.base.folders and any(
+            path.startswith(inside) and path not in gone for path in self.files
         )
 
     def collides(self, path: str) -> bool:
         """Whether ``path``, or a folder of it, is also there in another spelling."""
-        return any(
-            self.spellings.get(fold(prefix), frozenset()) - {prefix}
-            for prefix in (*folders_of(path), path)
-        )
+        return any(self._spellings(fold(prefix)) - {prefix} for prefix in (*folders_of(path), path))
 
     def is_planted(self, path: str) -> bool:
         """Whether ``path`` is part of a bare git repository that was not there before."""
@@ -61,12 +67,19 @@ class Tree:
         """The top-level import names that a new Python file at ``path`` would bring into being."""
         if not path.endswith((".py", ".pyw", ".pyc", ".so", ".pyd")):
             return
-        for root in {"", *folders_of(path)} & self.import_roots:
+        for root in filter(self._is_import_root, ("", *folders_of(path))):
             start = f"{root}/" if root else ""
             child = path[len(start) :].partition("/")[0]
             name = child.partition(".")[0]
             if not self._is_module(start + name, path):
                 yield name
+
+    def _spellings(self, folded: str) -> frozenset[str]:
+        return self.base.spellings(folded) | self.new.get(folded, frozenset())
+
+    def _is_import_root(self, folder: str) -> bool:
+        is_root = folder in self.base.roots or folder in self.test_roots
+        return folder in _ALWAYS_ROOTS or (is_root and folder not in self.base.packages)
 
     def _is_module(self, module: str, path: str) -> bool:
         """Whether ``module`` could be imported before the file at ``path`` came."""
@@ -74,65 +87,31 @@ class Tree:
         if f"{module}.py" in self.files or package in self.files:
             return True
         # A folder without __init__.py gives way to the module it is named after; with it, not.
-        return path != package and module in self.python_folders
+        return path != package and module in self.base.python_folders
 
 
-def folders_of(path: str) -> tuple[str, ...]:
-    """The folders ``path`` lies in, outermost first, without the top."""
-    ends = [index for index, char in enumerate(path) if char == "/"]
-    return tuple(path[:end] for end in ends)
-
-
-def split(path: str) -> tuple[str, str]:
-    """Folder ("" is the top) and name."""
-    folder, _, name = path.rpartition("/")
-    return folder, name
-
-
-def _parents(paths: Iterable[str]) -> frozenset[str]:
-    return frozenset(folder for path in paths for folder in folders_of(path))
-
-
-def _spell(base: Iterable[str], new: Iterable[str]) -> dict[str, frozenset[str]]:
+def _spell(new: Iterable[str]) -> dict[str, frozenset[str]]:
     spellings: dict[str, set[str]] = defaultdict(set)
-    for path in base:
-        spellings[fold(path)].add(path)
     for path in new:
         for prefix in (*folders_of(path), path):
             spellings[fold(prefix)].add(prefix)
     return {folded: frozenset(written) for folded, written in spellings.items()}
 
 
-def _find_import_roots(files: frozenset[str], test_files: Collection[str]) -> frozenset[str]:
-    """Folders that may be on the path.
-
-    By an install, ``python -m pytest``, pytest's prepend mode, or whatever reads ``pythonpath``:
-    a folder with modules that is no package is hardly of use in another way.
-    """
-    packages = {folder for folder, name in map(split, files) if name == "__init__.py"}
-    roots = {split(package)[0] for package in packages if package}
-    roots |= {split(path)[0] for path in test_files}
-    roots |= {split(path)[0] for path in files if path.endswith(".py")}
-    roots |= {split(path)[0] for path in files if _marks_a_root(split(path)[1])}
-    return frozenset((roots - packages) | _ALWAYS_ROOTS)
-
-
-def _marks_a_root(name: str) -> bool:
-    parts = (name.lower(),)
-    return name == "setup.py" or is_conftest(parts) or is_pytest_configuration(parts)
-
-
 def _find_planted(
-    new: Iterable[str], spellings: Mapping[str, frozenset[str]], base: frozenset[str]
+    new: Iterable[str], spellings: Mapping[str, frozenset[str]], base: BaseNames
 ) -> frozenset[str]:
     candidates = {"", *(folder for path in new for folder in folders_of(fold(path)))}
     return frozenset(
         folder
         for folder in candidates
         for group in _BARE
-        if _has_all(folder, group, spellings) and not _has_all(folder, group, base)
+        if _has_all(folder, group, base, spellings) and not _has_all(folder, group, base, {})
     )
 
 
-def _has_all(folder: str, names: Iterable[str], paths: Collection[str]) -> bool:
-    return all((f"{folder}/{name}" if folder else name) in paths for name in names)
+def _has_all(
+    folder: str, names: Iterable[str], base: BaseNames, new: Mapping[str, frozenset[str]]
+) -> bool:
+    paths = [f"{folder}/{name}" if folder else name for name in names]
+    return all(path in new or base.spellings(path) for path in paths)

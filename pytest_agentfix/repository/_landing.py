@@ -15,7 +15,7 @@ from pytest_agentfix.model import FileStat, Fix, Landing
 from pytest_agentfix.repository._checkout import Checkout, NotPlainError
 from pytest_agentfix.repository._edits import Edits, compare
 from pytest_agentfix.repository._git import GitFailure, clean, is_disk_full
-from pytest_agentfix.repository._objects import Blob, ObjectWriter, States
+from pytest_agentfix.repository._objects import Blob, Entry, ObjectWriter, States
 from pytest_agentfix.repository._open import Repository
 from pytest_agentfix.repository._patch import make_patch
 from pytest_agentfix.repository._paths import check_changes, check_names, refusal
@@ -68,6 +68,7 @@ class CommitLander:
         self._aside: dict[str, str] = {}  # paths whose fixes are only in a commit beside the line
         self._landed: dict[str, Blob | None] = {}  # what the fixes so far made of the base
         self._stats: dict[str, tuple[FileStat, ...]] = {}
+        self._listed: dict[str, dict[str, Entry]] = {}  # by commit, while a fix is brought in
 
     def land(self, fix: Fix) -> Landing:
         """Bring ``fix`` in; raises ``LandingError`` or ``DiskFullError``, the fix kept as a patch.
@@ -83,6 +84,8 @@ class CommitLander:
                 raise self._give_up(fix, failure.words, is_full=failure.is_disk_full) from failure
             except OSError as error:
                 raise self._give_up(fix, str(error), is_full=is_disk_full(error)) from error
+            finally:
+                self._listed = {}
             self._stats[fix.cluster.slug] = stats
             self._landed.update(_states(fix))
             return landing
@@ -101,7 +104,7 @@ class CommitLander:
         check_names(self._repository.top, fix.changes.files)
 
     def _land(self, fix: Fix) -> Landing:
-        check_changes(fix.changes.files, self._objects.list_tree(self._line))
+        check_changes(fix.changes.files, self._list_tree(self._line))
         if not self._is_committing:
             return self._leave_patch(fix)
         if self._branch is not None:
@@ -171,9 +174,9 @@ class CommitLander:
         return Landing(commit=commit, branch=branch, advice=f"git merge {shlex.quote(branch)}")
 
     def _check_same_on(self, branch: str, tip: str, fix: Fix) -> None:
-        there = self._objects.list_tree(tip)
+        there = self._list_tree(tip)
         check_changes(fix.changes.files, there)
-        here = self._objects.list_tree(self._repository.head)
+        here = self._list_tree(self._repository.head)
         for path in fix.changes.files.keys() - self._landed.keys():
             if there.get(path) != here.get(path):
                 raise GitFailure(f"'{clean(path)}' differs between HEAD and the branch '{branch}'")
@@ -215,13 +218,13 @@ class CommitLander:
         return compare(
             fix.changes.files,
             self._base(fix),
-            self._objects.list_tree(parent),
+            self._list_tree(parent),
             oid_length=self._oid_length,
             has_modes=modes != "false",
         )
 
     def _is_clean(self, edits: Edits, parent: str) -> bool:
-        entries = self._objects.list_tree(parent)
+        entries = self._list_tree(parent)
         return edits.is_committed_in(entries, oid_length=self._oid_length)
 
     def _base(self, fix: Fix) -> States:
@@ -233,6 +236,11 @@ class CommitLander:
             return self._landed[path]
         found = self._read_base(path)
         return None if found is None else Blob(*found)
+
+    def _list_tree(self, commit: str) -> dict[str, Entry]:
+        if commit not in self._listed:
+            self._listed[commit] = self._objects.list_tree(commit)
+        return self._listed[commit]
 
     def _save_patch(self, fix: Fix) -> Path:
         patch = make_patch(self._base(fix), _states(fix), oid_length=self._oid_length)
