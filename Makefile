@@ -54,7 +54,7 @@ format: bootstrap ## Bring the code into form
 	@$(BIN)/ruff format .
 
 bench: bootstrap ## Run the benchmarks (all of them take hours, see docs/performance.md)
-	@$(WITH_ENGINE) bash -c 'for name in $(BENCH); do $(BIN)/python "benchmarks/$$name.py" $(BENCH_ARGS) || exit; done'
+	@$(WITH_ENGINE) scripts/bench.sh $(BENCH) -- $(BENCH_ARGS)
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
 	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info
