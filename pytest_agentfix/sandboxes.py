@@ -26,7 +26,7 @@ from pytest_agentfix.sandbox.attached import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.sandbox.laying import lay_changes
+from pytest_agentfix.sandbox.laying import History, lay_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
 from pytest_agentfix.stock import Stock
@@ -103,7 +103,7 @@ class Sandboxes:
         wanted = base.with_changes(changes)
         box = self.judges.take()
         try:
-            self._lay(box, wanted, is_agents=False)
+            self._lay(box, wanted, History.KEPT)
         except BaseException:
             box.sandbox.close()
             raise
@@ -162,7 +162,9 @@ class Sandboxes:
         that. ``False`` where the history inside could not be made anew: what the agent is not to
         see can be read from it then.
         """
-        is_done = self._lay(box, base.with_changes(shown), is_agents=True)
+        # What other fixes have changed is no secret, and takes no look at all the rest.
+        history = History.FORGOTTEN if shown else History.ANEW
+        is_done = self._lay(box, base.with_changes(shown), history)
         if is_done:
             self.note_kept("agent", box, keep)
         return is_done
@@ -194,7 +196,7 @@ class Sandboxes:
         for sandbox in list(self._open):
             sandbox.close()
 
-    def _lay(self, box: Box, wanted: Base, *, is_agents: bool) -> bool:
+    def _lay(self, box: Box, wanted: Base, history: History) -> bool:
         changes = wanted.delta()
         if not changes:
             return True
@@ -204,11 +206,11 @@ class Sandboxes:
             top=self.base.top,
             changes=changes,
             env=self.environment.env,
-            is_new_snapshot=is_agents,
+            history=history,
             timeout=LAYING,
         )
         box.workspace.expect(changes)
-        return is_anew or not is_agents
+        return is_anew or history is History.KEPT
 
     def _make_plain(
         self,

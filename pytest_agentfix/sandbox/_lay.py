@@ -5,7 +5,8 @@
 Stdin has one line of JSON, then the contents one after another. ``top`` is where the tree is;
 ``files`` are ``[path, size, executable]`` in the order of the contents, with ``null`` as the size
 of what is to be removed; ``snapshot`` is ``null`` or what the new commit is made with: ``env``,
-``message``, ``branch`` and git's ``attributes``. Bytes of a path that are no text are surrogates.
+``message``, ``branch`` and git's ``attributes``; ``forgets`` says whether nothing of the old one
+may be left. Bytes of a path that are no text are surrogates.
 
 Stdout gets one line of JSON: ``has_snapshot``, or ``problem``.
 """
@@ -93,8 +94,8 @@ class Git:
         return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
-def snapshot(git: Git, removed: "list[str]", written: "list[str]", order: "dict[str, Any]") -> None:
-    """Make the repository's one commit anew, and leave nothing of the one before.
+def snapshot(git: Git, removed: "list[str]", written: "list[str]", order: "dict[str, Any]") -> bool:
+    """Make the repository's one commit anew; says whether there was one before.
 
     Where there is a repository its index knows all other files: git looks at these alone.
     """
@@ -115,12 +116,12 @@ def snapshot(git: Git, removed: "list[str]", written: "list[str]", order: "dict[
     message = order["message"].encode()
     commit = git.run("commit-tree", tree, "-F", "-", stdin=message)
     git.run("update-ref", "HEAD", commit)
-    if has_index:
-        forget(git, folder)
+    return has_index
 
 
-def forget(git: Git, folder: str) -> None:
+def forget(git: Git) -> None:
     """Take away what no commit leads to any more: all that stays is put into one new pack."""
+    folder = git.env["GIT_DIR"]
     git.run("repack", "-a", "-d", "-q", "--window=0")
     objects = os.path.join(folder, "objects")
     for name in set(os.listdir(objects)) - {"pack", "info"}:  # single objects
@@ -149,7 +150,9 @@ def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
         return False
     git = Git(program, top, order["snapshot"]["env"])
     removed = [path for path, size, _ in files if size is None]
-    snapshot(git, removed, [path for path, size, _ in files if size is not None], order["snapshot"])
+    written = [path for path, size, _ in files if size is not None]
+    if snapshot(git, removed, written, order["snapshot"]) and order["forgets"]:
+        forget(git)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,14 @@ _SNAPSHOT: Final = {
 }
 
 
+class History(enum.Enum):
+    """What becomes of the one commit in a sandbox's ``.git``."""
+
+    KEPT = "it stays as it is"
+    ANEW = "it is made anew"  # takes as long as what has changed
+    FORGOTTEN = "it is made anew, and nothing leads to what was there before"  # as long as all
+
+
 def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
     sandbox: Sandbox,
     *,
@@ -37,15 +46,14 @@ def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
     top: Path,
     changes: ChangeSet,
     env: Mapping[str, str],
-    is_new_snapshot: bool = False,
+    history: History = History.KEPT,
     timeout: float,
 ) -> bool:
     """Write and remove files of the tree at ``top``, as the sandbox's own user.
 
-    Folders are made, and removed when they get empty, as git does. With ``is_new_snapshot`` the
-    one commit in ``.git`` is made anew, and nothing in there leads to the content before. That
-    takes a git in the sandbox (on ``env``'s ``PATH``): where there is none, ``.git`` stays as it
-    is. Returns whether the commit was made anew.
+    Folders are made, and removed when they get empty, as git does. A new ``history`` takes a git in
+    the sandbox (on ``env``'s ``PATH``): where there is none, ``.git`` stays as it is. Returns
+    whether the commit was made anew.
 
     Nothing untrusted may have run in the sandbox: its program, its ``.git`` and its answer are
     taken for what they are. Raises ``SandboxError`` when anything went wrong, or after
@@ -56,7 +64,7 @@ def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
             argv=[python, "-I", "-S", "-c", read_source(_lay)],
             cwd=Path("/"),
             env=env,
-            stdin=_order(top, changes, is_new_snapshot=is_new_snapshot),
+            stdin=_order(top, changes, history=history),
         ),
         timeout=timeout,
     )
@@ -71,7 +79,7 @@ def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
     return bool(answer["has_snapshot"])
 
 
-def _order(top: Path, changes: ChangeSet, *, is_new_snapshot: bool) -> bytes:
+def _order(top: Path, changes: ChangeSet, *, history: History) -> bytes:
     files, contents = [], []
     for path, change in changes.files.items():
         size = None if change.content is None else len(change.content)
@@ -80,7 +88,8 @@ def _order(top: Path, changes: ChangeSet, *, is_new_snapshot: bool) -> bytes:
     head = {
         "top": str(top),
         "files": files,
-        "snapshot": _SNAPSHOT if is_new_snapshot else None,
+        "snapshot": None if history is History.KEPT else _SNAPSHOT,
+        "forgets": history is History.FORGOTTEN,
     }
     return json.dumps(head).encode("ascii") + b"\n" + b"".join(contents)
 

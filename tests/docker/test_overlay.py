@@ -11,7 +11,7 @@ from pytest_agentfix.clearing import end_session
 from pytest_agentfix.errors import OverlayUnavailableError
 from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL
-from pytest_agentfix.sandbox.laying import lay_changes
+from pytest_agentfix.sandbox.laying import History, lay_changes
 from pytest_agentfix.sandbox.leftovers import empty_leftovers
 from pytest_agentfix.sandbox.scratch import owner_name
 from pytest_agentfix.workspace import Base, OverlayMount, OverlayWorkspace, mounts
@@ -126,7 +126,7 @@ def test_the_history_inside(place: Place, workspace: OverlayWorkspace) -> None:
         top=TOP,
         changes=changes,
         env=box.env,
-        is_new_snapshot=True,
+        history=History.FORGOTTEN,
         timeout=60,
     )
     assert is_anew

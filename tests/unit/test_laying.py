@@ -13,7 +13,7 @@ import pytest
 from pytest_agentfix.errors import SandboxError
 from pytest_agentfix.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
-from pytest_agentfix.sandbox.laying import lay_changes
+from pytest_agentfix.sandbox.laying import History, lay_changes
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 Lay = Callable[..., bool]
@@ -34,14 +34,19 @@ def top(tmp_path: Path) -> Path:
 def lay(top: Path) -> Lay:
     sandbox = LocalSandbox(top)
 
-    def lay(files: dict[str, FileChange], *, env: dict[str, str] = ENV, anew: bool = False) -> bool:
+    def lay(
+        files: dict[str, FileChange],
+        *,
+        env: dict[str, str] = ENV,
+        history: History = History.KEPT,
+    ) -> bool:
         return lay_changes(
             sandbox,
             python=sys.executable,
             top=top,
             changes=ChangeSet(files),
             env=env,
-            is_new_snapshot=anew,
+            history=history,
             timeout=60,
         )
 
@@ -77,8 +82,11 @@ def test_a_file_may_become_a_folder(top: Path, lay: Lay) -> None:
     assert ((top / "calc.py/x.py").read_bytes(), (top / "pkg").read_bytes()) == (b"x", b"file")
 
 
+@pytest.mark.parametrize("history", [History.ANEW, History.FORGOTTEN])
 @pytest.mark.parametrize("has_repository", [True, False])
-def test_the_history_is_made_anew(top: Path, lay: Lay, *, has_repository: bool) -> None:
+def test_the_history_is_made_anew(
+    top: Path, lay: Lay, history: History, *, has_repository: bool
+) -> None:
     if has_repository:
         make_snapshot(top)
     changes = {
@@ -86,7 +94,7 @@ def test_the_history_is_made_anew(top: Path, lay: Lay, *, has_repository: bool) 
         "calc.py": FileChange(None),
         "new.py": FileChange(b"new\r\n"),
     }
-    assert lay(changes, anew=True) is True
+    assert lay(changes, history=history) is True
     assert _git(top, "log", "--format=%an <%ae> %s") == (
         "pytest-agentfix <agent-fix@localhost> The tree as the tests saw it\n"
     )
@@ -100,7 +108,7 @@ def test_the_history_is_made_anew(top: Path, lay: Lay, *, has_repository: bool) 
 def test_nothing_of_the_history_before_can_be_read(top: Path, lay: Lay) -> None:
     make_snapshot(top)
     secret = _git(top, "rev-parse", "HEAD", "HEAD^{tree}", "HEAD:pkg", "HEAD:pkg/deep/a.py")
-    lay({"pkg/deep/a.py": FileChange(b"nothing to see\n")}, anew=True)
+    lay({"pkg/deep/a.py": FileChange(b"nothing to see\n")}, history=History.FORGOTTEN)
     left = _git(top, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
     assert set(secret.split()).isdisjoint(left.split())
     for path in (top / ".git").rglob("*"):
@@ -111,7 +119,7 @@ def test_without_git_the_history_stays(top: Path, lay: Lay, tmp_path: Path) -> N
     make_snapshot(top)
     before = _git(top, "rev-parse", "HEAD")
     env = {"PATH": str(tmp_path / "nothing")}
-    assert lay({"calc.py": FileChange(b"x = 2\n")}, env=env, anew=True) is False
+    assert lay({"calc.py": FileChange(b"x = 2\n")}, env=env, history=History.FORGOTTEN) is False
     assert _git(top, "rev-parse", "HEAD") == before
     assert (top / "calc.py").read_bytes() == b"x = 2\n"
 
