@@ -328,13 +328,15 @@ class Landing:
 
     ``commit`` is the full object name, or ``None`` when only a patch was left. ``branch`` is the
     branch that holds it (``None``: a patch only). ``advice`` is the command that brings it in, or
-    "" when the checked-out branch has it already.
+    "" when the checked-out branch has it already. ``judged_with`` are commits of earlier fixes that
+    its tests ran with and that are not below it, as they went to side branches.
     """
 
     commit: str | None = None
     branch: str | None = None
     patch: Path | None = None
     advice: str = ""
+    judged_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

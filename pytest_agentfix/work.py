@@ -230,7 +230,11 @@ def describe_red(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> tupl
 def describe_landing(landing: Landing, changes: ChangeSet) -> str:
     """Where a fix is, in half a line."""
     where = f"on {landing.branch}" if landing.branch else "left as a patch"
-    return f"green after a change to {count_files(changes)}, {where}"
+    told = f"green after a change to {count_files(changes)}, {where}"
+    if landing.judged_with:
+        commits = " and ".join(commit[:12] for commit in landing.judged_with)
+        told += f"; its tests ran with {commits} as well, which is not on that branch"
+    return told
 
 
 def count_files(changes: ChangeSet) -> str:

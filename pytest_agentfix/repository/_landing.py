@@ -129,7 +129,12 @@ class CommitLander:
         except NotPlainError:
             return self._put_aside(fix, commit)
         self._line = commit
-        return Landing(commit=commit, branch=branch, advice=_restore_command(missed))
+        return Landing(
+            commit=commit,
+            branch=branch,
+            advice=_restore_command(missed),
+            judged_with=tuple(dict.fromkeys(self._aside.values())),
+        )
 
     def _land_aside(self, fix: Fix) -> Landing:
         """On a side branch of its own, as the user has edits of their own in the fix's files."""

@@ -11,6 +11,7 @@ import pytest
 from pytest_agentfix.errors import DiskFullError, LandingError
 from pytest_agentfix.model import FileChange, FileStat, Landing
 from pytest_agentfix.repository import Repository, _worktree
+from pytest_agentfix.work import describe_landing
 from tests.unit.repository_kit import (
     IDENTITY,
     digest_tree,
@@ -196,6 +197,10 @@ def test_a_fix_on_an_aside_fix_follows_it(top: Path) -> None:
         "agent-fix/test-c",
     ]
     assert first.commit == run_git(top, "rev-parse", f"{third.commit}^")
+    # The second was judged with the first in place, and the branch has it alone.
+    assert [landing.judged_with for landing in (first, second, third)] == [(), (first.commit,), ()]
+    told = describe_landing(second, make_fix({"b.py": b"b2\n"}).changes)
+    assert f"on main; its tests ran with {str(first.commit)[:12]} as well" in told
 
 
 def test_side_branches_take_free_names(top: Path) -> None:
