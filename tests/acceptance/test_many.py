@@ -6,15 +6,21 @@ commit is green for its targets, and the tree is clean.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import platformdirs
 import pytest
 
+from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.testing.replies import Hang, Script, Turns, shell
 from tests.acceptance.loop_kit import DONE, StartModel, by_test, once, prompts_of, refill
 from tests.acceptance.project_kit import Project, Ran, end, wait_for
+from tests.docker.sandbox_kit import new_image_name, python_image, remove_image
 
 BOTH = ("--agent-fix-jobs", "2")
 IGNORE = {".gitignore": "*.pyc\n__pycache__/\n"}
@@ -133,6 +139,54 @@ def test_the_same_line_goes_back_to_its_agent(project: Project, start_model: Sta
     assert (project.path / "rates.py").read_text().startswith("RATES = [7, 9]\n")
     [again] = [prompt for prompt in prompts_of(model) if "+RATES" in prompt]
     assert "both change rates.py" in again
+    assert_green_step_by_step(project, ran)
+
+
+def test_patches_in_the_order_in_which_they_were_made(
+    project: Project, start_model: StartModel
+) -> None:
+    """Without commits a fix is a patch on top of those before it."""
+    refill(project, RATES)
+    model = start_model(
+        by_test({"test_low": replaced(r"\[0", "[7"), "test_high": replaced(r"0\]", "9]")})
+    )
+    ran = project.run("--agent-fix-no-commit", *BOTH, url=model.base_url)
+    assert (ran.verdicts, ran.status) == (["fixed", "fixed"], 0), ran.output
+    assert (project.log(), project.status()) == (["start"], "")
+    for cluster in sorted(ran.report["clusters"], key=lambda cluster: cluster["attempts"]):
+        subprocess.run(cluster["advice"], shell=True, cwd=project.path, check=True)
+    assert (project.path / "rates.py").read_text().startswith("RATES = [7, 9]\n")
+
+
+@pytest.fixture(scope="module")
+def small_image() -> Iterator[str]:
+    """An image with Python and pytest, and neither git nor a shell."""
+    engine, name = Engine.connect(), new_image_name()
+    cache = platformdirs.user_cache_path("pytest-agentfix")
+    opencode = find_opencode(configured=None, environ=os.environ, cache=cache)
+    packages = ["pytest", "pluggy", "iniconfig", "packaging", "pygments", "coverage"]
+    packages += [] if sys.version_info >= (3, 11) else ["exceptiongroup", "tomli"]
+    engine.import_image(name, python_image(packages=packages, programs=[opencode]))
+    yield name
+    remove_image(name)
+    engine.close()
+
+
+def test_side_by_side_in_an_image(
+    project: Project, start_model: StartModel, small_image: str
+) -> None:
+    refill(project, SHOP)
+    model = start_model(
+        by_test(
+            {
+                "test_price": once(project, "price.py", "value - 1", "value + 1"),
+                "test_tax": once(project, "tax.py", "value / 5", "value * 5"),
+            }
+        )
+    )
+    ran = project.run("--agent-fix-image", small_image, *BOTH, url=model.base_url)
+    assert (ran.verdicts, ran.status) == (["fixed", "fixed"], 0), ran.output
+    assert len(fixes_of(project)) == 2
     assert_green_step_by_step(project, ran)
 
 

@@ -16,6 +16,7 @@ import sysconfig
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +175,12 @@ def new_image_name() -> str:
     return f"pytest-agentfix-test:{secrets.token_hex(6)}"
 
 
-def python_image() -> bytes:
-    """A tar archive with this Python's interpreter, its library and what both are linked to."""
+def python_image(*, packages: Sequence[str] = (), programs: Sequence[Path] = ()) -> bytes:
+    """A tar archive with this Python's interpreter, its library and what both are linked to.
+
+    ``packages`` are distributions that it has as well, ``programs`` some that will be mounted and
+    have to find their libraries.
+    """
     program = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib"))
     buffer = io.BytesIO()
@@ -186,10 +191,25 @@ def python_image() -> bytes:
             link = tarfile.TarInfo(name)
             link.type, link.linkname = tarfile.SYMTYPE, str(program)
             archive.addfile(link)
-        for path in _linked_libraries([program, *library.rglob("*.so")]):
+        for path in _linked_libraries([program, *programs, *library.rglob("*.so")]):
             archive.add(path.resolve(), str(path), recursive=False, filter=_owned_by_root)
         archive.add(library, str(library), filter=_owned_by_root)
+        for name in packages:
+            _add_package(archive, name, library / "site-packages")
     return buffer.getvalue()
+
+
+def _add_package(archive: tarfile.TarFile, name: str, folder: Path) -> None:
+    for file in distribution(name).files or ():
+        source = Path(str(file.locate()))
+        if ".." not in file.parts and source.is_file():
+            archive.add(source, str(folder / file), filter=_readable)
+
+
+def _readable(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.mode |= 0o444
+    return member
 
 
 def _add_folder(archive: tarfile.TarFile, name: str, mode: int) -> None:

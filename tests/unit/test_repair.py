@@ -109,6 +109,8 @@ class World:
     landed: list[Landing] = field(default_factory=list)  # before this cluster's own
     arrivals: Sequence[tuple[ArrivalEnd, str]] = ()  # what the train says, before it lets it land
     fixers: list[tuple[str, ...]] = field(default_factory=list)  # targets that were asked about
+    asked_on: list[int] = field(default_factory=list)  # the bases on which they were, by number
+    moves_on: bool = False  # the base does, right after what the train says
     parts_off: list[Cluster] = field(default_factory=list)
     settled: list[ClusterResult] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # at the head of each first prompt
@@ -172,20 +174,23 @@ class World:
         if self.on_the_way:
             end, detail = self.on_the_way.pop(0)
             self.landed.append(LANDED)  # another one's
-            return Arrival(end=end, fix=fix, detail=detail)
+            ground = self.ground()
+            if self.moves_on:
+                self.landed.append(Landing(commit="b" * 40, branch="main"))
+            return Arrival(end=end, fix=fix, ground=ground, detail=detail)
         return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=self.lander.land(fix))
 
     def find_fixer(
         self, cluster: Cluster, ground: Ground, _deadline: float
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
-        assert ground.number == len(self.landed)
+        self.asked_on.append(ground.number)
         self.fixers.append(cluster.targets)
         if self.is_broken_again:
             self.is_broken_again = False
             raise BrokenAgainError
         if not self.earlier.judgement.red or self.earlier.missing:
             return None
-        return self.landed[-1], self.earlier.judgement.probes
+        return self.landed[ground.number - 1], self.earlier.judgement.probes
 
     def first_prompt(
         self, _cluster: Cluster, judgement: Judgement, _hold_out: HoldOut, note: str
@@ -612,6 +617,13 @@ class TestOtherFixes:
         assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 1)
         assert (result.landing, result.files) == (LANDED, ())
         assert world.lander.fixes == []
+        assert world.asked_on == [1]
+
+    def test_the_one_is_looked_for_where_it_was_seen_green(self) -> None:
+        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
+        result = world.repair()
+        assert (result.verdict, result.landing) == (Verdict.FIXED, LANDED)
+        assert world.asked_on == [1]  # although the base has two fixes by now
 
     def test_green_by_one_of_them_and_red_again_by_another(self) -> None:
         world = World(
