@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -87,14 +87,14 @@ def _is_named_as_test(folded: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _find_test_folders(
-    test_paths: Iterable[str], base: list[str], patterns: tuple[str, ...]
+    test_paths: Iterable[str], files: Collection[str], patterns: tuple[str, ...]
 ) -> Iterable[re.Pattern[str]]:
     for test_path in test_paths:
         plain = fold(test_path).removeprefix("./").rstrip("/")
         if plain in ("", ".") or plain.startswith(("/", "..")):
             continue
         regex = compile_glob(f"{plain}/")
-        inside = [path for path in base if regex.fullmatch(path)]
+        inside = [folded for folded in map(fold, files) if regex.fullmatch(folded)]
         if _TESTING_WORD.search(plain) or not _is_mostly_product(inside, patterns):
             yield regex
 
@@ -130,12 +130,11 @@ def _look_through(
     files: frozenset[str], patterns: tuple[str, ...], test_paths: tuple[str, ...]
 ) -> _BaseTests:
     """Look at every file of a base, once for all attempts that are judged by it."""
-    base = [(path, fold(path)) for path in files]
-    named = [(path, folded) for path, folded in base if _is_named_as_test(folded, patterns)]
+    named = tuple(path for path in files if _is_named_as_test(fold(path), patterns))
     return _BaseTests(
-        named=tuple(path for path, _ in named),
-        folders=tuple(_find_test_folders(test_paths, [folded for _, folded in base], patterns)),
-        data_folders=frozenset(split(folded)[0] for _, folded in named),
+        named=named,
+        folders=tuple(_find_test_folders(test_paths, files, patterns)),
+        data_folders=frozenset(split(fold(path))[0] for path in named),
     )
 
 

@@ -36,7 +36,7 @@ from tests.contract.sandbox_contract import Box
 
 TOP = Path("/work space:1/project")  # where sandboxes see the workspace: no easy name
 SKIPPED = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
-SKIPPED |= {"dist-packages", "__pycache__", "pydoc_data", "unittest", "distutils"}
+SKIPPED |= {"dist-packages", "__pycache__", "pydoc_data", "distutils"}
 
 
 class FolderCopy:
