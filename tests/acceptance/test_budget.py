@@ -60,7 +60,8 @@ def test_what_was_judged_before_the_cap_stays(project: Project, start_model: Sta
 
     # Enough for the three answers of the first, not for what those of the second could cost.
     cap = 3 * ANSWER_COST + 0.2
-    ran = project.run(f"--agent-fix-max-cost={cap}", url=model.base_url)
+    arguments = (f"--agent-fix-max-cost={cap}", "--agent-fix-jobs=1")
+    ran = project.run(*arguments, url=model.base_url)
 
     assert (ran.verdicts, ran.status) == (["fixed", "budget"], 1)
     assert "(--agent-fix-max-cost) could be passed" in ran.reasons[1]

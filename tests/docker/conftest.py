@@ -13,13 +13,8 @@ pytest.register_assert_rewrite("tests.contract.sandbox_contract")
 from pytest_agentfix.sandbox.engine import Engine  # noqa: E402
 from pytest_agentfix.sandbox.scratch import owner_name, scratch_root  # noqa: E402
 from tests.contract.sandbox_contract import MakeBox  # noqa: E402
-from tests.docker.sandbox_kit import (  # noqa: E402
-    Place,
-    new_image_name,
-    python_image,
-    remove_image,
-    volumes_of,
-)
+from tests.docker.image_kit import new_image_name, python_image, remove_image  # noqa: E402
+from tests.docker.sandbox_kit import Place, volumes_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment, choose_environment, sandbox_user
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.settings import Settings
-from tests.docker.sandbox_kit import TOP, Place, new_image_name, remove_image
+from tests.docker.image_kit import new_image_name, remove_image
+from tests.docker.sandbox_kit import TOP, Place
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
