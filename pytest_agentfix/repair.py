@@ -58,6 +58,10 @@ def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
         result = work.end_by_trouble(trouble, now=parts.clock.monotonic())
         if isinstance(trouble, ProviderTrouble) and trouble.is_final:
             parts.stop_run(str(trouble))
+    finally:
+        # Not before: what they will change is close to what this one has changed.
+        for rest in work.rests:
+            parts.split_off(rest)
     progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
     return replace(result, seconds=parts.clock.monotonic() - work.began)
 
@@ -200,6 +204,7 @@ class _Round:
         began = clock.monotonic()
         try:
             agent = coming.wait(work.deadline - began)
+            self.parts.under_way()
             return agent.prompt(prompt, deadline=work.deadline)
         finally:
             spent = clock.monotonic() - began
@@ -227,7 +232,7 @@ class _Round:
             self.work.note(probes=judgement.probes)
             return judgement
         self.work.narrow(green)
-        self.parts.split_off(rest)
+        self.work.rests.append(rest)
         return of_part
 
     def _judge_for(self, cluster: Cluster, changes: ChangeSet) -> Judgement:

@@ -35,7 +35,7 @@ from pytest_agentfix.workspace import Base
 
 logger = logging.getLogger(__name__)
 
-PAUSE: Final = 0.5  # seconds between two looks for clusters that came out of others
+PAUSE: Final = 0.1  # seconds between two looks for clusters that can begin now
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
@@ -73,7 +73,9 @@ class Run:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         self._began = self._clock.monotonic()
         clusters = make_clusters(request.failures, is_test=find_test_files(self._setup))
-        self._schedule = Schedule(clusters, limit=self._setup.settings.max_clusters)
+        self._schedule = Schedule(
+            clusters, limit=self._setup.settings.max_clusters, starts=count_cores()
+        )
         try:
             ready = self._prepare()
         except AgentFixError as error:
@@ -235,7 +237,12 @@ class Run:
                 future.result()
 
     def _repair_one(self, shop: Workshop, cluster: Cluster, progress: Progress) -> None:
-        result = shop.repair(cluster, progress, stop_run=self._schedule.stop)
+        result = shop.repair(
+            cluster,
+            progress,
+            stop_run=self._schedule.stop,
+            under_way=partial(self._schedule.under_way, cluster),
+        )
         self._schedule.end(cluster, result)
 
     def _choose_jobs(self) -> int:

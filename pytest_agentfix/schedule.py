@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from pytest_agentfix.clusters import split_cluster
 from pytest_agentfix.model import Cluster, ClusterResult, Verdict
+
+STARTING: Final = 10.0  # seconds that a cluster counts as coming up, at most
 
 
 @dataclass(slots=True)
@@ -20,12 +24,25 @@ class _Entry:
 class Schedule:
     """The clusters of a run in the order in which they come up; any thread may use it.
 
-    At most ``limit`` of them are tried, those that were split off others included.
+    At most ``limit`` of them are tried, those that were split off others included. At most
+    ``starts`` come up at once: until its first prompt a cluster computes and does not wait, and
+    who begins later stands on more of the other fixes. But nobody waits longer than ``STARTING``
+    for another one's tests.
     """
 
-    def __init__(self, clusters: Iterable[Cluster], *, limit: int) -> None:
+    def __init__(
+        self,
+        clusters: Iterable[Cluster],
+        *,
+        limit: int,
+        starts: int | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._entries = [_Entry(cluster) for cluster in clusters]
         self._limit = limit
+        self._starts = starts
+        self._now = now
+        self._coming_up: dict[str, float] = {}  # slug -> since when
         self._begun = 0
         self._stopped = ""
         self._is_interrupted = False
@@ -36,12 +53,20 @@ class Schedule:
         with self._lock:
             if self._begun >= self._limit or self._stopped or self._is_interrupted:
                 return None
+            if self._starts is not None and self._count_coming_up() >= self._starts:
+                return None
             entry = next(self._iter_waiting(), None)
             if entry is None:
                 return None
             entry.is_begun = True
             self._begun += 1
+            self._coming_up[entry.cluster.slug] = self._now()
             return entry.cluster
+
+    def under_way(self, cluster: Cluster) -> None:
+        """Note that ``cluster``, as it was taken, has come up: its agent has a prompt."""
+        with self._lock:
+            self._coming_up.pop(cluster.slug, None)
 
     def count_waiting(self) -> int:
         """How many are to be tried yet."""
@@ -61,6 +86,7 @@ class Schedule:
         After an interruption only fixes count: any other end may be the interruption's doing.
         """
         with self._lock:
+            self._coming_up.pop(cluster.slug, None)
             if self._is_interrupted and not result.verdict.is_green:
                 return
             entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
@@ -101,6 +127,10 @@ class Schedule:
         if gone.isdisjoint(entry.cluster.targets) or gone.issuperset(entry.cluster.targets):
             return entry.cluster
         return split_cluster(entry.cluster, gone)[0]
+
+    def _count_coming_up(self) -> int:
+        begun_since = self._now() - STARTING
+        return sum(began > begun_since for began in self._coming_up.values())
 
     def _iter_waiting(self) -> Iterator[_Entry]:
         yield from (entry for entry in self._entries if not entry.is_begun)

@@ -106,6 +106,7 @@ class Parts:
     model: str
     max_attempts: int
     timeout: float  # seconds of wall clock per cluster
+    under_way: Callable[[], None] = lambda: None  # called before each prompt
     is_minimising: bool = True
 
 
@@ -119,6 +120,7 @@ class Work:
     timeout: float
     hold_out: HoldOut = field(default_factory=HoldOut)
     seen: list[tuple[ChangeSet, tuple[Drop, ...]]] = field(default_factory=list)
+    rests: list[Cluster] = field(default_factory=list)  # parts that become clusters of their own
 
     @classmethod
     def begin(cls, cluster: Cluster, parts: Parts) -> Work:

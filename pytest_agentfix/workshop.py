@@ -74,7 +74,12 @@ class Workshop:
         )
 
     def repair(
-        self, cluster: Cluster, progress: Progress, *, stop_run: Callable[[str], None]
+        self,
+        cluster: Cluster,
+        progress: Progress,
+        *,
+        stop_run: Callable[[str], None],
+        under_way: Callable[[], None],
     ) -> ClusterResult:
         """Repair one cluster; an accepted fix becomes part of the base."""
         upstream = self._setup.upstream
@@ -86,7 +91,7 @@ class Workshop:
             return unprepared(cluster, error)
         job = _Job(gateway=gateway, access=access)
         try:
-            parts = self._parts(job, upstream, stop_run)
+            parts = replace(self._parts(job, upstream, stop_run), under_way=under_way)
             result = repair(cluster, parts, progress)
         finally:
             self._gateways.close(gateway)

@@ -20,7 +20,7 @@ from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.testing.replies import Hang, Script, Turns, shell
 from tests.acceptance.loop_kit import DONE, StartModel, by_test, once, prompts_of, refill
 from tests.acceptance.project_kit import Project, Ran, end, wait_for
-from tests.docker.sandbox_kit import new_image_name, python_image, remove_image
+from tests.docker.image_kit import new_image_name, python_image, remove_image
 
 BOTH = ("--agent-fix-jobs", "2")
 IGNORE = {".gitignore": "*.pyc\n__pycache__/\n"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_agentfix.model import Cluster, ClusterResult, Failure, ItemKind, Phase, Verdict
-from pytest_agentfix.schedule import Schedule
+from pytest_agentfix.schedule import STARTING, Schedule
+from pytest_agentfix.testing.fakes import FakeClock
 
 
 def make_cluster(name: str) -> Cluster:
@@ -38,6 +39,27 @@ def test_in_order_and_those_split_off_last() -> None:
     assert schedule.take() == ONE
     schedule.add(THREE)
     assert [schedule.take(), schedule.take(), schedule.take()] == [TWO, THREE, None]
+
+
+def test_so_many_come_up_at_once() -> None:
+    schedule = Schedule([ONE, TWO, THREE], limit=9, starts=1)
+    assert [schedule.take(), schedule.take()] == [ONE, None]
+    assert schedule.count_waiting() == 2
+    schedule.under_way(ONE)
+    schedule.under_way(ONE)  # at each of its prompts
+    assert [schedule.take(), schedule.take()] == [TWO, None]
+    schedule.end(TWO, fixed(TWO))
+    assert schedule.take() == THREE
+
+
+def test_nobody_waits_long_for_one_that_comes_up_slowly() -> None:
+    clock = FakeClock(100.0)
+    schedule = Schedule([ONE, TWO, THREE], limit=9, starts=1, now=clock.monotonic)
+    assert schedule.take() == ONE
+    clock.sleep(STARTING - 1)
+    assert schedule.take() is None
+    clock.sleep(1)
+    assert [schedule.take(), schedule.take()] == [TWO, None]
 
 
 def test_results_in_the_order_of_the_clusters() -> None:
