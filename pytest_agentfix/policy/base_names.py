@@ -13,7 +13,7 @@ from functools import lru_cache
 from pytest_agentfix.policy.names import is_conftest, is_pytest_configuration
 from pytest_agentfix.policy.paths import fold
 
-_KEPT = 4  # bases whose names are known at once: most fixes add no file, and share them
+KEPT = 4  # bases whose names are known at once: most fixes add no file, and share them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class BaseNames:
         return written | {folded} if folded in self.files or folded in self.folders else written
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def names_of(files: frozenset[str]) -> BaseNames:
     """The names of ``files``; give the same set again rather than an equal one."""
     folders = parents(files)

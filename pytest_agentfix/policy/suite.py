@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
+from pytest_agentfix.policy.base_names import KEPT
 from pytest_agentfix.policy.globs import compile_glob
 from pytest_agentfix.policy.names import is_conftest, is_in_data_folder, is_in_test_folder
 from pytest_agentfix.policy.paths import fold
@@ -125,7 +126,7 @@ class _BaseTests:
     data_folders: frozenset[str]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=KEPT)
 def _look_through(
     files: frozenset[str], patterns: tuple[str, ...], test_paths: tuple[str, ...]
 ) -> _BaseTests:

@@ -72,6 +72,7 @@ def test_an_answer_passes_and_is_counted() -> None:
         assert read_text(answer) == "hello there, this is the model"
         assert gateway.tokens() == Tokens(input=60, output=7, cached=40)
         assert (gateway.requests(), gateway.trouble(), gateway.cap()) == (1, None, "")
+        assert [one.path for one in model.requests] == ["/v1/chat/completions"], model.requests
         [request] = model.requests
     sent = dict(request.headers)
     assert sent.pop("content-length")
