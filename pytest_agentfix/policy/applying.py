@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.policy.base_names import folders_of
 from pytest_agentfix.policy.paths import display
 from pytest_agentfix.policy.rules import Context, Subject, find_rule
 from pytest_agentfix.policy.scope import Accepted, Policy, ReadBase
 from pytest_agentfix.policy.suite import Suite, find_test_files
-from pytest_agentfix.policy.tree import Tree, folders_of
+from pytest_agentfix.policy.tree import Tree
 
 _IN_THE_WAY = "a file is where another one needs a folder"
 _MODE = "the executable bit stays as it was"

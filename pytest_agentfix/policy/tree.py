@@ -10,8 +10,6 @@ from typing import Final
 from pytest_agentfix.policy.base_names import BaseNames, folders_of, names_of, split
 from pytest_agentfix.policy.paths import fold
 
-__all__ = ["Tree", "folders_of", "split"]
-
 _ALWAYS_ROOTS: Final = frozenset({"", "src", "lib"})
 _BARE: Final = (("head", "objects", "refs"), ("head", "commondir"))
 _GIT_NAMES: Final = frozenset({"head", "objects", "refs", "commondir", "config", "packed-refs"})

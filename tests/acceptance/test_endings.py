@@ -234,8 +234,8 @@ def test_an_engine_that_dies(two_bugs: Project, start_model: StartModel) -> None
             ran = run.wait()
         assert (ran.status, ran.verdicts) == (1, ["environment", "environment"])
         assert "was the engine stopped?" in ran.reasons[0]
-        # Whether it got a sandbox that was made ahead or none: the engine is what to look at.
-        assert "engine" in ran.reasons[1]
+        # It got a sandbox that was made ahead, or none any more.
+        assert any(words in ran.reasons[1] for words in ("was the engine stopped?", "docker info"))
         assert_untouched(two_bugs, log=("two bugs", "start"))
         assert residue(two_bugs.scratch) == []
 

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
+from tests.acceptance.project_kit import pids_of
 
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
@@ -60,21 +61,16 @@ def test_a_container_that_never_started_goes(engine: Engine, root: Path) -> None
 
 def test_it_ends_with_its_session(root: Path) -> None:
     with session("nothing") as process:
-        assert processes(root) == 2
+        assert count_processes(root) == 2
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "closed\n"
-        assert processes(root) == 1
+        assert count_processes(root) == 1
     assert list(root.iterdir()) == []
 
 
-def processes(root: Path) -> int:
+def count_processes(root: Path) -> int:
     """How many processes have this test's place for temporary files."""
-    word = f"TMPDIR={root.parent}".encode()
-    count = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            count += word in (folder / "environ").read_bytes().split(b"\0")
-    return count
+    return len(list(pids_of(root.parent)))
