@@ -25,7 +25,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 HEADER = struct.Struct(">IBI")
@@ -44,6 +44,7 @@ SWITCH_INTERVAL = 0.0005  # seconds; threads here hand small pieces to one anoth
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
 PIPE_SIZE = 1024 * 1024  # bytes; what anybody may ask for
+COMMAND_OOM_SCORE = b"500"  # of 1000: beside it the guest's own memory does not count
 OOM_FILES = (
     "/sys/fs/cgroup/memory.events",
     "/sys/fs/cgroup/memory/memory.oom_control",
@@ -90,10 +91,40 @@ class Wire:
         return data
 
 
+class OomScore:
+    """What makes the kernel take the commands, and not the guest, when the memory is used up.
+
+    A child inherits the score, so it is raised while a command is started: written afterwards it
+    would miss what has forked by then, and for a moment the kernel lets nobody write it. The file
+    is opened early, while we may still open files of our own below /proc.
+    """
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._own = b"0"
+        with contextlib.suppress(OSError):
+            self._file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+            self._own = os.pread(self._file, 16, 0)
+
+    @contextlib.contextmanager
+    def raised(self) -> Iterator[None]:
+        """Whatever is started in here goes first."""
+        self._write(COMMAND_OOM_SCORE)
+        try:
+            yield
+        finally:
+            self._write(self._own)
+
+    def _write(self, score: bytes) -> None:
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file, score, 0)
+
+
 class Reaper:
     """Waits for every child, ours and the orphans; hands the status of ours to who started it."""
 
-    def __init__(self) -> None:
+    def __init__(self, score: OomScore) -> None:
+        self._score = score
         self._lock = threading.Lock()  # held: no child is reaped, so no process number is reused
         self._ours: dict[int, Callable[[int], None]] = {}
         self._has_children = threading.Event()
@@ -102,7 +133,7 @@ class Reaper:
         self, start: Callable[[], subprocess.Popen[bytes]], ended: Callable[[int], None]
     ) -> subprocess.Popen[bytes]:
         """Start a process; ``ended`` gets its wait status, in the reaper's thread."""
-        with self._lock:
+        with self._lock, self._score.raised():
             process = start()
             self._ours[process.pid] = ended
         self._has_children.set()
@@ -148,41 +179,46 @@ class Command:
         self.stdin: queue.Queue[bytes | None] = queue.Queue()
         self.process: subprocess.Popen[bytes] | None = None
         self._oom_before = oom_kills()
+        self._streams: dict[int, IO[bytes] | None] = {}
         self._readers: list[threading.Thread] = []
+        self._is_settled = threading.Event()  # it has been started, or will never be
         self._code = 0
         self._has_ended = threading.Event()
 
     def start(self, order: dict[str, Any]) -> None:
-        """Start the process and a thread for each of its streams."""
+        """Start a thread for each of its streams, and then the process.
+
+        In that order, because what runs may take every process number there is within its first
+        millisecond, and would be told of as a command that could not be started.
+        """
         report = open_report() if order["report"] else None
         try:
-            process = self.guest.reaper.launch(lambda: popen(order), self._end)
+            self._start_threads((DATA, STDERR, REPORT) if report else (DATA, STDERR))
+            self.process = process = self.guest.reaper.launch(lambda: popen(order), self._end)
+            self._streams = {DATA: process.stdout, STDERR: process.stderr, REPORT: report}
         except BaseException:
             if report is not None:
                 report.close()
             raise
         finally:
             reserve_report_descriptor()
-        self.process = process
-        offer_to_oom_killer(process.pid)
-        for source, kind in ((process.stdout, DATA), (process.stderr, STDERR), (report, REPORT)):
-            if source is not None:
-                self._readers.append(thread(self._pump, source, kind))
-        thread(self._feed_stdin, process.stdin)
-        thread(self._finish, process)
+            self._is_settled.set()
 
     def kill(self) -> None:
         """End it and what is in its session."""
         if self.process is not None:
             self.guest.reaper.kill(self.process.pid)
 
-    def give_up(self) -> None:
-        """End it where not all of its threads could be started."""
-        self.kill()
-        if self.process is not None:
-            self.process.returncode = -signal.SIGKILL  # or Popen would wait for that number later
+    def _start_threads(self, kinds: tuple[int, ...]) -> None:
+        self._readers = [thread(self._pump, kind) for kind in kinds]
+        thread(self._feed_stdin)
+        thread(self._finish)
 
-    def _pump(self, source: IO[bytes], kind: int) -> None:
+    def _pump(self, kind: int) -> None:
+        self._is_settled.wait()
+        source = self._streams.get(kind)
+        if source is None:
+            return
         with contextlib.suppress(OSError), source:
             while True:
                 data = source.read(CHUNK)
@@ -190,8 +226,11 @@ class Command:
                     return
                 self.guest.wire.send(kind, self.channel, data)
 
-    def _feed_stdin(self, pipe: IO[bytes]) -> None:
-        with contextlib.suppress(OSError), pipe:
+    def _feed_stdin(self) -> None:
+        self._is_settled.wait()
+        if self.process is None or self.process.stdin is None:
+            return
+        with contextlib.suppress(OSError), self.process.stdin as pipe:
             while True:
                 data = self.stdin.get()
                 if data is None:
@@ -204,10 +243,13 @@ class Command:
         self._code = exit_code(status)
         self._has_ended.set()
 
-    def _finish(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the end and report it. In a thread made early: later there may be no room."""
+    def _finish(self) -> None:
+        """Wait for the end and report it."""
+        self._is_settled.wait()
+        if self.process is None:
+            return
         self._has_ended.wait()
-        process.returncode = self._code
+        self.process.returncode = self._code
         self.guest.forget_command(self.channel)
         self.stdin.put(None)
         until = time.monotonic() + DRAIN
@@ -296,9 +338,9 @@ class Tunnel:
 class Guest:
     """Takes the host's orders one after another."""
 
-    def __init__(self, source: int, sink: int) -> None:
-        self.wire = Wire(source, sink)
-        self.reaper = Reaper()
+    def __init__(self, wire: Wire, score: OomScore) -> None:
+        self.wire = wire
+        self.reaper = Reaper(score)
         self._lock = threading.Lock()
         self._commands: dict[int, Command] = {}
         self._tunnels: dict[int, Tunnel] = {}
@@ -347,7 +389,6 @@ class Guest:
                 command.start(order)
                 self._commands[channel] = command
         except TROUBLE as error:
-            command.give_up()
             code = 127 if isinstance(error, FileNotFoundError) else 126
             self.wire.send(STDERR, channel, f"{error}\n".encode("utf-8", "replace"))
             self.wire.send_json(EXIT, channel, {"code": code, "oom": False})
@@ -491,12 +532,6 @@ def oom_kills() -> int:
     return 0
 
 
-def offer_to_oom_killer(pid: int) -> None:
-    """Out of memory, the kernel shall take ``pid`` and its children, and not the guest."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as file:
-        file.write("500")
-
-
 def thread(target: Callable[..., None], *arguments: object) -> threading.Thread:
     """Start a thread that does not keep the guest alive."""
     started = threading.Thread(target=target, args=arguments, daemon=True)
@@ -530,9 +565,11 @@ def take_pipe() -> tuple[int, int]:
 def main() -> None:
     """Serve one host, then end everything."""
     sys.setswitchinterval(SWITCH_INTERVAL)
+    wire = Wire(*take_pipe())
+    score = OomScore()
     keep_others_out()
     os.makedirs("/tmp/home", exist_ok=True)
-    guest = Guest(*take_pipe())
+    guest = Guest(wire, score)
     try:
         guest.run()
     except (EOFError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 import threading
@@ -148,6 +149,16 @@ def test_a_fork_bomb_is_bounded_and_ended(place: Place) -> None:
     assert box.run(count).stdout == b"2\n"  # the guest and this one
 
 
+def test_a_command_that_leaves_no_room_at_once_has_been_started(place: Place) -> None:
+    """A shell takes every process there is before the guest does anything else."""
+    box = place.box(place.open(engine=WrongEngine({"PidsLimit": 24})))
+    bomb = "bomb() { echo on; bomb & bomb & }; bomb"
+    command = dataclasses.replace(box.command(""), argv=["/bin/sh", "-c", bomb])
+    ends = [box.sandbox.run(command, timeout=10.0) for _ in range(10)]
+    assert all(end.stdout.startswith(b"on\n") for end in ends), ends
+    assert 126 not in {end.code for end in ends}
+
+
 def test_a_fork_bomb_of_sessions_of_their_own_is_ended(place: Place) -> None:
     box = place.box(place.open(engine=WrongEngine(FEW_PROCESSES)))
     code = (
@@ -177,6 +188,18 @@ def test_running_out_of_memory_is_told_and_survived(place: Place) -> None:
     done = box.run("print(1, flush=True); x = b'x' * (1 << 30)")
     assert (done.code, done.is_out_of_memory, done.stdout) == (-9, True, b"1\n")
     assert not box.run("").is_out_of_memory
+
+
+def test_what_runs_is_offered_before_the_guest_where_memory_ends(box: Box) -> None:
+    code = (
+        "import time\n"
+        "score = lambda pid: open(f'/proc/{pid}/oom_score_adj').read().strip()\n"
+        "for _ in range(100):\n"
+        "    if score(1) != score('self'): break  # the guest may still be at starting us\n"
+        "    time.sleep(0.05)\n"
+        "print(score('self'), score(1))\n"
+    )
+    assert box.run(code).stdout == b"500 0\n"
 
 
 def test_many_processes_that_run_out_of_memory_together(place: Place) -> None:
