@@ -1,0 +1,66 @@
+"""A real OpenCode in a sandbox, brought up for a prompt that waits and for one that does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix import crew
+from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.crew import Crew
+from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateway.warming import WarmUp
+from pytest_agentfix.ports import Stream, Summons
+from pytest_agentfix.repository import IgnoreRules
+from pytest_agentfix.sandboxes import Sandboxes
+from tests.docker.sandbox_kit import Place
+
+CACHE = Path.home() / ".cache" / "pytest-agentfix"
+ACCESS = ModelAccess(
+    provider="local", model="m-1", base_url="http://127.0.0.1:4601/v1", token="agentfix-token"
+)
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
+    """What the throw-away model was asked."""
+    answered: list[Stream] = []
+
+    class Counted(WarmUp):
+        def handle(self, stream: Stream) -> None:
+            answered.append(stream)
+            super().handle(stream)
+
+    monkeypatch.setattr(crew, "WarmUp", Counted)
+    return answered
+
+
+@pytest.fixture
+def agents(place: Place, tmp_path: Path) -> Crew:
+    top = tmp_path / "project"
+    top.mkdir()
+    (top / "product.py").write_text("answer = 41\n")
+    sandboxes = Sandboxes(
+        engine=place.engine,
+        environment=place.environment,
+        scratch=place.scratch,
+        base=place.lay_out(top, ["product.py"]),
+        ignore=IgnoreRules({}),
+        opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
+    )
+    return Crew(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
+
+
+@pytest.mark.parametrize("is_urgent", [False, True])
+def test_a_prompt_that_waits_does_not_wait_for_a_throw_away_one(
+    agents: Crew, answered: list[Stream], *, is_urgent: bool
+) -> None:
+    summons = Summons()
+    if is_urgent:
+        summons.is_urgent.set()
+    recruit = agents.recruit(ACCESS, summons)
+    recruit.agent.close()
+    assert bool(answered) is not is_urgent
