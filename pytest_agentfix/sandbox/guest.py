@@ -255,6 +255,7 @@ class Command:
         until = time.monotonic() + DRAIN
         for reader in self._readers:
             reader.join(max(0.0, until - time.monotonic()))
+        self.guest.wait_for_strays(until)
         is_oom = oom_kills() > self._oom_before
         with contextlib.suppress(OSError):
             self.guest.wire.send_json(EXIT, self.channel, {"code": self._code, "oom": is_oom})
@@ -399,6 +400,11 @@ class Guest:
             self._commands.pop(channel, None)
         self._sweep(spare=None)
 
+    def wait_for_strays(self, until: float) -> None:
+        """Wait for those that were swept: the next command needs the room they take."""
+        while not self._commands and has_children() and time.monotonic() < until:
+            time.sleep(0.005)
+
     def _kill(self, channel: int) -> None:
         command = self._commands.get(channel)
         if command is not None:
@@ -489,6 +495,15 @@ def widen(pipe: int) -> None:
     """Let a pipe hold more than a few frames, where it is one and the kernel allows it."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_SIZE)
+
+
+def has_children() -> bool:
+    """Whether any process is left here but the guest, one that waits to be reaped included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def kill_session(pid: int) -> None:
