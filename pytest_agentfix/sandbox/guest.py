@@ -95,8 +95,9 @@ class OomScore:
     """What makes the kernel take the commands, and not the guest, when the memory is used up.
 
     A child inherits the score, so it is raised while a command is started: written afterwards it
-    would miss what has forked by then, and for a moment the kernel lets nobody write it. The file
-    is opened early, while we may still open files of our own below /proc.
+    would miss what has forked by then, and for a moment the kernel lets nobody write it. For as
+    long the guest has it too, which matters only if another command fills the memory just then.
+    The file is opened early, while we may still open files of our own below /proc.
     """
 
     def __init__(self) -> None:
@@ -201,8 +202,8 @@ class Command:
                 report.close()
             raise
         finally:
-            reserve_report_descriptor()
             self._is_settled.set()
+            reserve_report_descriptor()
 
     def kill(self) -> None:
         """End it and what is in its session."""
