@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from pytest_agentfix import crew
@@ -18,7 +19,7 @@ from pytest_agentfix.repository import IgnoreRules
 from pytest_agentfix.sandboxes import Sandboxes
 from tests.docker.sandbox_kit import Place
 
-CACHE = Path.home() / ".cache" / "pytest-agentfix"
+CACHE = platformdirs.user_cache_path("pytest-agentfix")
 ACCESS = ModelAccess(
     provider="local", model="m-1", base_url="http://127.0.0.1:4601/v1", token="agentfix-token"
 )

@@ -131,7 +131,10 @@ def start_machine(root: Path) -> Iterator[Machine]:
     door = Door()
     with serve_door(door) as base_url:
         environ = make_environ(
-            make_settings(base_url), {"PATH": os.environ["PATH"]}, home=str(home)
+            make_settings(base_url),
+            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            {"PATH": os.environ["PATH"], "TMPDIR": str(home)},
+            home=str(home),
         )
         argv = [str(BINARY), "serve", "--hostname", "127.0.0.1", "--port", "0"]
         with subprocess.Popen(argv, cwd=root, env=environ, stdout=subprocess.PIPE) as server:

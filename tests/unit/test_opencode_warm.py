@@ -93,7 +93,8 @@ class Place:
             access=make_access(dialect, self.port),
             instructions="Repair it.",
             directory=self.project,
-            env={"PATH": "/usr/bin:/bin"},
+            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(self.sandbox.folder)},
         )
 
 
