@@ -144,7 +144,9 @@ def serve(
     project = folder / "project"
     project.mkdir(parents=True)
     command = [str(binary), "serve", "--port", str(port), "--hostname", "127.0.0.1"]
-    environ = make_environ(config, env, home=str(folder / "home"))
+    # OpenCode unpacks libraries where temporary files go, and leaves them there.
+    own = {**env, "TMPDIR": str(folder)}
+    environ = make_environ(config, own, home=str(folder / "home"))
     log = (folder / "log").open("wb")
     with (
         log,
