@@ -45,6 +45,8 @@ SEARCH = f"""\
 head='{HEAD[:4]}''{HEAD[4:]}'
 export DECOY="$head-in-env"
 PLACE="$head-in-proc" sleep 60 > /dev/null 2>&1 < /dev/null &
+# Until it is what it is to be, it is a copy of this shell, with this shell's environment.
+until grep -qa "$head-in-proc" "/proc/$!/environ"; do sleep 0.05; done
 echo "$head-in-workspace" > decoy.txt
 {{ env; cat /proc/*/environ /proc/*/cmdline | tr '\\0' '\\n'; grep -rah "$head" . ~; }} \\
   2> /dev/null | grep -ao "$head-[a-z][-a-z]*" | sort -u
