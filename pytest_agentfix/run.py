@@ -80,6 +80,9 @@ class Run:
             ready = self._prepare()
         except AgentFixError as error:
             self._schedule.end_all(partial(unprepared, error=error))
+        except BaseException:
+            self._schedule.interrupt()
+            raise
         else:
             self._repair_all(request, progress, ready)
         return self.result_so_far()
