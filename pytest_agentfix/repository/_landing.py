@@ -24,7 +24,7 @@ from pytest_agentfix.repository._stats import count_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _SIGNING_TIMEOUT = 60.0  # seconds; an agent asking for a passphrase must not hang the run
-_LOCK_PATIENCE = 3.0  # seconds
+_LOCK_PATIENCE = 10.0  # seconds; another run may be at landing a fix of its own
 
 ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
 _log = logging.getLogger(__name__)

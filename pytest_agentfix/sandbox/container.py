@@ -25,7 +25,7 @@ from pytest_agentfix.workspace.mounts import BindMount, OverlayMount
 logger = logging.getLogger(__name__)
 
 READY_PATIENCE: Final = 60.0  # seconds; half a second is usual
-LISTEN_PATIENCE: Final = 10.0  # seconds
+LISTEN_PATIENCE: Final = 60.0  # seconds
 
 
 class Copy(Protocol):

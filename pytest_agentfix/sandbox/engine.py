@@ -39,7 +39,7 @@ OWNER_LABEL: Final = "pytest-agentfix.owner"
 MEMORY: Final = 4 * 1024**3  # bytes per sandbox, swap included
 PROCESSES: Final = 1024
 TEMPORARY: Final = 2 * 1024**3  # bytes of /tmp, counted against the memory
-REMOVAL_TRIES: Final = 100  # while the engine is removing the container by itself
+REMOVAL_LIMIT: Final = 60.0  # seconds; while the engine is removing the container by itself
 REMOVAL_PAUSE: Final = 0.05  # seconds between two of them
 PAUSE_TRIES: Final = 20
 PAUSE_PAUSE: Final = 0.25  # seconds between two of them
@@ -234,13 +234,15 @@ class Engine:
 
     def remove(self, identity: str) -> None:
         """Take the container away and wait until it is gone; fine when it is gone already."""
-        for _ in range(REMOVAL_TRIES if identity else 0):
+        until = time.monotonic() + REMOVAL_LIMIT
+        while identity:
             try:
                 self._api.remove_container(identity, force=True, v=True)
             except docker.errors.NotFound:  # noqa: PERF203 - a try is what the loop is for
                 return
             except TROUBLE as error:
-                if "already in progress" not in str(error):
+                is_under_way = "already in progress" in str(error)
+                if not is_under_way or time.monotonic() > until:
                     logger.warning("could not remove a container: %s", _words(error))
                     return
                 time.sleep(REMOVAL_PAUSE)

@@ -40,6 +40,7 @@ CHUNK = 64 * 1024
 REPORT_DESCRIPTOR = 3
 HOST_SILENCE = 60  # seconds without a word from the host before everything here is ended
 DRAIN = 2.0  # seconds that a dead command's pipes may take to run dry
+STRAYS = 15.0  # seconds that what was killed with it may take to be gone; less than the host waits
 SWITCH_INTERVAL = 0.0005  # seconds; threads here hand small pieces to one another all the time
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
@@ -253,10 +254,10 @@ class Command:
         self.process.returncode = self._code
         self.guest.forget_command(self.channel)
         self.stdin.put(None)
+        self.guest.wait_for_strays(time.monotonic() + STRAYS)
         until = time.monotonic() + DRAIN
         for reader in self._readers:
             reader.join(max(0.0, until - time.monotonic()))
-        self.guest.wait_for_strays(until)
         is_oom = oom_kills() > self._oom_before
         with contextlib.suppress(OSError):
             self.guest.wire.send_json(EXIT, self.channel, {"code": self._code, "oom": is_oom})
