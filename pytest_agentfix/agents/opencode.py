@@ -107,7 +107,9 @@ class OpenCodeAgent:
             if event is not None and watch.take(event):
                 heard = now
             elif now - heard > QUIET:  # the stream of events may have been opened too late
-                return self._server.status(session) == "idle"
+                if self._server.status(session) == "idle":
+                    return True
+                heard = now
         return not watch.error
 
     def begin(self, door: Door, *, locked: Sequence[str] = ()) -> None:

@@ -68,11 +68,16 @@ class Relay:
         """
         while True:
             try:
-                return self.till.hold(admission, is_repeated=is_repeated)
+                ticket = self.till.hold(admission, is_repeated=is_repeated)
             except BusyError:
+                ticket = None
                 self._sleep(_STEP)
             if attempt.trouble or attempt.cap:
+                if ticket:
+                    ticket.settle_nothing()
                 raise RefusedError(400, GIVEN_UP)
+            if ticket:
+                return ticket
 
     def _try(self, admission: Admission, attempt: AttemptState, ticket: Ticket) -> Outcome:
         clock = self.passage.clock
