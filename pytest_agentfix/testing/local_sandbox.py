@@ -25,7 +25,7 @@ from pytest_agentfix.ports import Command, Completed, Stream
 
 _CHUNK: Final = 64 * 1024
 _TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows
-_DRAIN: Final = 2.0  # seconds a dead command's pipes may take to run dry
+_DRAIN: Final = 5.0  # seconds a dead command's pipes may take to run dry
 _REPORT: Final = 3
 _NOT_FOUND, _NOT_STARTED = 127, 126
 
@@ -104,6 +104,7 @@ class _LocalProcess:
         self._is_report_cut = False
         self._threads: list[threading.Thread] = []
         self._failure = 0
+        self._is_over = False  # then its number may be somebody else's
         self._popen: subprocess.Popen[bytes] | None = None
         self._spawn(command)
 
@@ -111,12 +112,13 @@ class _LocalProcess:
         return self._popen is not None and self._popen.poll() is None
 
     def kill(self) -> None:
-        if self._popen is None:
+        if self._popen is None or self._is_over:
             return
         if self._popen.poll() is None or self._has_group():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
+        self._is_over = True
 
     def tail(self) -> str:
         kept = self._stdout.read()[-_TAIL:] + self._stderr.read()[-_TAIL:]

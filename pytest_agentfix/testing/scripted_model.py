@@ -259,8 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang(self, request: RecordedRequest, reply: Hang) -> None:
         if reply.after_text is not None:
-            self._start_stream()
-            self._stream(request, Say(reply.after_text), is_open=True)
+            with suppress(BrokenPipeError, ConnectionResetError):  # which is seen and counted below
+                self._start_stream()
+                self._stream(request, Say(reply.after_text), is_open=True)
         self.server.model._hang(self.connection)  # noqa: SLF001
         self._cut()
 
