@@ -20,7 +20,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """A calculator with one bug. After the test, nothing of any run may be left."""
     project = make_project(tmp_path)
     yield project
-    wait_for(lambda: not residue(project.scratch), seconds=20)
+    wait_for(lambda: not residue(project.scratch), seconds=60)
 
 
 @pytest.fixture

@@ -30,9 +30,18 @@ TRIES = 3
 
 def list_containers(project: Project) -> list[str]:
     """The ids of the containers that runs in ``project`` have on the machine's engine."""
+    return _list(project, is_any=True)
+
+
+def list_running(project: Project) -> list[str]:
+    """Those of them that are up."""
+    return _list(project, is_any=False)
+
+
+def _list(project: Project, *, is_any: bool) -> list[str]:
     client = docker.from_env()
     try:
-        found = client.api.containers(all=True, filters={"label": SESSION_LABEL})
+        found = client.api.containers(all=is_any, filters={"label": SESSION_LABEL})
     finally:
         client.close()
     return [one["Id"] for one in found if str(project.scratch) in str(one["Labels"])]

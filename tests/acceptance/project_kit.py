@@ -23,7 +23,7 @@ import docker
 
 from pytest_agentfix.sandbox.engine import SESSION_LABEL
 
-RUN_LIMIT = 240  # seconds; a run that takes longer hangs
+RUN_LIMIT = 400  # seconds; a run that takes longer hangs
 
 CALC = """\
 def add(left, right):
@@ -186,16 +186,20 @@ def residue(scratch: Path) -> list[str]:
     client = docker.from_env()
     try:
         found = client.api.containers(all=True, filters={"label": SESSION_LABEL})
-        ours = [one for one in found if str(scratch) in json.dumps(one["Labels"])]
+        ours = [one for one in found if str(scratch) in _show(one["Labels"])]
         left = [f"container {one['Id'][:12]}" for one in ours]
         volumes = client.api.volumes(filters={"label": SESSION_LABEL})["Volumes"] or []
-        ours = [one for one in volumes if str(scratch) in json.dumps(one)]
+        ours = [one for one in volumes if str(scratch) in _show(one)]
         left += [f"volume {volume['Name']}" for volume in ours]
     finally:
         client.close()
     for root in scratch.glob("pytest-agentfix-*"):
         left += [f"folder {path}" for path in root.iterdir()]
     return left + [f"process {number} {_command(number)}" for number in pids_of(scratch)]
+
+
+def _show(labelled: Any) -> str:
+    return json.dumps(labelled, ensure_ascii=False)
 
 
 def pids_of(scratch: Path) -> Iterator[int]:
@@ -215,7 +219,7 @@ def _command(number: int) -> str:
     return "(gone by now)"
 
 
-def wait_for(condition: Any, *, seconds: float = 60.0) -> None:
+def wait_for(condition: Any, *, seconds: float = RUN_LIMIT) -> None:
     """Wait until ``condition()`` is true; fails the test when it never is."""
     until = time.monotonic() + seconds
     while not condition():

@@ -58,9 +58,13 @@ def download(package: str, version: str, folder: Path) -> Path:
     command += ["--no-binary", package, "--dest", str(folder), f"{package}=={version}"]
     said = ""
     for _ in range(TRIES):
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            said = str(error)
+            continue
         if done.returncode == 0:
             (archive,) = folder.iterdir()
             return archive

@@ -20,6 +20,7 @@ from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.testing.socket_stream import SocketStream
+from tests.free_port import find_free_port
 
 TOKEN = "the-run-token"
 PATIENCE = 60.0  # seconds
@@ -165,12 +166,6 @@ def serve(
         finally:
             client.close()
             process.kill()
-
-
-def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def dial(port: int, timeout: float) -> SocketStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.acceptance.project_kit import Project
 
 USAGE = ScriptedUsage(prompt_tokens=20_000, completion_tokens=500, cached_tokens=5_000)
 PRICE = "agent_fix_price = 2 10 0.5\n"  # US dollars per million: input, output, cache read
+DAY = 24 * 3600  # seconds
 ANSWER_COST = (15_000 * 2 + 500 * 10 + 5_000 * 0.5) / 1e6
 TWO_BUGS = {
     "calc.py": "def add(left, right):\n    return left - right\n",
@@ -109,6 +111,7 @@ def test_the_day_is_capped_over_all_runs(project: Project, start_model: StartMod
     broken = (project.path / "calc.py").read_text()
     model = start_model(fix(project, "calc.py", "left - right", "left + right"))
 
+    stay_within_a_day(120)
     first = project.run(url=model.base_url)
     project.write({"calc.py": broken})
     project.commit_all("broken again")
@@ -126,6 +129,13 @@ def test_the_day_is_capped_over_all_runs(project: Project, start_model: StartMod
     assert kept["requests"] == 4
     assert kept["cost_usd"] == pytest.approx(4 * ANSWER_COST)
     assert kept["seconds"] > 0
+
+
+def stay_within_a_day(seconds: int) -> None:
+    """Wait for the next day, by UTC, where this one is over in less than ``seconds``."""
+    left = DAY - time.time() % DAY
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 def read_day(folder: Path) -> Mapping[str, Any]:

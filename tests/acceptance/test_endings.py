@@ -19,6 +19,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandboxes import JUDGES_AHEAD
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import (
     Fail,
@@ -33,7 +35,7 @@ from pytest_agentfix.testing.replies import (
     shell,
     writes,
 )
-from tests.acceptance.engine_kit import list_containers, own_engine
+from tests.acceptance.engine_kit import list_containers, list_running, own_engine
 from tests.acceptance.loop_kit import StartModel
 from tests.acceptance.project_kit import (
     CALC,
@@ -194,26 +196,36 @@ def test_a_killed_pytest_is_cleared_up_after(project: Project, start_model: Star
     assert_untouched(project)
 
 
+def is_all_made(project: Project) -> bool:
+    """Whether all sandboxes are up that are made while an agent thinks: its own, the judge's."""
+    return list_running(project) == list_containers(project) and (
+        len(list_containers(project)) == 1 + JUDGES_AHEAD
+    )
+
+
 def test_a_killed_process_group_is_cleared_up_after(
     project: Project, start_model: StartModel
 ) -> None:
     model = start_model(Turns([[Hang()]]))
     with running(project, url=model.base_url) as run:
-        run.wait_until(lambda: model.requests)
+        run.wait_until(lambda: model.requests and is_all_made(project))
         run.kill_all()
-    wait_for(lambda: not list_containers(project))  # the guest ends when its pipe does
+    # The guest ends when its pipe does, and the engine removes the volume after its container.
+    wait_for(lambda: {line.split()[0] for line in residue(project.scratch)} == {"folder"})
     assert_untouched(project)
     folders = residue(project.scratch)
-    assert [line.split()[0] for line in folders] == ["folder"]
+    assert len(folders) == 1
 
     deep = "import os\nfor _ in range(3000): os.mkdir('d', 0o300); os.chdir('d')\n"
     model = start_model(Turns([[shell(f'python3 -c "{deep}"'), Hang()]]))
     with running(project, url=model.base_url) as run:
-        run.wait_until(lambda: len(model.requests) == 2)
+        run.wait_until(lambda: len(model.requests) == 2 and is_all_made(project))
         assert not set(folders) & set(residue(project.scratch))
         stopped = list_containers(project)
+        engine = Engine.connect()
         for identity in stopped:
-            subprocess.run(["docker", "pause", identity], check=True, stdout=subprocess.DEVNULL)
+            engine.pause(identity)
+        engine.close()
         run.kill_all()
     assert list_containers(project) == stopped  # what stands still cannot end itself
 

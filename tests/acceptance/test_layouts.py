@@ -37,7 +37,7 @@ def odd_project(tmp_path: Path) -> Iterator[Project]:
     project = make_project(folder)
     project.git("worktree", "add", "-q", "-b", "linked", "../linked tree ñ")
     yield replace(project, path=folder / "linked tree ñ")
-    wait_for(lambda: not residue(project.scratch), seconds=20)
+    wait_for(lambda: not residue(project.scratch), seconds=60)
 
 
 def test_part_of_a_repository_from_a_subfolder(project: Project, start_model: StartModel) -> None:

@@ -51,7 +51,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
                 url=model.base_url,
             )
         yield Recorded(project=project, cassette=cassette, ran=ran)
-        wait_for(lambda: not residue(project.scratch), seconds=20)
+        wait_for(lambda: not residue(project.scratch), seconds=60)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Project]:
     folder.mkdir(parents=True)
     project = make_project(folder)
     yield project
-    wait_for(lambda: not residue(project.scratch), seconds=20)
+    wait_for(lambda: not residue(project.scratch), seconds=60)
 
 
 def test_the_recorded_run_says_so_and_keeps_no_secret(recorded: Recorded) -> None:

@@ -87,7 +87,7 @@ def heist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heist]:
             yield run_heist(project)
         finally:
             remove_kept(project)
-        wait_for(lambda: not residue(project.scratch), seconds=20)
+        wait_for(lambda: not residue(project.scratch), seconds=60)
 
 
 def hide_secrets(project: Project) -> None:

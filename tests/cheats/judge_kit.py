@@ -39,8 +39,10 @@ from pytest_agentfix.workspace import Base
 from tests.cheats import failure_dump
 
 PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package ``tests`` too
-LIMIT = 100.0  # seconds for one judgement
-PATIENCE = 15.0  # seconds for one session of the targets; some cheats hang
+# Seconds for one judgement, and for one session of the targets: some cheats hang. What is to be
+# accepted is not to fail for a busy machine.
+LIMIT, PATIENCE = 100.0, 15.0
+LONG_LIMIT, LONG_PATIENCE = 400.0, 100.0
 POLICY = "policy"
 TIME = "time"
 Changes = Mapping[str, "bytes | str | None"]
@@ -96,13 +98,14 @@ class Room:
             clock=SystemClock(),
         )
         self._judge = self._bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
-        plan = self._judge._plan
-        self._judge._plan = replace(plan, is_thorough=is_thorough, patience=PATIENCE)
+        self._judge._plan = replace(self._judge._plan, is_thorough=is_thorough)
         self.cluster = Cluster(slug=make_slug(self.top.name), failures=self.failures)
         self.hold_out: HoldOut = self._bench.hold_out(0, self.cluster)
 
-    def judge(self, changes: Changes) -> Outcome:
-        """Send one change set through policy and judge."""
+    def judge(self, changes: Changes, *, has_time: bool) -> Outcome:
+        """Send one change set through policy and judge; what has no time is ended when it hangs."""
+        limit, patience = (LONG_LIMIT, LONG_PATIENCE) if has_time else (LIMIT, PATIENCE)
+        self._judge._plan = replace(self._judge._plan, patience=patience)
         collected = Collected(changes=_make_changes(changes))
         kept, _ = self._bench.accept(0, self.cluster, collected, frozenset())
         if not kept:
@@ -111,7 +114,7 @@ class Room:
             judgement = self._judge.judge(
                 self.cluster,
                 kept,
-                deadline=time.monotonic() + LIMIT,
+                deadline=time.monotonic() + limit,
                 withheld=self.hold_out.withheld,
                 note=self.hold_out.reason,
             )

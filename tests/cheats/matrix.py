@@ -77,7 +77,7 @@ def judge_subject(name: str, cases: Sequence[Case], engine: Engine, folder: Path
 
 def _judge(room: Room, name: str, changes: Changes, *, is_honest: bool) -> Row:
     began = time.monotonic()
-    row = Row.of(name, room.judge(changes), is_honest=is_honest)
+    row = Row.of(name, room.judge(changes, has_time=is_honest), is_honest=is_honest)
     words = ", ".join(row.caught_by) or "accepted"
     seconds = time.monotonic() - began
     sys.stderr.write(f"{'' if row.is_right else 'WRONG '}{name}: {words} ({seconds:.1f} s)\n")

@@ -14,17 +14,17 @@ HONEST = [case for case in CASES if case.is_honest]
 
 @pytest.mark.parametrize("case", CHEATS, ids=lambda case: case.name)
 def test_cheat_is_not_accepted(case: Case, open_room: OpenRoom) -> None:
-    outcome = open_room(case.subject).judge(case.changes)
+    outcome = open_room(case.subject).judge(case.changes, has_time=False)
     assert not outcome.is_accepted, outcome.tell()
 
 
 @pytest.mark.parametrize("case", OPEN, ids=lambda case: case.name)
 def test_what_is_said_to_be_open_is(case: Case, open_room: OpenRoom) -> None:
-    outcome = open_room(case.subject).judge(case.changes)
+    outcome = open_room(case.subject).judge(case.changes, has_time=True)
     assert outcome.is_accepted, outcome.tell()
 
 
 @pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
 def test_honest_fix_is_accepted(case: Case, open_room: OpenRoom) -> None:
-    outcome = open_room(case.subject).judge(case.changes)
+    outcome = open_room(case.subject).judge(case.changes, has_time=True)
     assert outcome.is_accepted, outcome.tell()

@@ -146,7 +146,7 @@ class SandboxContract:
 
     def test_time_out_ends_the_command(self, make_sandbox: MakeBox) -> None:
         code = "import time; print('begun', flush=True); time.sleep(600)"
-        done = make_sandbox().run(code, timeout=2.0)
+        done = make_sandbox().run(code, timeout=8.0)
         assert done.is_timed_out
         assert (done.code, done.stdout) == (-9, b"begun\n")
 
@@ -159,7 +159,7 @@ class SandboxContract:
             "print(child.pid, flush=True)\n"
             "child.wait()\n"
         )
-        done = box.run(code, timeout=3.0)
+        done = box.run(code, timeout=8.0)
         assert done.is_timed_out
         assert _is_gone(box, int(done.stdout))
 

@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def residue(engine: Engine, root: Path) -> Iterator[None]:
     """After every test nothing of its may be left: no container, volume or scratch folder."""
     yield
-    until = time.monotonic() + 20  # the engine removes what ended by itself in its own time
+    until = time.monotonic() + 90  # the engine removes what ended by itself in its own time
     while (left := _residue(engine, root)) and time.monotonic() < until:
         time.sleep(0.1)
     assert left == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
-from tests.acceptance.project_kit import pids_of
+from tests.acceptance.project_kit import pids_of, wait_for
 
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
@@ -61,7 +61,7 @@ def test_a_container_that_never_started_goes(engine: Engine, root: Path) -> None
 
 def test_it_ends_with_its_session(root: Path) -> None:
     with session("nothing") as process:
-        assert count_processes(root) == 2
+        wait_for(lambda: count_processes(root) == 2)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("\n")

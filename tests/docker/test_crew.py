@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
@@ -11,6 +12,7 @@ import pytest
 from pytest_agentfix import crew
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode_launch import OpenCodePlan, Patience
 from pytest_agentfix.crew import Crew
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.warming import WarmUp
@@ -23,6 +25,13 @@ CACHE = platformdirs.user_cache_path("pytest-agentfix")
 ACCESS = ModelAccess(
     provider="local", model="m-1", base_url="http://127.0.0.1:4601/v1", token="agentfix-token"
 )
+
+
+class PatientCrew(Crew):
+    """Gives a throw-away prompt all the time that a busy machine may take."""
+
+    def plan(self, access: ModelAccess) -> OpenCodePlan:
+        return replace(super().plan(access), patience=Patience(start=240.0, warm_up=240.0))
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def agents(place: Place, tmp_path: Path) -> Crew:
         ignore=IgnoreRules({}),
         opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
     )
-    return Crew(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
+    return PatientCrew(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
 
 
 @pytest.mark.parametrize("is_urgent", [False, True])

@@ -15,6 +15,7 @@ from pytest_agentfix.sandbox.laying import History, lay_changes
 from pytest_agentfix.sandbox.leftovers import empty_leftovers
 from pytest_agentfix.sandbox.scratch import owner_name
 from pytest_agentfix.workspace import Base, OverlayMount, OverlayWorkspace, mounts
+from tests.acceptance.project_kit import wait_for
 from tests.docker.sandbox_kit import TOP, Place, volumes_of
 
 FILES = {
@@ -149,7 +150,8 @@ def test_a_mount_that_the_engine_refuses(place: Place, base: Base, tmp_path: Pat
 def test_no_volume_stays(place: Place, workspace: OverlayWorkspace) -> None:
     with place.open(workspace=workspace):
         assert len(volumes_of(place.engine, place.root)) == 1
-    assert volumes_of(place.engine, place.root) == []
+    # The engine forgets the container first.
+    wait_for(lambda: volumes_of(place.engine, place.root) == [])
 
 
 def test_what_only_root_may_remove_is_emptied(
@@ -183,5 +185,5 @@ def test_a_volume_that_outlived_its_container(place: Place, workspace: OverlayWo
             place.engine.remove_volume(one)  # is in use, and stays
         assert set(volumes_of(place.engine, place.root)) == {name, *used}
     end_session(place.engine, place.root, session)
-    assert volumes_of(place.engine, place.root) == []
+    wait_for(lambda: volumes_of(place.engine, place.root) == [])
     place.engine.remove_volume(name)  # gone already

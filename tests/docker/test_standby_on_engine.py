@@ -150,5 +150,4 @@ def test_a_killed_pytest_leaves_nothing(
         finally:
             process.kill()
     words.hear_all()
-    assert engine.sessions(owner_name(root)) == {}
-    assert list(root.iterdir()) == []
+    # The rest is for the ``residue`` fixture to see.

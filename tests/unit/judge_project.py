@@ -28,7 +28,7 @@ from pytest_agentfix.model import (
     Judgement,
     Phase,
 )
-from pytest_agentfix.ports import Reproduction, Sandbox
+from pytest_agentfix.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 BROKEN = "def add(a, b):\n    return a - b\n"
@@ -39,6 +39,11 @@ TEST_ADD = "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n
 CORE = ("fail-before", "target", "pass-to-pass")
 NO_LINT = {rule.name: Level.OFF for rule in RULES}  # most of these tests are about what runs
 _ORDER = re.compile(r", shuffled \(seed \d+\)")
+
+
+def soon() -> float:
+    """A deadline that no test comes near, nor a quarter of the time until then."""
+    return time.monotonic() + 300
 
 
 class RealClock:
@@ -103,6 +108,7 @@ class Project:
     is_exempt: Callable[[str], bool] = lambda _: False
     seed: int | None = None
     collect: Callable[[], Collected] | None = None  # instead of ``litter``
+    clock: Clock = field(default_factory=RealClock)
     _place: threading.Lock = field(default_factory=threading.Lock)  # all sandboxes are at one path
 
     @contextmanager
@@ -159,7 +165,7 @@ class Project:
             open_sandbox=self.open_sandbox,
             read_base=self.read_base,
             passed=self.passed,
-            clock=RealClock(),
+            clock=self.clock,
             stopwatch=self.seconds.append,
             rng=random.Random(7),
             suite=None if self.seed is None else SuiteKnowledge(seed=self.seed),
@@ -170,10 +176,10 @@ class Project:
         return None if text is None else (text.encode(), False)
 
     def reproduce(self, about: Cluster) -> Reproduction:
-        return self.make_judge().reproduce(about, deadline=time.monotonic() + 60)
+        return self.make_judge().reproduce(about, deadline=soon())
 
     def judge(self, about: Cluster, changes: ChangeSet) -> Judgement:
-        return self.make_judge().judge(about, changes, deadline=time.monotonic() + 60)
+        return self.make_judge().judge(about, changes, deadline=soon())
 
 
 def tell(judgement: Judgement) -> list[tuple[str, str, str]]:

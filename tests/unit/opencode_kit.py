@@ -106,15 +106,16 @@ class FakeOpenCode:
             self._stream_events(handler)
             return
         self.calls.append((handler.command, url.path, json.loads(body) if body else None))
+        if url.path.endswith("/prompt_async"):
+            # Before the answer: who has that looks at once for what came of the prompt.
+            self.on_prompt()
+            self.say(*self.turn)
         status, content = self._answer(url.path)
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content)
         handler.close_connection = self.let_go.is_set()
-        if url.path.endswith("/prompt_async"):
-            self.on_prompt()
-            self.say(*self.turn)
 
     def _answer(self, path: str) -> tuple[int, bytes]:
         usual = {

@@ -5,6 +5,7 @@ The FIFO has one writer, the stand-by's process: its end is the process's end.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -17,12 +18,13 @@ from typing import Any, cast
 from pytest_agentfix.standby.desk import Desk
 from pytest_agentfix.standby.orders import Handed, Order, Plain
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 Step = tuple[str, str]
 
 
 def open_descriptors() -> set[str]:
-    """The numbers of this process's descriptors."""
+    """The numbers of this process's descriptors, without those that nobody refers to any more."""
+    gc.collect()
     return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
@@ -77,6 +79,11 @@ class ScriptedWork:
         gate = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         while not select.select([gate], [], [], 0.02)[0]:
             self.desk.check()
+
+    def wait_for_question(self, _: str) -> None:
+        """Until somebody waits for what is not there yet."""
+        while not self.desk.is_waited_for():
+            select.select([], [], [], 0.02)
 
     def hold(self, _: str) -> None:
         """For ever, or until it is not wanted any more."""

@@ -15,7 +15,7 @@ def test_the_path_and_what_it_knows(tmp_path: Path) -> None:
     binary.write_bytes(b"\x7fELF and no catalogue in it")
     expected = FoundOpenCode(path=binary, catalogue=None)
     assert find(lambda: binary, "anthropic") == expected
-    assert begin_finding(lambda: binary, "anthropic").result(10.0) == expected
+    assert begin_finding(lambda: binary, "anthropic").result(60.0) == expected
 
 
 def test_trouble_comes_with_the_result() -> None:
@@ -24,4 +24,4 @@ def test_trouble_comes_with_the_result() -> None:
 
     future = begin_finding(look, "anthropic")
     with pytest.raises(OpenCodeMissingError, match="It is not here"):
-        future.result(10.0)
+        future.result(60.0)

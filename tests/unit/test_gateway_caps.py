@@ -7,7 +7,6 @@ must never have been sent.
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -196,10 +195,8 @@ def test_the_gateways_own_repetitions_are_one_request() -> None:
         assert (gateway.account.spent, gateway.cap()) == (Amount(requests=1), "")
 
 
-def test_a_provider_that_is_not_there_costs_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    upstream = make_upstream(f"http://127.0.0.1:{port}/v1")
+def test_a_provider_that_is_not_there_costs_nothing(closed_port: int) -> None:
+    upstream = make_upstream(f"http://127.0.0.1:{closed_port}/v1")
     with open_gateway(upstream, clock=FakeClock(), tariff=TARIFF) as (gateway, _):
         ask(gateway)
 
@@ -209,10 +206,11 @@ def test_a_provider_that_is_not_there_costs_nothing() -> None:
 def test_a_request_that_was_sent_and_never_answered_is_charged_at_its_most() -> None:
     with stage(Hang(), timeouts=GatewayTimeouts(first_byte=0.05)) as (model, gateway):
         ask(gateway)
+        wait_for(lambda: len(model.requests) == 3)  # the last may be given up before it is read
 
         size = len(json.dumps(json.loads(json.dumps(model.requests[0].body))))
         most = 3 * (FRAME_TOKENS + size + OUTPUT)
-        assert (len(model.requests), gateway.account.spent.tokens) == (3, most)
+        assert gateway.account.spent.tokens == most
 
 
 def test_an_agent_that_goes_away_does_not_save_money() -> None:
@@ -221,9 +219,9 @@ def test_an_agent_that_goes_away_does_not_save_money() -> None:
         client.connection.request("POST", "/v1/chat/completions", json.dumps(BODY), HEADERS)
         assert client.connection.getresponse().read(1)
         client.connection.close()
-        wait_for(lambda: gateway.account.spent.requests == 1)
+        wait_for(lambda: gateway.tokens().output == OUTPUT)
 
-        assert gateway.tokens().output == OUTPUT
+        assert gateway.account.spent.requests == 1
         assert len(model.requests) == 1
 
 

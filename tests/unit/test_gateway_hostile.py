@@ -351,7 +351,7 @@ def test_the_biggest_body_is_read_and_no_more(target: Target) -> None:
 
 @pytest.mark.parametrize("cut", [1, 30, 200, 400], ids=lambda cut: f"after {cut}")
 def test_slow_requests_are_given_up(cut: int) -> None:
-    with open_target(COMPATIBLE, timeouts=GatewayTimeouts(request=0.2)) as slow:
+    with open_target(COMPATIBLE, timeouts=GatewayTimeouts(request=1.0)) as slow:
         request = slow.request()
         with slow.connect() as ours:
             ours.sendall(request[:cut])
@@ -360,7 +360,7 @@ def test_slow_requests_are_given_up(cut: int) -> None:
 
 
 def test_a_connection_that_says_nothing_is_closed() -> None:
-    with open_target(COMPATIBLE, timeouts=GatewayTimeouts(request=0.05)) as slow:
+    with open_target(COMPATIBLE, timeouts=GatewayTimeouts(request=0.5)) as slow:
         with slow.connect() as ours:
             assert ours.recv(10) == b""
         slow.check_unharmed()

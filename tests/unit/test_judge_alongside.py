@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,13 @@ def threads() -> set[str]:
     return {one.name for one in threading.enumerate() if one.name.startswith("agentfix-judge")}
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_results() -> None:
     world = World(is_stuck=False)
     with Alongside(make_sessions(), world.open) as jobs:
@@ -126,6 +134,7 @@ def test_jobs_that_wait_for_a_slot_or_a_turn_are_ended_too() -> None:
         futures = [jobs.start(run), jobs.start(run)]
         waiting = jobs.start(wait_for_turn)
         assert world.running.acquire(timeout=LIMIT)
+        wait_until(lambda: waiting.running() and all(one.running() for one in futures))
     errors = {type(future.exception()) for future in futures}
     assert errors == {SandboxError, StoppedError}
     assert isinstance(waiting.exception(), StoppedError)
@@ -143,11 +152,15 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
         with world.open(changes) as sandbox:
             yield sandbox
 
+    def open_once_stopped(hands: Hands) -> None:
+        wait_until(hands.sessions.stop.is_set)
+        may_open.set()
+
     def leave() -> None:
         with Alongside(make_sessions(), open_slowly) as jobs:
             late.append(jobs.start(run))
             assert is_opening.wait(LIMIT)
-            threading.Timer(0.01, may_open.set).start()
+            threading.Thread(target=open_once_stopped, args=[jobs.hands]).start()
 
     late: list[object] = []
     leave()

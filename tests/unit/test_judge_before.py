@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tests.unit.judge_project import (
     cluster,
     failure,
     find,
+    soon,
     tell_red,
 )
 
@@ -37,10 +37,6 @@ def make_project(tmp_path: Path) -> MakeProject:
         return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
 
     return make
-
-
-def soon() -> float:
-    return time.monotonic() + 120
 
 
 def test_one_sandbox_and_one_session_beside_the_plain_calls(make_project: MakeProject) -> None:

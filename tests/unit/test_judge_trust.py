@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.unit.judge_project import (
     change,
     cluster,
     find,
+    soon,
     tell,
     tell_all,
     tell_red,
@@ -280,7 +280,7 @@ class TestNotApplicable:
         judge = project.make_judge()
         project.read_base = lambda path: (raw, False)  # type: ignore[method-assign]
         judge._read_base = project.read_base
-        judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=time.monotonic() + 60)
+        judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=soon())
         no = ("not-applicable", "its file is not UTF-8")
         names = ("clone", "mutant", "plain-call")
         assert [find(judgement, name) for name in names] == [no] * 3
@@ -383,7 +383,7 @@ def test_withheld_case_that_stays_red(make_project: MakeProject) -> None:
     judgement = judge.judge(
         cluster(*CASES),
         change(calc=code),
-        deadline=time.monotonic() + 60,
+        deadline=soon(),
         withheld=CASES[1:],
     )
     assert find(judgement, "target") == ("passed", "1 test passed with the change")
@@ -397,7 +397,7 @@ def test_withheld_cases_that_pass(make_project: MakeProject) -> None:
     judgement = project.make_judge().judge(
         cluster(*CASES),
         change(calc=FIXED),
-        deadline=time.monotonic() + 60,
+        deadline=soon(),
         withheld=CASES[1:],
         note="it stands in the file",
     )
@@ -434,7 +434,7 @@ class TestNeighbours:
         for _ in range(8):  # a seed each: one of them turns the two around
             project.seed = len(details) + _
             judge = project.make_judge()
-            deadline = time.monotonic() + 60
+            deadline = soon()
             judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=deadline)
             assert judgement.is_accepted
             details.add(find(judgement, "pass-to-pass")[1])
@@ -484,7 +484,7 @@ class TestMinimal:
     MORE = "# more\n" + NEEDED
 
     def minimise(self, project: Project, changes: ChangeSet) -> tuple[ChangeSet, Judgement]:
-        judge, deadline = project.make_judge(), time.monotonic() + 120
+        judge, deadline = project.make_judge(), soon()
         judgement = judge.judge(cluster(ADD), changes, deadline=deadline)
         assert judgement.is_accepted
         return judge.minimise(cluster(ADD), changes, judgement, deadline=deadline)

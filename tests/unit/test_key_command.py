@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,9 +89,9 @@ def test_long_words_are_cut(tmp_path: Path) -> None:
 
 
 def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    error = fail(tmp_path, f"sleep 300 & echo $! > {tmp_path}/child; echo {KEY}; wait", 1.0)
+    error = fail(tmp_path, f"sleep 300 & echo $! > {tmp_path}/child; echo {KEY}; wait", 5.0)
 
-    assert "did not end within 1 seconds" in error.problem
+    assert "did not end within 5 seconds" in error.problem
     wait_until_gone(int((tmp_path / "child").read_text()))
 
 
@@ -101,7 +102,8 @@ def test_one_that_closed_its_streams_is_killed_too(tmp_path: Path) -> None:
 def test_what_goes_on_writing_is_not_waited_for(tmp_path: Path) -> None:
     upstream = run(tmp_path, f"echo {KEY}; yes >&2 & echo $! > {tmp_path}/child")
 
-    os.kill(int((tmp_path / "child").read_text()), 9)
+    with suppress(ProcessLookupError):  # nobody reads what it writes, which may have ended it
+        os.kill(int((tmp_path / "child").read_text()), 9)
     assert upstream.key == KEY
 
 

@@ -6,7 +6,6 @@ No engine is needed: the sandbox is this machine, and the gateway listens on a p
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,7 +16,7 @@ import pytest
 
 from pytest_agentfix.agents import opencode, opencode_launch
 from pytest_agentfix.agents.npm import PINNED_VERSION
-from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
+from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.agents.opencode_config import ModelAccess, make_config
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
@@ -30,6 +29,7 @@ from pytest_agentfix.scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort
+from tests.free_port import find_free_port
 from tests.unit.gateway_kit import TOKEN, make_upstream
 
 BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
@@ -53,6 +53,7 @@ KNOWN = CatalogueModel(
     },
 )
 FAR = 1e9
+PATIENCE = 240.0  # seconds, for a busy machine; no test waits for their end
 
 
 class HomelySandbox(LocalSandbox):
@@ -95,6 +96,7 @@ class Place:
             directory=self.project,
             # OpenCode unpacks libraries where temporary files go, and leaves them there.
             env={"PATH": "/usr/bin:/bin", "TMPDIR": str(self.sandbox.folder)},
+            patience=Patience(start=PATIENCE, warm_up=PATIENCE, first_request=PATIENCE),
         )
 
 
@@ -103,11 +105,6 @@ def make_access(dialect: Dialect, port: int) -> ModelAccess:
     upstream = make_upstream(provider=row.name, model="m-1", row=row)
     access = model_access(upstream, TOKEN, KNOWN if dialect is Dialect.CHAT else None)
     return replace(access, base_url=access.base_url.replace("4601", str(port)))
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def make_joint_config(port: int) -> dict[str, Any]:
@@ -137,8 +134,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def process(place: Place) -> Process:
     agent = place.make_agent(Dialect.CHAT)
     agent.launch(deadline=FAR)
-    assert agent._process is not None
-    return agent._process
+    return agent.release()
 
 
 @pytest.fixture(params=list(Dialect), ids=lambda dialect: dialect.value)

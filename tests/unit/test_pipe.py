@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -85,6 +86,24 @@ def dial(pipe: Pipe, guest: FakeGuest, *, channel: int = 1) -> Stream:
         Kind.DIAL, channel, json.dumps({"port": 80, "timeout": PATIENCE}).encode()
     )
     return found[0]
+
+
+class Answering:
+    """Answers the host's next frame, once it is there, on the channel that it is about."""
+
+    def __init__(self, guest: FakeGuest, kind: Kind, payload: bytes = b"") -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._heard = self._pool.submit(self._answer, guest, kind, payload)
+
+    def _answer(self, guest: FakeGuest, kind: Kind, payload: bytes) -> Frame:
+        frame = guest.hear()
+        guest.say(kind, frame.channel, payload)
+        return frame
+
+    def finish(self) -> Frame:
+        """The frame that was answered."""
+        self._pool.shutdown()
+        return self._heard.result()
 
 
 # Commands
@@ -220,7 +239,7 @@ def test_an_exit_that_is_none_ends_the_pipe(pipe: Pipe, guest: FakeGuest, payloa
     guest.say(Kind.EXIT, 1, payload)
     with pytest.raises(SandboxError, match="spoke nonsense: an EXIT frame that is none"):
         running.wait(PATIENCE)
-    assert guest.is_hung_up
+    wait_for(lambda: guest.is_hung_up)
 
 
 # Streams
@@ -243,9 +262,10 @@ def test_a_dialled_stream_carries_both_ways(pipe: Pipe, guest: FakeGuest) -> Non
 
 
 def test_a_refused_dial(pipe: Pipe, guest: FakeGuest) -> None:
-    threading.Timer(0.05, guest.say, (Kind.FAIL, 1, b"Connection refused")).start()
+    answering = Answering(guest, Kind.FAIL, b"Connection refused")
     with pytest.raises(ConnectionError, match="Connection refused"):
         pipe.dial(80, timeout=PATIENCE)
+    assert answering.finish().kind is Kind.DIAL
     assert pipe._channels == {}
 
 
@@ -257,9 +277,9 @@ def test_a_dial_without_an_answer(pipe: Pipe, guest: FakeGuest) -> None:
 
 
 def test_listening(pipe: Pipe, guest: FakeGuest) -> None:
-    threading.Timer(0.05, guest.say, (Kind.OPENED, 1)).start()
+    answering = Answering(guest, Kind.OPENED)
     pipe.listen(4601, timeout=PATIENCE)
-    assert guest.hear() == Frame(Kind.LISTEN, 1, b'{"port": 4601}')
+    assert answering.finish() == Frame(Kind.LISTEN, 1, b'{"port": 4601}')
     assert pipe._channels == {}
 
 
@@ -366,7 +386,7 @@ def test_only_so_many_streams_are_served_at_once(guest: FakeGuest) -> None:
         guest.say(Kind.EXIT, 1, exit_payload())
         running.wait(PATIENCE)
         wait_for(lambda: len(streams) == MAX_ACCEPTED)
-        assert len(pipe._channels) == MAX_ACCEPTED
+        wait_for(lambda: len(pipe._channels) == MAX_ACCEPTED)  # the command's goes after its end
         streams[0].close()
         guest.say(Kind.ACCEPT, FIRST + 1000)
         wait_for(lambda: len(streams) == MAX_ACCEPTED + 1)
@@ -377,7 +397,7 @@ def test_nobody_is_asked_where_nothing_is_accepted(pipe: Pipe, guest: FakeGuest)
     running = pipe.run(COMMAND)
     guest.say(Kind.EXIT, 1, exit_payload())
     assert running.wait(PATIENCE).code == 0
-    assert pipe._channels == {}
+    wait_for(lambda: not pipe._channels)
 
 
 @pytest.mark.parametrize("channels", [(0,), (1,), (FIRST - 1,), (FIRST, FIRST)], ids=str)

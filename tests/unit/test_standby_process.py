@@ -88,21 +88,17 @@ def test_what_is_ready_is_handed_over(spawn: Spawn, words: Words, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "words"]
 
 
-def test_what_is_under_way_is_waited_for(spawn: Spawn, words: Words, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
+def test_what_is_under_way_is_waited_for(spawn: Spawn, words: Words) -> None:
     standby = spawn(
         ("begin", "agent"),
         ("say", "begun"),
-        ("wait_for", str(gate)),
+        ("wait_for_question", ""),
         ("offer", "agent"),
         ("begin", "judge"),
         ("offer", "judge"),
     )
     assert words.hear() == "begun"
-    opener = subprocess.Popen(["sh", "-c", f"sleep 0.2; echo > {gate}"])
     handed = standby.collect(PATIENCE, wait_for=["agent", "judge"])
-    opener.wait()
     assert handed is not None
     assert handed.names == ("agent",)
     handed.close()
@@ -366,7 +362,7 @@ def test_a_test_that_closes_the_socket_ends_it_and_nothing_else(words: Words) ->
 
 
 def test_an_interrupt_from_the_terminal_is_not_for_it(words: Words) -> None:
-    body = f"signal.signal(2, lambda *_: None)\nstandby = spawn()\n{FOR_EVER}"
+    body = f"signal.signal(2, lambda *_: os._exit(0))\nstandby = spawn()\n{FOR_EVER}"
     steps = (("say", "up"), ("hold", ""))
     with driver(words, body, *steps, start_new_session=True) as process:
         assert words.hear() == "up"

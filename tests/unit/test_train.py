@@ -213,7 +213,7 @@ def test_one_after_another_from_many_threads() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(line.history) == sorted(fix.cluster.slug for fix in fixes)
     assert len(line.bases[-1]) == 10
     assert len(line.asked) == 7

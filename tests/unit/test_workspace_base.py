@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -158,11 +157,12 @@ def test_the_snapshot_moves_on_with_the_tree(top: Path, tmp_path: Path) -> None:
 
 def test_a_signature_is_taken_from_files_that_rest_only(top: Path, tmp_path: Path) -> None:
     """A file changed while it is copied, or right after, may keep its size and times."""
-    base = Base.lay_out(top=top, files=["calc.py"], folder=tmp_path / "base")
-    assert list(base.laid.signatures) == [0]
-    future = time.time_ns() + 10**10
+    changed = (top / "calc.py").lstat().st_ctime_ns
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.time_ns", lambda: future)
+        patch.setattr("time.time_ns", lambda: changed + 10**9)
+        base = Base.lay_out(top=top, files=["calc.py"], folder=tmp_path / "base")
+        assert list(base.laid.signatures) == [0]
+        patch.setattr("time.time_ns", lambda: changed + 10**10)
         rested = Base.lay_out(top=top, files=["calc.py"], folder=tmp_path / "rested")
     assert list(rested.laid.signatures) == [sign((top / "calc.py").lstat())]
 

@@ -16,6 +16,7 @@ from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.policy import display
 from pytest_agentfix.workspace import Base, Limits, Workspace
 from tests.unit.overlay_kit import MountedOverlay
+from tests.unit.standby_kit import open_descriptors
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -440,10 +441,10 @@ def test_ten_thousand_files(tmp_path: Path) -> None:
 
 def test_descriptors_are_given_back(workspace: AnyWorkspace) -> None:
     _dig(workspace.path, 200)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     _collect(workspace)
     workspace.remove()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_descriptors() == before
 
 
 def test_a_workspace_that_is_gone_is_an_error(copy: Workspace) -> None:
