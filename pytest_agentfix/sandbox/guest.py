@@ -129,7 +129,7 @@ class Reaper:
         self._score = score
         self._lock = threading.Lock()  # held: no child is reaped, so no process number is reused
         self._ours: dict[int, Callable[[int], None]] = {}
-        self._has_children = threading.Event()
+        self._has_launched = threading.Event()
 
     def launch(
         self, start: Callable[[], subprocess.Popen[bytes]], ended: Callable[[int], None]
@@ -138,7 +138,7 @@ class Reaper:
         with self._lock, self._score.raised():
             process = start()
             self._ours[process.pid] = ended
-        self._has_children.set()
+        self._has_launched.set()
         return process
 
     def kill(self, pid: int) -> None:
@@ -153,8 +153,8 @@ class Reaper:
             try:
                 dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
             except ChildProcessError:
-                self._has_children.clear()
-                self._has_children.wait(0.05)
+                self._has_launched.clear()
+                self._has_launched.wait(0.05)
                 continue
             if dead is not None:
                 self._reap(dead.si_pid)

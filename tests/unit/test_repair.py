@@ -147,7 +147,7 @@ class World:
             ground=self.ground,
             land=self.land,
             find_fixer=self.find_fixer,
-            split_off=self.parts_off.append,
+            split_off=self.split_off,
             settle=self.settled.append,
             next_prompt=self.next_prompt,
             count_lines=lambda _: (STAT,),
@@ -179,6 +179,10 @@ class World:
                 self.landed.append(Landing(commit="b" * 40, branch="main"))
             return Arrival(end=end, fix=fix, ground=ground, detail=detail)
         return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=self.lander.land(fix))
+
+    def split_off(self, cluster: Cluster) -> None:
+        self.parts_off.append(cluster)
+        self.journal.append(f"split off: {', '.join(cluster.targets)}")
 
     def find_fixer(
         self, cluster: Cluster, ground: Ground, _deadline: float
@@ -657,6 +661,13 @@ class TestTwoCausesInOneCluster:
         assert [one.targets for one in world.parts_off] == [(B, C)]
         assert [fix.cluster.targets for fix in world.lander.fixes] == [(A,)]
         assert result.attempts == 1
+
+    @pytest.mark.parametrize("landing", [LANDED, LandingError("No.", "Look.")])
+    def test_it_comes_up_after_the_other_part(self, landing: Landing | Exception) -> None:
+        world = World(judgements=(red(B, C), GREEN), landing=landing)
+        repair(make_many(A, B, C), world.parts(), world.progress)
+        *_, landed, _, last = [line.partition(":")[0] for line in world.journal]
+        assert (landed, last) == ("land", "split off")
 
     def test_the_green_part_is_judged_by_itself(self) -> None:
         refused = Judgement(
