@@ -11,16 +11,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
+from itertools import count
 from typing import Any
 
 import pytest
 
+from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.estimate import FRAME_TOKENS
 from pytest_agentfix.gateway.spending.ledger import Amount
 from pytest_agentfix.gateway.spending.prices import Price, Prices
-from pytest_agentfix.gateway.spending.till import Tariff
+from pytest_agentfix.gateway.spending.till import Tariff, Ticket, Till
 from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.conversation import Conversation
@@ -382,6 +384,38 @@ def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
             thread.join()
 
         assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
+
+
+def test_who_has_room_is_not_sent_either_once_the_attempt_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The provider gives up for good between a request's admission and its turn."""
+    calls = count()
+    plain = Till.hold
+
+    def hold_late(till: Till, admission: Admission, *, is_repeated: bool) -> Ticket:
+        if next(calls):
+            wait_for(lambda: gateway.trouble() is not None)
+        return plain(till, admission, is_repeated=is_repeated)
+
+    monkeypatch.setattr(Till, "hold", hold_late)
+    may_answer = threading.Event()
+
+    def refuse_late(_: Conversation) -> Reply:
+        may_answer.wait(20)
+        return Fail(401, {"error": "no"})
+
+    with stage(refuse_late) as (model, gateway):
+        threads = [threading.Thread(target=ask, args=(gateway,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: gateway.in_flight() == 2)
+        may_answer.set()
+        for thread in threads:
+            thread.join()
+
+        assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
+        assert gateway.account.held == Amount()
 
 
 def test_connections_side_by_side_never_pass_a_cap() -> None:

@@ -74,7 +74,7 @@ class Relay:
                 self._sleep(_STEP)
             if attempt.trouble or attempt.cap:
                 if ticket:
-                    ticket.settle_nothing()
+                    ticket.give_back()
                 raise RefusedError(400, GIVEN_UP)
             if ticket:
                 return ticket

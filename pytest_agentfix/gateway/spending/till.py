@@ -181,6 +181,11 @@ class Ticket:
     ) -> None:
         self._charge(self._most, is_most=True)
 
+    def give_back(self) -> None:
+        """It was not sent, and does not even count as a request."""
+        self._is_open = False
+        self.hold.settle(Amount())
+
     def settle_nothing(self) -> None:
         """No model has answered: the request counts, and costs nothing."""
         self._charge(Tokens(), is_most=False)
