@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Event
 from typing import Final
 
 from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.gateway.warming import Switch, WarmUp
 from pytest_agentfix.model import ChangeSet, Collected, Turn
 from pytest_agentfix.ports import AcceptHandler, Agent, Clock, Door, Summons
@@ -42,11 +43,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recruit:
-    """An agent that is up and warm, and belongs to no cluster yet."""
+    """An agent that is up and warm, and belongs to no cluster yet.
+
+    ``is_ahead``: it was made before it was needed, and nobody has looked at it since.
+    """
 
     agent: OpenCodeAgent
     box: Box
     switch: Switch
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,7 @@ class Crew:
         self._environ = environ
         self._clock = clock
         self.ahead: Stock[Recruit] = Stock(
-            lambda unneeded: self.recruit(self._access, Summons(is_off=unneeded)),
+            self._recruit_ahead,
             _dismiss,
             name="agentfix-agents-ahead",
         )
@@ -84,6 +89,16 @@ class Crew:
         Raises ``AgentUnavailableError`` or ``SandboxError``; ``summons`` may change meanwhile.
         """
         recruit = self._find_recruit(post, deadline, summons)
+        try:
+            return self._post(recruit, post, deadline, summons)
+        except EnvironmentTrouble:
+            if not recruit.is_ahead:
+                raise
+            logger.info("an agent that was made ahead is of no use any more", exc_info=True)
+        recruit = self.recruit(post.access, summons, deadline)
+        return self._post(recruit, post, deadline, summons)
+
+    def _post(self, recruit: Recruit, post: Post, deadline: float, summons: Summons) -> Agent:
         try:
             if not self._sandboxes.show(recruit.box, post.base, post.shown, post.keep):
                 _dismiss(recruit)
@@ -123,7 +138,10 @@ class Crew:
             logger.debug("an agent that was ready could not be taken over", exc_info=True)
             box.sandbox.close()
             return
-        self.ahead.put(Recruit(agent=agent, box=box, switch=switch))
+        self.ahead.put(Recruit(agent=agent, box=box, switch=switch, is_ahead=True))
+
+    def _recruit_ahead(self, unneeded: Event) -> Recruit:
+        return replace(self.recruit(self._access, Summons(is_off=unneeded)), is_ahead=True)
 
     def recruit(self, access: ModelAccess, summons: Summons, deadline: float = math.inf) -> Recruit:
         """One that is up on the base as it was laid out, and warm unless that was urgent."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,8 @@ class _Readying:
         self._engine = Engine.connect()
         self._repository = Repository.open(wanted.top)
         self._scratch = BorrowedScratch(wanted.scratch)
+        # What is half made there goes with the session, however it ends.
+        tempfile.tempdir = str(self._scratch.folder("tmp"))
         desk.at_loss(partial(remove_tree, wanted.scratch))
         desk.at_loss(self._end_session)
 

@@ -145,16 +145,19 @@ class Process:
         return None
 
     def _hand_over(self, until: float) -> None:
-        """Send what is ready, and the end of it when nothing more is to be waited for."""
-        is_last = not self._desk.is_waited_for() or monotonic() >= until
+        """Send what is ready, and the end of it, once nothing more is to be waited for.
+
+        Not before: what was let go of is looked after by nobody until the other end has all of it.
+        """
+        if self._desk.is_waited_for() and monotonic() < until:
+            return
         for name, offer in self._desk.give():
             self._send(name, offer)
-        if is_last:
-            self._connection.settimeout(MESSAGE_PATIENCE)
-            messages.send(self._connection, Kind.END, pack(self._count))
-            self._desk.stop()
-            self._is_told = True
-            self._until = monotonic() + MESSAGE_PATIENCE
+        self._connection.settimeout(MESSAGE_PATIENCE)
+        messages.send(self._connection, Kind.END, pack(self._count))
+        self._desk.stop()
+        self._is_told = True
+        self._until = monotonic() + MESSAGE_PATIENCE
 
     def _send(self, name: str, offer: Offer) -> None:
         descriptors: tuple[int, ...] = ()
@@ -178,11 +181,11 @@ class Process:
         match ending:
             case Ending.TAKEN:
                 self._desk.discard_ready()
-            case Ending.DROPPED:
+            case Ending.DROPPED | Ending.DEAD:
                 self._desk.discard_all()
-            case Ending.DEAD:
-                self._desk.discard_all()
-                self._desk.act_at_loss()
+        # It may have died since, and with a second Ctrl-C before it had cleared up.
+        if ending is Ending.DEAD or not self._parent.is_alive():
+            self._desk.act_at_loss()
 
 
 def find_work(name: str) -> Work:
@@ -215,4 +218,11 @@ def main(arguments: list[str], order: bytes) -> None:
             code = 0
     finally:
         logging.shutdown()
+        _end_children()
         os._exit(code)  # whatever threads there are: nothing here is worth waiting for now
+
+
+def _end_children() -> None:
+    """End what the work has started and does not wait for any more, and with it this process."""
+    if os.getsid(0) == os.getpgrp():  # a session of its own, as it is started
+        os.killpg(0, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,15 @@ from pytest_agentfix import crew
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.agents.opencode_launch import OpenCodePlan, Patience
-from pytest_agentfix.crew import Crew
+from pytest_agentfix.crew import Crew, Post
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.warming import WarmUp
+from pytest_agentfix.model import ChangeSet
 from pytest_agentfix.ports import Stream, Summons
 from pytest_agentfix.repository import IgnoreRules
 from pytest_agentfix.sandboxes import Sandboxes
 from tests.docker.sandbox_kit import Place
+from tests.unit.opencode_kit import FakeDoor
 
 CACHE = platformdirs.user_cache_path("pytest-agentfix")
 ACCESS = ModelAccess(
@@ -62,6 +65,24 @@ def agents(place: Place, tmp_path: Path) -> Crew:
         opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
     )
     return PatientCrew(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
+
+
+def test_an_agent_that_died_while_it_waited_is_replaced(agents: Crew, place: Place) -> None:
+    agents.ahead.put(replace(agents.recruit(ACCESS, Summons()), is_ahead=True))
+    [dead] = place.containers()
+    place.engine.stop(dead)
+    post = Post(
+        access=ACCESS,
+        door=FakeDoor(),
+        base=agents._sandboxes.base,
+        shown=ChangeSet(),
+        locked=(),
+        keep=lambda _: None,
+    )
+    agent = agents.send(post, deadline=math.inf, summons=Summons())
+    agent.close()
+    agents._sandboxes.shut()  # the judge's, made meanwhile
+    assert place.containers() == []
 
 
 @pytest.mark.parametrize("is_urgent", [False, True])

@@ -9,6 +9,7 @@ import gc
 import os
 import select
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,10 @@ class ScriptedWork:
         self.desk.offer(name, ScriptedOffer(self, name))
         self.say(f"offered {name}")
 
+    def offer_and_tell(self, name: str) -> None:
+        self.desk.offer(name, TellingOffer(self, name))
+        self.say(f"offered {name}")
+
     def offer_facts(self, name: str) -> None:
         self.desk.offer(name, Plain({"of": name, "path": Path("/x"), "set": frozenset({1})}))
 
@@ -91,6 +96,11 @@ class ScriptedWork:
             self.desk.check()
             select.select([], [], [], 0.02)
 
+    def start(self, program: str) -> None:
+        """A child that nobody waits for; its number is said."""
+        child = subprocess.Popen(["/bin/sh", "-c", program], close_fds=True)
+        self.say(str(child.pid))
+
     def hang(self, _: str) -> None:
         """For ever, whatever is wanted."""
         threading.Event().wait()
@@ -118,6 +128,14 @@ class ScriptedOffer:
 
     def discard(self) -> None:
         self.work.say(f"discarded {self.name}")
+
+
+class TellingOffer(ScriptedOffer):
+    """Says that it is handed over."""
+
+    def hand_over(self) -> Handed:
+        self.work.say(f"handed over {self.name}")
+        return super().hand_over()
 
 
 class BreakingOffer(ScriptedOffer):

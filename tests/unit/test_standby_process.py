@@ -106,6 +106,23 @@ def test_what_is_under_way_is_waited_for(spawn: Spawn, words: Words) -> None:
     assert words.hear_all() == ["offered agent"]
 
 
+def test_nothing_is_let_go_of_before_all_of_it_is(spawn: Spawn, words: Words) -> None:
+    standby = spawn(
+        ("begin", "slow"),
+        ("offer_and_tell", "agent"),
+        ("wait_for_question", ""),
+        ("say", "asked"),
+        ("offer_and_tell", "slow"),
+    )
+    assert words.hear() == "offered agent"
+    handed = standby.collect(PATIENCE, wait_for=["slow"])
+    assert handed is not None
+    handed.close()
+    standby.close()
+    said = words.hear_all()
+    assert said.index("asked") < said.index("handed over agent") < said.index("handed over slow")
+
+
 @pytest.mark.parametrize("last", [("hold", ""), ("fail", "on purpose")], ids=lambda step: step[0])
 def test_waiting_for_what_never_comes_has_an_end(spawn: Spawn, words: Words, last: Step) -> None:
     standby = spawn(("offer", "a"), ("begin", "b"), ("say", "begun"), last)
@@ -204,6 +221,18 @@ def test_work_that_hangs_does_not_keep_it(spawn: Spawn, words: Words) -> None:
     assert words.hear() == "offered a"
     standby.close()
     assert words.hear_all() == ["discarded a"]
+
+
+def test_what_the_work_has_started_ends_with_it(spawn: Spawn, words: Words) -> None:
+    # The child has the words' other end too: their end is its own.
+    standby = spawn(("start", "exec sleep 600"), ("hang", ""))
+    child = words.hear()
+    assert child is not None
+    standby.close()
+    until = time.monotonic() + PATIENCE
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < until, "it goes on"
+        time.sleep(0.01)
 
 
 def test_a_terminated_stand_by_clears_up(spawn: Spawn, words: Words) -> None:
@@ -305,6 +334,20 @@ def test_it_ends_with_a_pytest_killed_at_once(words: Words) -> None:
     with driver(words, "standby = spawn()\nos._exit(0)", ("hold", "")) as process:
         process.wait()
     assert set(words.hear_all()) <= {"at loss"}
+
+
+def test_it_clears_up_after_a_pytest_that_is_killed_while_it_ends(words: Words) -> None:
+    """With Ctrl-C once more, say: it had asked for the end, and did not wait for it."""
+    body = """
+    standby = spawn()
+    os.read(gate, 1)
+    standby._say_goodbye()
+    os._exit(0)
+    """
+    with driver(words, body, ("offer", "a"), ("hang", "")) as process:
+        assert words.hear() == "offered a"
+        process.communicate("!")
+        assert words.hear_all() == ["discarded a", "at loss"]
 
 
 def test_it_ends_with_a_pytest_killed_before_it_says_thanks(words: Words) -> None:
