@@ -69,19 +69,28 @@ class LateRun:
 
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
-        if self._run is not None:
-            self._run.close()
-        else:
-            self._drop_head_start()
-        self._setup.engine.close()
+        try:
+            if self._run is not None:
+                self._run.close()
+            else:
+                self._drop_head_start()
+        finally:
+            self._setup.engine.close()
 
     def _drop_head_start(self) -> None:
         """End the stand-by of a suite that was cut short before anything was repaired."""
-        if self._head_start is not None:
-            self._head_start.close()
+        try:
+            if self._head_start is not None:
+                self._head_start.close()
+        finally:  # after a second Ctrl-C too
+            self._drop_scratch()
+
+    def _drop_scratch(self) -> None:
         if self._scratch is not None:
             from pytest_agentfix.clearing import end_session  # noqa: PLC0415 - hardly ever
 
-            end_session(self._setup.engine, self._scratch.root, self._scratch.session)
-            self._scratch.close()
-            self._scratch = None
+            try:
+                end_session(self._setup.engine, self._scratch.root, self._scratch.session)
+            finally:
+                self._scratch.close()
+                self._scratch = None

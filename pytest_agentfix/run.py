@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -77,15 +77,19 @@ class Run:
             clusters, limit=self._setup.settings.max_clusters, starts=count_cores()
         )
         try:
-            ready = self._prepare()
-        except AgentFixError as error:
-            self._schedule.end_all(partial(unprepared, error=error))
+            self._prepare_and_repair(request, progress)
         except BaseException:
             self._schedule.interrupt()
             raise
+        return self.result_so_far()
+
+    def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
+        try:
+            ready = self._prepare()
+        except AgentFixError as error:
+            self._schedule.end_all(partial(unprepared, error=error))
         else:
             self._repair_all(request, progress, ready)
-        return self.result_so_far()
 
     def result_so_far(self) -> RunResult:
         """What ``repair`` has reached yet; clusters without a verdict were interrupted."""
@@ -97,16 +101,18 @@ class Run:
 
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
-        if self._head_start is not None:
-            self._head_start.close()
-        if self._scratch is not None:
-            self._end_work()
-            if not self._setup.settings.keep:
-                end_session(self._setup.engine, self._scratch.root, self._scratch.session)
-            self._scratch.close(is_kept=self._setup.settings.keep)
-            self._scratch = None
-        if self._aftercare is not None:
-            self._aftercare.close()
+        with ExitStack() as steps:  # from the last to the first, whatever comes of one of them
+            if self._aftercare is not None:
+                steps.callback(self._aftercare.close)
+            if self._scratch is not None:
+                steps.callback(self._scratch.close, is_kept=self._setup.settings.keep)
+                if not self._setup.settings.keep:
+                    session = self._scratch.session
+                    steps.callback(end_session, self._setup.engine, self._scratch.root, session)
+                steps.callback(self._end_work)
+                self._scratch = None
+            if self._head_start is not None:
+                steps.callback(self._head_start.close)
 
     def _end_work(self) -> None:
         """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
@@ -215,12 +221,14 @@ class Run:
         try:
             self._work_through(executor, jobs, shop, progress)
         except BaseException:
-            self._schedule.interrupt()
+            self._schedule.interrupt()  # before the clusters' ends, which are its doing
             raise
         finally:
             shop.train.stop()
-            self._end_work()
-            executor.shutdown(cancel_futures=True)
+            try:
+                self._end_work()
+            finally:  # a second Ctrl-C must not take away a fix that is landing
+                executor.shutdown(cancel_futures=True)
         self._notices += self._gateways.notices()
 
     def _work_through(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pytest_agentfix.clusters import split_cluster
@@ -19,6 +19,7 @@ class _Entry:
     cluster: Cluster
     result: ClusterResult | None = None
     is_begun: bool = False
+    interrupted: ClusterResult | None = None  # an end that does not count
 
 
 class Schedule:
@@ -83,14 +84,16 @@ class Schedule:
     def end(self, cluster: Cluster, result: ClusterResult) -> None:
         """Note how ``cluster``, as it was taken, ended.
 
-        After an interruption only fixes count: any other end may be the interruption's doing.
+        After an interruption only fixes count: any other end may be the interruption's doing. Of
+        such a one, what it has cost and left is told.
         """
         with self._lock:
             self._coming_up.pop(cluster.slug, None)
-            if self._is_interrupted and not result.verdict.is_green:
-                return
             entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
-            entry.result = result
+            if self._is_interrupted and not result.verdict.is_green:
+                entry.interrupted = result
+            else:
+                entry.result = result
 
     def settle(self, result: ClusterResult) -> None:
         """Note how a part of a cluster ended that nobody has to try any more."""
@@ -142,4 +145,19 @@ class Schedule:
             reason = f"not tried, because of another cluster: {self._stopped}"
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
-        return ClusterResult(cluster=self._find_left(entry), verdict=Verdict.SKIPPED, reason=reason)
+        left = self._find_left(entry)
+        end = ClusterResult(cluster=left, verdict=Verdict.SKIPPED, reason=reason)
+        return end if entry.interrupted is None else _with_bill(end, entry.interrupted)
+
+
+def _with_bill(end: ClusterResult, interrupted: ClusterResult) -> ClusterResult:
+    return replace(
+        end,
+        attempts=interrupted.attempts,
+        seconds=interrupted.seconds,
+        agent_seconds=interrupted.agent_seconds,
+        test_seconds=interrupted.test_seconds,
+        tokens=interrupted.tokens,
+        cost_usd=interrupted.cost_usd,
+        kept=interrupted.kept,
+    )

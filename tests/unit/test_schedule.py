@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from pytest_agentfix.model import Cluster, ClusterResult, Failure, ItemKind, Phase, Verdict
+from pytest_agentfix.model import (
+    Cluster,
+    ClusterResult,
+    Failure,
+    ItemKind,
+    Phase,
+    Tokens,
+    Verdict,
+)
 from pytest_agentfix.schedule import STARTING, Schedule
 from pytest_agentfix.testing.fakes import FakeClock
 
@@ -113,6 +122,25 @@ def test_after_an_interruption_only_fixes_count() -> None:
         ("two", "fixed", "so"),
         ("three", "skipped", reason),
     ]
+
+
+def test_what_was_interrupted_tells_what_it_has_cost() -> None:
+    schedule = Schedule([ONE], limit=9)
+    schedule.take()
+    schedule.interrupt()
+    spent = replace(
+        fixed(ONE, Verdict.ENVIRONMENT),
+        attempts=2,
+        seconds=9.0,
+        agent_seconds=3.0,
+        test_seconds=4.0,
+        tokens=Tokens(input=5),
+        cost_usd=0.5,
+        kept=("here",),
+    )
+    schedule.end(ONE, spent)
+    reason = "not finished: the run was interrupted"
+    assert schedule.results() == (replace(spent, verdict=Verdict.SKIPPED, reason=reason),)
 
 
 def test_what_was_split_off_is_told_once() -> None:
