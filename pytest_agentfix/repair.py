@@ -31,6 +31,7 @@ from pytest_agentfix.model import (
 from pytest_agentfix.parting import part_by_judgement, part_by_reds
 from pytest_agentfix.ports import Agent, Progress, Reproduction, Summons
 from pytest_agentfix.work import (
+    GRACE,
     Arrival,
     ArrivalEnd,
     BrokenAgainError,
@@ -74,6 +75,7 @@ def _repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
             end = _Round(work, parts, progress, ground, note).run()
         except BrokenAgainError:
             note, reason = "", "another fix turned it green, and a later one red again"
+            work.begin_anew()
             continue
         if isinstance(end, ClusterResult):
             return end
@@ -122,17 +124,21 @@ class _Round:
             return self.work.end(Verdict.ENVIRONMENT, reproduction.missing)
         if reproduction.judgement.red:
             return None
-        return self._settle_green(self.ground)
+        return self._settle_green(self.ground, self.work.deadline)
 
-    def _settle_green(self, ground: Ground) -> ClusterResult:
+    def _settle_green(self, ground: Ground, deadline: float) -> ClusterResult:
         """Green on ``ground`` without a change: by other fixes of this run, or all along."""
-        settled = self._settle_by_earlier(self.work.cluster, ground) if ground.number else None
+        settled = None
+        if ground.number:
+            settled = self._settle_by_earlier(self.work.cluster, ground, deadline)
         reason = "it passes in the sandbox without any change"
         return settled or self.work.end(Verdict.NOT_REPRODUCED, reason)
 
-    def _settle_by_earlier(self, cluster: Cluster, ground: Ground) -> ClusterResult | None:
+    def _settle_by_earlier(
+        self, cluster: Cluster, ground: Ground, deadline: float
+    ) -> ClusterResult | None:
         """What is green on ``ground`` is fixed, if it was red without this run's fixes."""
-        found = self.parts.find_fixer(cluster, ground, self.work.deadline)
+        found = self.parts.find_fixer(cluster, ground, deadline)
         if found is None:
             return None
         landing, before = found
@@ -147,8 +153,9 @@ class _Round:
         if parts is None:
             return
         green, rest = parts
-        if settled := self._settle_by_earlier(green, self.ground):
-            self.parts.settle(settled)
+        if settled := self._settle_by_earlier(green, self.ground, self.work.deadline):
+            # What was spent so far is told once, where the work goes on.
+            self.parts.settle(replace(settled, attempts=0, agent_seconds=0.0, dropped=()))
             self.ground.judge.inherit(rest, whole)
             self.work.narrow(rest)
             self.work.hold_out = self.ground.hold_out(rest)
@@ -257,7 +264,8 @@ class _Round:
         work.note(probes=arrival.fix.judgement.probes)
         if arrival.end is ArrivalEnd.UNNEEDED:
             # Another had the same cause. The base may have moved on again since.
-            return self._settle_green(arrival.ground or parts.ground())
+            until = max(work.deadline, parts.clock.monotonic() + GRACE)
+            return self._settle_green(arrival.ground or parts.ground(), until)
         if arrival.landing is None:
             return arrival
         work.note(landing=arrival.landing, files=parts.count_lines(arrival.fix))

@@ -23,10 +23,8 @@ from pytest_agentfix.model import (
     ProbeResult,
 )
 from pytest_agentfix.ports import Clock, Lander, Reproduction
-from pytest_agentfix.work import Arrival, ArrivalEnd, BrokenAgainError, Ground
+from pytest_agentfix.work import GRACE, Arrival, ArrivalEnd, BrokenAgainError, Ground
 
-# Seconds that an accepted change gets to be judged again, even if its cluster's time is up.
-GRACE: Final = 120.0
 _BEFORE: Final = "fail-before"
 
 

@@ -27,6 +27,8 @@ from pytest_agentfix.model import (
 from pytest_agentfix.policy.scope import ReadBase
 from pytest_agentfix.ports import Agent, Clock, Judge, Summons
 
+# Seconds that an accepted change gets to be judged again, even if its cluster's time is up.
+GRACE: Final = 120.0
 SUSPICION_LIMIT: Final = 1_000  # characters of the agent's reason
 _SUSPECT: Final = re.compile(r"[\s*_`>#]*TEST IS WRONG\b[\s*_`]*[:.-]?[\s*_`]*(.*)")
 

@@ -51,6 +51,7 @@ from pytest_agentfix.testing.fakes import (
     FakeProgress,
 )
 from pytest_agentfix.work import (
+    GRACE,
     Arrival,
     ArrivalEnd,
     BrokenAgainError,
@@ -110,6 +111,7 @@ class World:
     arrivals: Sequence[tuple[ArrivalEnd, str]] = ()  # what the train says, before it lets it land
     fixers: list[tuple[str, ...]] = field(default_factory=list)  # targets that were asked about
     asked_on: list[int] = field(default_factory=list)  # the bases on which they were, by number
+    asked_until: list[float] = field(default_factory=list)
     moves_on: bool = False  # the base does, right after what the train says
     parts_off: list[Cluster] = field(default_factory=list)
     settled: list[ClusterResult] = field(default_factory=list)
@@ -185,9 +187,10 @@ class World:
         self.journal.append(f"split off: {', '.join(cluster.targets)}")
 
     def find_fixer(
-        self, cluster: Cluster, ground: Ground, _deadline: float
+        self, cluster: Cluster, ground: Ground, deadline: float
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
         self.asked_on.append(ground.number)
+        self.asked_until.append(deadline)
         self.fixers.append(cluster.targets)
         if self.is_broken_again:
             self.is_broken_again = False
@@ -623,6 +626,11 @@ class TestOtherFixes:
         assert world.lander.fixes == []
         assert world.asked_on == [1]
 
+    def test_the_one_is_looked_for_even_if_the_time_is_up(self) -> None:
+        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, judge_seconds=59.0)
+        assert world.repair().verdict is Verdict.FIXED
+        assert world.asked_until == [world.clock.now + GRACE]
+
     def test_the_one_is_looked_for_where_it_was_seen_green(self) -> None:
         world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
         result = world.repair()
@@ -640,6 +648,16 @@ class TestOtherFixes:
         )
         assert world.fixers == [(TEST,)]
 
+    def test_the_same_change_may_be_right_where_it_is_red_again(self) -> None:
+        world = World(
+            arrivals=[(ArrivalEnd.UNNEEDED, "")],
+            earlier=REPRODUCED,
+            is_broken_again=True,
+            collected=(changing("1"),),
+        )
+        assert world.repair().verdict is Verdict.FIXED
+        assert world.journal.count("judge: calc.py") == 2
+
     def test_part_of_the_cluster_is_green_since_one_of_them(self) -> None:
         reproduction = Reproduction(judgement=replace(red(B), probes=(BEFORE,)))
         world = World(reproduction=reproduction, earlier=REPRODUCED, landed=[LANDED])
@@ -648,6 +666,7 @@ class TestOtherFixes:
         [settled] = world.settled
         assert (settled.verdict, settled.cluster.targets) == (Verdict.FIXED, (A,))
         assert settled.landing == LANDED
+        assert (settled.attempts, result.attempts) == (0, 1)
         assert world.fixers == [(A,)]
 
 

@@ -27,8 +27,8 @@ from pytest_agentfix.model import (
 )
 from pytest_agentfix.ports import Judge, Reproduction
 from pytest_agentfix.testing.fakes import FakeClock
-from pytest_agentfix.train import GRACE, Train
-from pytest_agentfix.work import ArrivalEnd, BrokenAgainError, Ground
+from pytest_agentfix.train import Train
+from pytest_agentfix.work import GRACE, ArrivalEnd, BrokenAgainError, Ground
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
 BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
