@@ -72,7 +72,7 @@ def _control_added(
     if not preparation.added_ids:
         return preparation
     task = Task(ids=preparation.added_ids, files=preparation.added_files)
-    run = sessions.run(
+    run = sessions.run_in_time(
         sandbox, task, deadline, patience=CONTROL_PATIENCE, is_tallied=preparation.is_tallied
     )
     if run.trouble or not are_red(run, preparation.canaries):

@@ -94,11 +94,16 @@ class Sessions:
         *,
         patience: float,
     ) -> PlainRun:
-        """Call tests without pytest; ``order`` is what ``_plain.py`` takes, without its key."""
+        """Call tests without pytest; ``order`` is what ``_plain.py`` takes, without its key.
+
+        Raises what ``run_in_time`` does.
+        """
         key = make_key()
         whole = {**order, "files": encode_files(files), "key": key}
         command = self.commands.build_plain(json.dumps(whole).encode("ascii"))
         completed, limit = self._complete(sandbox, command, deadline, patience)
+        if completed.is_timed_out and limit < patience:
+            raise TimeoutError(_OUT_OF_TIME)
         return _read_plain(completed, key, limit)
 
     def remaining(self, deadline: float) -> float:

@@ -171,6 +171,22 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
         pass
 
 
+@dataclass
+class SlowSandbox(StuckSandbox):
+    """A sandbox in which nothing ends in time."""
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        return Completed(code=-9, stdout=b"", stderr=b"", is_timed_out=True)
+
+
+def test_what_the_deadline_cuts_off_says_nothing_of_a_plain_call() -> None:
+    sessions, sandbox = make_sessions(), SlowSandbox(World())
+    with pytest.raises(TimeoutError):
+        sessions.run_plain(sandbox, {}, {}, 10.0, patience=50.0)
+    run = sessions.run_plain(sandbox, {}, {}, 100.0, patience=50.0)
+    assert run.trouble == "did not end within 50 s"
+
+
 def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
     world, clock = World(is_stuck=False), FakeClock()
     slots = Slots(1)
