@@ -45,6 +45,7 @@ class Bench:
         self._suites = [SuiteKnowledge(seed=secrets.randbelow(1_000_000))]
         self._slots = Slots(count_cores())
         self._known: dict[str, Before] = {}  # by slug: what was found out ahead
+        self._submodules = setup.repository.submodules
         self._test_paths = folders_of_tests(setup.invocation, self._top)
         self._suite = Suite.build(
             Policy(
@@ -146,7 +147,7 @@ class Bench:
             allow_test_edits=cluster.policy.allow_test_edits,
             base_paths=self._paths[number],
             installed_names=_find_installed_names(),
-            submodules=self._setup.repository.submodules,
+            submodules=self._submodules,
             protected=config_file(self._setup.invocation, self._top),
             allow=self._setup.settings.allow,
         )

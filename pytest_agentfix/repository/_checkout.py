@@ -13,7 +13,7 @@ from pytest_agentfix.repository._open import Repository
 from pytest_agentfix.repository._refs import Refs
 from pytest_agentfix.repository._worktree import LockedIndex, StagedFiles, lock_index, read_blob
 
-_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")  # files, or refs in a table
 
 
 class NotPlainError(Exception):
@@ -49,6 +49,7 @@ class Checkout:
                 self._check(edits, index, branch=branch)
                 staged.stage(edits.disk_after)
                 index.prepare(edits.after)
+                self._check_disk(edits)  # once more: an editor may have saved meanwhile
                 self._move(branch, old=old, new=new, note=note)
                 if not _is_put(index):
                     return tuple(edits.after)
@@ -64,13 +65,21 @@ class Checkout:
         """
         if Refs(self.repository.git, self.oid_length).current_branch() != branch:
             raise NotPlainError
-        if any((self.repository.git_dir / name).exists() for name in _UNDER_WAY):
+        if any(map(self._is_there, _UNDER_WAY)):
             raise NotPlainError
         if not edits.is_committed_in(index.entries(), oid_length=self.oid_length):
             raise NotPlainError
+        self._check_disk(edits)
+
+    def _check_disk(self, edits: Edits) -> None:
         for path, blob in edits.disk_before.items():
             if self._on_disk(self.repository.top / path) != blob:
                 raise NotPlainError
+
+    def _is_there(self, name: str) -> bool:
+        if (self.repository.git_dir / name).exists():
+            return True
+        return self.repository.git.ask("rev-parse", "--verify", "--quiet", name) is not None
 
     def _on_disk(self, path: Path) -> Blob | None:
         try:
@@ -83,9 +92,11 @@ class Checkout:
         try:
             refs.move(branch, new=new, old=old, note=note)
         except GitFailure:
-            if refs.read(f"refs/heads/{branch}") == old:
+            now = refs.read(f"refs/heads/{branch}")
+            if now == old:
                 raise
-            raise NotPlainError from None  # somebody else was quicker
+            if now != new:  # else it was ended after it had done it
+                raise NotPlainError from None  # somebody else was quicker
 
 
 def _is_put(index: LockedIndex) -> bool:

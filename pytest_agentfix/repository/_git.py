@@ -136,6 +136,7 @@ class Git:
                     istream=subprocess.PIPE,
                     env={**_SETTINGS, **self.environ},
                     as_process=True,
+                    start_new_session=True,  # see below
                 )
             )
         except _gitpython().GitError as error:
@@ -168,6 +169,9 @@ class Git:
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     kill_after_timeout=timeout,
+                    # Ctrl-C is for pytest, which ends in order; not for the git of a landing. But
+                    # what has a limit may ask for a passphrase, at the terminal.
+                    start_new_session=timeout is None,
                 )
             except git.GitError as error:
                 raise GitFailure(clean(str(error))) from error

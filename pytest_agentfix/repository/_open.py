@@ -96,7 +96,10 @@ class Repository:
     @property
     def submodules(self) -> tuple[str, ...]:
         """The paths of submodules, relative to ``top``."""
-        return list_submodules(self.git)
+        try:
+            return list_submodules(self.git)
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
 
     def ignore_rules(self) -> IgnoreRules:
         """What the user's git ignores at this moment, as an object that needs no git."""

@@ -46,7 +46,9 @@ def make_snapshot(folder: Path) -> None:
 
 
 def _commit_all(git: Git, folder: Path) -> None:
-    git.run("init", "--quiet", "--template=", "--initial-branch=main")
+    # SHA-1, whatever git's own default is: the index below is of that form.
+    form = "--object-format=sha1"
+    git.run("init", "--quiet", "--template=", "--initial-branch=main", form)
     info = folder / ".git" / "info"
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text(_ATTRIBUTES, encoding="ascii")

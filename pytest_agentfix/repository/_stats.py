@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import SequenceMatcher
+from typing import Final
 
 from pytest_agentfix.model import FileStat
 from pytest_agentfix.repository._objects import Blob, States
+
+_EFFORT_LIMIT: Final = 1_000_000  # pairs of equal lines; some seconds
 
 
 def count_lines(before: States, after: States) -> tuple[FileStat, ...]:
@@ -15,8 +19,17 @@ def count_lines(before: States, after: States) -> tuple[FileStat, ...]:
 
 def _stat(path: str, old: Blob | None, new: Blob | None) -> FileStat:
     removed, added = _differing(_lines(old), _lines(new))
-    same = sum(block.size for block in SequenceMatcher(None, removed, added).get_matching_blocks())
+    same = _count_same(removed, added)
     return FileStat(path=path, added=len(added) - same, removed=len(removed) - same)
+
+
+def _count_same(removed: list[bytes], added: list[bytes]) -> int:
+    """How many lines are in both in the same order; in any where there is too much to compare."""
+    before, after = Counter(removed), Counter(added)
+    if sum(before[line] * count for line, count in after.items()) > _EFFORT_LIMIT:
+        return (before & after).total()
+    matcher = SequenceMatcher(None, removed, added)
+    return sum(block.size for block in matcher.get_matching_blocks())
 
 
 def _lines(blob: Blob | None) -> list[bytes]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_agentfix.errors import DiskFullError, LandingError
 from pytest_agentfix.model import FileChange, FileStat, Landing
 from pytest_agentfix.repository import Repository, _worktree
+from pytest_agentfix.repository._git import Git, GitFailure
+from pytest_agentfix.repository._objects import Blob, States
+from pytest_agentfix.repository._refs import Refs
+from pytest_agentfix.repository._stats import count_lines
 from pytest_agentfix.work import describe_landing
 from tests.unit.repository_kit import (
     IDENTITY,
@@ -69,6 +75,16 @@ def test_lands_on_the_checked_out_branch(top: Path) -> None:
         FileStat(path="b.py", added=0, removed=1),
         FileStat(path="new/d/e.py", added=1, removed=0),
     ) == run.lander.diff_stats(fix)
+
+
+def test_lines_of_a_large_table_are_counted_roughly() -> None:
+    rng = random.Random(3)
+    old, new = (b"".join(b"%d\n" % rng.randrange(150) for _ in range(60_000)) for _ in range(2))
+    [stat] = count_lines(
+        {"a": Blob(old, is_executable=False)}, {"a": Blob(new, is_executable=False)}
+    )
+    assert stat.added == stat.removed
+    assert 0 < stat.added < 10_000
 
 
 def test_message_has_trailers_git_can_read(top: Path) -> None:
@@ -173,6 +189,54 @@ def test_uncommitted_edits_send_the_fix_aside(top: Path, how: str) -> None:
     assert ("agent-fix/test-a", head) == (landing.branch, run_git(top, "rev-parse", "main"))
     added = run_git(top, "show", "--format=", str(landing.commit)).splitlines()
     assert [line for line in added if line.startswith("+") and line[1:2] != "+"] == ["+fix"]
+
+
+def test_an_edit_saved_at_the_last_moment_sends_the_fix_aside(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start_run(top)
+    plain = _worktree.LockedIndex.prepare
+
+    def save_meanwhile(index: _worktree.LockedIndex, states: States) -> None:
+        plain(index, states)
+        write_files(top, {"a.py": b"typed meanwhile\n"})
+
+    monkeypatch.setattr(_worktree.LockedIndex, "prepare", save_meanwhile)
+    landing = run.lander.land(make_fix({"a.py": b"2\n"}))
+    assert landing.branch == "agent-fix/test-a"
+    assert (top / "a.py").read_bytes() == b"typed meanwhile\n"
+    assert sorted(path.name for path in top.iterdir()) == [".git", "a.py", "b.py", "pkg", "tests"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_git_that_is_ended_at_moving_the_branch(
+    top: Path, monkeypatch: pytest.MonkeyPatch, *, is_moved: bool
+) -> None:
+    run = start_run(top)
+    plain = Refs.move
+
+    def move_and_die(refs: Refs, branch: str, **options: Any) -> None:
+        if is_moved or branch != "main":
+            plain(refs, branch, **options)
+        if branch == "main":
+            raise GitFailure("ended")
+
+    monkeypatch.setattr(Refs, "move", move_and_die)
+    if not is_moved:
+        with pytest.raises(LandingError, match="ended"):
+            run.lander.land(make_fix({"a.py": b"2\n"}))
+        assert ((top / "a.py").read_bytes(), status(top)) == (b"1\n", "")
+        return
+    landing = run.lander.land(make_fix({"a.py": b"2\n"}))
+    assert landing == Landing(commit=run_git(top, "rev-parse", "HEAD"), branch="main")
+    assert ((top / "a.py").read_bytes(), status(top)) == (b"2\n", "")
+
+
+def test_ctrl_c_at_the_terminal_is_not_for_git(top: Path) -> None:
+    git = Git(top, where=("-c", "alias.session=!ps -o sid= -p $$"))
+    assert int(git.run("session")) != os.getsid(0)
+    # What may ask for a passphrase, and has a limit, needs the terminal.
+    assert int(git.run("session", timeout=60.0)) == os.getsid(0)
 
 
 def test_the_advice_brings_an_aside_fix_in(top: Path, tmp_path: Path) -> None:
