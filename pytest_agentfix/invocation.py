@@ -14,12 +14,13 @@ from pytest_agentfix.arguments import clean_arguments
 from pytest_agentfix.model import Invocation
 from pytest_agentfix.settings import Settings
 
+_PATH = "PYTHONPATH"
 # Nothing else of the host's environment enters a sandbox, unless ``agent_fix_env`` names it.
 _VARIABLES = frozenset(
     {
         "LANG",
         "TZ",
-        "PYTHONPATH",
+        _PATH,
         "PYTHONHASHSEED",
         "PYTHONUTF8",
         "PYTHONWARNINGS",
@@ -49,11 +50,19 @@ def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
 
 def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     """Choose the variables that go along: those that shape how tests run, and ``names``."""
-    return {
+    chosen = {
         name: value
         for name, value in environ.items()
         if name in _VARIABLES or name.startswith("LC_") or name in names
     }
+    if _PATH in chosen:
+        chosen[_PATH] = os.pathsep.join(map(_without_links, chosen[_PATH].split(os.pathsep)))
+    return chosen
+
+
+def _without_links(entry: str) -> str:
+    """The folder itself: in a sandbox, the link to it is not there."""
+    return os.path.realpath(entry) if Path(entry).is_absolute() else entry
 
 
 def has_cwd_on_path(main_name: str, path: Sequence[str], cwd: Path) -> bool:

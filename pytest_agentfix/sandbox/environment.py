@@ -144,14 +144,22 @@ def _mirrored(top: Path) -> Iterable[Path]:
     for prefix in map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix)):
         yield prefix
         yield prefix.resolve()  # links lead there by the one name or the other
-    yield from (path for path in map(Path, sys.path) if _is_worth_a_mount(path, top))
+    for path in map(Path, sys.path):
+        yield from (one for one in (path, path.resolve()) if _is_worth_a_mount(one, top))
 
 
 def _is_worth_a_mount(path: Path, top: Path) -> bool:
-    """Folders of packages elsewhere (PYTHONPATH, a user's site-packages), never a whole home."""
-    wide = (Path.home(), top, Path(tempfile.gettempdir()), Path("/tmp/x"), Path("/etc/x"))  # noqa: S108
-    is_wide = any(other.is_relative_to(path) for other in wide)
-    return path.is_absolute() and path.is_dir() and not is_wide and not path.is_relative_to(top)
+    """Folders of packages elsewhere (PYTHONPATH, a user's site-packages), never a whole home.
+
+    Nor the user's own tree, ``top``, by whatever links a path leads there: the engine follows them.
+    """
+    if not (path.is_absolute() and path.is_dir()):
+        return False
+    known = (Path.home(), top, Path(tempfile.gettempdir()), Path("/tmp/x"), Path("/etc/x"))  # noqa: S108
+    wide = (*known, *(other.resolve() for other in known))
+    names = (path, path.resolve())
+    is_wide = any(other.is_relative_to(name) for other in wide for name in names)
+    return not is_wide and not any(name.is_relative_to(top) for name in names)
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,15 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         "-W",
         "error",
     ]
+
+
+def test_folders_of_modules_go_along_by_their_own_names(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    entries = [str(tmp_path / "link"), "relative", "", "/no/such"]
+    environ = {"PYTHONPATH": os.pathsep.join(entries), "KEY": "sk"}
+    expected = os.pathsep.join([str(tmp_path / "real"), "relative", "", "/no/such"])
+    assert choose_environ(environ, ()) == {"PYTHONPATH": expected}
 
 
 def test_arguments_from_a_file(runner: Runner) -> None:

@@ -157,6 +157,22 @@ def test_no_home_and_no_wide_folder_is_mounted(
     assert _is_worth_a_mount(packages / "site", top)
 
 
+def test_the_users_own_tree_is_not_mounted_by_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    top = tmp_path / "data" / "project"
+    (top / "src").mkdir(parents=True)
+    (tmp_path / "lib").mkdir()
+    links = tmp_path / "links"
+    links.mkdir()
+    for name, target in (("top", top), ("above", top.parent), ("lib", tmp_path / "lib")):
+        (links / name).symlink_to(target)
+    for path in ("top", "top/src", "above", "above/project/src"):
+        assert not _is_worth_a_mount(links / path, top), path
+    assert _is_worth_a_mount(links / "lib", top)
+
+
 def test_a_users_image() -> None:
     engine = FakeEngine(env={"PATH": "/opt/bin", "LANG": "de_DE.UTF-8", "HOME": "/root", "A": "b"})
     expected = Environment(
