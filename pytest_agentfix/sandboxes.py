@@ -36,6 +36,7 @@ from pytest_agentfix.workspace import (
     OverlayMount,
     OverlayWorkspace,
     Workspace,
+    make_mount_points,
 )
 
 # What OpenCode would read, or import, of the repository's own; the agent's copy does without it.
@@ -254,6 +255,9 @@ class Sandboxes:
         read_only: Mapping[Path, Path] | None,
         accept: AcceptHandler | None,
     ) -> Box:
+        make_mount_points(
+            workspace.path, self.environment.mounts_inside(self.base.top), owner=self._owner
+        )
         sandbox = ContainerSandbox(
             self.engine,
             self.plan(read_only or {}),

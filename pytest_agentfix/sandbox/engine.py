@@ -286,17 +286,21 @@ class Engine:
         except TROUBLE as error:
             logger.info("could not remove a volume: %s", _words(error))
 
-    def mount_once(self, image: str, mounts: Sequence[OverlayMount]) -> None:
+    def mount_once(
+        self, image: str, mounts: Sequence[OverlayMount], labels: Mapping[str, str]
+    ) -> None:
         """Mount overlays and unmount them; nothing is run. Raises ``SandboxError``."""
         identity = ""
+        places = [_overlay(f"/tmp/{at}", one, labels) for at, one in enumerate(mounts)]  # noqa: S108
         try:
             created = self._api.create_container(
                 image,
                 command=["/none"],  # is not there: the engine gives up when all is mounted
                 user="65534:65534",
                 network_disabled=True,
+                labels=dict(labels),
                 host_config=self._api.create_host_config(
-                    mounts=[_overlay(f"/tmp/{at}", one, {}) for at, one in enumerate(mounts)],  # noqa: S108
+                    mounts=places,
                     network_mode="none",
                     cap_drop=["ALL"],
                     security_opt=["no-new-privileges:true"],

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.sandbox.archive import make_archive
-from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
+from pytest_agentfix.sandbox.scratch import owner_name
 from pytest_agentfix.workspace.mounts import KERNELS, OverlayMount, is_held
 
 IMAGE: Final = "pytest-agentfix:empty"
@@ -26,6 +27,7 @@ def empty_leftovers(engine: Engine, folder: Path) -> None:
     when the engine is in trouble.
     """
     works = _find(folder)
+    labels = {SESSION_LABEL: folder.name, OWNER_LABEL: owner_name(folder.parent)}
     for start in range(0, len(works), _MANY):
         scrap = folder / f"scrap-{secrets.token_hex(4)}"
         mounts = [
@@ -33,7 +35,7 @@ def empty_leftovers(engine: Engine, folder: Path) -> None:
         ]
         if not engine.has_image(IMAGE):
             engine.import_image(IMAGE, make_archive({"tmp": (0o1777, None)}))
-        engine.mount_once(IMAGE, mounts)
+        engine.mount_once(IMAGE, mounts, labels)
 
 
 def _find(folder: Path) -> list[Path]:

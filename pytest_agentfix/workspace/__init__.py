@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_agentfix.workspace.base import Base, BaseRecord
 from pytest_agentfix.workspace.copy import Workspace
 from pytest_agentfix.workspace.limits import Limits
-from pytest_agentfix.workspace.mounts import BindMount, OverlayMount
+from pytest_agentfix.workspace.mounts import BindMount, OverlayMount, make_mount_points
 from pytest_agentfix.workspace.overlay import OverlayWorkspace
 from pytest_agentfix.workspace.removing import remove_tree
 from pytest_agentfix.workspace.tree import BaseFile
@@ -19,5 +19,6 @@ __all__ = [
     "OverlayMount",
     "OverlayWorkspace",
     "Workspace",
+    "make_mount_points",
     "remove_tree",
 ]

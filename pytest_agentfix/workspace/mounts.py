@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pytest_agentfix.errors import OverlayUnavailableError
+from pytest_agentfix.workspace.files import translated
 
 _SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely
 KERNELS: Final = "work"  # the name of the kernel's own folder
@@ -44,6 +46,28 @@ class OverlayMount:
         lower = ":".join(map(str, self.lower))
         places = f"lowerdir={lower},upperdir={self.upper},workdir={self.work}"
         return f"{places},userxattr,redirect_dir=nofollow,metacopy=off,index=off,nosuid,nodev"
+
+
+def make_mount_points(
+    folder: Path, inside: Iterable[str], *, owner: tuple[int, int] | None
+) -> None:
+    """Make the folders of a workspace that something is mounted on, for ``owner`` (uid, gid).
+
+    Else the engine does, and what it makes is root's: in a folder of root's, an ordinary user can
+    remove nothing. No link is followed. Raises ``WorkspaceError`` or ``DiskFullError``.
+    """
+    for path in inside:
+        at = folder
+        with translated(path, "making a place for"):
+            for part in PurePosixPath(path).parts:
+                at /= part
+                if at.is_symlink():
+                    break
+                if not at.exists():
+                    at.mkdir()
+                    at.chmod(0o755)  # whatever the umask says
+                    if owner is not None:
+                        os.chown(at, *owner)
 
 
 def require_usable(mount: OverlayMount) -> None:

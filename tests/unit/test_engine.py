@@ -268,6 +268,16 @@ def test_a_removal_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.messages == ["could not remove a container: no way"]
 
 
+def test_what_only_mounts_can_be_swept_too() -> None:
+    """It may be killed between its making and its removal."""
+    api = FakeApi()
+    mount = OverlayMount(lower=(Path("/l"),), upper=Path("/u"), work=Path("/w"))
+    make_engine(api).mount_once("image", [mount], {"label": "mine"})
+    [volume] = api.created["host_config"]["mounts"]
+    assert api.created["labels"] == volume["VolumeOptions"]["Labels"] == {"label": "mine"}
+    assert api.containers_left == []
+
+
 def test_nothing_is_removed_without_a_name() -> None:
     make_engine(BusyApi()).remove("")
 

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_agentfix.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.model import ChangeSet, Collected, FileChange
-from pytest_agentfix.workspace import Base, BaseFile, Workspace
+from pytest_agentfix.workspace import Base, BaseFile, Workspace, make_mount_points
 from pytest_agentfix.workspace.files import translated
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -180,6 +180,20 @@ CHANGES = ChangeSet(
         "new/b.py": FileChange(b"b\n"),
     }
 )
+
+
+def test_mount_points_are_the_users_and_never_behind_a_link(tmp_path: Path) -> None:
+    workspace, elsewhere = tmp_path / "workspace", tmp_path / "elsewhere"
+    for folder in (workspace, elsewhere, workspace / "there"):
+        folder.mkdir(mode=0o700)
+    (workspace / "link").symlink_to(elsewhere)
+    inside = [".tox/py311", "there/venv", "link/venv"]
+    make_mount_points(workspace, inside, owner=(os.getuid(), os.getgid()))
+    made = {str(path.relative_to(workspace)) for path in workspace.rglob("*")}
+    assert made == {".tox", ".tox/py311", "there", "there/venv", "link"}
+    assert (workspace / ".tox/py311").stat().st_mode & 0o777 == 0o755
+    assert (workspace / "there").stat().st_mode & 0o777 == 0o700
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_base_with_changes_is_a_new_base(base: Base) -> None:
