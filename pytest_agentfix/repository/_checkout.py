@@ -63,9 +63,10 @@ class Checkout:
 
         HEAD is looked at again, as it cannot leave ``branch`` while the index is locked.
         """
-        if Refs(self.repository.git, self.oid_length).current_branch() != branch:
+        refs = Refs(self.repository.git, self.oid_length)
+        if refs.current_branch() != branch:
             raise NotPlainError
-        if any(map(self._is_there, _UNDER_WAY)):
+        if any((self.repository.git_dir / name).exists() or refs.read(name) for name in _UNDER_WAY):
             raise NotPlainError
         if not edits.is_committed_in(index.entries(), oid_length=self.oid_length):
             raise NotPlainError
@@ -75,11 +76,6 @@ class Checkout:
         for path, blob in edits.disk_before.items():
             if self._on_disk(self.repository.top / path) != blob:
                 raise NotPlainError
-
-    def _is_there(self, name: str) -> bool:
-        if (self.repository.git_dir / name).exists():
-            return True
-        return self.repository.git.ask("rev-parse", "--verify", "--quiet", name) is not None
 
     def _on_disk(self, path: Path) -> Blob | None:
         try:
