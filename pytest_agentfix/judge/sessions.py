@@ -81,8 +81,7 @@ class Sessions:
     ) -> Run:
         """The same; raises ``TimeoutError`` also where ``deadline`` passes meanwhile."""
         run = self.run(sandbox, task, deadline, patience=patience, is_tallied=is_tallied)
-        if run.completed.is_timed_out and run.limit < patience:
-            raise TimeoutError(_OUT_OF_TIME)
+        _require_in_time(run.completed, run.limit, patience)
         return run
 
     def run_plain(
@@ -102,8 +101,7 @@ class Sessions:
         whole = {**order, "files": encode_files(files), "key": key}
         command = self.commands.build_plain(json.dumps(whole).encode("ascii"))
         completed, limit = self._complete(sandbox, command, deadline, patience)
-        if completed.is_timed_out and limit < patience:
-            raise TimeoutError(_OUT_OF_TIME)
+        _require_in_time(completed, limit, patience)
         return _read_plain(completed, key, limit)
 
     def remaining(self, deadline: float) -> float:
@@ -133,6 +131,12 @@ class Sessions:
                 "Run fewer of them, or run them where there is more memory.",
             )
         return completed, limit
+
+
+def _require_in_time(completed: Completed, limit: float, patience: float) -> None:
+    """Raise ``TimeoutError`` where it was the deadline, and not ``patience``, that cut it off."""
+    if completed.is_timed_out and limit < patience:
+        raise TimeoutError(_OUT_OF_TIME)
 
 
 def _read_plain(completed: Completed, key: str, limit: float) -> PlainRun:
