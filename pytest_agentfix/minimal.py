@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
+from pytest_agentfix.comparing import count_pairs
 from pytest_agentfix.model import ChangeSet, FileChange
 from pytest_agentfix.policy.scope import ReadBase
 
 _SIZE_LIMIT: Final = 1_000_000  # bytes of a file that is taken apart
-_EFFORT_LIMIT: Final = 500_000  # pairs of equal lines that difflib may have to look at
+_EFFORT_LIMIT: Final = 500_000  # pairs of equal lines
 
 Lines = tuple[bytes, ...]
 
@@ -152,7 +152,7 @@ def _diff(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int
     head = _count_equal(old, new)
     tail = _count_equal(old[head:][::-1], new[head:][::-1])
     old_part, new_part = old[head : len(old) - tail], new[head : len(new) - tail]
-    if _effort(old_part, new_part) > _EFFORT_LIMIT:
+    if count_pairs(old_part, new_part) > _EFFORT_LIMIT:
         yield head, head + len(old_part), tuple(new_part)
         return
     matcher = SequenceMatcher(None, old_part, new_part, autojunk=False)
@@ -165,11 +165,6 @@ def _count_equal(old: Sequence[bytes], new: Sequence[bytes]) -> int:
     """How many lines both begin with."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
-
-
-def _effort(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    counts: Mapping[bytes, int] = Counter(old)
-    return sum(counts[line] * count for line, count in Counter(new).items())
 
 
 def _join_file(path: str, hunks: Sequence[Hunk], read_base: ReadBase) -> FileChange:

@@ -6,6 +6,7 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
+from pytest_agentfix.comparing import count_pairs
 from pytest_agentfix.model import FileStat
 from pytest_agentfix.repository._objects import Blob, States
 
@@ -25,9 +26,8 @@ def _stat(path: str, old: Blob | None, new: Blob | None) -> FileStat:
 
 def _count_same(removed: list[bytes], added: list[bytes]) -> int:
     """How many lines are in both in the same order; in any where there is too much to compare."""
-    before, after = Counter(removed), Counter(added)
-    if sum(before[line] * count for line, count in after.items()) > _EFFORT_LIMIT:
-        return (before & after).total()
+    if count_pairs(removed, added) > _EFFORT_LIMIT:
+        return (Counter(removed) & Counter(added)).total()
     matcher = SequenceMatcher(None, removed, added)
     return sum(block.size for block in matcher.get_matching_blocks())
 

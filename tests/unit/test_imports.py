@@ -15,7 +15,7 @@ PACKAGE = Path(pytest_agentfix.__file__).parent
 # From the inside out. A module may import from its own layer and from those before it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("model", "errors", "sources", "stock", "jobs", "interruption",
-     "plain_imports"),
+     "plain_imports", "comparing"),
     ("ports",),
     ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
      "causes", "holdout", "minimal",
