@@ -365,23 +365,32 @@ def test_a_document_of_unknown_length_is_refused_with_the_reason() -> None:
         )
 
 
-def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
-    """One request has all the room; while another waits for it, the provider gives up for good."""
-    gate = threading.Event()
+class LateRefusal:
+    """A provider that gives up for good, once it is let."""
 
-    def refuse_late(_: Conversation) -> Reply:
-        gate.wait(20)
+    def __init__(self) -> None:
+        self._gate = threading.Event()
+
+    def __call__(self, _: Conversation) -> Reply:
+        self._gate.wait(20)
         return Fail(401, {"error": "no"})
 
-    limit = FRAME_TOKENS + OUTPUT + 500
-    with stage(refuse_late, {("run", "tokens"): limit}) as (model, gateway):
+    def meet_two(self, gateway: ModelGateway) -> None:
+        """Ask twice side by side, and let it refuse the first."""
         threads = [threading.Thread(target=ask, args=(gateway,)) for _ in range(2)]
         for thread in threads:
             thread.start()
         wait_for(lambda: gateway.in_flight() == 2)
-        gate.set()
+        self._gate.set()
         for thread in threads:
             thread.join()
+
+
+def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
+    """One request has all the room; while another waits for it, the provider gives up for good."""
+    refusal, limit = LateRefusal(), FRAME_TOKENS + OUTPUT + 500
+    with stage(refusal, {("run", "tokens"): limit}) as (model, gateway):
+        refusal.meet_two(gateway)
 
         assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
 
@@ -399,20 +408,9 @@ def test_who_has_room_is_not_sent_either_once_the_attempt_is_over(
         return plain(till, admission, is_repeated=is_repeated)
 
     monkeypatch.setattr(Till, "hold", hold_late)
-    may_answer = threading.Event()
-
-    def refuse_late(_: Conversation) -> Reply:
-        may_answer.wait(20)
-        return Fail(401, {"error": "no"})
-
-    with stage(refuse_late) as (model, gateway):
-        threads = [threading.Thread(target=ask, args=(gateway,)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        wait_for(lambda: gateway.in_flight() == 2)
-        may_answer.set()
-        for thread in threads:
-            thread.join()
+    refusal = LateRefusal()
+    with stage(refusal) as (model, gateway):
+        refusal.meet_two(gateway)
 
         assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
         assert gateway.account.held == Amount()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pytest_agentfix.errors import KeyMissingError
 from pytest_agentfix.gateway.providers.key_command import find_program, unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.unit.gateway_kit import make_upstream
+from tests.unit.process_kit import wait_until_gone
 
 KEY = "sk-sentinel-0123456789"
 
@@ -129,18 +129,3 @@ def test_the_program_is_found_on_the_path(tmp_path: Path) -> None:
     assert find_program(["key-command", "a"], environ=environ) == (path, "a")
     with pytest.raises(KeyMissingError, match="not found or may not be run"):
         find_program(["other"], environ=environ)
-
-
-def wait_until_gone(process: int) -> None:
-    until = time.monotonic() + 20
-    while is_running(process):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def is_running(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"  # nobody may be there to reap what was left behind

@@ -18,6 +18,7 @@ import pytest
 from pytest_agentfix.standby import client, launching
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.standby.orders import HandedOver, Item, Order
+from tests.unit.process_kit import wait_until_gone
 from tests.unit.standby_kit import PATIENCE, Step, Words, listening, open_descriptors, order
 
 TOP = Path(__file__).parents[2]
@@ -224,15 +225,11 @@ def test_work_that_hangs_does_not_keep_it(spawn: Spawn, words: Words) -> None:
 
 
 def test_what_the_work_has_started_ends_with_it(spawn: Spawn, words: Words) -> None:
-    # The child has the words' other end too: their end is its own.
     standby = spawn(("start", "exec sleep 600"), ("hang", ""))
     child = words.hear()
     assert child is not None
     standby.close()
-    until = time.monotonic() + PATIENCE
-    while Path(f"/proc/{child}").exists():
-        assert time.monotonic() < until, "it goes on"
-        time.sleep(0.01)
+    wait_until_gone(int(child))
 
 
 def test_a_terminated_stand_by_clears_up(spawn: Spawn, words: Words) -> None:
