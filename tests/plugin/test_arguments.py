@@ -11,7 +11,7 @@ from pytest_agentfix.arguments import clean_arguments
 from pytest_agentfix.invocation import choose_environ, has_cwd_on_path
 from pytest_agentfix.model import Invocation
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 CASES = [
     ("", "", ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 TWO = "def test_a(): assert 0\ndef test_b(): assert 0\ndef test_c(): pass"
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_agentfix.failures import FailureCollector, cut_text
 from pytest_agentfix.model import Failure, ItemKind, Phase
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 TESTS = """
 import sys, unittest, logging, pytest

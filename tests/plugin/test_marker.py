@@ -8,7 +8,7 @@ from pytest_agentfix.errors import SettingError
 from pytest_agentfix.markers import dump_policy, load_policy, make_policy
 from pytest_agentfix.model import TestPolicy
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 FULL = TestPolicy(
     max_attempts=2,

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 TESTS = """
 import pytest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 TESTS = """
 import pytest

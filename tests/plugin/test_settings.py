@@ -12,7 +12,7 @@ from pytest_agentfix.lint import RULES, Level
 from pytest_agentfix.options import LINT_LEVELS, LINT_RULES
 from pytest_agentfix.settings import Settings
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 GOOD: list[tuple[str, str, dict[str, Any]]] = [
     ("select", "marked", {"select": "marked"}),

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_agentfix.options import OPTIONS
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 FAILING = """
 def test_good(): pass

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import Runner
+from tests.plugin.conftest import Runner
 
 TWO = "def test_a(): assert 0\ndef test_b(): assert 0"
 ALL = ["prepare", "repair", "close"]
