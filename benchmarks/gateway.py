@@ -22,15 +22,15 @@ from typing import Any
 
 from empty_workspace import EmptyWorkspace
 
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.ports import MODEL_PORT, Command
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.table import COMPATIBLE
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import MODEL_PORT, Command
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
-from pytest_agentfix.settings import Settings
 
 TOKEN = "benchmark-token"
 STREAMS = (1, 16)

@@ -23,8 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pytest_agentfix.model import ChangeSet, FileChange
-from pytest_agentfix.ports import Command
+from pytest_agentfix.core.model import ChangeSet, FileChange
+from pytest_agentfix.core.ports import Command
 from pytest_agentfix.sandbox.engine import Engine
 from tests.cheats.judge_kit import Room
 

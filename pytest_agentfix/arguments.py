@@ -21,7 +21,7 @@ from pytest_agentfix.argument_table import (
     KEPT_SHORT_VALUES,
     KEPT_VALUE,
 )
-from pytest_agentfix.options import OPTIONS
+from pytest_agentfix.core.options import OPTIONS
 
 _OURS = ("agentfix", "pytest_agentfix", "agent_fix", "pytest-agentfix")
 

@@ -10,18 +10,27 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from pytest_agentfix.core.machine import count_cores
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Collected,
+    Drop,
+    Fix,
+    Judgement,
+    RunRequest,
+)
+from pytest_agentfix.core.paths import fold
+from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
-from pytest_agentfix.jobs import count_cores
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
 from pytest_agentfix.judge.knowledge import SuiteKnowledge
 from pytest_agentfix.judge.slots import Slots
 from pytest_agentfix.lint import Level
-from pytest_agentfix.model import ChangeSet, Cluster, Collected, Drop, Fix, Judgement, RunRequest
-from pytest_agentfix.policy import Policy, apply_policy, fold
+from pytest_agentfix.policy import Policy, apply_policy
 from pytest_agentfix.policy.globs import compile_glob
 from pytest_agentfix.policy.suite import Suite
-from pytest_agentfix.ports import Clock
 from pytest_agentfix.prompt import first_prompt
 from pytest_agentfix.sandboxes import Keep, Sandboxes
 from pytest_agentfix.scope import config_file, folders_of_tests, inside, target_files

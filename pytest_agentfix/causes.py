@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_agentfix.model import Failure, Frame
+from pytest_agentfix.core.model import Failure, Frame
 
 _LONGEST_MESSAGE = 200  # characters that are looked at
 _MOST_WORDS = 20

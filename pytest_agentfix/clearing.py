@@ -6,7 +6,7 @@ import contextlib
 from functools import partial
 from pathlib import Path
 
-from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.leftovers import empty_leftovers
 from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_agentfix.causes import Cause, describe, find_cause
-from pytest_agentfix.model import Cluster, Failure, TestPolicy
+from pytest_agentfix.core.model import Cluster, Failure, TestPolicy
 
 SLUG_LENGTH = 40  # characters of the readable part
 _LONGEST_PARENT = 60  # characters of a slug that go on in the slugs of its parts
@@ -55,11 +55,6 @@ def split_cluster(cluster: Cluster, red: Collection[str]) -> tuple[Cluster, Clus
         _make_part(cluster, rest, cause=cluster.cause),
         _make_part(cluster, left, cause=_LEFT_OVER),
     )
-
-
-def functions_of(cluster: Cluster) -> tuple[str, ...]:
-    """The test functions (node ids without parametrisation), in the order they failed."""
-    return tuple(dict.fromkeys(failure.function for failure in cluster.failures))
 
 
 def make_slug(name: str) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from pytest_agentfix.core.hunks import Hunk, split_hunks
+from pytest_agentfix.core.model import ChangeSet, ReadBase
+from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.cutting import cut_middle, fence
-from pytest_agentfix.message import clean_line
-from pytest_agentfix.minimal import Hunk, split_hunks
-from pytest_agentfix.model import ChangeSet
-from pytest_agentfix.policy.scope import ReadBase
 
 DIFF_BUDGET: Final = 6_000  # characters
 _CONTEXT: Final = 2  # lines around a hunk

@@ -11,10 +11,10 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.errors import AgentFixError, EnvironmentTrouble
+from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
+from pytest_agentfix.core.model import ChangeSet, Collected, Turn
+from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, Door, Summons
 from pytest_agentfix.gateway.warming import Switch, WarmUp
-from pytest_agentfix.model import ChangeSet, Collected, Turn
-from pytest_agentfix.ports import AcceptHandler, Agent, Clock, Door, Summons
 from pytest_agentfix.prompt import INSTRUCTIONS
 from pytest_agentfix.sandboxes import Box, Keep, ReadyBox, Sandboxes
 from pytest_agentfix.stock import Stock

@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import ReadBase
+from pytest_agentfix.core.python_source import decode_source, parse_source
 from pytest_agentfix.cutting import cut_around
-from pytest_agentfix.lint.syntax import decode_source, parse_source
-from pytest_agentfix.policy.scope import ReadBase
 
 FUNCTION_BUDGET: Final = 2_500  # characters of one function
 _LINE_LIMIT: Final = 300  # characters of one line of source

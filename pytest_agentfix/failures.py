@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
 from pytest_agentfix.items import FACTS, Facts
 from pytest_agentfix.markers import load_policy
-from pytest_agentfix.model import Failure, Frame, ItemKind, Phase
 from pytest_agentfix.raised import FrameFacts
 
 TEXT_LIMIT = 200_000  # characters kept of a traceback, and of captured output

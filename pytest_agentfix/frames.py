@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.callees import cut_with_constants, find_callees
+from pytest_agentfix.core.model import Failure, Frame
 from pytest_agentfix.excerpts import Excerpt, Sources
-from pytest_agentfix.model import Failure, Frame
 
 _MANY: Final = 6  # functions of which the source is looked for
 _FRAMES: Final = 8  # of one failure

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.errors import KeyMissingError
+from pytest_agentfix.core import figures
+from pytest_agentfix.core.errors import KeyMissingError
+from pytest_agentfix.core.ports import Clock
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
 from pytest_agentfix.gateway.found_secrets import find_secrets
 from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
@@ -31,10 +34,7 @@ from pytest_agentfix.gateway.spending.tariffs import (
     make_caps,
     make_tariff,
 )
-from pytest_agentfix.ports import Clock
-from pytest_agentfix.report import figures
 from pytest_agentfix.scope import model_access
-from pytest_agentfix.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

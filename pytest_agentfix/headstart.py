@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pytest_agentfix.model import Failure
+from pytest_agentfix.core.model import Failure
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.client import StandBy

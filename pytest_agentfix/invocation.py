@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.arguments import clean_arguments
-from pytest_agentfix.model import Invocation
-from pytest_agentfix.settings import Settings
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.settings import Settings
 
 _PATH = "PYTHONPATH"
 # Nothing else of the host's environment enters a sandbox, unless ``agent_fix_env`` names it.

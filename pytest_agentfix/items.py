@@ -14,9 +14,9 @@ from typing import Any, TypedDict
 import pytest
 
 from pytest_agentfix import pytest_internals, raised
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import ItemKind, TestPolicy
 from pytest_agentfix.markers import dump_policy, make_policy
-from pytest_agentfix.model import ItemKind, TestPolicy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
 MARKER_ERRORS = "agentfix_marker_errors"  # the key in a worker's output that holds error lines

@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pytest_agentfix.core.import_hook import plain_imports
+from pytest_agentfix.core.model import Failure, RunRequest, RunResult
+from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.headstart import HeadStart
-from pytest_agentfix.model import Failure, RunRequest, RunResult
-from pytest_agentfix.plain_imports import plain_imports
-from pytest_agentfix.ports import Progress
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.setup import Setup
 

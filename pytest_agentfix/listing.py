@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandboxes import is_agent_file
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.workspace import Base
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from pytest_agentfix.errors import SettingError
-from pytest_agentfix.model import TestPolicy
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import TestPolicy
 
 
 class _Keyword(NamedTuple):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_agentfix.minimal import Hunk, join_hunks, split_hunks
-from pytest_agentfix.model import ChangeSet, FileChange
-from pytest_agentfix.policy.scope import ReadBase
+from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
+from pytest_agentfix.core.model import ChangeSet, FileChange, ReadBase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-from pytest_agentfix.model import Failure, Fix, Probe, ProbeResult, Verdict
+from pytest_agentfix.core.model import Failure, Fix, Probe, ProbeResult, Verdict
+from pytest_agentfix.core.text import clean_line
 
 _SUBJECT_LIMIT = 72
 _LINE_LIMIT = 200
@@ -22,13 +21,6 @@ def default_message(fix: Fix) -> str:
     """
     parts = [_subject(fix), _cause(fix), _evidence(fix), _trailers(fix)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def clean_line(text: str, *, limit: int) -> str:
-    """``text`` as one line of at most ``limit`` printable characters."""
-    shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
-    line = " ".join(shown.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def _subject(fix: Fix) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from pytest_agentfix.clusters import split_cluster
-from pytest_agentfix.model import Cluster, Judgement, ProbeResult, TestOutcome
+from pytest_agentfix.core.model import Cluster, Judgement, ProbeResult, TestOutcome
 
 _TARGET: Final = "target"  # the judge's check that the cluster's own tests are green
 

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from pytest_agentfix.options import MARKER, OPTIONS, Option
+from pytest_agentfix.core.options import MARKER, OPTIONS, Option
 
 # Runs that ask pytest something instead of running tests.
 _INQUIRIES = (
@@ -70,10 +70,10 @@ def _is_switched_on(config: pytest.Config) -> bool:
 
 
 def _register_session(config: pytest.Config) -> None:
-    from pytest_agentfix.plain_imports import plain_imports  # noqa: PLC0415 - as above
+    from pytest_agentfix.core.import_hook import plain_imports  # noqa: PLC0415 - as above
 
     with plain_imports():
-        from pytest_agentfix.errors import SettingError  # noqa: PLC0415
+        from pytest_agentfix.core.errors import SettingError  # noqa: PLC0415
         from pytest_agentfix.session import SessionPlugin  # noqa: PLC0415
         from pytest_agentfix.settings import make_settings  # noqa: PLC0415
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from pytest_agentfix import pytest_internals
-from pytest_agentfix.model import Cluster
-from pytest_agentfix.report.text import clean
+from pytest_agentfix.core.model import Cluster
+from pytest_agentfix.core.text import clean
 
 
 class TerminalProgress:

@@ -12,13 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import Cluster, Drop, Failure, ReadBase, TestOutcome
+from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.cutting import cut_middle
 from pytest_agentfix.excerpts import Sources, fill
 from pytest_agentfix.frames import find_excerpts
 from pytest_agentfix.holdout import HoldOut, redact
-from pytest_agentfix.message import clean_line
-from pytest_agentfix.model import Cluster, Drop, Failure, TestOutcome
-from pytest_agentfix.policy.scope import ReadBase
 from pytest_agentfix.targets import list_tests, make_command
 from pytest_agentfix.telling import Writer
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pytest_agentfix.conflict import conflict_note
-from pytest_agentfix.errors import EnvironmentTrouble, LandingError, ProviderTrouble
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import EnvironmentTrouble, LandingError, ProviderTrouble
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
@@ -28,8 +28,8 @@ from pytest_agentfix.model import (
     TurnEnd,
     Verdict,
 )
+from pytest_agentfix.core.ports import Agent, Progress, Reproduction, Summons
 from pytest_agentfix.parting import part_by_judgement, part_by_reds
-from pytest_agentfix.ports import Agent, Progress, Reproduction, Summons
 from pytest_agentfix.work import (
     GRACE,
     Arrival,

@@ -13,17 +13,17 @@ from pytest_agentfix.aftercare import begin_aftercare
 from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.clearing import end_session, sweep_dead
 from pytest_agentfix.clusters import make_clusters
+from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
+from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
+from pytest_agentfix.core.ports import Progress
+from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.crew import Crew
-from pytest_agentfix.errors import AgentFixError, OpenCodeMissingError
 from pytest_agentfix.finding import FoundOpenCode, find
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
-from pytest_agentfix.interruption import check_sigterm
-from pytest_agentfix.jobs import choose_jobs, count_cores, find_free_memory
 from pytest_agentfix.listing import lay_out_base, list_base_files
-from pytest_agentfix.model import Cluster, RunRequest, RunResult
-from pytest_agentfix.ports import Progress
 from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandboxes import Sandboxes

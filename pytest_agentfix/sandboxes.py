@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.agents.opencode import BINARY
-from pytest_agentfix.errors import OverlayUnavailableError, SandboxError
-from pytest_agentfix.model import ChangeSet, Collected
-from pytest_agentfix.ports import MODEL_PORT, AcceptHandler
+from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected
+from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
 from pytest_agentfix.sandbox.attached import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pytest_agentfix.clusters import split_cluster
-from pytest_agentfix.model import Cluster, ClusterResult, Verdict
+from pytest_agentfix.core.model import Cluster, ClusterResult, Verdict
 
 STARTING: Final = 10.0  # seconds that a cluster counts as coming up, at most
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.core.model import Cluster, Invocation, ItemKind
+from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.model import Cluster, Invocation, ItemKind
-from pytest_agentfix.ports import MODEL_PORT
 
 
 def model_access(

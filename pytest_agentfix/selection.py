@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_agentfix.model import Failure
+from pytest_agentfix.core.model import Failure
 
 
 def select_failures(failures: Sequence[Failure], select: str) -> tuple[Failure, ...]:

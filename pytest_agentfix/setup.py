@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay

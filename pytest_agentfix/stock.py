@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from pytest_agentfix.errors import AgentFixError
+from pytest_agentfix.core.errors import AgentFixError
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.cutting import cut_line, cut_middle
 from pytest_agentfix.holdout import HoldOut
-from pytest_agentfix.message import clean_line
 
 _MANY_FUNCTIONS: Final = 20
 _MANY_CASES: Final = 6  # of one function

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pytest_agentfix.core.model import Failure, TestOutcome
+from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.cutting import Steady, cut_line, cut_output, fence, leave_out_source
 from pytest_agentfix.excerpts import Excerpt
 from pytest_agentfix.holdout import HoldOut, redact
-from pytest_agentfix.message import clean_line
-from pytest_agentfix.model import Failure, TestOutcome
 
 TRACE_BUDGET: Final = 4_000  # characters of the first failure's traceback
 DIFFERENCE_BUDGET: Final = 400  # characters of each further failure

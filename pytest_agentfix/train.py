@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pytest_agentfix.errors import SandboxError, WorkspaceError
-from pytest_agentfix.merging import merge
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import SandboxError, WorkspaceError
+from pytest_agentfix.core.model import (
     Fix,
     Judgement,
     Landing,
     Probe,
     ProbeResult,
 )
-from pytest_agentfix.ports import Clock, Lander, Reproduction
+from pytest_agentfix.core.ports import Clock, Lander, Reproduction
+from pytest_agentfix.merging import merge
 from pytest_agentfix.work import GRACE, Arrival, ArrivalEnd, BrokenAgainError, Ground
 
 _BEFORE: Final = "fail-before"

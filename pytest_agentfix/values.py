@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from pytest_agentfix.options import CAP_KINDS, CAP_SCOPES, LINT_LEVELS, LINT_RULES, WAITS
+from pytest_agentfix.core.options import CAP_KINDS, CAP_SCOPES, LINT_LEVELS, LINT_RULES, WAITS
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import Failure, Invocation
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.model import Failure, Invocation
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.settings import Settings
 
 WORK: Final = "pytest_agentfix.readying:get_ready"
 OPENCODE: Final = "opencode"  # the names of what is handed over

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
 from pytest_agentfix.late import LateRun
-from pytest_agentfix.model import Invocation
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pytest_agentfix.errors import EnvironmentTrouble
-from pytest_agentfix.holdout import HoldOut
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import EnvironmentTrouble
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
@@ -21,11 +20,12 @@ from pytest_agentfix.model import (
     Judgement,
     Landing,
     Probe,
+    ReadBase,
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.policy.scope import ReadBase
-from pytest_agentfix.ports import Agent, Clock, Judge, Summons
+from pytest_agentfix.core.ports import Agent, Clock, Judge, Summons
+from pytest_agentfix.holdout import HoldOut
 
 # Seconds that an accepted change gets to be judged again, even if its cluster's time is up.
 GRACE: Final = 120.0

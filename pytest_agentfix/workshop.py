@@ -8,15 +8,8 @@ from functools import partial
 
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.bench import Bench
-from pytest_agentfix.crew import Crew, Post
-from pytest_agentfix.errors import AgentFixError
-from pytest_agentfix.gateway.model_gateway import ModelGateway
-from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateways import Gateways
-from pytest_agentfix.holdout import HoldOut
-from pytest_agentfix.judge.judging import SandboxJudge
-from pytest_agentfix.message import default_message
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import AgentFixError
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
@@ -27,7 +20,14 @@ from pytest_agentfix.model import (
     Probe,
     Verdict,
 )
-from pytest_agentfix.ports import Agent, Clock, Progress, Summons
+from pytest_agentfix.core.ports import Agent, Clock, Progress, Summons
+from pytest_agentfix.crew import Crew, Post
+from pytest_agentfix.gateway.model_gateway import ModelGateway
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateways import Gateways
+from pytest_agentfix.holdout import HoldOut
+from pytest_agentfix.judge.judging import SandboxJudge
+from pytest_agentfix.message import default_message
 from pytest_agentfix.prompt import next_prompt
 from pytest_agentfix.repair import repair
 from pytest_agentfix.repository import CommitLander

@@ -30,7 +30,7 @@ from pytest_agentfix.agents.npm import (
     fetch_binary,
     has_checksum,
 )
-from pytest_agentfix.errors import AgentFixError, OpenCodeMissingError, OpenCodeVersionError
+from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError, OpenCodeVersionError
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import OpenCodeMissingError, OpenCodeVersionError
+from pytest_agentfix.core.errors import OpenCodeMissingError, OpenCodeVersionError
 
 PINNED_VERSION: Final = "1.18.34"
 FETCH_COMMAND: Final = "python -m pytest_agentfix.agents.binary"

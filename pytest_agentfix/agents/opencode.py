@@ -20,9 +20,9 @@ from pytest_agentfix.agents.opencode_launch import (
 from pytest_agentfix.agents.opencode_listener import EventListener
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
 from pytest_agentfix.agents.opencode_turn import QUIET, TICK, TurnContext, TurnFollower
-from pytest_agentfix.errors import AgentUnavailableError
-from pytest_agentfix.model import Collected, Turn, TurnEnd
-from pytest_agentfix.ports import Clock, Door, Process, Sandbox
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.model import Collected, Turn, TurnEnd
+from pytest_agentfix.core.ports import Clock, Door, Process, Sandbox
 
 __all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
 

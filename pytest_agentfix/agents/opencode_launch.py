@@ -15,8 +15,8 @@ from pytest_agentfix.agents.opencode_config import (
     make_environ,
 )
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
-from pytest_agentfix.errors import AgentUnavailableError
-from pytest_agentfix.ports import Clock, Command, Process, Sandbox
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.ports import Clock, Command, Process, Sandbox
 
 BINARY: Final = Path("/opt/agentfix/opencode")  # where every agent sandbox has it, read-only
 SERVER_PORT: Final = 4602  # inside: OpenCode's own server

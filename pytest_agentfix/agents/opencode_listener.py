@@ -8,7 +8,7 @@ import threading
 from typing import Final
 
 from pytest_agentfix.agents.opencode_server import Json, OpenCodeServer
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpcore
 
 from pytest_agentfix.agents.pipe_http import Dial, PipeBackend
-from pytest_agentfix.errors import AgentUnavailableError, SandboxError
+from pytest_agentfix.core.errors import AgentUnavailableError, SandboxError
 
 ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer
 EVENT_LIMIT: Final = 250_000  # bytes of one event; what says how a turn goes is far shorter

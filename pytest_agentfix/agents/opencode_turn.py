@@ -15,9 +15,9 @@ from pytest_agentfix.agents.opencode_events import TurnWatch
 from pytest_agentfix.agents.opencode_launch import Patience
 from pytest_agentfix.agents.opencode_listener import EventListener
 from pytest_agentfix.agents.opencode_server import OpenCodeServer
-from pytest_agentfix.errors import AgentUnavailableError
-from pytest_agentfix.model import TurnEnd
-from pytest_agentfix.ports import Clock, Door
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.model import TurnEnd
+from pytest_agentfix.core.ports import Clock, Door
 
 TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
 QUIET: Final = 10.0  # seconds without an event after which the server is asked

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import httpcore
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.ports import Stream
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import Stream
 
 Dial = Callable[[int, float], Stream]
 GLANCE: Final = 0.001  # seconds; zero would not be a time-out but no waiting at all

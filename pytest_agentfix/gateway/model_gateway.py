@@ -10,7 +10,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from pytest_agentfix.errors import ProviderTrouble, SandboxError
+from pytest_agentfix.core.errors import ProviderTrouble, SandboxError
+from pytest_agentfix.core.model import Tokens
+from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.serving.book import GIVEN_UP, AttemptState, Book
@@ -23,8 +25,6 @@ from pytest_agentfix.gateway.serving.traffic_log import TrafficLog
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts, Wire
 from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
 from pytest_agentfix.gateway.spending.till import Tariff, Till
-from pytest_agentfix.model import Tokens
-from pytest_agentfix.ports import Clock, Stream
 
 _log = logging.getLogger(__name__)
 

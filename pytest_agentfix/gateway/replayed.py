@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow, make_row
 from pytest_agentfix.gateway.providers.table import find_provider

@@ -11,14 +11,14 @@ import threading
 from contextlib import suppress
 from typing import Final
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import AcceptHandler, Clock, Stream
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
 from pytest_agentfix.gateway.providers.dialects import Dialect
 from pytest_agentfix.gateway.serving.door import Door, GoneError
 from pytest_agentfix.gateway.serving.room import BodyRoom
 from pytest_agentfix.gateway.warming_answers import make_answer
-from pytest_agentfix.ports import AcceptHandler, Clock, Stream
 
 _log = logging.getLogger(__name__)
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import Cluster, Failure, ReadBase
 from pytest_agentfix.holdout.ids import KnownIds
 from pytest_agentfix.holdout.source import CannotTakeOutError
 from pytest_agentfix.holdout.surgery import MANY_PLACES, Cut, says_something, spell_out, take_out
-from pytest_agentfix.model import Cluster, Failure
-from pytest_agentfix.policy.scope import ReadBase
 
 _ONE_CASE: Final = "no test has more than one failing case"
 _EDITABLE: Final = "tests may be edited, so they stand in the workspace"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, TypeVar
 
-from pytest_agentfix.errors import EnvironmentTrouble
+from pytest_agentfix.core.errors import EnvironmentTrouble
+from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.sessions import Sessions
 from pytest_agentfix.judge.slots import Stop, StoppedError
-from pytest_agentfix.model import ChangeSet
-from pytest_agentfix.ports import Sandbox
 
 T = TypeVar("T")
 OpenSandbox = Callable[[ChangeSet], AbstractContextManager[Sandbox]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult
+from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.judge.preparation import Preparation
 from pytest_agentfix.judge.probes import BEFORE, Finding, summarise
-from pytest_agentfix.model import Cluster, Judgement, Probe, ProbeResult
-from pytest_agentfix.ports import Reproduction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

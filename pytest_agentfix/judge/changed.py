@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pytest_agentfix.judge.preparation import ReadBase
+from pytest_agentfix.core.model import ChangeSet, ReadBase
 from pytest_agentfix.judge.reporter import Files
 from pytest_agentfix.lint.lines import find_added
-from pytest_agentfix.model import ChangeSet
 
 
 def find_changed_lines(

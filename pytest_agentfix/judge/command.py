@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.ports import Command
 from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, Files, Order, load_program, make_key
-from pytest_agentfix.model import Invocation
-from pytest_agentfix.ports import Command
 
 # Not what the user's shell says about itself: a sandbox is no CI, has its own temporary folder,
 # and no pytest around it.

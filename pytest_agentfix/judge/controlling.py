@@ -12,12 +12,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.preparation import CANARY, CLONE, PLAIN, Preparation
 from pytest_agentfix.judge.reporter import Files
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun, Sessions
-from pytest_agentfix.ports import Sandbox
 
 CONTROL_PATIENCE: Final = 120.0  # seconds for each of the two runs
 

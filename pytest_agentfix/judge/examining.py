@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, TestOutcome
+from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.alongside import Alongside, Hands, OpenSandbox
 from pytest_agentfix.judge.changed import find_changed_lines, undo
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.neighbours import Coverage, Neighbourhood, Neighbours, Question
-from pytest_agentfix.judge.preparation import PlainPlan, Preparation, ReadBase
+from pytest_agentfix.judge.preparation import PlainPlan, Preparation
 from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.reach import find_reach
 from pytest_agentfix.judge.run import Run
@@ -34,8 +36,6 @@ from pytest_agentfix.judge.trust import (
     probe_plain,
     probe_report,
 )
-from pytest_agentfix.model import ChangeSet, Cluster, TestOutcome
-from pytest_agentfix.ports import Sandbox
 
 # What was found, in groups that belong together.
 Groups = Generator[Sequence[Finding], None, None]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase
+from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.changed import find_changed_lines
 from pytest_agentfix.judge.command import CommandBuilder
@@ -18,7 +20,7 @@ from pytest_agentfix.judge.knowledge import SuiteKnowledge
 from pytest_agentfix.judge.linting import lint
 from pytest_agentfix.judge.minimising import Minimiser
 from pytest_agentfix.judge.neighbours import Neighbours
-from pytest_agentfix.judge.preparation import Preparation, ReadBase
+from pytest_agentfix.judge.preparation import Preparation
 from pytest_agentfix.judge.preparing import prepare
 from pytest_agentfix.judge.probes import Finding
 from pytest_agentfix.judge.reach import find_reach
@@ -28,8 +30,6 @@ from pytest_agentfix.judge.sessions import Sessions
 from pytest_agentfix.judge.slots import Slots
 from pytest_agentfix.judge.trust import make_judgement, probe_lint
 from pytest_agentfix.lint import Level
-from pytest_agentfix.model import ChangeSet, Cluster, Invocation, Judgement
-from pytest_agentfix.ports import Clock, Reproduction, Sandbox
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pytest_agentfix.judge.preparation import ReadBase, Target, read_conftests, read_file
+from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase
+from pytest_agentfix.judge.preparation import Target, read_conftests, read_file
 from pytest_agentfix.lint import (
     Expectations,
     Level,
@@ -14,7 +15,6 @@ from pytest_agentfix.lint import (
     read_all_expectations,
     read_expectations,
 )
-from pytest_agentfix.model import ChangeSet, Cluster
 
 
 def lint(  # noqa: PLR0913 - all by name

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
+from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult, ReadBase
+from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed import lay_out
 from pytest_agentfix.judge.command import Task
-from pytest_agentfix.judge.preparation import ReadBase
 from pytest_agentfix.judge.probes import outcomes_of
 from pytest_agentfix.judge.sessions import Sessions
-from pytest_agentfix.minimal import Hunk, join_hunks, minimise, split_hunks
-from pytest_agentfix.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
-from pytest_agentfix.ports import Sandbox
+from pytest_agentfix.minimal import minimise
 
 MINIMAL: Final = "minimal"
 ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from pytest_agentfix.core.model import ChangeSet, Cluster, Probe, TestOutcome
 from pytest_agentfix.judge.alongside import Hands
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.knowledge import Order, SuiteKnowledge
@@ -26,7 +27,6 @@ from pytest_agentfix.judge.probes import (
 from pytest_agentfix.judge.reach import Reach
 from pytest_agentfix.judge.results import RunReport
 from pytest_agentfix.judge.run import Run
-from pytest_agentfix.model import ChangeSet, Cluster, Probe, TestOutcome
 
 _log = logging.getLogger(__name__)
 

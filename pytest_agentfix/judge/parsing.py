@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeGuard
 
+from pytest_agentfix.core.model import TestOutcome
 from pytest_agentfix.judge._channel import TAG_LENGTH
 from pytest_agentfix.judge.results import CollectError, RunReport, Tally
-from pytest_agentfix.model import TestOutcome
 
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
 TESTS_LIMIT: Final = 500_000  # distinct node ids taken notice of

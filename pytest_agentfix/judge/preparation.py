@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_agentfix.core.model import Failure, ReadBase
 from pytest_agentfix.judge.reporter import Files
 from pytest_agentfix.judge.variants import TestName
-from pytest_agentfix.model import Failure
 
 CANARY: Final = "canary"
 CLONE: Final = "clone"
@@ -17,8 +17,6 @@ MUTANT: Final = "mutant"
 PLAIN: Final = "plain-call"
 
 _OWN_FILE: Final = "its own file is part of the change"
-
-ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
 
 
 def read_file(path: Path, *, top: Path, read_base: ReadBase) -> bytes | None:

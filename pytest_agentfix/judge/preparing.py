@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_agentfix.core.model import Cluster, ItemKind, ReadBase
 from pytest_agentfix.judge.preparation import (
     CANARY,
     CLONE,
@@ -20,7 +21,6 @@ from pytest_agentfix.judge.preparation import (
     PLAIN,
     PlainPlan,
     Preparation,
-    ReadBase,
     Target,
     read_conftests,
     read_file,
@@ -36,7 +36,6 @@ from pytest_agentfix.judge.variants import (
     make_plain,
     make_word,
 )
-from pytest_agentfix.model import Cluster, ItemKind
 
 ADDED_LIMIT: Final = 20  # targets that get variants of their own; many cases make none stronger
 FUNCTIONS_LIMIT: Final = 60  # and one case of each function, up to so many

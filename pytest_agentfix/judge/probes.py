@@ -11,9 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pytest_agentfix.judge.results import CollectError, RunReport
-from pytest_agentfix.judge.run import Run
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     Cluster,
     Failure,
     Phase,
@@ -21,6 +19,8 @@ from pytest_agentfix.model import (
     ProbeResult,
     TestOutcome,
 )
+from pytest_agentfix.judge.results import CollectError, RunReport
+from pytest_agentfix.judge.run import Run
 
 BEFORE: Final = "fail-before"
 TARGET: Final = "target"

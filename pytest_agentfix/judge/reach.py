@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.judge.preparation import ReadBase
-from pytest_agentfix.lint.syntax import FUNCTIONS, Function, decode_source, parse_source
-from pytest_agentfix.model import ChangeSet, FileChange
+from pytest_agentfix.core.model import ChangeSet, FileChange, ReadBase
+from pytest_agentfix.core.python_source import FUNCTIONS, Function, decode_source, parse_source
 
 # Decorators under which a body runs in each call, and nothing of it is kept for the next one.
 _TRANSPARENT: Final = frozenset(

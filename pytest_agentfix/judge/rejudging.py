@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
 from pytest_agentfix.judge.alongside import Alongside, Hands, OpenSandbox
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.neighbours import (
@@ -38,7 +39,6 @@ from pytest_agentfix.judge.reproducing import check_base
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import Sessions
 from pytest_agentfix.judge.trust import make_judgement, probe_canary, probe_report
-from pytest_agentfix.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
 
 ON_TOP: Final = ", on top of the fixes before it"
 _EARLIER: Final = "; without those fixes: "

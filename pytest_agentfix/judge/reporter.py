@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Final
 
-from pytest_agentfix.options import OPTIONS
+from pytest_agentfix.core.options import OPTIONS
 
 # ``python -c`` puts the working directory first on sys.path: a json.py there must not be the
 # reporter's own, and pytest started by its script does not have it either.

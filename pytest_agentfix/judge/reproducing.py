@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import Cluster, Collected, Judgement
+from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.command import Task
 from pytest_agentfix.judge.controlling import (
@@ -29,8 +31,6 @@ from pytest_agentfix.judge.preparation import Preparation
 from pytest_agentfix.judge.probes import outcomes_of, probe_before
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import Sessions
-from pytest_agentfix.model import Cluster, Collected, Judgement
-from pytest_agentfix.ports import Reproduction, Sandbox
 
 TOGETHER_PATIENCE: Final = 60.0  # seconds for the session with everything in it
 SHARE: Final = 4  # and no more than one in so many parts of the time that is left

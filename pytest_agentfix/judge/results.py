@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pytest_agentfix.model import TestOutcome
+from pytest_agentfix.core.model import TestOutcome
 
 _RED = ("failed", "error", "missing")
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.results import RunReport, Tally
-from pytest_agentfix.ports import Completed
 
 _PYTEST_EXITS: Final = {2: "was interrupted", 3: "broke", 4: "would not start"}
 _WOULD_NOT_START: Final = 4

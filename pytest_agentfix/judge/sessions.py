@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pytest_agentfix.errors import OutOfMemoryError
+from pytest_agentfix.core.errors import OutOfMemoryError
+from pytest_agentfix.core.ports import Clock, Command, Completed, Sandbox
 from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.parsing import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.reporter import Files, encode_files, make_key
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.slots import Slots, Stop
-from pytest_agentfix.ports import Clock, Command, Completed, Sandbox
 
 _OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
 

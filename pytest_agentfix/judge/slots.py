@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_agentfix.jobs import count_cores
+from pytest_agentfix.core.machine import count_cores
 
 
 class StoppedError(Exception):

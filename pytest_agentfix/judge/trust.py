@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult, TestOutcome
 from pytest_agentfix.judge.controlling import RED
 from pytest_agentfix.judge.preparation import CANARY, CLONE, MUTANT, PLAIN, PlainPlan, Preparation
 from pytest_agentfix.judge.probes import Finding, count_tests, outcomes_of
 from pytest_agentfix.judge.run import Run
 from pytest_agentfix.judge.sessions import PlainRun
 from pytest_agentfix.lint import Level, LintHit
-from pytest_agentfix.model import Cluster, Judgement, Probe, ProbeResult, TestOutcome
 
 LINT: Final = "lint"
 REPORT: Final = "report"

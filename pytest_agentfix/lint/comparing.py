@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS, Function
 from pytest_agentfix.lint.diff import FileDiff
 from pytest_agentfix.lint.hits import Finding, printable
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import qualified
-from pytest_agentfix.lint.syntax import FUNCTIONS, Function
 
 _MUCH: Final = 10  # lines fewer than before
 _RATIO: Final = 2

@@ -6,11 +6,17 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import (
+    FUNCTIONS,
+    Function,
+    own_statements,
+    parameters,
+    walk_own,
+)
 from pytest_agentfix.lint.folding import UNKNOWN
 from pytest_agentfix.lint.hits import Finding
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import finding, qualified
-from pytest_agentfix.lint.syntax import FUNCTIONS, Function, own_statements, parameters, walk_own
 
 _METHODS: Final = frozenset(
     {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__"}

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS
 from pytest_agentfix.lint.hits import Finding
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import OUTCOMES, finding, is_in_main_guard, name_finding
-from pytest_agentfix.lint.syntax import FUNCTIONS
 
 _EXITS: Final = frozenset(
     {"sys.exit", "builtins.exit", "builtins.quit", "builtins.SystemExit"}

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS, is_text_statement, parameters
 from pytest_agentfix.lint.folding import UNKNOWN
 from pytest_agentfix.lint.literals import literal_key, parts
 from pytest_agentfix.lint.module import Module, read_module
-from pytest_agentfix.lint.syntax import FUNCTIONS, is_text_statement, parameters
 
 _REACH: Final = 60  # functions and constants of one test module that are looked through
 _LITERALS: Final = 5_000  # of one test module that are kept

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.lint.comparing import Placed, find_deletions, find_weakened
 from pytest_agentfix.lint.detection import find_detection, find_test_reading
 from pytest_agentfix.lint.diff import FileDiff
@@ -24,7 +25,6 @@ from pytest_agentfix.lint.rules import RULES
 from pytest_agentfix.lint.special import find_chains, find_special_cases
 from pytest_agentfix.lint.surroundings import find_surroundings
 from pytest_agentfix.lint.tables import find_tables
-from pytest_agentfix.model import ChangeSet
 
 _FINDERS: Final = (
     find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_insides,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import decode_source, parse_source
 from pytest_agentfix.lint.folding import UNKNOWN, fold
 from pytest_agentfix.lint.scopes import Scope, build_scopes
-from pytest_agentfix.lint.syntax import decode_source, parse_source
 
 _BUILTINS: Final = frozenset(dir(builtins))
 _NODES: Final = 400_000  # of one file that are looked at

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS, fingerprint, lines_of
 from pytest_agentfix.lint.hits import Finding, printable
 from pytest_agentfix.lint.module import IMPORTERS, Module, Use
-from pytest_agentfix.lint.syntax import FUNCTIONS, fingerprint, lines_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

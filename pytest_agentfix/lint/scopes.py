@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pytest_agentfix.lint.syntax import FUNCTIONS, parameters
+from pytest_agentfix.core.python_source import FUNCTIONS, parameters
 
 
 @dataclass(slots=True)

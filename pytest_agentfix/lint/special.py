@@ -6,6 +6,12 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import (
+    FUNCTIONS,
+    Function,
+    own_statements,
+    parameters,
+)
 from pytest_agentfix.lint.answers import find_answers, is_encoded, split
 from pytest_agentfix.lint.expectations import Expectations
 from pytest_agentfix.lint.folding import UNKNOWN
@@ -14,12 +20,6 @@ from pytest_agentfix.lint.literals import is_rich, is_trivial, literal_key
 from pytest_agentfix.lint.module import Module
 from pytest_agentfix.lint.names import finding, qualified
 from pytest_agentfix.lint.recognition import Closeness, Recognition, recognise
-from pytest_agentfix.lint.syntax import (
-    FUNCTIONS,
-    Function,
-    own_statements,
-    parameters,
-)
 
 RULE: Final = "special-case"
 _MAKERS: Final = frozenset(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pytest_agentfix.policy.applying import apply_policy
 from pytest_agentfix.policy.globs import compile_glob
 from pytest_agentfix.policy.names import is_agents_own
-from pytest_agentfix.policy.paths import display, fold, is_git_alike, normalise
 from pytest_agentfix.policy.scope import Accepted, Policy
 
 __all__ = [
@@ -13,9 +12,5 @@ __all__ = [
     "Policy",
     "apply_policy",
     "compile_glob",
-    "display",
-    "fold",
     "is_agents_own",
-    "is_git_alike",
-    "normalise",
 ]

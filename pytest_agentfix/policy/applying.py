@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange, ReadBase
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.policy.base_names import folders_of
-from pytest_agentfix.policy.paths import display
 from pytest_agentfix.policy.rules import Context, Subject, find_rule
-from pytest_agentfix.policy.scope import Accepted, Policy, ReadBase
+from pytest_agentfix.policy.scope import Accepted, Policy
 from pytest_agentfix.policy.suite import Suite, find_test_files
 from pytest_agentfix.policy.tree import Tree
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pytest_agentfix.core.paths import fold
 from pytest_agentfix.policy.names import is_conftest, is_pytest_configuration
-from pytest_agentfix.policy.paths import fold
 
 KEPT = 4  # bases whose names are known at once: most fixes add no file, and share them
 

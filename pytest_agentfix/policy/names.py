@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final
 
-from pytest_agentfix.policy.paths import fold
+from pytest_agentfix.core.paths import fold
 
 Parts = tuple[str, ...]  # a folded path, split at the slashes
 NamePredicate = Callable[[Parts], bool]

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.model import FileChange
+from pytest_agentfix.core.model import FileChange, ReadBase
+from pytest_agentfix.core.paths import fold, normalise
 from pytest_agentfix.policy import names
 from pytest_agentfix.policy.globs import compile_glob
-from pytest_agentfix.policy.paths import fold, normalise
-from pytest_agentfix.policy.scope import Policy, ReadBase
+from pytest_agentfix.policy.scope import Policy
 from pytest_agentfix.policy.suite import Suite
 from pytest_agentfix.policy.tree import Tree
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pytest_agentfix.model import ChangeSet, Drop
-
-ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
+from pytest_agentfix.core.model import ChangeSet, Drop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
+from pytest_agentfix.core.paths import fold
 from pytest_agentfix.policy.base_names import KEPT, split
 from pytest_agentfix.policy.globs import compile_glob
 from pytest_agentfix.policy.names import is_conftest, is_in_data_folder, is_in_test_folder
-from pytest_agentfix.policy.paths import fold
 from pytest_agentfix.policy.scope import Policy
 
 _DEFAULT_PATTERNS: Final = ("test_*.py", "*_test.py")

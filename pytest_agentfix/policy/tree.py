@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.paths import fold
 from pytest_agentfix.policy.base_names import BaseNames, folders_of, names_of, split
-from pytest_agentfix.policy.paths import fold
 
 _ALWAYS_ROOTS: Final = frozenset({"", "src", "lib"})
 _BARE: Final = (("head", "objects", "refs"), ("head", "commondir"))

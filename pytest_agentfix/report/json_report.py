@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from pytest_agentfix.model import ClusterResult, Landing, RunResult, Tokens
-from pytest_agentfix.report.text import clean, encodable
+from pytest_agentfix.core.model import ClusterResult, Landing, RunResult, Tokens
+from pytest_agentfix.core.text import clean, encodable
 from pytest_agentfix.report.totals import Totals, add_up, known_cost
 
 VERSION: Final = 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.model import ClusterResult, RunResult
-from pytest_agentfix.report.text import clean
+from pytest_agentfix.core.model import ClusterResult, RunResult
+from pytest_agentfix.core.text import clean
 
 Properties = tuple[tuple[str, str], ...]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.clusters import functions_of
-from pytest_agentfix.model import (
+from pytest_agentfix.core import figures
+from pytest_agentfix.core.model import (
     ClusterResult,
     Drop,
     FileStat,
@@ -17,8 +17,7 @@ from pytest_agentfix.model import (
     RunResult,
     Verdict,
 )
-from pytest_agentfix.report import figures
-from pytest_agentfix.report.text import clean, quote_path
+from pytest_agentfix.core.text import clean, quote_path
 from pytest_agentfix.report.totals import Totals, add_up, known_cost
 
 _TITLE_LIMIT: Final = 160
@@ -74,7 +73,7 @@ def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[Line]]:
 
 
 def _detail_lines(result: ClusterResult) -> Iterator[Line]:
-    functions = len(functions_of(result.cluster))
+    functions = len(result.cluster.functions)
     if functions > 1 and result.cluster.cause:
         yield Line(f"cause: {clean(result.cluster.cause)}, in {functions} test functions")
     if reason := _reason(result):

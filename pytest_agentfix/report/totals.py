@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_agentfix.model import ClusterResult, RunResult, Tokens, Verdict
+from pytest_agentfix.core.model import ClusterResult, RunResult, Tokens, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

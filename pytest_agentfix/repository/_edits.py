@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_agentfix.model import FileChange
+from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.repository._objects import Blob, Entry, States
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
-from pytest_agentfix.errors import RepositoryUnreadableError
+from pytest_agentfix.core.errors import RepositoryUnreadableError
 
 NO_FOLDER = os.devnull  # as core.hooksPath: a place that can hold no hook
 

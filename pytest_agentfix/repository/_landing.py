@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_agentfix.errors import DiskFullError, LandingError
-from pytest_agentfix.model import FileStat, Fix, Landing
+from pytest_agentfix.core.errors import DiskFullError, LandingError
+from pytest_agentfix.core.model import FileStat, Fix, Landing
 from pytest_agentfix.repository._checkout import Checkout, NotPlainError
 from pytest_agentfix.repository._edits import Edits, compare
 from pytest_agentfix.repository._git import GitFailure, clean, is_disk_full

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     BranchNameError,
     IdentityMissingError,
     NoCommitsError,

@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pytest_agentfix.errors import LandingError
-from pytest_agentfix.model import FileChange
+from pytest_agentfix.core.errors import LandingError
+from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.repository._git import clean
 from pytest_agentfix.repository._objects import GITLINK, SYMLINK, Entry
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import DiskFullError, WorkspaceError
+from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.repository._git import Git, GitFailure, is_disk_full
 from pytest_agentfix.repository._index import SYMLINK, Index, mode_of
 

@@ -6,8 +6,8 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
-from pytest_agentfix.comparing import count_pairs
-from pytest_agentfix.model import FileStat
+from pytest_agentfix.core.hunks import count_pairs
+from pytest_agentfix.core.model import FileStat
 from pytest_agentfix.repository._objects import Blob, States
 
 _EFFORT_LIMIT: Final = 1_000_000  # pairs of equal lines; some seconds

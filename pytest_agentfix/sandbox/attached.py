@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from pytest_agentfix.errors import OutOfMemoryError, SandboxError
+from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
 
 SEND_PATIENCE: Final = 30.0  # seconds a guest may leave the pipe unread
 CHUNK: Final = 256 * 1024  # bytes read at once

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.ports import Command, Completed
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import Command, Completed
 from pytest_agentfix.sandbox.frames import (
     CREDIT_STEP,
     MAX_PAYLOAD,

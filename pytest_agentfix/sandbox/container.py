@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import AcceptHandler, Command, Completed, Process, Stream
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
 from pytest_agentfix.sandbox import guest
 from pytest_agentfix.sandbox.attached import Attached, AttachedState
 from pytest_agentfix.sandbox.channels import RunningCommand

@@ -23,7 +23,7 @@ import docker.errors
 import docker.types
 import requests.exceptions
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     DiskFullError,
     DockerUnreachableError,
     EnvironmentUnavailableError,

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import EnvironmentUnavailableError
+from pytest_agentfix.core.errors import EnvironmentUnavailableError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.settings import Settings
 
 SYSTEM_FOLDERS: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # Read by ordinary programs, and free of secrets: the loader's cache, time, certificates, tables.

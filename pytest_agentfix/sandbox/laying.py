@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import ChangeSet
-from pytest_agentfix.ports import Command, Sandbox
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.ports import Command, Sandbox
 from pytest_agentfix.sandbox import _lay
 from pytest_agentfix.sources import read_source
 

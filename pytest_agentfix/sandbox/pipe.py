@@ -17,8 +17,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.ports import AcceptHandler, Command
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import AcceptHandler, Command
 from pytest_agentfix.sandbox.channels import (
     GONE_NEXT_STEP,
     Channel,

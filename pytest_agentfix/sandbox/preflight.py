@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import PreflightError
-from pytest_agentfix.ports import Command, Completed, Sandbox
+from pytest_agentfix.core.errors import PreflightError
+from pytest_agentfix.core.ports import Command, Completed, Sandbox
 from pytest_agentfix.sandbox import _inspect
 from pytest_agentfix.sandbox.engine import MEMORY, PROCESSES
 from pytest_agentfix.sandbox.environment import Environment

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from pytest_agentfix.errors import DiskFullError, WorkspaceError
+from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.workspace.removing import remove_tree
 
 LOCK: Final = "lock"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pytest_agentfix.model import ChangeSet, Cluster, Collected, Fix, Judgement, Landing, Turn
-from pytest_agentfix.ports import Reproduction
+from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, Fix, Judgement, Landing, Turn
+from pytest_agentfix.core.ports import Reproduction
 
 T = TypeVar("T")
 

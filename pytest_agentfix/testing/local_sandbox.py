@@ -19,9 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import Command, Completed, Stream
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.ports import Command, Completed, Stream
 
 _CHUNK: Final = 64 * 1024
 _TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows

@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import final
 
-from pytest_agentfix.ports import AcceptHandler
+from pytest_agentfix.core.ports import AcceptHandler
 
 
 @final

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import WorkspaceError
-from pytest_agentfix.model import ChangeSet, FileChange
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.errors import WorkspaceError
+from pytest_agentfix.core.model import ChangeSet, FileChange
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.workspace.files import give_to, is_inside, translated
 from pytest_agentfix.workspace.kinds import is_disposable
 from pytest_agentfix.workspace.laying_out import Laid, Owner, Place, find_changed, lay, lay_anew

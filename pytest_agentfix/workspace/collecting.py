@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentfix.errors import WorkspaceError
-from pytest_agentfix.model import Collected, FileChange
+from pytest_agentfix.core.errors import WorkspaceError
+from pytest_agentfix.core.model import Collected, FileChange
 from pytest_agentfix.workspace.base import Base
 from pytest_agentfix.workspace.comparing import UNREADABLE, compare_file, compare_link
 from pytest_agentfix.workspace.descriptors import open_file, open_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.workspace.base import Base
 from pytest_agentfix.workspace.collecting import CollectRequest
 from pytest_agentfix.workspace.files import translated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pytest_agentfix.model import FileChange
+from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.workspace.base import Base
 from pytest_agentfix.workspace.files import (
     is_executable,

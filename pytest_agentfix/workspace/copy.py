@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_agentfix.errors import WorkspaceError
-from pytest_agentfix.model import ChangeSet
+from pytest_agentfix.core.errors import WorkspaceError
+from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.workspace.base import Base, never
 from pytest_agentfix.workspace.collecting import collect_changes
 from pytest_agentfix.workspace.compared import Compared

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.errors import DiskFullError, WorkspaceError
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
+from pytest_agentfix.core.paths import display
 
 CHUNK: Final = 1 << 20
 _SMALL: Final = 1 << 16  # bytes of a file that is read at one go

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.workspace.limits import Limits
 
 _REST = "; the rest is left out"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from typing import Final
 
-from pytest_agentfix.policy import is_git_alike
+from pytest_agentfix.core.paths import is_git_alike
 from pytest_agentfix.workspace.limits import Limits
 
 _EXAMPLES: Final = ".hypothesis"  # has the example that failed: without it a test may pass

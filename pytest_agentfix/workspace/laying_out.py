@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.workspace.copying import OUTSIDE, Copier, sign
 from pytest_agentfix.workspace.files import as_error, is_inside, is_same_file, translated
 from pytest_agentfix.workspace.tree import BaseFile

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from pytest_agentfix.errors import OverlayUnavailableError
+from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.workspace.files import translated
 
 _SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely

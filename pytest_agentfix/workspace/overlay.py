@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pytest_agentfix.model import ChangeSet
+from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.workspace.base import Base, never
 from pytest_agentfix.workspace.compared import Compared
 from pytest_agentfix.workspace.files import translated

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.workspace.descriptors import open_folder
 
 logger = logging.getLogger(__name__)

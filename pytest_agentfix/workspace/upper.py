@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.model import Collected, FileChange
+from pytest_agentfix.core.model import Collected, FileChange
 from pytest_agentfix.workspace.collecting import CollectRequest, Folder, Walk, is_beyond
 from pytest_agentfix.workspace.comparing import UNREADABLE
 from pytest_agentfix.workspace.kinds import could_be_planted

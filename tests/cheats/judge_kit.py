@@ -14,10 +14,7 @@ from pathlib import Path
 
 from pytest_agentfix.bench import Bench
 from pytest_agentfix.clusters import make_slug
-from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.holdout import HoldOut
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Collected,
@@ -28,12 +25,15 @@ from pytest_agentfix.model import (
     ProbeResult,
     RunRequest,
 )
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateway.providers.upstream import choose_upstream
+from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.workspace import Base
 from tests.cheats import failure_dump

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.ports import Command, Completed, Process, Sandbox, Stream
+from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
 
 TIMEOUT = 60.0
 

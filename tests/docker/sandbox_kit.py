@@ -15,14 +15,14 @@ from typing import Any
 import docker
 import docker.errors
 
-from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import AcceptHandler
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.ports import AcceptHandler
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.workspace import Base, BindMount, OverlayWorkspace, remove_tree
 from tests.contract.sandbox_contract import Box
 

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import cast
 
-from pytest_agentfix.model import Collected
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, owner_name
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.standby.desk import Desk
 from pytest_agentfix.standby.orders import Handed, Order
 from pytest_agentfix.workspace import remove_tree

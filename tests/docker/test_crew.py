@@ -14,11 +14,11 @@ from pytest_agentfix import crew
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.agents.opencode_launch import OpenCodePlan, Patience
+from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.ports import Stream, Summons
 from pytest_agentfix.crew import Crew, Post
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.warming import WarmUp
-from pytest_agentfix.model import ChangeSet
-from pytest_agentfix.ports import Stream, Summons
 from pytest_agentfix.repository import IgnoreRules
 from pytest_agentfix.sandboxes import Sandboxes
 from tests.docker.sandbox_kit import Place

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_agentfix.errors import EnvironmentUnavailableError, SandboxError
+from pytest_agentfix.core.errors import EnvironmentUnavailableError, SandboxError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment, choose_environment, sandbox_user
 from pytest_agentfix.sandbox.preflight import check_sandbox
-from pytest_agentfix.settings import Settings
 from tests.docker.image_kit import new_image_name, remove_image
 from tests.docker.sandbox_kit import TOP, Place
 

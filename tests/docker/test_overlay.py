@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.clearing import end_session
-from pytest_agentfix.errors import OverlayUnavailableError
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.errors import OverlayUnavailableError
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL
 from pytest_agentfix.sandbox.laying import History, lay_changes
 from pytest_agentfix.sandbox.leftovers import empty_leftovers

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import ChangeSet, Collected, FileChange
-from pytest_agentfix.ports import Stream
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.sandbox import container, guest, pipe
 from pytest_agentfix.sources import read_source
 from tests.contract.sandbox_contract import Box

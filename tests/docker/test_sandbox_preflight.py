@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 
-from pytest_agentfix.errors import PreflightError
+from pytest_agentfix.core.errors import PreflightError
 from pytest_agentfix.sandbox import container, guest
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.sources import read_source

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_agentfix.model import Collected
-from pytest_agentfix.ports import Stream
+from pytest_agentfix.core.model import Collected
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.sandbox.attached import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxState
 from pytest_agentfix.sandbox.engine import Engine

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from pytest_agentfix import plugin
+from pytest_agentfix.core.model import TestPolicy
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.markers import make_policy
-from pytest_agentfix.model import TestPolicy
 from pytest_agentfix.report.terminal import summary_lines
-from pytest_agentfix.settings import Settings, make_settings
+from pytest_agentfix.settings import make_settings
 from tests.unit.report_sample import SAMPLE
 
 TOP = Path(__file__).parents[2]

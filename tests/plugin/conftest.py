@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.model import RunRequest
-from pytest_agentfix.settings import Settings
+from pytest_agentfix.core.model import RunRequest
+from pytest_agentfix.core.settings import Settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import DockerUnreachableError, PreflightError
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import DockerUnreachableError, PreflightError
+from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Failure,
@@ -28,9 +28,9 @@ from pytest_agentfix.model import (
     RunResult,
     Verdict,
 )
-from pytest_agentfix.ports import Progress
+from pytest_agentfix.core.ports import Progress
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.session import PREPARE
-from pytest_agentfix.settings import Settings
 
 
 class FakeRepairer:

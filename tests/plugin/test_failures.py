@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import Failure, ItemKind, Phase
 from pytest_agentfix.failures import FailureCollector, cut_text
-from pytest_agentfix.model import Failure, ItemKind, Phase
-
 from tests.plugin.conftest import Runner
 
 TESTS = """

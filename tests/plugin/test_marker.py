@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import TestPolicy
 from pytest_agentfix.markers import dump_policy, load_policy, make_policy
-from pytest_agentfix.model import TestPolicy
-
 from tests.plugin.conftest import Runner
 
 FULL = TestPolicy(

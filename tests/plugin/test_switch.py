@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from pytest_agentfix.options import OPTIONS
-
+from pytest_agentfix.core.options import OPTIONS
 from tests.plugin.conftest import Runner
 
 FAILING = """
@@ -114,7 +113,12 @@ def test_off_imports_the_standard_library_and_pytest_only(runner: Runner) -> Non
     runner.pytester.makepyfile(test_it="def test_good(): pass", script=IMPORTS)
     without = _list_imports(runner, "no:agentfix")
     added = _list_imports(runner, "pytest_agentfix.plugin") - without
-    ours = {"pytest_agentfix", "pytest_agentfix.plugin", "pytest_agentfix.options"}
+    ours = {
+        "pytest_agentfix",
+        "pytest_agentfix.plugin",
+        "pytest_agentfix.core",
+        "pytest_agentfix.core.options",
+    }
     others = {name for name in added if name.partition(".")[0] not in sys.stdlib_module_names}
     assert others == ours
 

@@ -6,7 +6,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from pytest_agentfix.ports import Stream
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.testing.socket_stream import SocketStream
 
 

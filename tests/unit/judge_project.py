@@ -14,10 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
-from pytest_agentfix.judge.knowledge import SuiteKnowledge
-from pytest_agentfix.lint import RULES, Level
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Collected,
@@ -28,7 +25,10 @@ from pytest_agentfix.model import (
     Judgement,
     Phase,
 )
-from pytest_agentfix.ports import Clock, Reproduction, Sandbox
+from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
+from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
+from pytest_agentfix.judge.knowledge import SuiteKnowledge
+from pytest_agentfix.lint import RULES, Level
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 BROKEN = "def add(a, b):\n    return a - b\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.lint import (
     Expectations,
     Level,
@@ -12,7 +13,6 @@ from pytest_agentfix.lint import (
     lint_changes,
     read_expectations,
 )
-from pytest_agentfix.model import ChangeSet, FileChange
 
 
 def lint(

@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.errors import ProviderTrouble
-from pytest_agentfix.model import ChangeSet, Collected, FileChange, Tokens
-from pytest_agentfix.ports import Command, Completed, Process, Stream
+from pytest_agentfix.core.errors import ProviderTrouble
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Tokens
+from pytest_agentfix.core.ports import Command, Completed, Process, Stream
 from pytest_agentfix.testing.socket_stream import SocketStream
 
 SESSION = "ses_1"

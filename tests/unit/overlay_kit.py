@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.model import ChangeSet, Collected
+from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.workspace import Base, OverlayWorkspace
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.sandbox.frames import Frame, FrameParser, Kind
 
 PATIENCE = 30.0

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Drop,

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentfix.message import default_message
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Failure,
@@ -22,6 +21,7 @@ from pytest_agentfix.model import (
     Probe,
     ProbeResult,
 )
+from pytest_agentfix.message import default_message
 from pytest_agentfix.repository import CommitLander, Repository
 
 IDENTITY = "[user]\n\tname = A User\n\temail = user@example.com\n[init]\n\tdefaultBranch = main\n"

@@ -22,7 +22,7 @@ import pytest
 
 from pytest_agentfix.agents.binary import can_find_opencode, fetch_opencode, find_opencode
 from pytest_agentfix.agents.npm import PINNED_VERSION, Release, choose_release
-from pytest_agentfix.errors import OpenCodeMissingError, OpenCodeVersionError
+from pytest_agentfix.core.errors import OpenCodeMissingError, OpenCodeVersionError
 
 BINARY = b"\x7fELF this stands for 186 MB"
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writing
 from pytest_agentfix.gateway.cassettes.canonical import Canon

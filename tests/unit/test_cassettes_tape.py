@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Replay, tape
 from pytest_agentfix.testing.scripted_model import Say
 from tests.unit.cassette_kit import HERE, ask, make_admission, make_chat, record, replay

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.causes import Cause, CauseKind, describe, find_cause, normalise
-from pytest_agentfix.model import Failure, Frame, ItemKind, Phase
+from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
 
 ROOT = Path("/home/me/shop")
 IN_TEST = Frame(ROOT / "tests" / "test_a.py", 5, "test_a")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.clusters import functions_of, make_clusters, make_slug, split_cluster
-from pytest_agentfix.model import Cluster, Failure, Frame, ItemKind, Phase, TestPolicy
+from pytest_agentfix.clusters import make_clusters, make_slug, split_cluster
+from pytest_agentfix.core.model import Cluster, Failure, Frame, ItemKind, Phase, TestPolicy
 
 ROOT = Path("/r")
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # what the repository takes
@@ -300,5 +300,5 @@ def test_functions_are_told_in_order() -> None:
     (cluster,) = make_clusters(
         (fail("b[1]", DIVIDE), fail("a", DIVIDE), fail("b[2]", DIVIDE), fail("c", DIVIDE))
     )
-    assert functions_of(cluster) == ("test_a.py::b", "test_a.py::a", "test_a.py::c")
+    assert cluster.functions == ("test_a.py::b", "test_a.py::a", "test_a.py::c")
     assert cluster.title == "test_a.py::b"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_agentfix.conflict import DIFF_BUDGET, conflict_note, make_diff
-from pytest_agentfix.model import ChangeSet, FileChange
+from pytest_agentfix.core.model import ChangeSet, FileChange
 
 BASE = "".join(f"line {number}\n" for number in range(1, 13)).encode()
 

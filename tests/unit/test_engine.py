@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     DiskFullError,
     DockerUnreachableError,
     OverlayUnavailableError,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import EnvironmentUnavailableError
+from pytest_agentfix.core.errors import EnvironmentUnavailableError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import (
@@ -25,7 +26,6 @@ from pytest_agentfix.sandbox.environment import (
     choose_environment,
     sandbox_user,
 )
-from pytest_agentfix.settings import Settings
 
 PATHS = st.lists(
     st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda p: Path("/", *p)),

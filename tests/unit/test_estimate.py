@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.spending.estimate import (
     FRAME_TOKENS,
     IMAGE_TOKENS,
@@ -16,7 +17,6 @@ from pytest_agentfix.gateway.spending.estimate import (
     PromptGauge,
     is_plausible,
 )
-from pytest_agentfix.model import Tokens
 
 
 def test_unknown_text_counts_by_the_byte() -> None:

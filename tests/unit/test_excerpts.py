@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
 from pytest_agentfix.excerpts import FUNCTION_BUDGET, Excerpt, Sources, fill
 from pytest_agentfix.frames import find_excerpts
-from pytest_agentfix.model import Failure, Frame, ItemKind, Phase
 
 TOP = Path("/project")
 CART = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import OpenCodeMissingError
+from pytest_agentfix.core.errors import OpenCodeMissingError
 from pytest_agentfix.finding import FoundOpenCode, begin_finding, find
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
@@ -23,7 +24,6 @@ from pytest_agentfix.gateway.spending.estimate import FRAME_TOKENS
 from pytest_agentfix.gateway.spending.ledger import Amount
 from pytest_agentfix.gateway.spending.prices import Price, Prices
 from pytest_agentfix.gateway.spending.till import Tariff, Ticket, Till
-from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.conversation import Conversation
 from pytest_agentfix.testing.replies import Break, Fail, Hang, Raw, Reply, Script

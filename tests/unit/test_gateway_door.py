@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.serving.strict_head import check_beginning

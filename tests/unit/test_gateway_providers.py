@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 
 from pytest_agentfix.agents.binary import find_opencode
-from pytest_agentfix.errors import ModelUnknownError
+from pytest_agentfix.core.errors import ModelUnknownError
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow, make_row
 from pytest_agentfix.gateway.providers.table import PROVIDERS, find_by_package, find_provider

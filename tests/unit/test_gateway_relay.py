@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 import pytest_agentfix.gateway as gateway_package
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.table import ANTHROPIC, COMPATIBLE, GOOGLE, OPENAI, Dialect
 from pytest_agentfix.gateway.serving.book import GIVEN_UP
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts, find_proxy
-from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing.scripted_model import (
     Break,
     Conversation,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort

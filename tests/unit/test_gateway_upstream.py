@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     AgentFixError,
     KeyMissingError,
     ModelNotChosenError,
     ModelUnknownError,
     SettingError,
 )
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.opencode_settings import read_opencode_settings
 from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
-from pytest_agentfix.settings import Settings
 
 KEY = "sk-sentinel-0123456789"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/v1beta"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.providers.table import Dialect
 from pytest_agentfix.gateway.spending.usage import UsageScanner
-from pytest_agentfix.model import Tokens
 
 
 def sse(*events: Any) -> bytes:

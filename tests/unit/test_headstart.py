@@ -6,12 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from pytest_agentfix.finding import FoundOpenCode
-from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.judge.before import Before
-from pytest_agentfix.judge.preparing import prepare
-from pytest_agentfix.judge.probes import Finding
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     Cluster,
     Failure,
     Frame,
@@ -24,13 +19,18 @@ from pytest_agentfix.model import (
     TestOutcome,
     TestPolicy,
 )
-from pytest_agentfix.ports import Reproduction
+from pytest_agentfix.core.ports import Reproduction
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.finding import FoundOpenCode
+from pytest_agentfix.gateway.providers.upstream import choose_upstream
+from pytest_agentfix.judge.before import Before
+from pytest_agentfix.judge.preparing import prepare
+from pytest_agentfix.judge.probes import Finding
 from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandboxes import is_agent_file
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.standby.messages import pack, unpack
 from pytest_agentfix.standby.orders import HandedOver, Item
 from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE, Wanted, strip_key

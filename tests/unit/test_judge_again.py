@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.model import ChangeSet, Judgement
+from pytest_agentfix.core.model import ChangeSet, Judgement
 from tests.unit.judge_project import Project, change, cluster, find, soon, tell_red
 
 ADD, OTHER, SUB = "test_a.py::test_add", "test_b.py::test_other", "test_b.py::test_sub"

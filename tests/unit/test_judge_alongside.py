@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected, Invocation
+from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
 from pytest_agentfix.judge.alongside import Alongside, Hands
 from pytest_agentfix.judge.command import CommandBuilder, Task
 from pytest_agentfix.judge.sessions import Sessions
 from pytest_agentfix.judge.slots import Slots, Stop, StoppedError
-from pytest_agentfix.model import ChangeSet, Collected, Invocation
-from pytest_agentfix.ports import Command, Completed, Process, Sandbox, Stream
 from pytest_agentfix.testing.fakes import FakeClock
 
 LIMIT = 30.0  # seconds after which a test has failed; none of them comes near

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, FileChange
 from pytest_agentfix.judge import preparing
-from pytest_agentfix.model import ChangeSet, Cluster, Collected, FileChange
 from tests.unit.judge_project import (
     BROKEN,
     FIXED,

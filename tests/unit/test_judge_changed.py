@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.judge.changed import find_changed_lines, lay_out, undo
-from pytest_agentfix.model import ChangeSet, FileChange
 
 TOP = Path("/top/my repo")
 BASE = {"a.py": b"one\ntwo\nthree\nfour\n", "data.txt": b"1\n", "gone.py": b"x\n"}

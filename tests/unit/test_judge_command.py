@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, PYTEST_PROGRAM, load_program
-from pytest_agentfix.model import Invocation
 
 TOP = Path("/top/my repo")
 

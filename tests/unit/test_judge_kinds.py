@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.model import Phase
+from pytest_agentfix.core.model import Phase
 from tests.unit.judge_project import (
     BROKEN,
     FIXED,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.judge.reach import Reach, find_reach
-from pytest_agentfix.model import ChangeSet, FileChange
 
 TOP = Path("/top")
 BASE = """\

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_agentfix.core.model import TestOutcome
 from pytest_agentfix.judge import parsing
 from pytest_agentfix.judge.parsing import parse_report, parse_tally
 from pytest_agentfix.judge.results import CollectError, RunReport, Tally, is_below
-from pytest_agentfix.model import TestOutcome
 
 KEY = "0a" * 32
 

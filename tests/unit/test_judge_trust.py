@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import ChangeSet, Judgement, ProbeResult
 from pytest_agentfix.judge.trust import REFUSING
 from pytest_agentfix.lint import Level
-from pytest_agentfix.model import ChangeSet, Judgement, ProbeResult
 from tests.unit.judge_project import (
     BROKEN,
     FIXED,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import KeyMissingError
+from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.gateway.providers.key_command import find_program, unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.unit.gateway_kit import make_upstream

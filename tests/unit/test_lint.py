@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.lint import RULES, Expectations, Level, LintHit, LintRule, lint_changes
-from pytest_agentfix.model import ChangeSet, FileChange
 from tests.unit.lint_kit import expect, lint, lint_sample, refused
 
 EXIT = "import os\n\ndef f(x):\n    os._exit(0)\n"

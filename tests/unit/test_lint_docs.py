@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from pytest_agentfix.core.options import LINT_RULES
 from pytest_agentfix.lint import RULES, LintRule
-from pytest_agentfix.options import LINT_RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "lint.md"
 

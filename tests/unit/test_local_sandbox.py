@@ -11,8 +11,8 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract.sandbox_contract")
 
-from pytest_agentfix.model import ChangeSet, Collected, FileChange  # noqa: E402
-from pytest_agentfix.ports import Sandbox  # noqa: E402
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange  # noqa: E402
+from pytest_agentfix.core.ports import Sandbox  # noqa: E402
 from pytest_agentfix.testing.local_sandbox import LocalSandbox  # noqa: E402
 from tests.contract.sandbox_contract import Box, MakeBox, SandboxContract  # noqa: E402
 

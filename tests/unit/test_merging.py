@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.merging import Merged, merge
-from pytest_agentfix.model import ChangeSet, FileChange
 
 LINES = [b"one\n", b"two\n", b"three\n", b"four\n", b"five\n", b"six\n"]
 OLD = b"".join(LINES)

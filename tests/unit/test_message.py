@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_agentfix.message import default_message
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Failure,
@@ -20,6 +19,7 @@ from pytest_agentfix.model import (
     Probe,
     ProbeResult,
 )
+from pytest_agentfix.message import default_message
 
 
 def make_failure(nodeid: str, *, exception: str = "", message: str = "") -> Failure:

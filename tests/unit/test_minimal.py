@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_agentfix.minimal import Hunk, join_hunks, minimise, split_hunks
-from pytest_agentfix.model import ChangeSet, FileChange
+from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
+from pytest_agentfix.core.model import ChangeSet, FileChange
+from pytest_agentfix.minimal import minimise
 
 Base = Mapping[str, tuple[bytes, bool]]
 

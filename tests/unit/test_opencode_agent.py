@@ -12,9 +12,9 @@ import pytest
 from pytest_agentfix.agents import opencode, opencode_turn
 from pytest_agentfix.agents.opencode import OpenCodeAgent
 from pytest_agentfix.agents.opencode_config import make_catalogue
-from pytest_agentfix.errors import AgentUnavailableError, ProviderTrouble, SandboxError
-from pytest_agentfix.model import ChangeSet, Collected, FileChange, Turn, TurnEnd
-from pytest_agentfix.ports import Command, Stream
+from pytest_agentfix.core.errors import AgentUnavailableError, ProviderTrouble, SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Turn, TurnEnd
+from pytest_agentfix.core.ports import Command, Stream
 from tests.unit.opencode_kit import ACCESS, BUSY, IDLE, FakeProcess, Stage, event, open_stage
 
 FAR = 1e9

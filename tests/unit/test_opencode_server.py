@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pytest_agentfix.agents import opencode_server
 from pytest_agentfix.agents.opencode_server import OpenCodeServer, parse_events
 from pytest_agentfix.agents.pipe_http import PipeBackend, PipeStream
-from pytest_agentfix.errors import AgentUnavailableError, SandboxError
-from pytest_agentfix.ports import Stream
+from pytest_agentfix.core.errors import AgentUnavailableError, SandboxError
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.testing.socket_stream import SocketStream
 from tests.unit.opencode_kit import BUSY, SESSION, TOP, FakeOpenCode
 

@@ -18,13 +18,13 @@ from pytest_agentfix.agents import opencode, opencode_launch
 from pytest_agentfix.agents.npm import PINNED_VERSION
 from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.agents.opencode_config import ModelAccess, make_config
+from pytest_agentfix.core.model import TurnEnd
+from pytest_agentfix.core.ports import Command, Process, Stream
 from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.dialects import Dialect, make_row
 from pytest_agentfix.gateway.serving import strict_head
 from pytest_agentfix.gateway.warming import Switch, WarmUp
-from pytest_agentfix.model import TurnEnd
-from pytest_agentfix.ports import Command, Process, Stream
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel

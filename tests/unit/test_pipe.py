@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import OutOfMemoryError, SandboxError
-from pytest_agentfix.ports import AcceptHandler, Command, Stream
+from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
+from pytest_agentfix.core.ports import AcceptHandler, Command, Stream
 from pytest_agentfix.sandbox import pipe as pipe_module
 from pytest_agentfix.sandbox.channels import CappedOutput
 from pytest_agentfix.sandbox.frames import (

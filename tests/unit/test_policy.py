@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.policy import Accepted, Policy, apply_policy
 from pytest_agentfix.policy.rules import RULES
 

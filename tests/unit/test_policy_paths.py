@@ -11,17 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
-from pytest_agentfix.policy import (
-    Policy,
-    apply_policy,
-    compile_glob,
-    display,
-    fold,
-    is_agents_own,
-    is_git_alike,
-    normalise,
-)
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.paths import display, fold, is_git_alike, normalise
+from pytest_agentfix.policy import Policy, apply_policy, compile_glob, is_agents_own
 
 GOOD = [
     "calc.py",

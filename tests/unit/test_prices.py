@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
 from pytest_agentfix.gateway.spending.prices import Price, Prices
 from pytest_agentfix.gateway.spending.tariffs import make_tariff
-from pytest_agentfix.model import Tokens
 from tests.unit.gateway_kit import MODEL, make_upstream
 
 PLAIN = Price(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)

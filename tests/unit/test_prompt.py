@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_agentfix.core.model import Cluster, Failure, ItemKind, Phase, TestOutcome
 from pytest_agentfix.holdout import HoldOut, choose_hold_out
-from pytest_agentfix.model import Cluster, Failure, ItemKind, Phase, TestOutcome
 from pytest_agentfix.prompt import INSTRUCTIONS, PROMPT_BUDGET, first_prompt, next_prompt
 
 TOP = Path("/project")

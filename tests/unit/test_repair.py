@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     AgentUnavailableError,
     DiskFullError,
     EnvironmentTrouble,
@@ -17,8 +17,7 @@ from pytest_agentfix.errors import (
     ProviderTrouble,
     SandboxError,
 )
-from pytest_agentfix.holdout import HoldOut
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
@@ -40,7 +39,8 @@ from pytest_agentfix.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.ports import Agent, Reproduction, Summons
+from pytest_agentfix.core.ports import Agent, Reproduction, Summons
+from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.repair import repair
 from pytest_agentfix.testing.fakes import (
     Answers,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_agentfix.model import RunResult, Verdict
+from pytest_agentfix.core.model import RunResult, Verdict
 from pytest_agentfix.report.json_report import render
 from pytest_agentfix.report.junit import properties
 from tests.unit.report_sample import DOCUMENTED, FIXED

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.model import Landing, RunResult, Verdict
+from pytest_agentfix.core.model import Landing, RunResult, Verdict
 from pytest_agentfix.report.json_report import render
 from tests.unit.report_sample import FIXED, HOSTILE, SIDE_BRANCH, UNFIXED, is_harmless, make_hostile
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_agentfix.model import RunResult, Verdict
+from pytest_agentfix.core.model import RunResult, Verdict
 from pytest_agentfix.report.junit import properties
 from tests.unit.report_sample import (
     FIXED,

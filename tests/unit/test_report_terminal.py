@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     ClusterResult,
     Drop,
     FileStat,

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.options import OPTIONS
+from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge import _in_sandbox as inside
 from pytest_agentfix.judge._channel import Writer
 from pytest_agentfix.judge.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.parsing import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.reporter import Order
 from pytest_agentfix.judge.results import Tally
-from pytest_agentfix.model import Invocation
-from pytest_agentfix.options import OPTIONS
-from pytest_agentfix.ports import Completed
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 KEYS = Keys()

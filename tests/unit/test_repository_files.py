@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import DiskFullError
+from pytest_agentfix.core.errors import DiskFullError
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.repository._ignore import IgnoreRules, parse_patterns
 from tests.unit.repository_kit import IDENTITY, digest_tree, make_repository, run_git, write_files

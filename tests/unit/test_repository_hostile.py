@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import LandingError
-from pytest_agentfix.model import FileChange
+from pytest_agentfix.core.errors import LandingError
+from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.repository._paths import problem_of_path
 from tests.unit.repository_kit import (
     IDENTITY,

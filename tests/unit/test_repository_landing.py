@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.errors import DiskFullError, LandingError
-from pytest_agentfix.model import FileChange, FileStat, Landing
+from pytest_agentfix.core.errors import DiskFullError, LandingError
+from pytest_agentfix.core.model import FileChange, FileStat, Landing
 from pytest_agentfix.repository import Repository, _worktree
 from pytest_agentfix.repository._git import Git, GitFailure
 from pytest_agentfix.repository._objects import Blob, States

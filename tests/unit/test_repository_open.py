@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     BranchNameError,
     IdentityMissingError,
     NoCommitsError,

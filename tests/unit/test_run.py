@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
+from pytest_agentfix.core.model import Invocation, RunRequest, Verdict
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.headstart import HeadStart
-from pytest_agentfix.model import Invocation, RunRequest, Verdict
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.run import Run
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.settings import Settings
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.standby.orders import HandedOver

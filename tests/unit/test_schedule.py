@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_agentfix.model import (
+from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Failure,

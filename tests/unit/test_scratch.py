@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import WorkspaceError
+from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.sandbox.scratch import (
     LOCK,
     MAKING,

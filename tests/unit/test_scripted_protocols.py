@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.providers.table import PROVIDERS, Dialect, ProviderRow
 from pytest_agentfix.gateway.spending.usage import UsageScanner
-from pytest_agentfix.model import Tokens
 from pytest_agentfix.testing.protocols import find_dialect
 from pytest_agentfix.testing.replies import Usage
 from pytest_agentfix.testing.scripted_model import (

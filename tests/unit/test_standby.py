@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.model import ChangeSet, FileChange
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.standby import client, messages
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.standby.desk import Desk, NotWanted

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.stock import Stock
 
 LIMIT = 60.0  # seconds after which a test has failed

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.serving import traffic_log
 from pytest_agentfix.gateway.serving.traffic_log import Entry, TrafficLog
-from pytest_agentfix.model import Tokens
 from tests.unit.cassette_streams import STREAMS, frame
 
 NAME = "pytest_agentfix.gateway"

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_agentfix.errors import SandboxError
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Failure,
@@ -25,7 +25,7 @@ from pytest_agentfix.model import (
     ProbeResult,
     TestOutcome,
 )
-from pytest_agentfix.ports import Judge, Reproduction
+from pytest_agentfix.core.ports import Judge, Reproduction
 from pytest_agentfix.testing.fakes import FakeClock
 from pytest_agentfix.train import Train
 from pytest_agentfix.work import GRACE, ArrivalEnd, BrokenAgainError, Ground

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.gateway import warming
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers.dialects import Dialect
 from pytest_agentfix.gateway.warming import Switch, WarmUp
 from pytest_agentfix.gateway.warming_answers import make_answer
-from pytest_agentfix.ports import Stream
 from pytest_agentfix.testing.socket_stream import SocketStream, StreamPort
 from tests.unit.gateway_kit import HOST, Client
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import SettingError
-from pytest_agentfix.settings import Settings
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.wiring import _choose
 
 

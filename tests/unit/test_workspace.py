@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import DiskFullError, WorkspaceError
-from pytest_agentfix.model import ChangeSet, Collected, FileChange
+from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange
 from pytest_agentfix.workspace import Base, BaseFile, Workspace, make_mount_points
 from pytest_agentfix.workspace.files import translated
 

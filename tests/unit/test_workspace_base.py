@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.model import ChangeSet, FileChange
+from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.workspace import Base, BaseRecord
 from pytest_agentfix.workspace.copying import sign

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.errors import WorkspaceError
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
-from pytest_agentfix.policy import display
+from pytest_agentfix.core.errors import WorkspaceError
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.paths import display
 from pytest_agentfix.workspace import Base, Limits, Workspace
 from tests.unit.overlay_kit import MountedOverlay
 from tests.unit.standby_kit import open_descriptors

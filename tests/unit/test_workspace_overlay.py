@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.errors import OverlayUnavailableError
-from pytest_agentfix.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.core.errors import OverlayUnavailableError
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.workspace import Base, OverlayWorkspace, Workspace, remove_tree
 from pytest_agentfix.workspace.mounts import is_held
 from tests.unit.overlay_kit import MountedOverlay

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_agentfix.core.ports import Command, Completed
 from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, load_program
 from pytest_agentfix.judge.variants import (
     Mutant,
@@ -22,7 +23,6 @@ from pytest_agentfix.judge.variants import (
     make_mutant,
     make_plain,
 )
-from pytest_agentfix.ports import Command, Completed
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from tests.unit.variants_shapes import Shape
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Turn
 from pytest_agentfix.gateway.cassettes.listing import (
     QUOTE_LIMIT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.cassettes.bodies import Body, check_body
 from pytest_agentfix.gateway.cassettes.canonical import (
     DEPTH_LIMIT,

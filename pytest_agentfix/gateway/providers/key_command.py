@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Final
 
-from pytest_agentfix.errors import KeyMissingError
+from pytest_agentfix.core.errors import KeyMissingError
 
 if TYPE_CHECKING:
     from pytest_agentfix.gateway.providers.upstream import Upstream

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pytest_agentfix.errors import KeyMissingError
+from pytest_agentfix.core.errors import KeyMissingError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.dialects import ProviderRow
 from pytest_agentfix.gateway.providers.key_command import KEY_FORM, OPTION, find_program
 from pytest_agentfix.gateway.providers.opencode_settings import OpenCodeProvider, OpenCodeSettings
 from pytest_agentfix.gateway.providers.unsupported import advise_instead
-from pytest_agentfix.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

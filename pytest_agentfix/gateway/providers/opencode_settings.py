@@ -13,7 +13,7 @@ from typing import Any
 
 import json5
 
-from pytest_agentfix.errors import SettingError
+from pytest_agentfix.core.errors import SettingError
 
 _CONFIG_NAMES = ("config.json", "opencode.json", "opencode.jsonc")  # later ones win, as there
 _REFERENCE = re.compile(r"\{(env|file):([^}]+)\}")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.errors import ModelUnknownError
+from pytest_agentfix.core.errors import ModelUnknownError
 
 _BY_URL: Final = "--agent-fix-base-url URL and --agent-fix-api-key-env NAME"
 ANY_PROXY: Final = f"Or put an OpenAI-compatible proxy, such as LiteLLM, in front: {_BY_URL}."

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
-from pytest_agentfix.errors import (
+from pytest_agentfix.core.errors import (
     KeyMissingError,
     ModelNotChosenError,
     ModelUnknownError,
     SettingError,
 )
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.key_command import KEY_FORM
 from pytest_agentfix.gateway.providers.keys import FoundKey, KeyRing
 from pytest_agentfix.gateway.providers.opencode_settings import (
@@ -33,7 +34,6 @@ from pytest_agentfix.gateway.providers.table import (
     find_provider,
 )
 from pytest_agentfix.gateway.providers.unsupported import check_model, check_provider
-from pytest_agentfix.settings import Settings
 
 _PROVIDER_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MODEL_FORM = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}")

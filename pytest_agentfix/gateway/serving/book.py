@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
 BREAK_LIMIT: Final = 3  # broken streams before an attempt gets no more

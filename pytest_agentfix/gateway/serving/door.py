@@ -9,7 +9,8 @@ from typing import Final
 
 import h11
 
-from pytest_agentfix.errors import SandboxError
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
 from pytest_agentfix.gateway.serving.room import BodyRoom
@@ -20,7 +21,6 @@ from pytest_agentfix.gateway.serving.strict_head import (
     check_beginning,
     read_body_length,
 )
-from pytest_agentfix.ports import Clock, Stream
 
 __all__ = ["BODY_LIMIT", "Door", "GoneError"]
 

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 import httpcore
 
+from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.serving.wire import Wire
-from pytest_agentfix.ports import Clock
 
 _SLICE: Final = 0.2  # seconds between two looks at whether to go on
 

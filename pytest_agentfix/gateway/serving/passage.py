@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
+from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.serving.book import AttemptState, Book
@@ -35,7 +36,6 @@ from pytest_agentfix.gateway.serving.trouble import (
 from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
 from pytest_agentfix.gateway.spending.till import Ticket
 from pytest_agentfix.gateway.spending.usage import UsageScanner
-from pytest_agentfix.ports import Clock
 
 _log = logging.getLogger(__name__)
 _ERROR_LIMIT: Final = 65_536  # bytes read of an error's body

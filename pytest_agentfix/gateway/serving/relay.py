@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError
 from pytest_agentfix.gateway.serving.book import GIVEN_UP, AttemptState, Book
 from pytest_agentfix.gateway.serving.passage import Outage, Outcome, Passage, Refusal

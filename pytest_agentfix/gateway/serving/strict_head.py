@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.admission.refusal import RefusedError
-from pytest_agentfix.ports import MODEL_PORT
 
 HEAD_LIMIT: Final = 16_384  # bytes; OpenCode's is below a thousand
 HEAD_END: Final = b"\r\n\r\n"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.cassettes.bodies import CutSecretError, check_pieces
 from pytest_agentfix.gateway.cassettes.events import parse_events, render_event
 from pytest_agentfix.gateway.cassettes.joining import join_events
 from pytest_agentfix.gateway.redaction import redact_secrets
-from pytest_agentfix.model import Tokens
 
 _log = logging.getLogger("pytest_agentfix.gateway")
 _BODY_LIMIT: Final = 200_000  # bytes looked at of a body

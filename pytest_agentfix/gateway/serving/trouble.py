@@ -6,7 +6,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from pytest_agentfix.errors import ProviderTrouble
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.redaction import redact_secrets
 from pytest_agentfix.gateway.serving.error_body import (

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpcore
 
-from pytest_agentfix.errors import SettingError
-from pytest_agentfix.ports import Clock
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.ports import Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
+from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Check, Settle
-from pytest_agentfix.ports import Clock
 
 _log = logging.getLogger(__name__)
 _PREFIX: Final = "spent-"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.spending.outline import Outline, read_outline
-from pytest_agentfix.model import Tokens
 
 # A token stands for at least one byte of text. What a provider puts around it (chat templates,
 # words that announce the tools) is not in the body; the providers' own figures are below this.

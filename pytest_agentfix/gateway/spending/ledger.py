@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.spending.cap_words import describe_excess, describe_time
-from pytest_agentfix.ports import Clock
 
 _TIMED: Final = "seconds"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.model import Tokens
+from pytest_agentfix.core.model import Tokens
 
 _MILLION: Final = 1_000_000
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pytest_agentfix.errors import PriceUnknownError
+from pytest_agentfix.core.errors import PriceUnknownError
+from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.spending.ledger import Caps
 from pytest_agentfix.gateway.spending.prices import Price, Prices
 from pytest_agentfix.gateway.spending.till import Tariff
-from pytest_agentfix.settings import Settings
 
 
 def make_caps(settings: Settings) -> Caps:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.spending.estimate import Load, PromptGauge, is_plausible
 from pytest_agentfix.gateway.spending.ledger import Account, Amount, CapError, Hold, Ledger
 from pytest_agentfix.gateway.spending.prices import Prices
 from pytest_agentfix.gateway.spending.usage import UsageScanner
-from pytest_agentfix.model import Tokens
 
 _log = logging.getLogger(__name__)
 

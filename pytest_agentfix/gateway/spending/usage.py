@@ -6,6 +6,7 @@ import json
 import re
 from typing import Final
 
+from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.providers.dialects import Dialect
 from pytest_agentfix.gateway.spending.counts import (
     find_error,
@@ -14,7 +15,6 @@ from pytest_agentfix.gateway.spending.counts import (
     read_cost,
     read_counts,
 )
-from pytest_agentfix.model import Tokens
 
 _LINE_LIMIT: Final = 4_000_000  # bytes; the Responses protocol repeats the whole answer in one
 _MARKS: Final = (b'"usage', b'"error"', b'"response.failed"', b'"x_groq"')

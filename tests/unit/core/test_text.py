@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_agentfix.report.text import clean, encodable, quote_path, shorten
+from pytest_agentfix.core.text import clean, encodable, quote_path, shorten
 from tests.unit.report_sample import HOSTILE, is_harmless
 
 # Rich in what could do harm, so that combinations of it are met.

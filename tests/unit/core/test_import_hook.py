@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_agentfix.plain_imports import plain_imports
+from pytest_agentfix.core.import_hook import plain_imports
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def find_spec(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             asked.append(fullname)
 
     monkeypatch.setattr(sys, "meta_path", [Hook, *sys.meta_path])
-    for name in ("pytest_agentfix.jobs", "wave"):
+    for name in ("pytest_agentfix.core.machine", "wave"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return asked
 
@@ -31,14 +31,14 @@ def test_only_our_own_modules_pass_the_hook(
 ) -> None:
     hooks = list(sys.meta_path)
     with plain_imports():
-        importlib.import_module("pytest_agentfix.jobs")
+        importlib.import_module("pytest_agentfix.core.machine")
         assert find_spec == []
         importlib.import_module("wave")
         assert "wave" in find_spec
     assert sys.meta_path == hooks
-    monkeypatch.delitem(sys.modules, "pytest_agentfix.jobs")
-    importlib.import_module("pytest_agentfix.jobs")
-    assert "pytest_agentfix.jobs" in find_spec
+    monkeypatch.delitem(sys.modules, "pytest_agentfix.core.machine")
+    importlib.import_module("pytest_agentfix.core.machine")
+    assert "pytest_agentfix.core.machine" in find_spec
 
 
 def test_the_hooks_are_back_after_an_import_that_failed(find_spec: list[str]) -> None:

@@ -110,3 +110,10 @@ def _escape(char: str) -> str:
     if code <= 0xFF:  # noqa: PLR2004 - the width of the escape
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
+
+
+def clean_line(text: str, *, limit: int) -> str:
+    """``text`` as one line of at most ``limit`` printable characters."""
+    shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    line = " ".join(shown.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

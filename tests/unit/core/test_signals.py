@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from pytest_agentfix.interruption import Terminated, check_sigterm, raise_on_sigterm
+from pytest_agentfix.core.signals import Terminated, check_sigterm, raise_on_sigterm
 
 
 def test_raised_where_the_main_thread_is() -> None:

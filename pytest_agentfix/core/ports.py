@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Protocol
 
-from pytest_agentfix.errors import ProviderTrouble
-from pytest_agentfix.model import (
+from pytest_agentfix.core.errors import ProviderTrouble
+from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     Collected,

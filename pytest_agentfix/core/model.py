@@ -6,9 +6,12 @@ Everything here is immutable and free of I/O, so that every other module can imp
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
+"""Content and executable bit of a path of the base; ``None`` where the base has no such file."""
 
 
 class Phase(enum.Enum):
@@ -134,6 +137,11 @@ class Cluster:
         """The node id that stands for the cluster in reports, where "and 2 more" may follow."""
         first = self.failures[0]
         return first.nodeid if len(self.targets) == 1 else first.function
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The test functions (node ids without parametrisation), in the order they failed."""
+        return tuple(dict.fromkeys(failure.function for failure in self.failures))
 
     @property
     def policy(self) -> TestPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.model import Tokens
+from pytest_agentfix.core.model import Tokens
 
 _MINUTE = 60
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.jobs import MEMORY, choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.core.machine import MEMORY, choose_jobs, count_cores, find_free_memory
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What every other part may use: the model, errors, ports, settings, paths, text."""
