@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The agent's own pytest must not start another agent.
     if "OPENCODE" in os.environ or not _is_switched_on(config):
         return
-    from pytest_agentfix.items import ItemPlugin  # noqa: PLC0415 - costs nothing when off
+    from pytest_agentfix.pytest_hooks.items import ItemPlugin  # noqa: PLC0415 - costs nothing when off
 
     config.pluginmanager.register(ItemPlugin(config), "agentfix-items")
     is_worker = hasattr(config, "workerinput")
@@ -74,8 +74,8 @@ def _register_session(config: pytest.Config) -> None:
 
     with plain_imports():
         from pytest_agentfix.core.errors import SettingError  # noqa: PLC0415
-        from pytest_agentfix.session import SessionPlugin  # noqa: PLC0415
-        from pytest_agentfix.settings import make_settings  # noqa: PLC0415
+        from pytest_agentfix.pytest_hooks.session import SessionPlugin  # noqa: PLC0415
+        from pytest_agentfix.pytest_hooks.settings_reader import make_settings  # noqa: PLC0415
 
     try:
         settings = make_settings(config)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.failures import FailureCollector
-from pytest_agentfix.items import ItemPlugin
+from pytest_agentfix.pytest_hooks.failures import FailureCollector
+from pytest_agentfix.pytest_hooks.items import ItemPlugin
 
 TARGET = "AGENTFIX_FAILURE_DUMP"
 

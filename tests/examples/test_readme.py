@@ -15,9 +15,9 @@ import pytest
 from pytest_agentfix import plugin
 from pytest_agentfix.core.model import TestPolicy
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.markers import make_policy
+from pytest_agentfix.pytest_hooks.markers import make_policy
+from pytest_agentfix.pytest_hooks.settings_reader import make_settings
 from pytest_agentfix.report.terminal import summary_lines
-from pytest_agentfix.settings import make_settings
 from tests.unit.report_sample import SAMPLE
 
 TOP = Path(__file__).parents[2]

@@ -30,7 +30,7 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.session import PREPARE
+from pytest_agentfix.pytest_hooks.session import PREPARE
 
 
 class FakeRepairer:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.arguments import clean_arguments
 from pytest_agentfix.core.model import Invocation
-from pytest_agentfix.invocation import choose_environ, has_cwd_on_path
+from pytest_agentfix.pytest_hooks.command_line import clean_arguments
+from pytest_agentfix.pytest_hooks.invocation import choose_environ, has_cwd_on_path
 from tests.plugin.conftest import Runner
 
 CASES = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.core.model import Failure, ItemKind, Phase
-from pytest_agentfix.failures import FailureCollector, cut_text
+from pytest_agentfix.pytest_hooks.failures import FailureCollector, cut_text
 from tests.plugin.conftest import Runner
 
 TESTS = """

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import TestPolicy
-from pytest_agentfix.markers import dump_policy, load_policy, make_policy
+from pytest_agentfix.pytest_hooks.markers import dump_policy, load_policy, make_policy
 from tests.plugin.conftest import Runner
 
 FULL = TestPolicy(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix import values
 from pytest_agentfix.core.options import LINT_LEVELS, LINT_RULES
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.lint import RULES, Level
+from pytest_agentfix.pytest_hooks import option_values as values
 from tests.plugin.conftest import Runner
 
 GOOD: list[tuple[str, str, dict[str, Any]]] = [

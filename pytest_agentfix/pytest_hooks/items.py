@@ -13,10 +13,10 @@ from typing import Any, TypedDict
 
 import pytest
 
-from pytest_agentfix import pytest_internals, raised
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import ItemKind, TestPolicy
-from pytest_agentfix.markers import dump_policy, make_policy
+from pytest_agentfix.pytest_hooks import exceptions, internals
+from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
 MARKER_ERRORS = "agentfix_marker_errors"  # the key in a worker's output that holds error lines
@@ -26,7 +26,7 @@ _MARKER = "agent_fix"
 class _Description(TypedDict):
     exception: str
     message: str
-    frames: list[raised.FrameFacts]
+    frames: list[exceptions.FrameFacts]
     fixture: str
     missing: str
 
@@ -46,7 +46,7 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._project: raised.Project | None = None  # made for the first failure
+        self._project: exceptions.Project | None = None  # made for the first failure
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
@@ -102,13 +102,13 @@ class ItemPlugin:
             **self._describe(error),
         )
         if isinstance(error, pytest.FixtureLookupError):
-            facts["message"] = pytest_internals.find_lookup_message(report) or facts["message"]
+            facts["message"] = internals.find_lookup_message(report) or facts["message"]
         return facts
 
     def _make_collector_facts(
         self, collector: pytest.Collector, report: pytest.CollectReport
     ) -> Facts:
-        error = pytest_internals.find_collect_error(report)
+        error = internals.find_collect_error(report)
         if isinstance(error, collector.CollectError) and error.__cause__ is not None:
             error = error.__cause__  # pytest wraps what an import raised
         return Facts(
@@ -125,13 +125,13 @@ class ItemPlugin:
         if error is None:
             return _Description(exception="", message="", frames=[], fixture="", missing="")
         if self._project is None:
-            self._project = raised.Project(self._config.rootpath)
+            self._project = exceptions.Project(self._config.rootpath)
         return _Description(
-            exception=raised.find_name(error),
-            message=raised.find_message(error),
-            frames=raised.find_frames(error, self._project),
-            fixture=raised.cut_name(pytest_internals.find_broken_fixture(error)),
-            missing=raised.find_missing(error, self._project),
+            exception=exceptions.find_name(error),
+            message=exceptions.find_message(error),
+            frames=exceptions.find_frames(error, self._project),
+            fixture=exceptions.cut_name(internals.find_broken_fixture(error)),
+            missing=exceptions.find_missing(error, self._project),
         )
 
 

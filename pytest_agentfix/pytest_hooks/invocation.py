@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.arguments import clean_arguments
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.pytest_hooks.command_line import clean_arguments
 
 _PATH = "PYTHONPATH"
 # Nothing else of the host's environment enters a sandbox, unless ``agent_fix_env`` names it.

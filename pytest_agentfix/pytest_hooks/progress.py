@@ -6,16 +6,16 @@ import threading
 
 import pytest
 
-from pytest_agentfix import pytest_internals
 from pytest_agentfix.core.model import Cluster
 from pytest_agentfix.core.text import clean
+from pytest_agentfix.pytest_hooks import internals
 
 
 class TerminalProgress:
     """One line per cluster and phase on pytest's terminal; silent with ``-q`` or without one."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._reporter = pytest_internals.find_terminal(config)
+        self._reporter = internals.find_terminal(config)
         self._is_quiet = config.get_verbosity() < 0
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()  # clusters tell side by side
@@ -31,5 +31,5 @@ class TerminalProgress:
         if self._reporter is None or self._is_quiet:
             return
         with self._lock:
-            pytest_internals.end_line(self._reporter)
+            internals.end_line(self._reporter)
             self._reporter.write_line(f"agent-fix: {text}")

@@ -1,18 +1,18 @@
-"""pytest's reports -> what failed and what passed."""
+"""pytest's reports -> what failed, what passed, and which failures are to be repaired."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
-from pytest_agentfix.items import FACTS, Facts
-from pytest_agentfix.markers import load_policy
-from pytest_agentfix.raised import FrameFacts
+from pytest_agentfix.pytest_hooks.exceptions import FrameFacts
+from pytest_agentfix.pytest_hooks.items import FACTS, Facts
+from pytest_agentfix.pytest_hooks.markers import load_policy
 
 TEXT_LIMIT = 200_000  # characters kept of a traceback, and of captured output
 # xdist says which worker it was: no part of the failure.
@@ -151,3 +151,23 @@ def _find_first_line(text: str) -> str:
 
 def _join_sections(report: pytest.TestReport | pytest.CollectReport) -> str:
     return "\n".join(f"--- {title} ---\n{content}" for title, content in report.sections)
+
+
+def select_failures(failures: Sequence[Failure], select: str) -> tuple[Failure, ...]:
+    """Those the user wants repaired: all, or the marked; never one with ``enabled=False``."""
+    return tuple(failure for failure in failures if _is_selected(failure, select))
+
+
+def describe_left_out(failures: Sequence[Failure], selected: Sequence[Failure]) -> tuple[str, ...]:
+    """Make a notice about what was not selected; nothing when all was."""
+    left_out = {failure.nodeid for failure in failures} - {failure.nodeid for failure in selected}
+    if not left_out:
+        return ()
+    count = f"{len(left_out)} failing test{'s were' if len(left_out) > 1 else ' was'}"
+    return (f"{count} left alone, as --agent-fix-select or the agent_fix marker says",)
+
+
+def _is_selected(failure: Failure, select: str) -> bool:
+    if failure.policy is None:
+        return select == "all"
+    return failure.policy.enabled

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import pytest
 
-from pytest_agentfix import values
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.values import Form
+from pytest_agentfix.pytest_hooks import option_values as values
+from pytest_agentfix.pytest_hooks.option_values import Form
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pytest_agentfix.argument_table import (
+from pytest_agentfix.core.options import OPTIONS
+from pytest_agentfix.pytest_hooks.command_line_table import (
     DROPPED_FLAGS,
     DROPPED_OPTIONAL_VALUE,
     DROPPED_SHORT_FLAGS,
@@ -21,7 +22,6 @@ from pytest_agentfix.argument_table import (
     KEPT_SHORT_VALUES,
     KEPT_VALUE,
 )
-from pytest_agentfix.core.options import OPTIONS
 
 _OURS = ("agentfix", "pytest_agentfix", "agent_fix", "pytest-agentfix")
 

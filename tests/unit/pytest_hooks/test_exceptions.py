@@ -10,8 +10,14 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.raised import Project, cut_name, find_frames, find_message, find_missing
-from pytest_agentfix.raised import find_name as name_of
+from pytest_agentfix.pytest_hooks.exceptions import (
+    Project,
+    cut_name,
+    find_frames,
+    find_message,
+    find_missing,
+)
+from pytest_agentfix.pytest_hooks.exceptions import find_name as name_of
 
 HERE = Path(__file__)
 

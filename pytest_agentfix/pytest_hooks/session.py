@@ -9,7 +9,6 @@ from typing import Protocol
 
 import pytest
 
-from pytest_agentfix import pytest_internals as internals
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.import_hook import plain_imports
 from pytest_agentfix.core.model import Failure, Invocation, Phase, RunRequest, RunResult
@@ -17,12 +16,16 @@ from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.core.signals import EXIT_STATUS, Terminated, raise_on_sigterm
 from pytest_agentfix.core.text import clean
-from pytest_agentfix.failures import FailureCollector
-from pytest_agentfix.invocation import make_invocation
-from pytest_agentfix.items import MARKER_ERRORS
-from pytest_agentfix.progress import TerminalProgress
+from pytest_agentfix.pytest_hooks import internals
+from pytest_agentfix.pytest_hooks.failures import (
+    FailureCollector,
+    describe_left_out,
+    select_failures,
+)
+from pytest_agentfix.pytest_hooks.invocation import make_invocation
+from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
+from pytest_agentfix.pytest_hooks.progress import TerminalProgress
 from pytest_agentfix.report import json_report, junit, terminal
-from pytest_agentfix.selection import describe_left_out, select_failures
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Everything that implements a pytest hook or reads pytest's own objects."""
