@@ -22,7 +22,6 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.paths import fold
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
 from pytest_agentfix.judge.knowledge import SuiteKnowledge
@@ -31,7 +30,8 @@ from pytest_agentfix.lint import Level
 from pytest_agentfix.policy import Policy, apply_policy
 from pytest_agentfix.policy.globs import compile_glob
 from pytest_agentfix.policy.suite import Suite
-from pytest_agentfix.prompt import first_prompt
+from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
+from pytest_agentfix.repair.prompts.prompt import first_prompt
 from pytest_agentfix.sandboxes import Keep, Sandboxes
 from pytest_agentfix.scope import config_file, folders_of_tests, inside, target_files
 from pytest_agentfix.setup import Setup

@@ -19,7 +19,6 @@ from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.clearing import end_session
-from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import RunRequest
 from pytest_agentfix.core.ports import Summons
@@ -28,6 +27,7 @@ from pytest_agentfix.finding import FoundOpenCode, find
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.judge.before import Before
 from pytest_agentfix.listing import lay_out_base
+from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import Engine

@@ -12,7 +12,6 @@ from typing import Final
 from pytest_agentfix.aftercare import begin_aftercare
 from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.clearing import end_session, sweep_dead
-from pytest_agentfix.clusters import make_clusters
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
 from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_memory
 from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
@@ -25,9 +24,10 @@ from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
 from pytest_agentfix.listing import lay_out_base, list_base_files
 from pytest_agentfix.ready import Ready, sort_out
+from pytest_agentfix.repair.clustering import make_clusters
+from pytest_agentfix.repair.scheduler import Schedule
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandboxes import Sandboxes
-from pytest_agentfix.schedule import Schedule
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.workshop import Workshop, unprepared

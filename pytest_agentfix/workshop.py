@@ -25,16 +25,16 @@ from pytest_agentfix.crew import Crew, Post
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateways import Gateways
-from pytest_agentfix.holdout import HoldOut
 from pytest_agentfix.judge.judging import SandboxJudge
 from pytest_agentfix.message import default_message
-from pytest_agentfix.prompt import next_prompt
-from pytest_agentfix.repair import repair
+from pytest_agentfix.repair.holdout import HoldOut
+from pytest_agentfix.repair.loop import repair
+from pytest_agentfix.repair.merge_queue import Train
+from pytest_agentfix.repair.prompts.prompt import next_prompt
+from pytest_agentfix.repair.state import Ground, Parts
 from pytest_agentfix.repository import CommitLander
 from pytest_agentfix.scope import locked_patterns
 from pytest_agentfix.setup import Setup
-from pytest_agentfix.train import Train
-from pytest_agentfix.work import Ground, Parts
 
 
 class Workshop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_agentfix.prompt import PROMPT_BUDGET
+from pytest_agentfix.repair.prompts.prompt import PROMPT_BUDGET
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Hang, Say, Script, Turns
 from tests.acceptance.loop_kit import StartModel, by_test, edit, once, probes, prompts_of, refill

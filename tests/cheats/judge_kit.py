@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_agentfix.bench import Bench
-from pytest_agentfix.clusters import make_slug
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -28,7 +27,8 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.model_gateway import SystemClock
 from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.holdout import HoldOut
+from pytest_agentfix.repair.clustering import make_slug
+from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment

@@ -12,12 +12,12 @@ import pytest
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
 from pytest_agentfix.core.model import FileChange, FileStat, Landing
+from pytest_agentfix.repair.state import describe_landing
 from pytest_agentfix.repository import Repository, _worktree
 from pytest_agentfix.repository._git import Git, GitFailure
 from pytest_agentfix.repository._objects import Blob, States
 from pytest_agentfix.repository._refs import Refs
 from pytest_agentfix.repository._stats import count_lines
-from pytest_agentfix.work import describe_landing
 from tests.unit.repository_kit import (
     IDENTITY,
     digest_tree,

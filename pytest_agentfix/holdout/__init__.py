@@ -1,7 +1,0 @@
-"""Which failing cases of a parametrised test the agent is not shown. Pure."""
-
-from __future__ import annotations
-
-from pytest_agentfix.holdout.choosing import HoldOut, choose_hold_out, redact
-
-__all__ = ["HoldOut", "choose_hold_out", "redact"]

@@ -1,0 +1,284 @@
+"""The line of fixes: who lands, who goes back, and what is run again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Failure,
+    FileChange,
+    Fix,
+    ItemKind,
+    Judgement,
+    Landing,
+    Phase,
+    Probe,
+    ProbeResult,
+    TestOutcome,
+)
+from pytest_agentfix.core.ports import Judge, Reproduction
+from pytest_agentfix.repair.merge_queue import Train
+from pytest_agentfix.repair.state import GRACE, ArrivalEnd, BrokenAgainError, Ground
+from pytest_agentfix.testing.fakes import FakeClock
+
+BASE = b"one\ntwo\nthree\nfour\nfive\n"
+BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
+GREEN_WITHOUT = Judgement(probes=(Probe("fail-before", ProbeResult.FAILED, "1 passed"),))
+RED = Judgement(
+    probes=(BEFORE, Probe("pass-to-pass", ProbeResult.FAILED, "1 of 2 failed")),
+    red=(TestOutcome(nodeid="test_x.py::test_x", outcome="failed"),),
+)
+
+
+def make_fix(
+    name: str, files: Mapping[str, bytes], *covering: str, is_covering_known: bool = True
+) -> Fix:
+    failure = Failure(
+        nodeid=f"test_{name}.py::test_{name}",
+        phase=Phase.CALL,
+        kind=ItemKind.FUNCTION,
+        path=Path(f"/project/test_{name}.py"),
+        line=1,
+        exception="AssertionError",
+        message="",
+        traceback="",
+    )
+    probes = (BEFORE, Probe("target", ProbeResult.PASSED, "1 passed"))
+    return Fix(
+        cluster=Cluster(slug=name, failures=(failure,)),
+        changes=ChangeSet({path: FileChange(content) for path, content in files.items()}),
+        judgement=Judgement(probes=probes, covering=covering, is_covering_known=is_covering_known),
+        model="fake/model",
+    )
+
+
+@dataclass
+class Line:
+    """A run of which only the train is real: bases, a judge that says what it is told to."""
+
+    bases: list[dict[str, bytes]] = field(default_factory=lambda: [{"a.py": BASE, "b.py": BASE}])
+    again: list[Judgement] = field(default_factory=list)
+    asked: list[tuple[str, dict[str, bytes | None], Sequence[str] | None, float]] = field(
+        default_factory=list
+    )
+    history: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
+
+    def __post_init__(self) -> None:
+        self.train = Train(
+            lander=self, advance=self.advance, keep_green=self.kept.extend, clock=self.clock
+        )
+
+    def land(self, fix: Fix) -> Landing:
+        self.history.append(fix.cluster.slug)
+        return Landing(commit=fix.cluster.slug, branch="main")
+
+    def advance(self, fix: Fix) -> None:
+        base = dict(self.bases[-1])
+        for path, change in fix.changes.files.items():
+            base[path] = change.content or b""
+        self.bases.append(base)
+
+    def ground(self, number: int | None = None) -> Ground:
+        number = len(self.bases) - 1 if number is None else number
+        base = self.bases[number]
+        unused = cast("Callable[..., Any]", None)
+        return Ground(
+            number=number,
+            settled=self.train.settled,
+            judge=cast("Judge", self),
+            read_base=lambda path: (base[path], False) if path in base else None,
+            hold_out=unused,
+            open_agent=unused,
+            accept=unused,
+            first_prompt=unused,
+        )
+
+    def rejudge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        also: Sequence[str] | None,
+        deadline: float,
+    ) -> Judgement:
+        contents = {path: change.content for path, change in changes.files.items()}
+        self.asked.append((cluster.slug, contents, also, deadline))
+        return self.again.pop(0) if self.again else judgement
+
+    def bring(self, fix: Fix, made_on: Ground, deadline: float = 200.0) -> tuple[ArrivalEnd, str]:
+        arrival = self.train.land(fix, made_on, get_ground=self.ground, deadline=deadline)
+        return arrival.end, arrival.detail
+
+
+def test_nobody_before_it() -> None:
+    line = Line()
+    assert line.bring(make_fix("one", {"a.py": b"1"}), line.ground()) == (ArrivalEnd.LANDED, "")
+    assert line.bring(make_fix("two", {"a.py": b"2"}), line.ground()) == (ArrivalEnd.LANDED, "")
+    assert (line.history, line.asked) == (["one", "two"], [])
+
+
+def test_made_on_an_older_base_it_is_judged_again_with_both() -> None:
+    line = Line()
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}, "n1", "n2"), start)
+    fix = make_fix("two", {"a.py": b"one\ntwo\nthree\nfour\n5\n"}, "n2", "n3")
+    assert line.bring(fix, start) == (ArrivalEnd.LANDED, "")
+    both = {"a.py": b"1\ntwo\nthree\nfour\n5\n"}
+    assert line.asked == [("two", both, ["test_one.py::test_one", "n2", "n3", "n1"], 220.0)]
+    assert line.bases[-1]["a.py"] == both["a.py"]
+    assert line.history == ["one", "two"]
+
+
+def test_all_is_run_again_where_it_is_not_known_who_runs_changed_lines() -> None:
+    line = Line()
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1"}, is_covering_known=False), start)
+    line.bring(make_fix("two", {"b.py": b"2"}, "n2"), start)
+    assert [also for _, _, also, _ in line.asked] == [None]
+
+
+def test_only_those_since_its_own_base_count() -> None:
+    line = Line()
+    line.bring(make_fix("one", {"a.py": b"1"}, "n1"), line.ground())
+    middle = line.ground()
+    line.bring(make_fix("two", {"b.py": b"2"}, "n2"), middle)
+    line.bring(make_fix("three", {"c.py": b"3"}), middle)
+    assert [also for _, _, also, _ in line.asked] == [["test_two.py::test_two", "n2"]]
+
+
+def test_the_same_lines_collide() -> None:
+    line = Line()
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}), start)
+    fix = make_fix("two", {"a.py": b"uno\ntwo\nthree\nfour\nfive\n"})
+    assert line.bring(fix, start) == (ArrivalEnd.COLLIDES, "both change a.py")
+    assert (line.history, line.asked) == (["one"], [])
+
+
+def test_red_together() -> None:
+    line = Line(again=[RED])
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1"}), start)
+    end = line.bring(make_fix("two", {"b.py": b"2"}), start)
+    assert end == (ArrivalEnd.RED, "pass-to-pass: 1 of 2 failed")
+    assert line.history == ["one"]
+
+
+def test_green_without_it() -> None:
+    line = Line(again=[GREEN_WITHOUT])
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1"}), start)
+    fix = make_fix("two", {"b.py": b"2"})
+    arrival = line.train.land(fix, start, get_ground=line.ground, deadline=200.0)
+    assert arrival.end is ArrivalEnd.UNNEEDED
+    assert arrival.ground is not None
+    assert arrival.ground.number == 1
+    assert line.history == ["one"]
+
+
+def test_an_accepted_change_gets_time_to_be_judged_again() -> None:
+    line = Line()
+    start = line.ground()
+    line.bring(make_fix("one", {"a.py": b"1"}), start)
+    line.bring(make_fix("two", {"b.py": b"2"}), start, deadline=100.5)
+    line.bring(make_fix("three", {"c.py": b"2"}), start, deadline=900.0)
+    assert [deadline for *_, deadline in line.asked] == [100.0 + GRACE, 900.0]
+
+
+def test_nothing_lands_after_the_run_was_stopped() -> None:
+    line = Line()
+    line.train.stop()
+    with pytest.raises(SandboxError, match="interrupted"):
+        line.bring(make_fix("one", {"a.py": b"1"}), line.ground())
+    assert line.history == []
+
+
+def test_one_after_another_from_many_threads() -> None:
+    line = Line()
+    start = line.ground()
+    fixes = [make_fix(f"n{number}", {f"{number}.py": b"1"}) for number in range(8)]
+    threads = [threading.Thread(target=line.bring, args=(fix, start)) for fix in fixes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(line.history) == sorted(fix.cluster.slug for fix in fixes)
+    assert len(line.bases[-1]) == 10
+    assert len(line.asked) == 7
+
+
+X = "test_x.py::test_x"
+
+
+def reproductions(*reds: bool) -> Callable[[int], Reproduction]:
+    outcome = TestOutcome(nodeid=X, outcome="failed")
+
+    def reproduce(number: int) -> Reproduction:
+        red = (outcome,) if reds[number] else ()
+        return Reproduction(judgement=Judgement(probes=(BEFORE,), red=red))
+
+    return reproduce
+
+
+@pytest.mark.parametrize(
+    ("reds", "fixer"),
+    [
+        ((True, False, False, False, False), "n0"),
+        ((True, True, False, False, False), "n1"),
+        ((True, True, True, True, False), "n3"),
+        ((False, False, False, False, False), None),
+    ],
+    ids=["first", "second", "last", "none"],
+)
+def test_which_fix_turned_it_green(reds: tuple[bool, ...], fixer: str | None) -> None:
+    line = Line()
+    for number in range(4):
+        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+    found = line.train.find_fixer([X], 4, reproductions(*reds))
+    assert (found and found[0].commit) == fixer
+    assert line.kept == ([X] if fixer else [])
+
+
+def test_what_cannot_be_collected_is_not_green() -> None:
+    line = Line()
+    for number in range(3):
+        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+    known = [reproductions(*[True])(0), Reproduction(judgement=GREEN_WITHOUT, missing="gone")]
+    ends = [*known, *[Reproduction(judgement=GREEN_WITHOUT)] * 2]
+    found = line.train.find_fixer([X], 3, ends.__getitem__)
+    assert found is not None
+    assert found[0].commit == "n1"
+
+
+def test_what_another_fix_turned_green_has_to_stay_green() -> None:
+    """A change that was judged before that was known is judged again, even on the same base."""
+    line = Line()
+    line.bring(make_fix("one", {"a.py": b"1"}), line.ground())
+    made_on = line.ground()
+    line.train.find_fixer([X], 1, reproductions(*[True, False]))
+    fix = make_fix("two", {"b.py": b"2"}, "n2", is_covering_known=False)
+    line.bring(fix, made_on)
+    assert [also for _, _, also, _ in line.asked] == [[X]]
+    line.bring(make_fix("three", {"c.py": b"2"}), line.ground())
+    assert len(line.asked) == 1
+
+
+def test_green_by_one_fix_and_red_again_by_the_next() -> None:
+    line = Line()
+    for number in range(2):
+        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+    with pytest.raises(BrokenAgainError):
+        line.train.find_fixer([X], 1, reproductions(*[True, False, True]))
+    assert (line.train.settled, line.kept) == (0, [])
