@@ -22,14 +22,14 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.paths import fold
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.judge.before import Before
-from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
-from pytest_agentfix.judge.knowledge import SuiteKnowledge
-from pytest_agentfix.judge.slots import Slots
-from pytest_agentfix.lint import Level
-from pytest_agentfix.policy import Policy, apply_policy
-from pytest_agentfix.policy.globs import compile_glob
-from pytest_agentfix.policy.suite import Suite
+from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
+from pytest_agentfix.judge.lint import Level
+from pytest_agentfix.judge.policy import Policy, apply_policy
+from pytest_agentfix.judge.policy.globs import compile_glob
+from pytest_agentfix.judge.policy.test_files import Suite
+from pytest_agentfix.judge.sessions.session_limit import Slots
+from pytest_agentfix.judge.suite_facts import SuiteKnowledge
 from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
 from pytest_agentfix.sandboxes import Keep, Sandboxes

@@ -25,7 +25,7 @@ from pytest_agentfix.crew import Crew, Post
 from pytest_agentfix.gateway.model_gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateways import Gateways
-from pytest_agentfix.judge.judging import SandboxJudge
+from pytest_agentfix.judge.judge import SandboxJudge
 from pytest_agentfix.message import default_message
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.loop import repair

@@ -19,8 +19,8 @@ from pytest_agentfix.core.model import (
     ProbeResult,
     TestOutcome,
 )
-from pytest_agentfix.judge.results import CollectError, RunReport
-from pytest_agentfix.judge.run import Run
+from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport
+from pytest_agentfix.judge.sessions.session_result import Run
 
 BEFORE: Final = "fail-before"
 TARGET: Final = "target"

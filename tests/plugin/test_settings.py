@@ -9,7 +9,7 @@ import pytest
 
 from pytest_agentfix.core.options import LINT_LEVELS, LINT_RULES
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.lint import RULES, Level
+from pytest_agentfix.judge.lint import RULES, Level
 from pytest_agentfix.pytest_hooks import option_values as values
 from tests.plugin.conftest import Runner
 

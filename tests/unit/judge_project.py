@@ -26,9 +26,9 @@ from pytest_agentfix.core.model import (
     Phase,
 )
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
-from pytest_agentfix.judge.judging import JudgePlan, SandboxJudge
-from pytest_agentfix.judge.knowledge import SuiteKnowledge
-from pytest_agentfix.lint import RULES, Level
+from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
+from pytest_agentfix.judge.lint import RULES, Level
+from pytest_agentfix.judge.suite_facts import SuiteKnowledge
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 BROKEN = "def add(a, b):\n    return a - b\n"

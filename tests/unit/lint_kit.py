@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.lint import (
+from pytest_agentfix.judge.lint import (
     Expectations,
     Level,
     LintHit,

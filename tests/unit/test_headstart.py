@@ -23,9 +23,9 @@ from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.finding import FoundOpenCode
 from pytest_agentfix.gateway.providers.upstream import choose_upstream
-from pytest_agentfix.judge.before import Before
-from pytest_agentfix.judge.preparing import prepare
+from pytest_agentfix.judge.baseline import Before
 from pytest_agentfix.judge.probes import Finding
+from pytest_agentfix.judge.variants.planner import prepare
 from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot

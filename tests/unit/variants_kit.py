@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentfix.core.ports import Command, Completed
-from pytest_agentfix.judge.reporter import PLAIN_PROGRAM, load_program
+from pytest_agentfix.judge.sessions.orders import PLAIN_PROGRAM, load_program
 from pytest_agentfix.judge.variants import (
     Mutant,
     Plain,

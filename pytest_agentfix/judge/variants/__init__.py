@@ -4,7 +4,12 @@ Everything here is pure: texts in, texts out, nothing is run. Whether a variant 
 made is decided from the base's own text, never from what a change does.
 """
 
-from pytest_agentfix.judge.variants._model import (
+from pytest_agentfix.judge.variants.canary import make_canary
+from pytest_agentfix.judge.variants.clone import make_clone
+from pytest_agentfix.judge.variants.direct_call import make_plain
+from pytest_agentfix.judge.variants.mutant import make_mutant
+from pytest_agentfix.judge.variants.random_names import make_word
+from pytest_agentfix.judge.variants.results import (
     Mutant,
     Parameters,
     Plain,
@@ -12,11 +17,6 @@ from pytest_agentfix.judge.variants._model import (
     TestName,
     Variant,
 )
-from pytest_agentfix.judge.variants._words import make_word
-from pytest_agentfix.judge.variants.canary import make_canary
-from pytest_agentfix.judge.variants.clone import make_clone
-from pytest_agentfix.judge.variants.mutant import make_mutant
-from pytest_agentfix.judge.variants.plain import make_plain
 
 __all__ = [
     "Mutant",

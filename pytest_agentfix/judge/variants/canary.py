@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from pytest_agentfix.judge.variants._model import Variant
-from pytest_agentfix.judge.variants._words import make_number, make_word
+from pytest_agentfix.judge.variants.random_names import make_number, make_word
+from pytest_agentfix.judge.variants.results import Variant
 
 _EXCEPTIONS: Final = ("ValueError", "TypeError", "RuntimeError", "LookupError", "OSError")
 

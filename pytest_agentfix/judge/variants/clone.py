@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from pytest_agentfix.judge.variants._model import TestName, Variant
-from pytest_agentfix.judge.variants._names import map_imports
-from pytest_agentfix.judge.variants._places import find_places
-from pytest_agentfix.judge.variants._renaming import part_renamable, rename
-from pytest_agentfix.judge.variants._text import UNREADABLE, parse, refuse_all, render
+from pytest_agentfix.judge.variants.bindings import map_imports
+from pytest_agentfix.judge.variants.locate import find_places
+from pytest_agentfix.judge.variants.renaming import part_renamable, rename
+from pytest_agentfix.judge.variants.results import TestName, Variant
+from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
 
 def make_clone(

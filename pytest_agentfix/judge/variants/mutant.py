@@ -8,19 +8,19 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pytest_agentfix.judge.variants._changes import Changer
-from pytest_agentfix.judge.variants._helpers import make_helpers
-from pytest_agentfix.judge.variants._model import Mutant, TestName
-from pytest_agentfix.judge.variants._mutation import mutate
-from pytest_agentfix.judge.variants._names import (
+from pytest_agentfix.judge.variants.bindings import (
     list_bound,
     list_identifiers,
     list_references,
     map_imports,
 )
-from pytest_agentfix.judge.variants._places import Place, find_places
-from pytest_agentfix.judge.variants._sure import is_generator
-from pytest_agentfix.judge.variants._text import UNREADABLE, parse, refuse_all, render
+from pytest_agentfix.judge.variants.certain_statements import is_generator
+from pytest_agentfix.judge.variants.changed_values import Changer
+from pytest_agentfix.judge.variants.locate import Place, find_places
+from pytest_agentfix.judge.variants.mutant_helpers import make_helpers
+from pytest_agentfix.judge.variants.mutation import mutate
+from pytest_agentfix.judge.variants.results import Mutant, TestName
+from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
 # Marks and decorators with which a test that fails may still be reported as something else.
 _FORGIVING: Final = re.compile(

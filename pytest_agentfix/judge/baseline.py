@@ -1,0 +1,48 @@
+"""What is known of a cluster before any change; it can be handed to another judge or process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult
+from pytest_agentfix.core.ports import Reproduction
+from pytest_agentfix.judge.probes import BEFORE, Finding, summarise
+from pytest_agentfix.judge.variants.plan import Preparation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the ``targets`` do on a base, and what the judge adds to them. Can be pickled."""
+
+    targets: tuple[str, ...]
+    reproduction: Reproduction
+    finding: Finding
+    preparation: Preparation
+
+    def take_part(self, part: Cluster, *, rootdir: Path) -> Before | None:
+        """The same of some of the targets.
+
+        ``None`` where they are not all among these and red, or too many others got variants in
+        their place: then they have to be looked at on their own.
+        """
+        wanted = frozenset(part.targets)
+        red = tuple(outcome for outcome in self.finding.red if outcome.nodeid in wanted)
+        is_known = wanted == {outcome.nodeid for outcome in red} and not self.finding.missing
+        functions = {failure.function for failure in part.failures}
+        prepared = {
+            failure.function
+            for failure in part.failures
+            if failure.nodeid not in self.preparation.passed_over
+        }
+        if not is_known or functions != prepared:
+            return None
+        detail = f"{summarise(red)} without the change"
+        finding = Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
+        judgement = Judgement(probes=(finding.probe,), red=red)
+        return Before(
+            targets=part.targets,
+            reproduction=replace(self.reproduction, judgement=judgement),
+            finding=finding,
+            preparation=self.preparation.only(wanted, rootdir=rootdir),
+        )

@@ -1,0 +1,56 @@
+"""A change set as lines that changed, and as files to lay out in a sandbox (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_agentfix.core.model import ChangeSet, ReadBase
+from pytest_agentfix.judge.lint.added_lines import find_added
+from pytest_agentfix.judge.sessions.orders import Files
+
+
+def find_changed_lines(
+    changes: ChangeSet, read_base: ReadBase, *, top: Path
+) -> dict[str, list[int]]:
+    """Absolute path of each changed Python file -> its new or moved lines, counted from 1.
+
+    Where lines only went away, the line that took their place stands for them.
+    """
+    found = {}
+    for path, change in changes.files.items():
+        if change.content is not None and path.endswith(".py"):
+            base = read_base(path)
+            found[str(top / path)] = _compare(base[0] if base else b"", change.content)
+    return {path: lines for path, lines in found.items() if lines}
+
+
+def _compare(old: bytes, new: bytes) -> list[int]:
+    before, after = _read_lines(old), _read_lines(new)
+    added = sorted(find_added(before, after))
+    if added or not after:
+        return added
+    same = zip(before, after, strict=False)
+    first = next((i for i, (a, b) in enumerate(same) if a != b), len(after) - 1)
+    return [first + 1] if before != after else []
+
+
+def _read_lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", "replace").splitlines()
+
+
+def undo(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Files:
+    """The files that turn a tree with ``changes`` into the base again."""
+    return lay_out(ChangeSet(), read_base, top=top, paths=changes.files)
+
+
+def lay_out(
+    changes: ChangeSet, read_base: ReadBase, *, top: Path, paths: Iterable[str]
+) -> dict[str, bytes | None]:
+    """Absolute path -> content, for ``paths``, of the base with ``changes``."""
+    files: dict[str, bytes | None] = {}
+    for path in paths:
+        change = changes.files.get(path)
+        base = read_base(path)
+        files[str(top / path)] = change.content if change else base[0] if base else None
+    return files

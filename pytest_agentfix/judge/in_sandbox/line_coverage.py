@@ -1,0 +1,160 @@
+"""Which tests of a pytest session in a sandbox run what a change touches.
+
+It uses the standard library and what the sandbox has; ``sessions/orders.py`` puts its text into
+that of ``pytest_runner.py``.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.judge.in_sandbox.signed_report import Writer
+
+COVERED_LIMIT = 2_000  # node ids
+PROBLEM_LIMIT = 500  # characters
+OUTSIDE = ""  # coverage's own name for what runs in no context
+SHARED = "::shared"  # no node id begins like this
+
+# What coverage does not see into, and what may take its place.
+UNSEEN = frozenset(
+    {
+        "subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn",
+        "os.exec", "pty.spawn", "sys.settrace",
+    }
+)  # fmt: skip
+
+
+class Coverer:
+    """Notes which tests run lines of interest, with the sandbox's own ``coverage``.
+
+    ``around`` are lines for which it matters that no test is overlooked. So a test that starts a
+    process, or traces on its own, counts as one that runs them, and there is a ``gap`` where they
+    run for several tests at once: at import, or in a fixture that tests share.
+    """
+
+    def __init__(self, lines: "dict[str, list[int]]", around: "dict[str, list[int]]") -> None:
+        self._lines = resolve(lines)
+        self._around = resolve(around)
+        self._coverage: Any = None
+        self._context = OUTSIDE
+        self._unseen: set[str] = set()  # contexts in which something may have been missed
+        self._modules: dict[str, Any] = {}  # of ``coverage``
+        self._tracer: Any = None
+        self.problem = ""
+        self.gap = ""
+
+    def start(self) -> None:
+        """Start watching, before anything of the project is imported."""
+        try:
+            with use_tracer_with_contexts():
+                # only where it is asked for, and not everywhere there
+                import coverage  # noqa: PLC0415
+
+                self._coverage = coverage.Coverage(
+                    data_file=None,
+                    include=sorted({*self._lines, *self._around}),
+                    config_file=False,
+                    messages=False,
+                )
+                self._coverage.start()
+                self._tracer = sys.gettrace()
+        except Exception as error:  # noqa: BLE001 - of any version of somebody else's library
+            self._coverage = None
+            self.problem = f"{type(error).__name__}: {error}"[:PROBLEM_LIMIT]
+        # A project may have a module of this name, and has to find that one.
+        self._modules = {name: sys.modules.pop(name) for name in list(sys.modules) if is_its(name)}
+        if self._around:
+            sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, _arguments: object) -> None:
+        if event in UNSEEN:
+            self._unseen.add(self._context)
+
+    def _switch(self, context: str) -> str:
+        """Tell whose lines come now; gives whose they were."""
+        before, self._context = self._context, context
+        if self._coverage is not None:
+            self._coverage.switch_context(context)
+        return before
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
+        """Tell whose lines these are."""
+        before = self._switch(item.nodeid)
+        yield
+        self._switch(before)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> "Generator[None, Any, None]":
+        """Tell them from those that run once for several tests."""
+        if fixturedef.scope == "function":
+            yield
+            return
+        before = self._switch(SHARED)
+        yield
+        self._switch(before)
+
+    def report(self, writer: Writer) -> None:
+        """Stop watching and tell what was seen."""
+        sys.modules.update(self._modules)
+        seen = set(self._unseen)  # our own end of it is none
+        is_ours = sys.gettrace() is self._tracer
+        if self._coverage is not None:
+            self._coverage.stop()
+        ids = self._find_contexts(self._lines) - {OUTSIDE, SHARED}
+        around = self._find_contexts(self._around) | seen
+        if around & {OUTSIDE, SHARED}:
+            self.gap = "a changed function, or a process, ran for several tests at once"
+        if not is_ours:
+            self.gap = "something else took the place of coverage"
+        around -= {OUTSIDE, SHARED}
+        if len(around) > COVERED_LIMIT:
+            self.gap = f"more than {COVERED_LIMIT} tests"
+        writer.write(
+            "covered",
+            ids=sorted(ids)[:COVERED_LIMIT],
+            around=sorted(around)[:COVERED_LIMIT],
+            gap=self.gap,
+            problem=self.problem,
+        )
+
+    def _find_contexts(self, wanted: "dict[str, frozenset[int]]") -> "set[str]":
+        found: set[str] = set()
+        if self._coverage is None:
+            return found
+        data = self._coverage.get_data()
+        for path, lines in wanted.items():
+            for line, contexts in data.contexts_by_lineno(path).items():
+                if line in lines:
+                    found.update(contexts)
+        return found
+
+
+def is_its(name: str) -> bool:
+    """Whether a module is one of ``coverage``'s."""
+    return name == "coverage" or name.startswith("coverage.")
+
+
+def resolve(lines: "dict[str, list[int]]") -> "dict[str, frozenset[int]]":
+    """Name the files by the paths under which ``coverage`` knows the files."""
+    return {os.path.realpath(path): frozenset(numbers) for path, numbers in lines.items()}
+
+
+@contextlib.contextmanager
+def use_tracer_with_contexts() -> "Generator[None, None, None]":
+    """Keep ``coverage`` from watching with ``sys.monitoring``, which tells no contexts apart."""
+    if sys.version_info < (3, 12):
+        yield
+        return
+    before = os.environ.get("COVERAGE_CORE")
+    os.environ["COVERAGE_CORE"] = "ctrace"
+    try:
+        yield
+    finally:
+        del os.environ["COVERAGE_CORE"]
+        if before is not None:
+            os.environ["COVERAGE_CORE"] = before

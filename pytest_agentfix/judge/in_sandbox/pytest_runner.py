@@ -1,0 +1,324 @@
+"""Runs pytest inside a sandbox and reports what it does on file descriptor 3.
+
+Standard library and the sandbox's own pytest only (and its ``coverage``, where it has one), and no
+import of this package: ``sessions/orders.py`` hands this file's text to the sandbox's Python on the
+command line, with ``signed_report.py`` and ``line_coverage.py`` in the place of their imports.
+
+It takes an order (``reporter.Order``) and answers in signed lines:
+
+* ``start``: ``python``, ``pytest`` (versions)
+* ``collect_error``: ``id``, ``exception``, ``message``, ``detail``
+* ``collected``: ``ids`` (of the items that will run), ``sys_path``
+* ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``exception``, ``detail``
+* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that can
+  have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
+* ``finish``: ``exit``, ``counts`` of the lines before it
+
+A second channel, stdout, gets one line at the end: how many items pytest's own session says it
+collected and how many reports it counted as failed, signed with a key of its own.
+
+Whoever can change the code under test can change what is reported here, too: the host treats it
+as a claim, and the other probes of the judge are there to catch a liar.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import random
+import sys
+from collections.abc import Generator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.judge.in_sandbox.line_coverage import Coverer
+from pytest_agentfix.judge.in_sandbox.signed_report import (
+    Writer,
+    claim_report,
+    hide_descriptor,
+    read_order,
+)
+
+DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
+MESSAGE_LIMIT = 500
+DEPTH_LIMIT = 20  # names in a node id
+NOTHING_COLLECTED = 5  # pytest's own exit status for it
+TALLY = "agentfix-tally"  # begins the second channel's line
+
+# Whatever a project's addopts or a plugin says: run exactly what was asked for, all of it, once,
+# ask nobody anything and write no files.
+NEUTRAL = {
+    "maxfail": 0,
+    "keyword": "",
+    "markexpr": "",
+    "deselect": None,
+    "collectonly": False,
+    "lf": False,
+    "failedfirst": False,
+    "newfirst": False,
+    "stepwise": False,
+    "stepwise_skip": False,
+    "stepwise_reset": False,
+    "usepdb": False,
+    "trace": False,
+    "setuponly": False,
+    "setupplan": False,
+    "xmlpath": None,
+    "reruns": 0,
+    "no_cov": True,
+    "cov_fail_under": 0,
+}
+
+
+class Reporter:
+    """The pytest plugin: keeps to the wanted node ids and reports every phase of each."""
+
+    def __init__(self, writer: Writer, order: "dict[str, Any]") -> None:
+        self._writer = writer
+        self._wanted = frozenset(order["ids"])
+        self._words = order["words"]
+        self._exceptions: dict[tuple[str, str], str] = {}
+
+    def pytest_addoption(self, parser: Any) -> None:
+        """Declare this package's words, as its own plugin is kept out of the sandbox.
+
+        A project may use them in its ini file and markers, and under strict settings has to.
+        """
+        group = parser.getgroup("agentfix")
+        for flag in self._words["flags"]:
+            group.addoption(flag, action="store_true", default=False)
+        for option in self._words["options"]:
+            group.addoption(option, action="append")
+        for name in self._words["inis"]:
+            parser.addini(name, "declared in the sandbox only")
+        # The command sets these; where the plugin that has them is off, strict settings would
+        # refuse them.
+        for name in ("cache_dir", "log_file"):
+            if name not in getattr(parser, "_inidict", {}):
+                parser.addini(name, "declared in the sandbox only")
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> "Generator[None, Any, None]":
+        """Switch coverage off: with a threshold it fails any run of a part of the suite."""
+        known = early_config.known_args_namespace
+        if hasattr(known, "no_cov"):
+            known.no_cov = True
+        yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: Any) -> None:
+        """Undo options that select, stop early, repeat or ask."""
+        for name, value in NEUTRAL.items():
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+        config.addinivalue_line("markers", "agent_fix: declared in the sandbox only")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: Any) -> None:
+        """Keep what was asked for, by exact node id or by the id of a collector above it."""
+        items[:] = [item for item in items if is_wanted(item.nodeid, self._wanted)]
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: Any) -> "Generator[None, Any, None]":
+        """Report a collector that cannot be collected."""
+        outcome = yield
+        report = outcome.get_result()
+        if report.failed:
+            exception, message = describe(getattr(report, "call", None))
+            self._writer.write(
+                "collect_error",
+                id=collector.nodeid,
+                exception=exception,
+                message=message,
+                detail=cut(text_of(report)),
+            )
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """Report what is going to run."""
+        ids = [item.nodeid for item in session.items]
+        self._writer.write("collected", ids=ids, sys_path=list(map(str, sys.path)))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> "Generator[None, Any, None]":
+        """Remember the exception's name, which a report does not hold."""
+        yield
+        if call.excinfo is not None:
+            self._exceptions[item.nodeid, call.when] = call.excinfo.typename
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Report one phase of one test."""
+        is_subtest = type(report).__name__ in ("SubtestReport", "SubTestReport")
+        self._writer.write(
+            "report",
+            id=report.nodeid,
+            when="subtest" if is_subtest else report.when,
+            outcome=report.outcome,
+            wasxfail=hasattr(report, "wasxfail"),
+            exception=self._exceptions.pop((report.nodeid, report.when), ""),
+            detail="" if report.outcome == "passed" else cut(text_of(report)),
+        )
+
+
+class Shuffler:
+    """Puts the items into a random order: modules, classes within them, tests within those.
+
+    What shares a module's or a class's fixtures stays together, or they would be made anew for
+    every test.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - an order, no secret
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: Any) -> None:
+        """Shuffle, after everybody who sorts."""
+        items[:] = shuffle_groups(items, self._random, depth=1)
+
+
+def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "list[Any]":
+    """Shuffle groups that share the first ``depth`` parts of their node ids, then within them."""
+    if len(items) <= 1 or depth > DEPTH_LIMIT:
+        return items
+    groups: dict[tuple[str, ...], list[Any]] = {}
+    for item in items:
+        names, bracket, case = item.nodeid.partition("[")
+        groups.setdefault((*names.split("::"), bracket + case)[:depth], []).append(item)
+    order = list(groups.values())
+    rng.shuffle(order)
+    return [item for group in order for item in shuffle_groups(group, rng, depth=depth + 1)]
+
+
+class Tally:
+    """What pytest's own session counted, for the second channel."""
+
+    def __init__(self, key: str) -> None:
+        self._descriptor = hide_descriptor(1)
+        self._signer = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+        self._process = os.getpid()
+        self._session: Any = None
+
+    def pytest_sessionstart(self, session: Any) -> None:
+        """Remember the session, whose counters go on after the last hook."""
+        self._session = session
+
+    def write(self, code: int) -> None:
+        """Send the line, from the process that began and not from a fork of it."""
+        if os.getpid() != self._process:
+            return
+        counted = {
+            "collected": getattr(self._session, "testscollected", -1),
+            "failed": getattr(self._session, "testsfailed", -1),
+            "exit": code,
+        }
+        text = json.dumps(counted)
+        self._signer.update(text.encode("ascii"))
+        line = f"\n{TALLY} {self._signer.hexdigest()} {text}\n"
+        try:
+            os.write(self._descriptor, line.encode("ascii"))
+        except OSError:
+            return
+
+
+def is_wanted(nodeid: str, wanted: "frozenset[str]") -> bool:
+    """Whether ``nodeid`` or one of its collectors is in ``wanted``."""
+    if nodeid in wanted or "" in wanted or "." in wanted:
+        return True
+    path, *names = nodeid.split("::")
+    parts = path.split("/")
+    above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    above += ["::".join([path, *names[:end]]) for end in range(1, len(names))]
+    return any(collector in wanted for collector in above)
+
+
+def describe(call: Any) -> "tuple[str, str]":
+    """Name what really went wrong in a collector, and give its first line.
+
+    pytest wraps the import's own error in a ``CollectError``; the cause below it is the news.
+    """
+    if call is None or call.excinfo is None:
+        return "", ""
+    error = call.excinfo.value
+    if type(error).__name__ == "CollectError" and error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).splitlines() or [""]
+    return type(error).__name__, lines[0][:MESSAGE_LIMIT]
+
+
+def text_of(report: Any) -> str:
+    """Give the long text of a report, of a skip the reason alone."""
+    longrepr = report.longrepr
+    if isinstance(longrepr, tuple):
+        return str(longrepr[-1])
+    return str(report.longreprtext)
+
+
+def cut(text: str) -> str:
+    """At most ``DETAIL_LIMIT`` characters, the middle left out."""
+    if len(text) <= DETAIL_LIMIT:
+        return text
+    half = DETAIL_LIMIT // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+def find_paths(rootdir: str, ids: "list[str]") -> "list[str]":
+    """Find the files and folders to collect, for node ids relative to ``rootdir``.
+
+    Whole files rather than single ids: one id that is not there would end pytest before it runs
+    anything. A path with a bracket is read as a parametrisation, so its folder is collected.
+    """
+    paths = []
+    for path in dict.fromkeys(nodeid.split("::")[0] for nodeid in ids):
+        full = Path(rootdir, path)
+        while "[" in str(full):
+            full = full.parent
+        if full.exists():
+            paths.append(str(full))
+    return list(dict.fromkeys(paths))
+
+
+def fit(arguments: "list[str]") -> "list[str]":
+    """Leave out what this environment has no plugin for: an image may do without pytest-xdist."""
+    has_xdist = find_spec("xdist") is not None
+    return [argument for argument in arguments if argument != "-n0" or has_xdist]
+
+
+def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
+    """Run what the order asks for; gives pytest's exit status."""
+    paths = find_paths(order["rootdir"], order["ids"])
+    if not paths:  # pytest without a path would collect everything
+        return NOTHING_COLLECTED
+    if order["sys_path_first"] is not None:
+        sys.path.insert(0, order["sys_path_first"])
+    arguments = [*fit(order["args"]), *paths]
+    sys.argv = ["pytest", *arguments]
+    return int(pytest.main(arguments, plugins=plugins))
+
+
+def main() -> None:
+    """Do what the order on stdin says and end with pytest's exit status."""
+    order = read_order()
+    writer = Writer(claim_report(), order.pop("key"))
+    tally = Tally(order.pop("tally_key"))
+    plugins: list[object] = [Reporter(writer, order), tally]
+    if order["shuffle"] is not None:
+        plugins.append(Shuffler(order["shuffle"]))
+    coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None
+    if coverer is not None:
+        plugins.append(coverer)
+        coverer.start()
+    version = sys.version.split()[0]
+    writer.write("start", python=version, pytest=pytest.__version__)
+    code = run_pytest(order, plugins)
+    if coverer is not None:
+        coverer.report(writer)
+    writer.write("finish", exit=code, counts=dict(writer.counts))
+    tally.write(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""The judge: decides about a change set by running tests in sandboxes the agent never touched."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase
+from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
+from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.changed_lines import find_changed_lines
+from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
+from pytest_agentfix.judge.impact import find_reach
+from pytest_agentfix.judge.lint import Level
+from pytest_agentfix.judge.lint_probe import lint
+from pytest_agentfix.judge.minimize import Minimiser
+from pytest_agentfix.judge.probes import Finding
+from pytest_agentfix.judge.regressions import Neighbours
+from pytest_agentfix.judge.reproduce import Reproducer
+from pytest_agentfix.judge.reverify import Rejudger, Renewal
+from pytest_agentfix.judge.sessions.command import CommandBuilder
+from pytest_agentfix.judge.sessions.session_limit import Slots
+from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.judge.suite_facts import SuiteKnowledge
+from pytest_agentfix.judge.variants.plan import Preparation
+from pytest_agentfix.judge.variants.planner import prepare
+from pytest_agentfix.judge.verify import Examination, Examiner
+
+_log = logging.getLogger(__name__)
+
+PATIENCE: Final = 300.0  # seconds the targets get before the change counts as hanging
+MINIMISE_SECONDS: Final = 60.0
+WHOLE_SUITE: Final = ("",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePlan:
+    """How a judge goes about it.
+
+    ``python`` and ``base_env`` are the sandbox's own, ``top`` is the repository's. ``levels`` are
+    the lint's, by rule, where they are not the usual ones; paths for which ``is_exempt`` says so
+    are not linted. With ``is_whole_suite`` all tests that pass on the base have to stay green, and
+    not only those that passed in this run. ``is_on_top``: fixes of this run are in the base, and
+    what does not pass there is red. ``is_thorough`` goes on after the first probe that fails, for
+    those who want to see all of them. ``patience`` and ``minimise`` are seconds.
+    """
+
+    invocation: Invocation
+    python: str
+    base_env: Mapping[str, str]
+    top: Path
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    is_exempt: Callable[[str], bool] = lambda _: False
+    is_whole_suite: bool = False
+    is_on_top: bool = False
+    is_thorough: bool = False
+    patience: float = PATIENCE
+    minimise: float = MINIMISE_SECONDS
+    scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+
+    @property
+    def whole_suite(self) -> tuple[str, ...]:
+        """Node ids that hold all of the suite, where it is asked for."""
+        if not self.is_whole_suite:
+            return ()
+        paths = self.invocation.test_paths
+        has_globs = any(set(path) & set("*?[") for path in paths)
+        return paths if paths and not has_globs else WHOLE_SUITE
+
+
+class SandboxJudge:
+    """Implements ``ports.Judge`` with test sessions in sandboxes; any thread may use it.
+
+    ``open_sandbox`` gives a fresh sandbox with the base (fixes accepted earlier in the run
+    included) plus a change set, ``read_base`` a file of that base. ``passed`` are the node ids to
+    keep green; it is read anew at each judgement, so that a caller may add the targets of accepted
+    fixes to it. ``stopwatch`` is told the seconds of each session; it and ``open_sandbox`` are
+    called from several threads. ``rng`` chooses what has to be unpredictable for code under test:
+    names, values, orders. ``slots`` and ``suite`` are shared among the judges of a run, and of a
+    base.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a judge needs to know, by name
+        self,
+        *,
+        plan: JudgePlan,
+        open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]],
+        read_base: ReadBase,
+        passed: Sequence[str],
+        clock: Clock,
+        stopwatch: Callable[[float], None] = lambda _: None,
+        rng: random.Random | None = None,
+        slots: Slots | None = None,
+        suite: SuiteKnowledge | None = None,
+    ) -> None:
+        self._plan = plan
+        self._open_sandbox = open_sandbox
+        self._read_base = read_base
+        self._rng = rng or random.SystemRandom()
+        commands = CommandBuilder(
+            invocation=plan.invocation,
+            python=plan.python,
+            base_env=plan.base_env,
+            scratch=plan.scratch,
+        )
+        self._sessions = Sessions(
+            commands=commands, clock=clock, slots=slots or Slots(), stopwatch=stopwatch
+        )
+        self._neighbours = Neighbours(
+            passed,
+            suite or SuiteKnowledge(seed=self._rng.randrange(1_000_000)),
+            whole=plan.whole_suite,
+        )
+        self._before: dict[str, Before] = {}  # by the cluster's slug
+        self._adopted: set[str] = set()  # slugs whose cluster was reproduced elsewhere
+
+    def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Run the targets on the base, and try there what the judge adds to them.
+
+        What was adopted or inherited stands for it once. Raises ``SandboxError`` where pytest does
+        not get through there, ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has
+        passed before it starts.
+        """
+        known = self._before.get(cluster.slug)
+        is_adopted = cluster.slug in self._adopted
+        self._adopted.discard(cluster.slug)
+        if known is None or not is_adopted or known.targets != cluster.targets:
+            known = self._reproducer.reproduce(cluster, deadline=deadline)
+            self._before[cluster.slug] = known
+        return known.reproduction
+
+    def before(self, slug: str) -> Before | None:
+        """What is known of a cluster that was reproduced here, for another judge of this base."""
+        return self._before.get(slug)
+
+    def adopt(self, slug: str, before: Before) -> None:
+        """Take what another judge of this base, or another process, found out of a cluster."""
+        self._before[slug] = before
+        self._adopted.add(slug)
+
+    def inherit(self, part: Cluster, whole: Cluster) -> bool:
+        """Derive what is known of ``part`` from what was found out of ``whole``.
+
+        Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
+        """
+        known = self._before.get(whole.slug)
+        rootdir = self._plan.invocation.rootdir
+        taken = None if known is None else known.take_part(part, rootdir=rootdir)
+        if taken is None:
+            return False
+        self.adopt(part.slug, taken)
+        return True
+
+    def judge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> Judgement:
+        """Look at ``changes`` in every way there is; ends at the first probe that fails.
+
+        ``withheld`` are targets that the agent was not shown, ``note`` says what kept more of them
+        from being withheld. A change under which the targets do not end is judged red. Raises
+        ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` passes meanwhile.
+        """
+        before = self._find_before(cluster, deadline)
+        if before.finding.has_failed:
+            return make_judgement([before.finding])
+        findings = [before.finding, self._lint(cluster, changes)]
+        if findings[-1].has_failed and not self._plan.is_thorough:
+            return make_judgement(findings)
+        examiner = Examiner(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            neighbours=self._neighbours,
+            patience=self._plan.patience,
+            is_thorough=self._plan.is_thorough,
+        )
+        examination = Examination(
+            cluster=cluster,
+            changes=changes,
+            preparation=before.preparation.given(
+                [str(self._plan.top / path) for path in changes.files]
+            ),
+            red_before=tuple(outcome.nodeid for outcome in before.finding.red),
+            withheld=tuple(withheld),
+            note=note,
+            top=self._plan.top,
+            read_base=self._read_base,
+            deadline=deadline,
+        )
+        examined = examiner.examine(examination)
+        findings += examined.by_name.values()
+        for finding in findings:
+            _log.debug("%s: %s", cluster.slug, finding.probe)
+        return replace(
+            make_judgement(findings),
+            covering=examined.coverage.all,
+            is_covering_known=examined.coverage.is_known,
+        )
+
+    def rejudge(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        also: Sequence[str] | None,
+        deadline: float,
+    ) -> Judgement:
+        """Judge again what was accepted on an earlier base, on top of the fixes in this one.
+
+        ``also`` are the tests whose end can have changed, ``None`` stands for all that passed.
+        Where the targets are green without it now, ``fail-before`` has failed and nothing is red.
+        Raises as ``judge`` does.
+        """
+        rejudger = Rejudger(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            neighbours=self._neighbours,
+            patience=self._plan.patience,
+        )
+        known = Renewal(
+            cluster=cluster,
+            changes=changes,
+            judgement=judgement,
+            also=also,
+            preparation=self._prepare(cluster).only_canaries(),
+            cover=find_changed_lines(changes, self._read_base, top=self._plan.top),
+            reach=find_reach(changes, self._read_base, top=self._plan.top),
+            deadline=deadline,
+        )
+        renewed = rejudger.rejudge(known)
+        for probe in renewed.probes:
+            _log.debug("%s again: %s", cluster.slug, probe)
+        return renewed
+
+    def minimise(  # noqa: PLR0913 - all but the three by name
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        judgement: Judgement,
+        *,
+        deadline: float,
+        withheld: Sequence[str] = (),
+        note: str = "",
+    ) -> tuple[ChangeSet, Judgement]:
+        """Leave out hunks of an accepted change that are not needed.
+
+        What is left is judged like any other change, and the whole one stays where that does not
+        come out green. Raises as ``judge`` does.
+        """
+        minimiser = Minimiser(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            read_base=self._read_base,
+            top=self._plan.top,
+            seconds=self._plan.minimise,
+        )
+        smaller, probe = minimiser.minimise(
+            cluster, changes, also=judgement.covering, deadline=deadline
+        )
+        if smaller == changes:
+            return changes, minimiser.note(judgement, probe)
+        again = self.judge(cluster, smaller, deadline=deadline, withheld=withheld, note=note)
+        if not again.is_accepted:
+            return changes, minimiser.note(judgement, minimiser.tell_kept(again))
+        return smaller, minimiser.note(again, probe)
+
+    @property
+    def _reproducer(self) -> Reproducer:
+        return Reproducer(
+            sessions=self._sessions,
+            open_sandbox=lambda: self._open_sandbox(ChangeSet()),
+            prepare=self._prepare,
+            top=self._plan.top,
+            is_on_top=self._plan.is_on_top,
+        )
+
+    def _prepare(self, cluster: Cluster) -> Preparation:
+        return prepare(
+            cluster,
+            rootdir=self._plan.invocation.rootdir,
+            top=self._plan.top,
+            read_base=self._read_base,
+            rng=self._rng,
+        )
+
+    def _find_before(self, cluster: Cluster, deadline: float) -> Before:
+        known = self._before.get(cluster.slug)
+        if known is None or known.targets != cluster.targets:
+            self.reproduce(cluster, deadline=deadline)
+        return self._before[cluster.slug]
+
+    def _lint(self, cluster: Cluster, changes: ChangeSet) -> Finding:
+        hits = lint(
+            cluster,
+            changes,
+            rootdir=self._plan.invocation.rootdir,
+            top=self._plan.top,
+            read_base=self._read_base,
+            levels=self._plan.levels,
+            is_exempt=self._plan.is_exempt,
+        )
+        return probe_lint(hits)

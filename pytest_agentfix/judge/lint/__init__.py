@@ -1,0 +1,24 @@
+"""The diff lint: signs of a cheat in what a change set adds to product code (pure)."""
+
+from __future__ import annotations
+
+from pytest_agentfix.judge.lint.expectations import (
+    Expectations,
+    read_all_expectations,
+    read_expectations,
+)
+from pytest_agentfix.judge.lint.hits import Level, LintHit, LintRule, Sample
+from pytest_agentfix.judge.lint.linter import lint_changes
+from pytest_agentfix.judge.lint.rules import RULES
+
+__all__ = [
+    "RULES",
+    "Expectations",
+    "Level",
+    "LintHit",
+    "LintRule",
+    "Sample",
+    "lint_changes",
+    "read_all_expectations",
+    "read_expectations",
+]

@@ -1,0 +1,102 @@
+"""Rules about ends: of the process, and of a test that is neither passed nor failed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from pytest_agentfix.core.python_source import FUNCTIONS
+from pytest_agentfix.judge.lint.dotted_names import (
+    OUTCOMES,
+    finding,
+    is_in_main_guard,
+    name_finding,
+)
+from pytest_agentfix.judge.lint.hits import Finding
+from pytest_agentfix.judge.lint.module import Module
+
+_EXITS: Final = frozenset(
+    {"sys.exit", "builtins.exit", "builtins.quit", "builtins.SystemExit"}
+    | {"builtins.KeyboardInterrupt"}
+)
+_MAIN: Final = re.compile(r"_*(main|cli|run_cli|entry_?point|\w+_main|main_\w+|cli_\w+)")
+_OUTCOME_NAMES: Final = frozenset({"Skipped", "SkipTest", "XFailed", "OutcomeException"})
+_MOCK_NAMES: Final = frozenset(
+    {"MagicMock", "AsyncMock", "NonCallableMock", "monkeypatch", "MonkeyPatch", "create_autospec"}
+)
+_GUARDED: Final = frozenset({"unittest", "doctest"})  # run by a module that is its own test
+_MOCKED: Final = ("unittest.mock", "pytest.MonkeyPatch", "_pytest.monkeypatch")
+
+
+def find_exits(module: Module) -> Iterator[Finding]:
+    """Ways out of the process other than those a program's own main function has."""
+    for use in module.uses:
+        if use.name not in _EXITS or is_in_main_guard(module, use.node):
+            continue
+        if not use.name.endswith((".exit", ".quit")) and _is_only_handled(module, use.node):
+            continue
+        # What a failing test expects by name cannot be a way around it: an exit is no pass.
+        yield name_finding("process-exit", use, "exit" if _is_in_main(module, use.node) else "")
+        yield _mark(use.node, "exit")
+
+
+def find_outcomes(module: Module) -> Iterator[Finding]:
+    """The test runner's own words in code that is not a test."""
+    for use in module.uses:
+        root = use.name.partition(".")[0]
+        if root not in OUTCOMES or use.name.startswith(_MOCKED):
+            continue
+        if root in _GUARDED and is_in_main_guard(module, use.node):
+            continue
+        yield name_finding("test-outcome", use, "runner")
+    yield from _find_outcome_names(module)
+
+
+def _find_outcome_names(module: Module) -> Iterator[Finding]:
+    for node in module.nodes:
+        match node:
+            case ast.Raise(exc=ast.expr() as exc) if _last_name(exc) in _OUTCOME_NAMES:
+                yield finding("test-outcome", node, f"raises {_last_name(exc)}")
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _MOCK_NAMES:
+                yield finding("mocking", node, name, key=name, capability="mocks")
+
+
+def _last_name(node: ast.expr) -> str:
+    inner = node.func if isinstance(node, ast.Call) else node
+    if isinstance(inner, ast.Attribute):
+        return inner.attr
+    return inner.id if isinstance(inner, ast.Name) else ""
+
+
+def _is_only_handled(module: Module, node: ast.AST) -> bool:
+    """Whether an exception is only caught or compared, not raised, here."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return False
+    parent = module.parent(node)
+    if isinstance(parent, ast.Tuple):
+        parent = module.parent(parent)
+    if isinstance(parent, (ast.ExceptHandler, ast.ClassDef, ast.BinOp)):
+        return True
+    return isinstance(parent, ast.Call) and node in parent.args
+
+
+def _is_in_main(module: Module, node: ast.AST) -> bool:
+    return any(
+        isinstance(outer, FUNCTIONS) and _MAIN.fullmatch(outer.name)
+        for outer in module.ancestors(node)
+    )
+
+
+def _mark(node: ast.AST, capability: str) -> Finding:
+    """A remark that the file can do something; never a hit by itself."""
+    return finding("", node, "", key=capability, capability=capability)
+
+
+def is_expected(one: Finding, raised: frozenset[str]) -> bool:
+    """Whether the failing tests themselves ask for this exit by the exception's name."""
+    if one.rule != "process-exit" or one.key not in _EXITS:
+        return False
+    wanted = "KeyboardInterrupt" if one.key.endswith("KeyboardInterrupt") else "SystemExit"
+    return wanted in raised

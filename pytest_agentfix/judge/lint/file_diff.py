@@ -1,0 +1,67 @@
+"""One file of a change set, before and after, with what is new in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.judge.lint.added_lines import find_added
+from pytest_agentfix.judge.lint.module import Module, read_module
+
+_SUFFIXES: Final = (".py", ".pyw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileDiff:
+    """``old`` and ``new`` are ``None`` where there is nothing, nothing parsable, or no Python."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    old: Module | None
+    new: Module | None
+    added: frozenset[int]  # lines of the new file
+    removed: int  # how many lines of the old one
+
+    @classmethod
+    def of(cls, path: str, before: bytes | None, after: bytes | None) -> FileDiff:
+        """Compare two contents of ``path``; ``None`` is a file that is not there."""
+        old, new = (_read(path, content) for content in (before, after))
+        old_lines = _split(before) if old is None else old.lines
+        new_lines = _split(after) if new is None else new.lines
+        added = find_added(old_lines, new_lines)
+        kept = len(new_lines) - len(added)
+        return cls(
+            path=path,
+            before=before,
+            after=after,
+            old=old,
+            new=new,
+            added=added,
+            removed=len(old_lines) - kept,
+        )
+
+    @property
+    def is_unparsable(self) -> bool:
+        """Whether there is Python in it now that nobody can read."""
+        return is_python(self.path) and self.after is not None and self.new is None
+
+    @property
+    def was_unparsable(self) -> bool:
+        """Whether that was so before: then it may be this Python that is too old to read it."""
+        return self.before is not None and self.old is None
+
+
+def is_python(path: str) -> bool:
+    """Whether the interpreter would take the file for a module or program."""
+    return path.casefold().endswith(_SUFFIXES)
+
+
+def _read(path: str, content: bytes | None) -> Module | None:
+    return read_module(path, content) if content is not None and is_python(path) else None
+
+
+def _split(content: bytes | None) -> list[str]:
+    if not content:
+        return []
+    return content.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")

@@ -1,0 +1,177 @@
+"""The lint: what is new in a change set and no honest fix needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.judge.lint.always_equal import find_always_equal
+from pytest_agentfix.judge.lint.dotted_names import find_names
+from pytest_agentfix.judge.lint.environment_checks import find_surroundings
+from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
+from pytest_agentfix.judge.lint.expectations import Expectations
+from pytest_agentfix.judge.lint.file_diff import FileDiff
+from pytest_agentfix.judge.lint.hits import Finding, Level, LintHit
+from pytest_agentfix.judge.lint.introspection import find_insides
+from pytest_agentfix.judge.lint.lookup_tables import find_tables
+from pytest_agentfix.judge.lint.module import Module
+from pytest_agentfix.judge.lint.quality import find_swallowed, find_unicode
+from pytest_agentfix.judge.lint.removed_code import Placed, find_deletions, find_weakened
+from pytest_agentfix.judge.lint.rules import RULES
+from pytest_agentfix.judge.lint.special_cases import find_chains, find_special_cases
+from pytest_agentfix.judge.lint.test_detection import find_detection, find_test_reading
+from pytest_agentfix.judge.lint.test_inputs import find_disguises, find_inputs
+
+_FINDERS: Final = (
+    find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_insides,
+    find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
+    find_surroundings,
+)  # fmt: skip
+_MANY: Final = 20  # hits of one rule in one file that are told
+_ONCE: Final = "once:"  # a capability that excuses one finding, not two
+_NO_LEVELS: Final[Mapping[str, Level]] = MappingProxyType({})
+
+ReadBase = Callable[[str], tuple[bytes, bool] | None]
+
+
+def lint_changes(
+    changes: ChangeSet,
+    *,
+    read_base: ReadBase,
+    expectations: Expectations,
+    levels: Mapping[str, Level] = _NO_LEVELS,
+    is_exempt: Callable[[str], bool] = lambda _: False,
+) -> tuple[LintHit, ...]:
+    """All hits of a change set, sorted by path, line and rule. Never raises for what is in it.
+
+    ``levels`` overrides the rules' own by name. Files that ``is_exempt`` are not looked at.
+    """
+    diffs = [
+        FileDiff.of(path, _content(read_base(path)), change.content)
+        for path, change in sorted(changes.files.items())
+        if not is_exempt(path)
+    ]
+    known = {rule.name: rule.level for rule in RULES} | dict(levels)
+    hits = (_hit(path, found, known) for path, found in _find_all(diffs, expectations))
+    told = [hit for hit in dict.fromkeys(hits) if hit.level is not Level.OFF]
+    return tuple(_without_many(_without_echoes(sorted(told, key=_order))))
+
+
+def _content(base: tuple[bytes, bool] | None) -> bytes | None:
+    return None if base is None else base[0]
+
+
+def _order(hit: LintHit) -> tuple[str, int, str, str]:
+    return hit.path, hit.line, hit.rule, hit.what
+
+
+def _hit(path: str, found: Finding, levels: Mapping[str, Level]) -> LintHit:
+    level = levels[found.rule]
+    if found.rule == "unparsable" and found.capability and level is Level.REFUSE:
+        level = Level.REPORT
+    return LintHit(rule=found.rule, level=level, path=path, line=found.line, what=found.what)
+
+
+def _without_echoes(hits: Sequence[LintHit]) -> list[LintHit]:
+    """Leave out what another rule says better about the same line, or the one below."""
+    special = {(hit.path, hit.line) for hit in hits if hit.rule == "special-case"}
+    asking = special | {(path, line - 1) for path, line in special}
+    detected = {(hit.path, hit.line) for hit in hits if hit.rule == "test-detection"}
+    echoes = {"test-literals": special, "test-inputs": asking, "surroundings": detected}
+    return [hit for hit in hits if (hit.path, hit.line) not in echoes.get(hit.rule, ())]
+
+
+def _without_many(hits: Iterable[LintHit]) -> Iterator[LintHit]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for hit in hits:
+        counts[hit.path, hit.rule] += 1
+        if counts[hit.path, hit.rule] <= _MANY:
+            yield hit
+
+
+def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Placed]:
+    pairs: list[_Pair] = []
+    for diff in diffs:
+        old = _find(diff.old, expected)
+        new = _find(diff.new, expected)
+        if diff.is_unparsable or new is None:
+            yield diff.path, _unparsable(diff)
+        pairs.append(_Pair(diff, old or (), new or ()))
+    for path, found in _find_surplus(pairs):
+        if not is_expected(found, expected.raised):
+            yield path, found
+    yield from find_deletions(diffs)
+    yield from find_weakened(diffs)
+
+
+def _unparsable(diff: FileDiff) -> Finding:
+    capability = "before" if diff.was_unparsable else ""
+    what = "cannot be read as Python"
+    return Finding(rule="unparsable", what=what, key="", line=0, end=0, capability=capability)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What was found in a file before, and what is found in it now."""
+
+    diff: FileDiff
+    old: tuple[Finding, ...]
+    new: tuple[Finding, ...]
+
+
+def _find(module: Module | None, expected: Expectations) -> tuple[Finding, ...] | None:
+    """All constructs that rules are about; ``None`` where the tree is too deep for them."""
+    if module is None:
+        return ()
+    try:
+        found = [one for find in _FINDERS for one in find(module)]
+        found += find_special_cases(module, expected)
+        found += find_tables(module, expected)
+        found += find_inputs(module, expected)
+    except (RecursionError, MemoryError):
+        return None
+    return tuple(found)
+
+
+def _find_surplus(pairs: Sequence[_Pair]) -> Iterator[Placed]:
+    """Findings on added lines that are more than what was there, in this or another file."""
+    there = Counter((one.rule, one.key) for pair in pairs for one in pair.old)
+    for pair in pairs:
+        for one in pair.new:
+            if not _is_added(one, pair.diff):
+                there[one.rule, one.key] -= 1
+    for pair in pairs:
+        yield from ((pair.diff.path, one) for one in _take(pair, there) if one.rule)
+
+
+def _take(pair: _Pair, there: Counter[tuple[str, str]]) -> Iterator[Finding]:
+    """The findings of one file that nothing accounts for; each that is there excuses one."""
+    surplus: list[Finding] = []
+    for one in pair.new:
+        if not _is_added(one, pair.diff):
+            continue
+        if there[one.rule, one.key] > 0:
+            there[one.rule, one.key] -= 1
+        else:
+            surplus.append(one)
+    able = _capabilities(pair)
+    counts = Counter(one.capability for one in surplus if one.rule)
+    for one in surplus:
+        is_able = bool(able & {(one.rule, one.capability), ("", one.capability)})
+        if not is_able or (one.capability.startswith(_ONCE) and counts[one.capability] > 1):
+            yield one
+
+
+def _capabilities(pair: _Pair) -> frozenset[tuple[str, str]]:
+    """What the file could do before: as found in it then, or on lines that are as they were."""
+    kept = [one for one in pair.new if not _is_added(one, pair.diff)]
+    return frozenset((one.rule, one.capability) for one in (*pair.old, *kept) if one.capability)
+
+
+def _is_added(one: Finding, diff: FileDiff) -> bool:
+    lines = [line in diff.added for line in range(one.line, one.end + 1)]
+    return all(lines) if one.is_whole else any(lines)

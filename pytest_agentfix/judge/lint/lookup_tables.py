@@ -1,0 +1,127 @@
+"""Rules about tables from the failing tests' inputs to their answers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from pytest_agentfix.judge.lint.dotted_names import finding
+from pytest_agentfix.judge.lint.expectations import Expectations
+from pytest_agentfix.judge.lint.hits import Finding
+from pytest_agentfix.judge.lint.literals import is_trivial, literal_key, parts
+from pytest_agentfix.judge.lint.module import Module
+
+_TRIVIAL_ENTRIES: Final = 3  # from which a table of small numbers is the tests' own
+_PAIR: Final = 2
+
+
+def find_tables(module: Module, expected: Expectations) -> Iterator[Finding]:
+    """New tables most of whose entries are cases of the failing tests."""
+    for node in module.nodes:
+        if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
+            entries = _entries(module, node)
+            capability = _describe(module, node, entries)
+            if entries and capability:
+                yield finding("", node, "", key="", capability=capability)
+            if entries and _is_copied(entries, expected):
+                yield _hit(node, len(entries), capability)
+        elif isinstance(node, ast.Call) and module.dotted(node.func) == "builtins.zip":
+            lists = [module.fold(argument) for argument in node.args]
+            if len(lists) == _PAIR and all(isinstance(one, list) for one in lists):
+                entries = list(zip(*lists, strict=False))
+                if len(entries) >= _PAIR and _is_copied(entries, expected):
+                    yield _hit(node, len(entries), "")
+        elif isinstance(node, ast.Subscript):
+            yield from _find_indexed(module, node, expected)
+        elif isinstance(node, ast.Assign):
+            yield from _find_item(module, node, expected)
+
+
+def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> str:
+    """What makes a table one that the file had before.
+
+    Rows that are gone through in turn are told by what they are made of: one more such table beside
+    another is how such tables are completed. A dict answers one question, and is told by its name.
+    """
+    name = _name(module, node)
+    if not name or isinstance(node, ast.Dict):
+        return f"table:{name}" if name else ""
+    kinds = sorted({f"{type(key).__name__}-{type(value).__name__}" for key, value in entries})
+    return f"rows:{','.join(kinds)}"
+
+
+def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[Finding]:
+    """``ANSWERS[question] = answer``, one by one."""
+    if isinstance(node.targets[0], ast.Subscript):
+        pair = module.fold(node.targets[0].slice), module.fold(node.value)
+        if _is_case(pair, expected) and not any(map(is_trivial, pair)):
+            yield _hit(node, 1, "")
+
+
+def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -> Iterator[Finding]:
+    """``ANSWERS[QUESTIONS.index(n)]``."""
+    match node.slice:
+        case ast.Call(func=ast.Attribute(attr="index", value=asked)):
+            answers, questions = module.fold(node.value), module.fold(asked)
+            if isinstance(answers, list) and isinstance(questions, list):
+                entries = list(zip(questions, answers, strict=False))
+                if entries and _is_copied(entries, expected):
+                    yield _hit(node, len(entries), "")
+
+
+def _hit(node: ast.AST, count: int, capability: str) -> Finding:
+    what = f"a table of the tests' answers ({count} entries)"
+    found = finding("special-case", node, what, capability=capability)
+    return replace(found, is_whole=True)
+
+
+def _name(module: Module, node: ast.AST) -> str:
+    match module.parent(node):
+        case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)]):
+            return name
+        case ast.AnnAssign(target=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
+    """What a table maps to what; empty where ``node`` is no table."""
+    if isinstance(node, ast.Dict):
+        return [
+            (module.fold(key), module.fold(value))
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        ]
+    rows = [row for row in getattr(node, "elts", ()) if isinstance(row, (ast.Tuple, ast.List))]
+    if len(rows) < _PAIR or any(len(row.elts) != _PAIR for row in rows):
+        return []
+    return [(module.fold(row.elts[0]), module.fold(row.elts[1])) for row in rows]
+
+
+def _is_copied(entries: list[tuple[Any, Any]], expected: Expectations) -> bool:
+    """Whether most entries, and two at least or all, are the tests' own cases."""
+    copied = [pair for pair in entries if _is_case(pair, expected)]
+    telling = [pair for pair in copied if not all(map(is_trivial, pair))]
+    if len(telling) == 0 and len(copied) < _TRIVIAL_ENTRIES:
+        return False
+    return 2 * len(copied) > len(entries) and (
+        len(copied) >= _PAIR
+        or (len(copied) == len(entries) and not any(map(is_trivial, copied[0])))
+    )
+
+
+def _is_case(pair: tuple[Any, Any], expected: Expectations) -> bool:
+    key, value = pair
+    if isinstance(key, (bool, type(None))) or "?" in (literal_key(key), literal_key(value)):
+        return False
+    return _is_input(key, expected) and expected.has_output(value) and key != value
+
+
+def _is_input(key: Any, expected: Expectations) -> bool:
+    """Whether a test puts ``key`` in, as one value or as several arguments."""
+    if expected.has_input(key):
+        return True
+    several = parts(key) if isinstance(key, list) else []
+    return len(several) >= _PAIR and all(expected.has_input(one) for one in several)

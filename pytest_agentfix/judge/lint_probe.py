@@ -1,0 +1,58 @@
+"""The lint as the judge asks it: with what the cluster's tests put in and expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase
+from pytest_agentfix.judge.lint import (
+    Expectations,
+    Level,
+    LintHit,
+    lint_changes,
+    read_all_expectations,
+    read_expectations,
+)
+from pytest_agentfix.judge.variants.plan import Target, read_conftests, read_file
+
+
+def lint(  # noqa: PLR0913 - all by name
+    cluster: Cluster,
+    changes: ChangeSet,
+    *,
+    rootdir: Path,
+    top: Path,
+    read_base: ReadBase,
+    levels: Mapping[str, Level],
+    is_exempt: Callable[[str], bool],
+) -> tuple[LintHit, ...]:
+    """What the change adds that product code has no use for; never raises for what it holds."""
+    expectations = Expectations()
+    for path, names in _list_tests(cluster).items():
+        full = rootdir / path
+        content = read_file(full, top=top, read_base=read_base)
+        if content is not None:
+            expectations |= read_expectations(content.decode("utf-8", "replace"), names)
+        for text in read_conftests(full, top=top, read_base=read_base):
+            expectations |= read_all_expectations(text)
+    return lint_changes(
+        changes,
+        read_base=read_base,
+        expectations=expectations,
+        levels=levels,
+        is_exempt=is_exempt,
+    )
+
+
+def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
+    """The names of the failing tests, by the file they are in."""
+    tests: dict[str, list[tuple[str, ...]]] = {}
+    for target in _iterate(cluster):
+        tests.setdefault(target.path, []).append(target.name)
+    return tests
+
+
+def _iterate(cluster: Cluster) -> Iterator[Target]:
+    for function in {failure.function: failure for failure in cluster.failures}.values():
+        yield Target.of(function)

@@ -1,0 +1,104 @@
+"""Drops the hunks of an accepted change that the tests do not need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
+from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult, ReadBase
+from pytest_agentfix.core.ports import Sandbox
+from pytest_agentfix.judge.changed_lines import lay_out
+from pytest_agentfix.judge.ddmin import minimise
+from pytest_agentfix.judge.probes import outcomes_of
+from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.sessions import Sessions
+
+MINIMAL: Final = "minimal"
+ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs
+SHARE: Final = 4  # of the cluster's time that is left, one in so many parts goes here
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimiser:
+    """Tries subsets of a change's hunks, all in one sandbox, for at most ``seconds``.
+
+    What comes out is only a proposal: its caller has it judged in fresh sandboxes.
+    """
+
+    sessions: Sessions
+    open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+    read_base: ReadBase
+    top: Path
+    seconds: float
+
+    def minimise(
+        self, cluster: Cluster, changes: ChangeSet, *, also: Sequence[str], deadline: float
+    ) -> tuple[ChangeSet, Probe]:
+        """The change that is left, and the evidence. ``also`` are tests that have to stay green.
+
+        Raises ``TimeoutError`` when ``deadline`` passes.
+        """
+        hunks = split_hunks(changes, self.read_base)
+        if len(hunks) < 2:  # noqa: PLR2004 - one hunk is as small as it gets
+            return changes, Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, "it is one hunk")
+        remaining = self.sessions.remaining(deadline)
+        until = self.sessions.clock.monotonic() + min(self.seconds, remaining / SHARE)
+        with self.open_sandbox(ChangeSet()) as sandbox:
+            more = tuple(also[:ALSO_LIMIT])
+            trial = _Trial(self, sandbox, cluster, changes, more, until, deadline)
+            kept = minimise(hunks, trial.is_enough, has_time=trial.has_time)
+        left_out = len(hunks) - len(kept)
+        if not left_out:
+            return changes, Probe(MINIMAL, ProbeResult.PASSED, f"all {len(hunks)} hunks are needed")
+        detail = f"{left_out} of {len(hunks)} hunks were not needed and are left out"
+        return join_hunks(kept, self.read_base), Probe(MINIMAL, ProbeResult.PASSED, detail)
+
+    @staticmethod
+    def note(judgement: Judgement, probe: Probe) -> Judgement:
+        """Put the evidence into a judgement."""
+        return replace(judgement, probes=(*judgement.probes, probe))
+
+    @staticmethod
+    def tell_kept(judgement: Judgement) -> Probe:
+        """The evidence where fewer hunks did not come out green after all."""
+        failed = next(p for p in judgement.probes if p.result is ProbeResult.FAILED)
+        detail = f"kept whole: with fewer hunks, {failed.name}: {failed.detail}"
+        return Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Asks the targets about a subset of hunks."""
+
+    minimiser: Minimiser
+    sandbox: Sandbox
+    cluster: Cluster
+    changes: ChangeSet
+    also: tuple[str, ...]
+    until: float
+    deadline: float
+
+    def has_time(self) -> bool:
+        """Whether another question may be asked."""
+        return self.minimiser.sessions.clock.monotonic() < self.until
+
+    def is_enough(self, hunks: Sequence[Hunk]) -> bool:
+        """Whether everything passes with these hunks alone."""
+        some = join_hunks(hunks, self.minimiser.read_base)
+        files = lay_out(
+            some, self.minimiser.read_base, top=self.minimiser.top, paths=self.changes.files
+        )
+        task = Task(ids=(*self.cluster.targets, *self.also), files=files)
+        patience = max(1.0, self.until - self.minimiser.sessions.clock.monotonic())
+        run = self.minimiser.sessions.run(self.sandbox, task, self.deadline, patience=patience)
+        outcomes = [
+            outcome
+            for target in self.cluster.targets
+            for outcome in outcomes_of(self.cluster, target, run.report)
+        ]
+        outcomes += [run.report.outcome_of(nodeid) for nodeid in self.also]
+        return not run.trouble and all(outcome.is_passed for outcome in outcomes)

@@ -1,0 +1,106 @@
+"""From what came out of a workspace to what may stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange, ReadBase
+from pytest_agentfix.core.paths import display
+from pytest_agentfix.judge.policy.base_names import folders_of
+from pytest_agentfix.judge.policy.policy import Accepted, Policy
+from pytest_agentfix.judge.policy.rules import Context, Subject, find_rule
+from pytest_agentfix.judge.policy.test_files import Suite, find_test_files
+from pytest_agentfix.judge.policy.tree import Tree
+
+_IN_THE_WAY = "a file is where another one needs a folder"
+_MODE = "the executable bit stays as it was"
+
+
+def apply_policy(
+    policy: Policy, collected: Collected, litter: frozenset[str], *, read_base: ReadBase
+) -> Accepted:
+    """Split ``collected`` into changes that may stay and drops with their reasons.
+
+    ``litter`` are paths that merely running the tests leaves: where they are new they are left
+    out without a word. ``read_base`` gives content and executable bit of a file of the base.
+    Of a change that was not read as a whole, nothing may stay.
+    """
+    if not collected.is_complete:
+        return Accepted(ChangeSet(), collected.irregular)
+    changes = _without_litter(collected.changes.files, policy, litter)
+    dropped = [drop for drop in collected.irregular if drop.path not in litter]
+    context = _make_context(policy, changes, read_base)
+    kept: dict[str, FileChange] = {}
+    for path, change in sorted(changes.items()):
+        settled, drop = _judge(Subject.of(path, change, context))
+        if settled is not None:
+            kept[path] = settled
+        if drop is not None:
+            dropped.append(drop)
+    blocked = _find_blocked(kept, context.tree)
+    dropped += [Drop(display(path), _IN_THE_WAY) for path in blocked]
+    changes = {path: change for path, change in kept.items() if path not in blocked}
+    return Accepted(ChangeSet(changes), tuple(sorted(dropped, key=_order)))
+
+
+def _without_litter(
+    changes: Mapping[str, FileChange], policy: Policy, litter: frozenset[str]
+) -> dict[str, FileChange]:
+    left_out = litter - frozenset(policy.base_paths)
+    return {path: change for path, change in changes.items() if path not in left_out}
+
+
+def _make_context(
+    policy: Policy, changes: Mapping[str, FileChange], read_base: ReadBase
+) -> Context:
+    new = [path for path, change in changes.items() if not change.is_deletion]
+    tree = Tree.build(policy.base_paths, new, test_files=find_test_files(policy))
+    return Context(policy=policy, tree=tree, suite=Suite.build(policy), read_base=read_base)
+
+
+def _judge(subject: Subject) -> tuple[FileChange | None, Drop | None]:
+    """What stays of one change, and what is said about it."""
+    rule = find_rule(subject)
+    if rule is not None:
+        return None, Drop(display(subject.path), rule.reason)
+    if subject.change.is_deletion:
+        return subject.change, None
+    return _settle_mode(subject)
+
+
+def _settle_mode(subject: Subject) -> tuple[FileChange | None, Drop | None]:
+    """The content under the base's mode: editors that rename lose the executable bit."""
+    base = None if subject.is_new else subject.context.read_base(subject.path)
+    executable = base is not None and base[1]
+    if subject.change.executable == executable:
+        return subject.change, None
+    drop = Drop(display(subject.path), _MODE)
+    if base is not None and base[0] == subject.change.content:
+        return None, drop
+    return replace(subject.change, executable=executable), drop
+
+
+def _find_blocked(kept: Mapping[str, FileChange], tree: Tree) -> frozenset[str]:
+    """New files that cannot be in one tree with the rest.
+
+    They come about when half of "a file becomes a folder" was left out by another rule.
+    """
+    gone = {path for path, change in kept.items() if change.is_deletion}
+    new = kept.keys() - gone
+    new_folders = {folder for path in new for folder in folders_of(path)}
+
+    def is_file(path: str) -> bool:
+        return path in new or (path in tree.files and path not in gone)
+
+    return frozenset(
+        path
+        for path in new
+        if path in new_folders
+        or tree.has_more_in(path, gone)
+        or any(is_file(folder) for folder in folders_of(path))
+    )
+
+
+def _order(drop: Drop) -> tuple[str, str]:
+    return (drop.path, drop.reason)

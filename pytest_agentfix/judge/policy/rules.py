@@ -1,0 +1,189 @@
+"""The table: what a change set may never touch, in the order in which a reason is given."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.core.model import FileChange, ReadBase
+from pytest_agentfix.core.paths import fold, normalise
+from pytest_agentfix.judge.policy import file_names
+from pytest_agentfix.judge.policy.globs import compile_glob
+from pytest_agentfix.judge.policy.policy import Policy
+from pytest_agentfix.judge.policy.test_files import Suite
+from pytest_agentfix.judge.policy.tree import Tree
+
+_TEST_RUNNERS: Final = frozenset({"pytest", "_pytest", "pluggy", "_pluggy", "iniconfig"})
+_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """All that does not depend on the one change that is looked at."""
+
+    policy: Policy
+    tree: Tree
+    suite: Suite
+    read_base: ReadBase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One change before the rules. ``folded`` and ``parts`` are for comparing names only."""
+
+    path: str
+    folded: str
+    parts: tuple[str, ...]
+    change: FileChange
+    is_new: bool
+    context: Context
+
+    @classmethod
+    def of(cls, path: str, change: FileChange, context: Context) -> Subject:
+        """The change of ``path`` with the forms the rules compare."""
+        folded = fold(path)
+        return cls(
+            path=path,
+            folded=folded,
+            parts=tuple(folded.split("/")),
+            change=change,
+            is_new=path not in context.tree.files,
+            context=context,
+        )
+
+
+Predicate = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to leave a change out; ``can_be_opened``: the project's globs may except it."""
+
+    name: str
+    applies: Predicate
+    reason: str
+    can_be_opened: bool = False
+
+
+def find_rule(subject: Subject) -> Rule | None:
+    """The first rule that forbids the change, ``None`` when it may stay."""
+    is_open = _matches(subject.path, subject.context.policy.allow)
+    rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
+    return next((rule for rule in rules if rule.applies(subject)), None)
+
+
+def _named(predicate: file_names.NamePredicate) -> Predicate:
+    return lambda subject: predicate(subject.parts)
+
+
+def _unless_allowed(predicate: Predicate) -> Predicate:
+    return lambda subject: not subject.context.policy.allow_test_edits and predicate(subject)
+
+
+def _is_hostile(subject: Subject) -> bool:
+    return normalise(subject.path) is None
+
+
+def _is_new_and_decomposed(subject: Subject) -> bool:
+    return subject.is_new and not unicodedata.is_normalized("NFC", subject.path)
+
+
+def _is_in_submodule(subject: Subject) -> bool:
+    submodules = map(fold, subject.context.policy.submodules)
+    return any(f"{subject.folded}/".startswith(f"{module.rstrip('/')}/") for module in submodules)
+
+
+def _is_planted_repository(subject: Subject) -> bool:
+    return subject.is_new and subject.context.tree.is_planted(subject.path)
+
+
+def _is_protected(subject: Subject) -> bool:
+    return subject.folded in map(fold, subject.context.policy.protected)
+
+
+def _is_test(subject: Subject) -> bool:
+    return subject.context.suite.is_test(subject.folded)
+
+
+def _is_test_data(subject: Subject) -> bool:
+    return subject.context.suite.is_data(subject.folded)
+
+
+def _is_shadow(subject: Subject) -> bool:
+    if not subject.is_new or subject.change.is_deletion:
+        return False
+    taken = subject.context.policy.installed_names | sys.stdlib_module_names | _TEST_RUNNERS
+    tree = subject.context.tree
+    return any(name in taken or fold(name) in taken for name in tree.find_shadows(subject.path))
+
+
+def _collides(subject: Subject) -> bool:
+    return subject.is_new and subject.context.tree.collides(subject.path)
+
+
+def _is_outside_paths(subject: Subject) -> bool:
+    globs = subject.context.policy.paths
+    return globs is not None and not _matches(subject.path, globs)
+
+
+def _matches(path: str, globs: Iterable[str]) -> bool:
+    return any(compile_glob(glob).fullmatch(path) for glob in globs)
+
+
+def _is_binary(subject: Subject) -> bool:
+    content = subject.change.content
+    return content is not None and (b"\0" in content or _decode(content) is None)
+
+
+def _adds_bidi(subject: Subject) -> bool:
+    """CVE-2021-42574: what a reviewer sees is not what the interpreter reads."""
+    count = _count_bidi(subject.change.content or b"")
+    if count == 0:
+        return False
+    base = subject.context.read_base(subject.path)
+    return base is None or count > _count_bidi(base[0])
+
+
+def _count_bidi(content: bytes) -> int:
+    return len(_BIDI.findall(content.decode(errors="replace")))
+
+
+def _decode(content: bytes) -> str | None:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _opened(name: str, applies: Predicate, reason: str) -> Rule:
+    return Rule(name, applies, reason, can_be_opened=True)
+
+
+RULES: Final = (
+    Rule("hostile-path", _is_hostile, "unsafe path"),
+    Rule("decomposed-name", _is_new_and_decomposed, "unsafe path: the name is not in NFC"),
+    Rule("submodule", _is_in_submodule, "inside a submodule"),
+    _opened("ci", _named(file_names.is_ci_configuration), "CI or editor configuration"),
+    Rule("git-configuration", _named(file_names.is_git_configuration), "git configuration"),
+    Rule("bare-repository", _is_planted_repository, "part of a bare git repository"),
+    _opened("conftest", _named(file_names.is_conftest), "conftest.py"),
+    _opened("pytest", _named(file_names.is_pytest_configuration), "pytest configuration"),
+    _opened("protected", _is_protected, "pytest configuration"),
+    Rule("start-up", _named(file_names.is_start_up_file), "interpreter start-up file"),
+    Rule("agents", _named(file_names.is_agents_file), "coding agents' own file"),
+    _opened("build", _named(file_names.is_build_file), "build or dependency file"),
+    _opened("snapshot", _unless_allowed(_named(file_names.is_snapshot)), "snapshot or cassette"),
+    _opened("test", _unless_allowed(_is_test), "test file"),
+    _opened("test-data", _unless_allowed(_is_test_data), "test data"),
+    _opened("hidden", _named(file_names.is_hidden), "hidden file"),
+    _opened("shadow", _is_shadow, "hides an installed module of that name"),
+    Rule("collision", _collides, "differs from another path only in case or Unicode form"),
+    Rule("paths", _is_outside_paths, "outside paths= of the marker"),
+    Rule("compiled", _named(file_names.is_compiled), "binary content"),
+    Rule("binary", _is_binary, "binary content"),
+    Rule("bidi", _adds_bidi, "bidirectional control characters"),
+)

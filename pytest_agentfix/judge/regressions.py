@@ -1,0 +1,238 @@
+"""Whether what passed before still passes: in a shuffled order first, and then in the suite's own.
+
+The shuffled run is the one that counts. Tests that are red in that order on the base too lean on
+one another; they are looked at once more in the order they have always run in, so that a suite with
+such tests is judged no more gently and no more harshly than any other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+
+from pytest_agentfix.core.model import ChangeSet, Cluster, Probe, TestOutcome
+from pytest_agentfix.judge.impact import Reach
+from pytest_agentfix.judge.probes import (
+    NOTHING_BEFORE,
+    BaseLine,
+    Finding,
+    has_red,
+    probe_neighbours,
+)
+from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.parallel import Hands
+from pytest_agentfix.judge.sessions.run_report import RunReport
+from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.suite_facts import Order, SuiteKnowledge
+from pytest_agentfix.judge.variants.plan import Preparation
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A change set to run the neighbours with.
+
+    ``cover`` are the changed lines, ``reach`` the changed functions. ``also`` are the only tests to
+    look at; ``None`` stands for all that passed before.
+    """
+
+    cluster: Cluster
+    changes: ChangeSet
+    preparation: Preparation
+    cover: Mapping[str, Sequence[int]]
+    reach: Reach
+    deadline: float
+    also: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Which tests a session saw run a change.
+
+    ``covering`` ran a changed line and passed, ``problem`` is why nobody knows. ``reaching`` passed
+    and can have run a changed function; ``is_known``: there are no others.
+    """
+
+    covering: tuple[str, ...] = ()
+    problem: str = ""
+    reaching: tuple[str, ...] = ()
+    is_known: bool = False
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both, those that ran a changed line first."""
+        return tuple(dict.fromkeys((*self.covering, *self.reaching)))
+
+    @classmethod
+    def read(cls, run: Run, ids: AbstractSet[str], reach: Reach) -> Coverage:
+        """What ``run`` tells of ``ids``."""
+        report = run.report
+        outcomes = (one for nodeid in ids for one in _outcomes_in(report, nodeid))
+        passed = {outcome.nodeid for outcome in outcomes if outcome.is_passed}
+        is_measured = not (report.cover_problem or report.reach_gap or run.trouble)
+        return cls(
+            covering=tuple(nodeid for nodeid in report.covered if nodeid in passed),
+            problem=report.cover_problem,
+            reaching=tuple(nodeid for nodeid in report.reaching if nodeid in passed),
+            is_known=is_measured and not reach.gap and bool(reach.lines),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbourhood:
+    """What the neighbours did with a change. ``runs`` are its sessions with canaries in them."""
+
+    finding: Finding
+    runs: tuple[Run, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+
+
+class Neighbours:
+    """Runs what passed before; any thread may use it.
+
+    ``passed`` is read anew each time, so that a caller may add to it. ``whole`` are node ids of all
+    there is (folders): what passes of that on the base counts as well, where it is given.
+    """
+
+    def __init__(
+        self, passed: Sequence[str], suite: SuiteKnowledge, *, whole: Sequence[str] = ()
+    ) -> None:
+        self._passed = passed
+        self._suite = suite
+        self._whole = whole
+
+    @property
+    def seed(self) -> int | None:
+        """What the shuffled order comes from."""
+        return self._suite.shuffled.seed
+
+    def look(self, asked: Question, hands: Hands) -> Neighbourhood:
+        """Run them with the changes; raises as ``Sessions.run_in_time`` does."""
+        ids = self._find(asked, hands)
+        if not ids:
+            nobody = Coverage(problem=NOTHING_BEFORE.probe.detail, is_known=True)
+            return Neighbourhood(finding=NOTHING_BEFORE, coverage=nobody)
+        shuffled, added = self._suite.shuffled, asked.preparation
+        task = Task(
+            ids=(*ids, *added.canaries),
+            files=added.canary_files,
+            shuffle=shuffled.seed,
+            cover=asked.cover,
+            around=asked.reach.lines,
+        )
+        with hands.open_sandbox(asked.changes) as sandbox:
+            run = hands.sessions.run_in_time(
+                sandbox, task, asked.deadline, is_tallied=added.is_tallied
+            )
+        base = self._compare(shuffled, ids, run, asked, hands)
+        finding = probe_neighbours(ids, run, base, order=f", shuffled (seed {shuffled.seed})")
+        excused = frozenset(ids) & base.red
+        coverage = Coverage.read(run, frozenset(ids), asked.reach)
+        if excused and not finding.has_failed:
+            finding, is_same = self._look_in_usual_order(ids, asked, hands, finding, excused)
+            # What is green in one order only was not seen in it while coverage was measured.
+            coverage = replace(coverage, is_known=coverage.is_known and is_same)
+        return Neighbourhood(finding=finding, runs=(run,), coverage=coverage)
+
+    def _look_in_usual_order(
+        self,
+        ids: Sequence[str],
+        asked: Question,
+        hands: Hands,
+        shuffled: Finding,
+        excused: AbstractSet[str],
+    ) -> tuple[Finding, bool]:
+        """What there is to say of both orders, and whether the second was no news."""
+        with hands.open_sandbox(asked.changes) as sandbox:
+            run = hands.sessions.run_in_time(sandbox, Task(ids=ids), asked.deadline)
+        base = self._compare(self._suite.usual, ids, run, asked, hands)
+        finding = probe_neighbours(ids, run, base, order=", in the suite's own order")
+        if finding.has_failed:
+            return finding, False
+        is_same = excused <= base.red  # they cannot pass in any order: nothing new was seen
+        return (shuffled if is_same else _tell_both(finding, shuffled)), is_same
+
+    def _compare(
+        self, order: Order, ids: Sequence[str], run: Run, asked: Question, hands: Hands
+    ) -> BaseLine:
+        """What the base does in ``order``, asked only where something is red."""
+        if not has_red(ids, run):
+            return BaseLine()
+        if asked.also is not None:  # a part of the suite has a base line of its own
+            order = Order(order.seed)
+        return _look_at_base(order, ids, asked.deadline, hands)
+
+    def _find(self, asked: Question, hands: Hands) -> tuple[str, ...]:
+        targets = frozenset(asked.cluster.targets)
+        known: Sequence[str] = asked.also or ()
+        if asked.also is None:
+            known = (*self._passed, *self._find_suite(asked.deadline, hands))
+        return drop_contained(nodeid for nodeid in known if nodeid not in targets)
+
+    def _find_suite(self, deadline: float, hands: Hands) -> tuple[str, ...]:
+        """What passes on the base of all the suite, where that is asked for."""
+        if not self._whole:
+            return ()
+
+        def ask() -> tuple[str, ...]:
+            report = _run_base(Task(ids=self._whole), deadline, hands).report
+            return tuple(i for i in report.collected if report.outcome_of(i).is_passed)
+
+        with hands.sessions.take_turn(self._suite.suite_turn, deadline):
+            return self._suite.find_suite(ask)
+
+
+def drop_contained(ids: Iterable[str]) -> tuple[str, ...]:
+    """Each of ``ids`` once, without those that lie in a collector among them.
+
+    Where a module could not be collected, it is the module that was repaired and has to stay green.
+    """
+    known = dict.fromkeys(ids)
+    return tuple(one for one in known if not any(above in known for above in _list_above(one)))
+
+
+def _list_above(nodeid: str) -> Iterator[str]:
+    """The node ids of the module and the classes that an item is in."""
+    names = nodeid.partition("[")[0].split("::")
+    for count in range(1, len(names)):
+        yield "::".join(names[:count])
+
+
+def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
+    """One outcome of an item; of a collector those of its items."""
+    known = report.outcomes.get(nodeid)
+    return report.items_below(nodeid) if known is None else (known,)
+
+
+def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hands) -> BaseLine:
+    """See what ``ids`` do without the change, run once for all judgements.
+
+    All of them and in order, not only the red ones: a test that leans on another one's traces
+    would be red alone, and a broken neighbour would be excused.
+    """
+    with hands.sessions.take_turn(order.turn, deadline):
+        unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
+        if unseen:
+            run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, hands)
+            red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
+            _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
+            order.line = BaseLine(
+                red=order.line.red | red, trouble=order.line.trouble or run.trouble
+            )
+            order.seen.update(unseen)
+        return order.line
+
+
+def _run_base(task: Task, deadline: float, hands: Hands) -> Run:
+    with hands.open_sandbox(ChangeSet()) as sandbox:
+        return hands.sessions.run_in_time(sandbox, task, deadline)
+
+
+def _tell_both(finding: Finding, other: Finding) -> Finding:
+    """The first of two that did not fail, with the words of both."""
+    probe = finding.probe
+    detail = f"{probe.detail}; {other.probe.detail}"
+    return Finding(probe=Probe(probe.name, probe.result, detail))

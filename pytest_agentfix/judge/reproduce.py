@@ -1,0 +1,174 @@
+"""What a cluster's targets do on the base, and what the judge's additions do there.
+
+All of it is tried in one session first, in one sandbox: there is no change yet that could make use
+of that. Where anything is not as it should be in there, what was seen is forgotten, and the targets
+and the additions run apart, so that neither can be in the other's way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import Cluster, Collected, Judgement
+from pytest_agentfix.core.ports import Reproduction, Sandbox
+from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.calibration import (
+    RED,
+    are_red,
+    control,
+    control_plain_anew,
+    find_other_clones,
+    find_other_plain,
+)
+from pytest_agentfix.judge.probes import outcomes_of, probe_before
+from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.judge.variants.plan import Preparation
+
+TOGETHER_PATIENCE: Final = 60.0  # seconds for the session with everything in it
+SHARE: Final = 4  # and no more than one in so many parts of the time that is left
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproducer:
+    """``open_sandbox`` gives fresh sandboxes with the base, ``prepare`` the judge's additions.
+
+    ``is_on_top`` is as for ``probe_before``.
+    """
+
+    sessions: Sessions
+    open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
+    prepare: Callable[[Cluster], Preparation]
+    top: Path
+    is_on_top: bool = False
+
+    def reproduce(self, cluster: Cluster, *, deadline: float) -> Before:
+        """Run the targets and the additions on the base.
+
+        Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
+        ``TimeoutError`` when ``deadline`` has passed before it starts.
+        """
+        added = self.prepare(cluster)
+        return self._try_together(cluster, added, deadline) or self._do_apart(
+            cluster, added, deadline
+        )
+
+    def _try_together(self, cluster: Cluster, added: Preparation, deadline: float) -> Before | None:
+        with self.open_sandbox() as sandbox:
+            run = self._run_together(sandbox, cluster, added, deadline)
+            if run is None:
+                return None
+            litter = _list_paths(sandbox.collect()) - self._list_added(added)
+            known = replace(added, sys_path=run.report.sys_path)
+            gone = dict.fromkeys(added.added_files)
+            others = find_other_plain(
+                sandbox, self.sessions, known, run, deadline=deadline, files=gone
+            )
+        if others:  # what ran there before may be why
+            known = control_plain_anew(
+                self.open_sandbox, self.sessions, known, run, deadline=deadline
+            )
+        return self._make_before(cluster, run, litter, known)
+
+    def _run_together(
+        self, sandbox: Sandbox, cluster: Cluster, added: Preparation, deadline: float
+    ) -> Run | None:
+        patience = min(TOGETHER_PATIENCE, self.sessions.remaining(deadline) / SHARE)
+        task = Task(ids=(*cluster.targets, *added.added_ids), files=added.added_files)
+        try:
+            run = self.sessions.run(sandbox, task, deadline, patience=patience)
+        except SandboxError as trouble:  # of too many tests for the memory, for example
+            _log.debug("%s: not all in one session: %s", cluster.slug, trouble)
+            return None
+        if is_as_expected(cluster, added, run):
+            return run
+        _log.debug("%s: not all in one session: %s", cluster.slug, run.trouble or "other ends")
+        return None
+
+    def _do_apart(self, cluster: Cluster, added: Preparation, deadline: float) -> Before:
+        with self.open_sandbox() as sandbox:
+            run = self.sessions.run(sandbox, Task(ids=cluster.targets), deadline)
+            check_base(run)
+            litter = _list_paths(sandbox.collect())
+        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
+        if not finding.red or finding.missing:
+            return self._make_before(cluster, run, litter, Preparation())
+        known = control(self.open_sandbox, self.sessions, added, run, deadline=deadline)
+        return self._make_before(cluster, run, litter, known)
+
+    def _make_before(
+        self, cluster: Cluster, run: Run, litter: frozenset[str], preparation: Preparation
+    ) -> Before:
+        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
+        return Before(
+            targets=cluster.targets,
+            reproduction=Reproduction(
+                judgement=Judgement(probes=(finding.probe,), red=finding.red),
+                missing=finding.missing,
+                litter=litter,
+                seconds=run.completed.seconds,
+            ),
+            finding=finding,
+            preparation=preparation,
+        )
+
+    def _list_added(self, added: Preparation) -> frozenset[str]:
+        """The additions' own files, as a sandbox's ``collect`` names them."""
+        paths = (Path(path) for path in added.added_files)
+        return frozenset(
+            path.relative_to(self.top).as_posix() for path in paths if path.is_relative_to(self.top)
+        )
+
+
+def is_as_expected(cluster: Cluster, added: Preparation, run: Run) -> bool:
+    """Whether one session of everything tells the same as several would.
+
+    All targets are red and came first, all canaries are red, each clone ended as its target, and
+    nothing about the session is odd.
+    """
+    finding = probe_before(cluster, run)
+    if run.trouble or finding.missing or not are_red(run, added.canaries):
+        return False
+    outcomes = [
+        outcome
+        for target in cluster.targets
+        for outcome in outcomes_of(cluster, target, run.report)
+    ]
+    return (
+        all(outcome.outcome in RED and outcome.nodeid in cluster.targets for outcome in outcomes)
+        and not find_other_clones(added, run, run)
+        and _are_first(cluster.targets, run)
+    )
+
+
+def _are_first(targets: tuple[str, ...], run: Run) -> bool:
+    """Whether nothing of the judge's ran before a target: it may have left something."""
+    known = [nodeid in targets for nodeid in run.report.outcomes]
+    return known == sorted(known, reverse=True)
+
+
+def check_base(run: Run) -> None:
+    """Raise ``SandboxError`` when pytest does not get through on the base."""
+    if run.completed.is_timed_out:
+        raise SandboxError(
+            f"The tests do not end in the sandbox (waited {run.limit:.0f} s).",
+            "Give them a time-out of their own, or raise --agent-fix-timeout.",
+        )
+    if run.is_broken:
+        raise SandboxError(
+            f"The tests cannot be run in the sandbox: {run.trouble}: {run.complaint}.",
+            "Make them run with the same packages and files but no network, then try again.",
+        )
+
+
+def _list_paths(collected: Collected) -> frozenset[str]:
+    return frozenset(collected.changes.files) | {drop.path for drop in collected.irregular}

@@ -1,0 +1,242 @@
+"""An accepted change once more, on a base that other fixes have been added to since.
+
+What a change looks like from inside was judged before and is not judged again. What is asked is
+what those fixes can have changed: whether it is still needed, whether its targets pass with them,
+and whether the tests do that can run a line of both. The code of those fixes is not trusted either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
+from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
+from pytest_agentfix.judge.impact import Reach
+from pytest_agentfix.judge.probes import (
+    NEIGHBOURS,
+    Finding,
+    count_tests,
+    has_red,
+    outcomes_of,
+    probe_before,
+    probe_targets,
+)
+from pytest_agentfix.judge.regressions import (
+    Coverage,
+    Neighbourhood,
+    Neighbours,
+    Question,
+    drop_contained,
+)
+from pytest_agentfix.judge.reproduce import check_base
+from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.parallel import Alongside, Hands, OpenSandbox
+from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.judge.variants.plan import CANARY, Preparation
+
+ON_TOP: Final = ", on top of the fixes before it"
+_EARLIER: Final = "; without those fixes: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A change set that was accepted (``judgement``) on an earlier base; see ``ports.Judge``.
+
+    ``preparation`` has the canaries; ``cover`` and ``reach`` are as for ``neighbours.Question``.
+    """
+
+    cluster: Cluster
+    changes: ChangeSet
+    judgement: Judgement
+    also: Sequence[str] | None
+    preparation: Preparation
+    cover: Mapping[str, Sequence[int]]
+    reach: Reach
+    deadline: float
+
+    @property
+    def canaries(self) -> Preparation:
+        """What to add to a session: nothing where the suite did not take it before."""
+        is_sung = any(
+            probe.name == CANARY and probe.result is ProbeResult.PASSED
+            for probe in self.judgement.probes
+        )
+        return self.preparation if is_sung else Preparation()
+
+    @property
+    def neighbours(self) -> tuple[str, ...]:
+        """``also`` without the targets."""
+        targets = frozenset(self.cluster.targets)
+        return drop_contained(nodeid for nodeid in self.also or () if nodeid not in targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejudger:
+    """Runs what has to be seen again; ``patience`` are the seconds each session gets."""
+
+    sessions: Sessions
+    open_sandbox: OpenSandbox
+    neighbours: Neighbours
+    patience: float
+
+    def rejudge(self, what: Renewal) -> Judgement:
+        """The judgement of ``what`` on the base there is now."""
+        with Alongside(self.sessions, self.open_sandbox) as jobs:
+            without = jobs.start(partial(self._run_targets, what, ChangeSet()))
+            # With everything there is a suite to run, and nothing gained by one session for both.
+            together = None
+            if what.also is not None:
+                together = jobs.start(partial(self._run_together, what))
+            base = without.result()
+            findings = _look_at_base(what, base)
+            if any(finding.has_failed for finding in findings):
+                return _renew(what, findings)
+            is_tallied = not base.has_odd_tally
+            run = None if together is None else _take(together)
+            if run is not None:
+                run = replace(run, is_tallied=is_tallied)
+                if _is_green(what, run):
+                    around = _read_together(what, run)
+                    found = (*findings, probe_targets(what.cluster, run), around.finding)
+                    return _renew(what, found, around.coverage)
+            return self._look_apart(what, findings, jobs, is_tallied=is_tallied)
+
+    def _look_apart(
+        self, what: Renewal, findings: Sequence[Finding], jobs: Alongside, *, is_tallied: bool
+    ) -> Judgement:
+        targets = jobs.start(partial(self._run_targets, what, what.changes))
+        neighbours = jobs.start(partial(self._look_around, what, is_tallied))
+        run = replace(targets.result(), is_tallied=is_tallied)
+        found = [*findings, probe_targets(what.cluster, run), *_find_lies(what, (run,))]
+        if any(finding.has_failed for finding in found):
+            return _renew(what, found)
+        around = neighbours.result()
+        lies = _find_lies(what, around.runs)
+        return _renew(what, (*found, around.finding, *lies), around.coverage)
+
+    def _run_targets(self, what: Renewal, changes: ChangeSet, hands: Hands) -> Run:
+        added = what.canaries
+        task = Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
+        return self._run(what, changes, task, hands)
+
+    def _run_together(self, what: Renewal, hands: Hands) -> Run:
+        added = what.canaries
+        task = Task(
+            ids=(*what.cluster.targets, *what.neighbours, *added.canaries),
+            files=added.canary_files,
+            shuffle=self.neighbours.seed,
+            cover=what.cover,
+            around=what.reach.lines,
+        )
+        return self._run(what, what.changes, task, hands)
+
+    def _run(self, what: Renewal, changes: ChangeSet, task: Task, hands: Hands) -> Run:
+        with hands.open_sandbox(changes) as sandbox:
+            return hands.sessions.run_in_time(sandbox, task, what.deadline, patience=self.patience)
+
+    def _look_around(self, what: Renewal, is_tallied: bool, hands: Hands) -> Neighbourhood:  # noqa: FBT001 - for ``partial``
+        asked = Question(
+            cluster=what.cluster,
+            changes=what.changes,
+            preparation=replace(what.canaries, is_tallied=is_tallied),
+            cover=what.cover,
+            reach=what.reach,
+            deadline=what.deadline,
+            also=what.also,
+        )
+        return self.neighbours.look(asked, hands)
+
+
+def _take(together: Future[Run]) -> Run | None:
+    """The session of everything, ``None`` where it was too much for a sandbox."""
+    try:
+        return together.result()
+    except SandboxError:
+        return None
+
+
+def _look_at_base(what: Renewal, run: Run) -> list[Finding]:
+    """Whether the targets are red without the change still, and nobody lies about it."""
+    known = replace(run, is_tallied=run.is_tallied and not run.has_odd_tally)
+    check_base(known)
+    finding = probe_before(what.cluster, known)
+    if finding.has_failed:
+        outcomes = [
+            outcome
+            for target in what.cluster.targets
+            for outcome in outcomes_of(what.cluster, target, known.report)
+        ]
+        # Only what passes has been fixed by others: not what is skipped, or not to be found.
+        red = tuple(outcome for outcome in outcomes if not outcome.is_passed)
+        finding = replace(finding, red=red)
+    return [finding, *_find_lies(what, (known,))]
+
+
+def _find_lies(what: Renewal, runs: Sequence[Run]) -> list[Finding]:
+    """What the sessions are caught at; nothing where they are honest."""
+    if not runs:
+        return []
+    found = [probe_report(runs), probe_canary(what.canaries, runs)]
+    return [finding for finding in found if finding.has_failed]
+
+
+def _is_green(what: Renewal, run: Run) -> bool:
+    """Whether one session of everything leaves no question open."""
+    target = probe_targets(what.cluster, run)
+    return not (target.has_failed or has_red(what.neighbours, run) or _find_lies(what, (run,)))
+
+
+def _read_together(what: Renewal, run: Run) -> Neighbourhood:
+    ids = what.neighbours
+    coverage = Coverage.read(run, frozenset(ids), what.reach)
+    if ids:
+        probe = Probe(NEIGHBOURS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
+    else:
+        coverage = Coverage(is_known=True)
+        detail = "no other test runs lines of both"
+        probe = Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail)
+    return Neighbourhood(finding=Finding(probe=probe), runs=(run,), coverage=coverage)
+
+
+def _renew(
+    what: Renewal, findings: Iterable[Finding], coverage: Coverage | None = None
+) -> Judgement:
+    """The earlier judgement with what was seen now in its place."""
+    earlier = what.judgement
+    findings = list(findings)
+    seen = make_judgement(findings)
+    probes = {probe.name: probe for probe in earlier.probes}
+    for finding in findings:
+        probes[finding.probe.name] = _tell(what, finding.probe, probes.get(finding.probe.name))
+    renewed = replace(
+        seen,
+        probes=tuple(probes.values()),
+        covering=earlier.covering,
+        is_covering_known=False,
+    )
+    if coverage is None:
+        return renewed
+    if what.also is None:
+        return replace(renewed, covering=coverage.all, is_covering_known=coverage.is_known)
+    return replace(
+        renewed,
+        covering=tuple(dict.fromkeys((*earlier.covering, *coverage.all))),
+        is_covering_known=earlier.is_covering_known and coverage.is_known,
+    )
+
+
+def _tell(what: Renewal, probe: Probe, earlier: Probe | None) -> Probe:
+    """The evidence of now; of a part of the neighbours, with that of all of them before."""
+    told = replace(probe, detail=f"{probe.detail}{ON_TOP}")
+    is_part = probe.name == NEIGHBOURS and what.also is not None
+    if not is_part or earlier is None or probe.result is ProbeResult.FAILED:
+        return told
+    first = earlier.detail.rpartition(_EARLIER)[2]
+    result = earlier.result if probe.result is ProbeResult.NOT_APPLICABLE else probe.result
+    return Probe(probe.name, result, f"{told.detail}{_EARLIER}{first}")

@@ -1,0 +1,126 @@
+"""An invocation and node ids -> the command that runs them in a sandbox (pure)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.ports import Command
+from pytest_agentfix.judge.sessions.orders import (
+    PLAIN_PROGRAM,
+    Files,
+    Order,
+    load_program,
+    make_key,
+)
+
+# Not what the user's shell says about itself: a sandbox is no CI, has its own temporary folder,
+# and no pytest around it.
+_LEFT_OUT: Final = frozenset(
+    {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What one pytest session in a sandbox is to do; see ``reporter.Order``."""
+
+    ids: Sequence[str]
+    files: Files = field(default_factory=dict)
+    shuffle: int | None = None
+    cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    around: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one session: a fresh pair for each."""
+
+    report: str = field(default_factory=make_key)
+    tally: str = field(default_factory=make_key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandBuilder:
+    """Makes the commands of one run.
+
+    ``python`` is the interpreter's path inside the sandbox, ``base_env`` the sandbox's own
+    variables (``PATH`` above all), ``scratch`` a writable folder there.
+    """
+
+    invocation: Invocation
+    python: str
+    base_env: Mapping[str, str]
+    scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+
+    def build(self, task: Task, *, keys: Keys) -> Command:
+        """Make the command that runs pytest for ``task`` and reports with ``keys``."""
+        invocation = self.invocation
+        order = Order(
+            args=self._arguments(),
+            ids=tuple(task.ids),
+            rootdir=str(invocation.rootdir),
+            sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
+            key=keys.report,
+            tally_key=keys.tally,
+            files=task.files,
+            shuffle=task.shuffle,
+            cover=task.cover,
+            around=task.around,
+        )
+        return self._make_command((self.python, "-c", load_program()), order.encode())
+
+    def build_plain(self, order: bytes) -> Command:
+        """Make the command that calls tests without pytest, in an isolated interpreter."""
+        return self._make_command((self.python, "-I", "-c", load_program(PLAIN_PROGRAM)), order)
+
+    def _make_command(self, argv: tuple[str, ...], order: bytes) -> Command:
+        return Command(
+            argv=argv,
+            cwd=self.invocation.cwd,
+            env=self._environment(),
+            stdin=order,
+            has_report=True,
+        )
+
+    def _arguments(self) -> tuple[str, ...]:
+        invocation = self.invocation
+        return (
+            f"--rootdir={invocation.rootdir}",
+            *_configuration(invocation.rootdir, invocation.config_file),
+            *invocation.arguments,
+            "-p",
+            "no:agentfix",
+            "-o",
+            f"cache_dir={self.scratch}/pytest-cache-{secrets.token_hex(8)}",
+            "-o",
+            "required_plugins=",  # this package may be one of them
+            "-o",
+            "log_file=",  # which may lie where a sandbox has nothing
+            *(("-n0",) if invocation.has_xdist else ()),
+            "--continue-on-collection-errors",
+            "--color=no",
+            "--no-header",
+            "-q",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        everything = {**self.invocation.environ, **self.base_env}
+        kept = {name: value for name, value in everything.items() if name not in _LEFT_OUT}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "HOME": f"{self.scratch}/home"}
+
+
+def _configuration(rootdir: Path, config_file: Path | None) -> tuple[str, ...]:
+    """Give the options that fix the configuration file.
+
+    Where the user's run had none, a part of its tests could still lie beside one; an empty file
+    is "none", and conftest.py files above the rootdir stay out as before.
+    """
+    if config_file is not None:
+        return ("-c", str(config_file))
+    return ("-c", os.devnull, f"--confcutdir={rootdir}")

@@ -1,0 +1,97 @@
+"""The host's end of what runs in a sandbox: the programs' texts and the orders they take."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from typing import Final
+
+from pytest_agentfix.core.options import OPTIONS
+from pytest_agentfix.judge import in_sandbox
+
+# ``python -c`` puts the working directory first on sys.path: a json.py there must not be the
+# reporter's own, and pytest started by its script does not have it either.
+_PREAMBLE: Final = 'import sys\nif sys.path[:1] == [""]:\n    del sys.path[0]\n'
+_IMPORT: Final = re.compile(
+    r"^from pytest_agentfix\.judge\.in_sandbox\.(\w+) import (?:\([^)]*\)|.*)$", re.MULTILINE
+)
+PYTEST_PROGRAM: Final = "pytest_runner.py"
+PLAIN_PROGRAM: Final = "call_runner.py"
+
+# Absolute path in the sandbox -> its content, or ``None`` for no file.
+Files = Mapping[str, "bytes | None"]
+
+
+def make_key() -> str:
+    """A fresh key for one report: 32 random bytes in hexadecimal."""
+    return secrets.token_hex(32)
+
+
+def _list_words() -> dict[str, list[str]]:
+    typed = [option for option in OPTIONS if not option.is_ini_only]
+    return {
+        "flags": [option.flag for option in typed if option.metavar is None],
+        "options": [option.flag for option in typed if option.metavar is not None],
+        "inis": [option.name for option in OPTIONS],
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the reporter is to run.
+
+    ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
+    folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
+    second channel. ``files`` are laid out before pytest starts. ``shuffle`` seeds a random order,
+    ``None`` keeps the suite's own. ``cover`` has the lines (absolute path -> line numbers) of
+    which is told what tests run them, ``around`` those of which no test is to be missed.
+    ``words`` are this package's options and ini names, which a
+    project may use.
+    """
+
+    args: Sequence[str]
+    ids: Sequence[str]
+    rootdir: str
+    sys_path_first: str | None
+    key: str
+    tally_key: str = field(default_factory=make_key)
+    files: Files = field(default_factory=dict)
+    shuffle: int | None = None
+    cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    around: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    words: Mapping[str, Sequence[str]] = field(default_factory=_list_words)
+
+    def encode(self) -> bytes:
+        """Give the JSON object the reporter reads from stdin."""
+        return json.dumps({**asdict(self), "files": encode_files(self.files)}).encode("ascii")
+
+
+def encode_files(files: Files) -> dict[str, str | None]:
+    """Make ``files`` fit for JSON; ``signed_report.read_order`` turns it back."""
+    return {
+        path: None if content is None else base64.b64encode(content).decode("ascii")
+        for path, content in files.items()
+    }
+
+
+def load_program(name: str = PYTEST_PROGRAM) -> str:
+    """Read the program text for ``python -c`` in a sandbox, with our own modules in it once."""
+    seen: set[str] = set()
+
+    def put_in(found: re.Match[str]) -> str:
+        module = found[1]
+        if module in seen:
+            return ""
+        seen.add(module)
+        return _IMPORT.sub(put_in, _read(f"{module}.py"))
+
+    return _PREAMBLE + _IMPORT.sub(put_in, _read(name))
+
+
+def _read(name: str) -> str:
+    return resources.files(in_sandbox).joinpath(name).read_text(encoding="utf-8")

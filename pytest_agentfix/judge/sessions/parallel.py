@@ -1,0 +1,115 @@
+"""Jobs side by side, each with sandboxes of its own, and none of either left at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Final, TypeVar
+
+from pytest_agentfix.core.errors import EnvironmentTrouble
+from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.ports import Sandbox
+from pytest_agentfix.judge.sessions.session_limit import Stop, StoppedError
+from pytest_agentfix.judge.sessions.sessions import Sessions
+
+T = TypeVar("T")
+OpenSandbox = Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+
+WORKERS: Final = 6  # more jobs than one change set has
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a job works with: both end at once when the job is not needed any more."""
+
+    sessions: Sessions
+    open_sandbox: OpenSandbox
+
+
+@dataclass(slots=True)
+class _Held:
+    """An open sandbox. ``lock``: it is closed by one thread at a time."""
+
+    sandbox: Sandbox
+    is_gone: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self) -> None:
+        """Close it under the job that uses it, which then ends."""
+        with self.lock:
+            if not self.is_gone:
+                try:
+                    self.sandbox.close()
+                except EnvironmentTrouble as trouble:  # its owner closes it once more, and tells
+                    _log.debug("a sandbox could not be closed: %s", trouble)
+
+    def leave(self) -> None:
+        """Leave the closing to the owner."""
+        with self.lock:
+            self.is_gone = True
+
+
+class Alongside:
+    """A block in which jobs run in threads.
+
+    At its end, however it comes, every job is over and every sandbox that was opened through
+    ``hands`` is closed; what a job was not asked for by then is lost.
+    """
+
+    def __init__(self, sessions: Sessions, open_sandbox: OpenSandbox) -> None:
+        self._stop = Stop()
+        self._lock = threading.Lock()
+        self._held: list[_Held] = []
+        self._open_sandbox = open_sandbox
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="agentfix-judge")
+        self.hands = Hands(replace(sessions, stop=self._stop), self._open)
+
+    def __enter__(self) -> Alongside:  # noqa: PYI034 - nothing derives from it
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        with self._lock:
+            held = list(self._held)
+        # Side by side too: each takes a moment.
+        closers = [threading.Thread(target=one.end, name="agentfix-judge-end") for one in held]
+        for closer in closers:
+            closer.start()
+        for closer in closers:
+            closer.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, job: Callable[[Hands], T]) -> Future[T]:
+        """Begin ``job``; its result, or what it raised, is in the future."""
+        return self._pool.submit(job, self.hands)
+
+    @contextmanager
+    def _open(self, changes: ChangeSet) -> Iterator[Sandbox]:
+        self._check()
+        with self._open_sandbox(changes) as sandbox:
+            held = _Held(sandbox)
+            with self._lock:
+                self._check()
+                self._held.append(held)
+            try:
+                yield sandbox
+            finally:
+                with self._lock:
+                    self._held.remove(held)
+                held.leave()
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise StoppedError

@@ -1,0 +1,279 @@
+"""The bytes of a report -> ``RunReport`` (pure).
+
+The report comes from a process that runs code nobody vouches for. Whatever it holds, nothing here
+raises, and memory stays within a small multiple of the limits below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeGuard
+
+from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.judge.in_sandbox.signed_report import TAG_LENGTH
+from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
+
+LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
+TESTS_LIMIT: Final = 500_000  # distinct node ids taken notice of
+ID_LIMIT: Final = 10_000  # characters of a node id
+DETAIL_LIMIT: Final = 25_000  # characters of one failure's text
+ERRORS_LIMIT: Final = 300  # collection errors kept
+DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
+
+PATHS_LIMIT: Final = 1_000  # entries of sys.path
+
+_TALLY: Final = b"agentfix-tally"
+_PHASES: Final = ("setup", "call", "teardown")
+_HALF: Final = "It was begun and never ended: set-up, call and tear-down pass once each."
+_WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
+
+
+def parse_report(data: bytes, *, key: str) -> RunReport:
+    """Read the reporter's lines; what is not signed with ``key``, in order, counts against it."""
+    lines = SignedLines(key)
+    reader = _Reader()
+    for line in _split(data):
+        reader.take(lines.verify(line))
+    return reader.finish()
+
+
+class SignedLines:
+    """Checks the tags of ``signed_report.Writer``: each is over its line and all before it.
+
+    A line that somebody else wrote in between is told apart and passed over; after one that was
+    taken away, no later one is right.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._chain = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
+
+    def verify(self, line: bytes) -> bytes:
+        """The line without its tag, ``b""`` when the tag is wrong."""
+        tag, blank, text = line.partition(b" ")
+        chain = self._chain.copy()
+        chain.update(text + b"\n")
+        if not blank or not hmac.compare_digest(chain.hexdigest()[:TAG_LENGTH].encode(), tag):
+            return b""
+        self._chain = chain
+        return text
+
+
+def read_lines(data: bytes, *, key: str) -> Iterator[dict[str, Any]]:
+    """The objects of a signed report; ``{}`` for each line that is none or is not signed."""
+    lines = SignedLines(key)
+    for line in _split(data):
+        yield _decode(lines.verify(line))
+
+
+def parse_tally(stdout: bytes, *, key: str) -> Tally | None:
+    """The second channel's line, ``None`` where it is missing or not signed with ``key``."""
+    for line in reversed(stdout.splitlines()):
+        mark, _, rest = line.partition(b" ")
+        tag, _, text = rest.partition(b" ")
+        if mark == _TALLY:
+            digest = hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest().encode()
+            fields = _decode(text) if hmac.compare_digest(digest, tag) else {}
+            return _make_tally(fields)
+    return None
+
+
+def _make_tally(fields: dict[str, Any]) -> Tally | None:
+    collected, failed, code = (fields.get(name) for name in ("collected", "failed", "exit"))
+    if type(collected) is int and type(failed) is int and type(code) is int:
+        return Tally(collected, failed, code)
+    return None
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    """Give the lines of ``data``; an overlong or unfinished one comes as ``b""``."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        if end < 0 or end - start > LINE_LIMIT:
+            yield b""
+        else:
+            yield data[start:end]
+        start = len(data) if end < 0 else end + 1
+
+
+class _Reader:
+    """Takes lines one after another and keeps what matters."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._tests: dict[str, _Tally] = {}
+        self._errors: list[CollectError] = []
+        self._collected: tuple[str, ...] = ()
+        self._sys_path: tuple[str, ...] = ()
+        self._covered: tuple[str, ...] = ()
+        self._cover_problem = ""
+        self._reaching: tuple[str, ...] = ()
+        self._reach_gap = ""
+        self._finish: dict[str, Any] | None = None
+        self._is_sound = True
+        self._is_last = False
+        self._room = DETAILS_LIMIT
+        self._failed = 0
+        self._running: frozenset[str] = frozenset()  # the collected ids
+
+    def take(self, line: bytes) -> None:
+        self._is_last = False
+        fields = _decode(line)
+        kind = fields.pop("kind", None)
+        if not isinstance(kind, str) or not self._dispatch(kind, fields):
+            self._is_sound = False
+            return
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    def finish(self) -> RunReport:
+        code = None if self._finish is None else self._finish.get("exit")
+        return RunReport(
+            has_started="start" in self._counts,
+            collected=self._collected,
+            outcomes={nodeid: tally.outcome(nodeid) for nodeid, tally in self._tests.items()},
+            collect_errors=tuple(self._errors),
+            exit_code=code if type(code) is int else None,
+            failed_reports=self._failed,
+            sys_path=self._sys_path,
+            covered=self._covered,
+            cover_problem=self._cover_problem,
+            reaching=self._reaching,
+            reach_gap=self._reach_gap,
+            exceptions={nodeid: tally.exception for nodeid, tally in self._tests.items()},
+            is_complete=self._is_last,
+            is_consistent=self._is_sound and self._has_right_counts(),
+        )
+
+    def _dispatch(self, kind: str, fields: dict[str, Any]) -> bool:
+        """Take one line in; gives whether it made sense."""
+        if kind == "report":
+            return self._take_report(fields)
+        if kind == "collect_error":
+            return self._take_collect_error(fields)
+        if kind in self._counts:  # the other kinds come once
+            return False
+        if kind == "collected":
+            return self._take_collected(fields.get("ids"), fields.get("sys_path"))
+        if kind == "covered":
+            return self._take_covered(fields)
+        if kind == "finish":
+            self._finish = fields
+            self._is_last = True
+        return kind in ("start", "finish")
+
+    def _take_report(self, fields: dict[str, Any]) -> bool:
+        nodeid, when, outcome = fields.get("id"), fields.get("when"), fields.get("outcome")
+        if not (_is_id(nodeid) and isinstance(when, str) and isinstance(outcome, str)):
+            return False
+        if nodeid not in self._running:  # nobody collected it, or it ran before it was collected
+            return False
+        tally = self._tests.setdefault(nodeid, _Tally())
+        is_xfail = fields.get("wasxfail") is True
+        self._failed += outcome == "failed" and not is_xfail
+        tally.add(when, _classify(when, outcome, is_xfail=is_xfail))
+        if not tally.detail:
+            tally.detail = self._take_detail(fields.get("detail"))
+        if not tally.exception:
+            tally.exception = self._take_detail(fields.get("exception"), limit=200)
+        return True
+
+    def _take_collect_error(self, fields: dict[str, Any]) -> bool:
+        nodeid = fields.get("id")
+        if not _is_id(nodeid):
+            return False
+        if len(self._errors) >= ERRORS_LIMIT:
+            return True
+        error = CollectError(
+            nodeid=nodeid,
+            exception=self._take_detail(fields.get("exception"), limit=200),
+            message=self._take_detail(fields.get("message"), limit=500),
+            detail=self._take_detail(fields.get("detail")),
+        )
+        self._errors.append(error)
+        return True
+
+    def _take_collected(self, ids: object, sys_path: object) -> bool:
+        if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(sys_path, PATHS_LIMIT):
+            return False
+        self._collected, self._sys_path = tuple(ids), tuple(sys_path)
+        self._running = frozenset(ids)
+        return True
+
+    def _take_covered(self, fields: dict[str, Any]) -> bool:
+        ids, around = fields.get("ids"), fields.get("around")
+        if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(around, TESTS_LIMIT):
+            return False
+        self._covered, self._reaching = tuple(ids), tuple(around)
+        self._cover_problem = self._take_detail(fields.get("problem"), limit=500)
+        self._reach_gap = self._take_detail(fields.get("gap"), limit=500)
+        return True
+
+    def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:
+        """Cut a text, charge it to the room all texts share, and make it encodable."""
+        if not isinstance(value, str):
+            return ""
+        text = value[: min(limit, self._room)]
+        self._room -= len(text)
+        return text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+
+    def _has_right_counts(self) -> bool:
+        lines = {kind: count for kind, count in self._counts.items() if kind != "finish"}
+        return self._finish is not None and self._finish.get("counts") == lines
+
+
+class _Tally:
+    """The phases of one test as they are reported."""
+
+    __slots__ = ("bad", "detail", "exception", "passes")
+
+    def __init__(self) -> None:
+        self.passes = [0, 0, 0]  # of setup, call, teardown
+        self.bad = ""
+        self.detail = ""
+        self.exception = ""
+
+    def add(self, when: str, outcome: str) -> None:
+        if outcome != "passed":
+            self.bad = _worst((self.bad, outcome))
+        elif when != "subtest":
+            self.passes[_PHASES.index(when)] += 1
+
+    def outcome(self, nodeid: str) -> TestOutcome:
+        if self.bad:
+            return TestOutcome(nodeid=nodeid, outcome=self.bad, detail=self.detail)
+        if self.passes == [1, 1, 1]:
+            return TestOutcome(nodeid=nodeid, outcome="passed")
+        return TestOutcome(nodeid=nodeid, outcome="error", detail=_HALF)
+
+
+def _classify(when: str, outcome: str, *, is_xfail: bool) -> str:
+    """One phase's report as an outcome in the words of ``TestOutcome``."""
+    if outcome == "skipped":
+        return "xfailed" if is_xfail else "skipped"
+    if outcome == "passed" and when in (*_PHASES, "subtest"):
+        return "xpassed" if is_xfail else "passed"
+    return "failed" if when in ("call", "subtest") else "error"
+
+
+def _worst(outcomes: Iterable[str]) -> str:
+    return min((o for o in outcomes if o), key=_WORST_FIRST.index)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= ID_LIMIT
+
+
+def _is_ids(value: object, limit: int) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and len(value) <= limit and all(map(_is_id, value))
+
+
+def _decode(line: bytes) -> dict[str, Any]:
+    """Give the line's JSON object, or an empty one."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError, MemoryError):
+        return {}
+    return value if isinstance(value, dict) else {}

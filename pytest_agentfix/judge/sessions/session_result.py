@@ -1,0 +1,129 @@
+"""One pytest session in a sandbox, and whether it can be believed (pure)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.core.ports import Completed
+from pytest_agentfix.judge.sessions.run_report import RunReport, Tally
+
+_PYTEST_EXITS: Final = {2: "was interrupted", 3: "broke", 4: "would not start"}
+_WOULD_NOT_START: Final = 4
+_TOLD_LINES: Final = 5
+_TOLD_CHARACTERS: Final = 2_000
+_LINE_CHARACTERS: Final = 300
+_ERROR: Final = re.compile(r"(?i)(error|exception)\b.*:|exit: ")
+_MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One pytest session in a sandbox.
+
+    ``limit`` are the seconds it was given, ``tally`` is what its second channel says, which counts
+    only with ``is_tallied``.
+    """
+
+    completed: Completed
+    report: RunReport
+    limit: float
+    tally: Tally | None = None
+    is_tallied: bool = True
+
+    @property
+    def last_words(self) -> str:
+        """The last lines of stderr, or of stdout where that is empty."""
+        lines = _list_lines(self.completed.stderr) or _list_lines(self.completed.stdout)
+        return "\n".join(lines[-_TOLD_LINES:])[-_TOLD_CHARACTERS:] or "It said nothing."
+
+    @property
+    def complaint(self) -> str:
+        """The one line of its output that most likely says what went wrong."""
+        lines = _list_lines(self.completed.stdout) + _list_lines(self.completed.stderr)
+        errors = [line for line in lines if _ERROR.search(line)]
+        last = (errors or lines or ["it said nothing"])[-1]
+        return _MARGIN.sub("", last)[:_LINE_CHARACTERS]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether pytest never came to the tests, so that nothing follows about them.
+
+        A test that takes pytest down with it is not that: such a test is red.
+        """
+        report = self.report
+        is_begun = report.is_complete or bool(report.collected)
+        is_readable = report.has_started and not self.completed.is_report_cut
+        return not (is_begun and is_readable) or report.exit_code in (3, 4)
+
+    @property
+    def trouble(self) -> str:
+        """Why this session cannot be believed, whatever its outcomes are; "" when it can."""
+        if self.completed.is_timed_out:
+            return f"did not end within {self.limit:.0f} s"
+        if self.completed.is_report_cut:
+            return "reported more than anybody can read"
+        return _check_end(self.completed.code, self.report) or self._check_tally()
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether no honest mistake ends like this: what was reported is not what was run.
+
+        A crash by a signal, a hang, a flood and a pytest that cannot start are honest mistakes.
+        """
+        completed, report = self.completed, self.report
+        is_cut = completed.is_timed_out or completed.is_report_cut
+        if is_cut or not report.has_started or not self.trouble:
+            return False
+        if not report.is_complete:
+            return completed.code >= 0
+        return report.exit_code != _WOULD_NOT_START
+
+    @property
+    def has_odd_tally(self) -> bool:
+        """Whether the second channel alone is why this session cannot be believed."""
+        is_whole = not self.completed.is_timed_out and not self.completed.is_report_cut
+        return is_whole and bool(
+            not _check_end(self.completed.code, self.report) and self._check_tally()
+        )
+
+    def _check_tally(self) -> str:
+        """Compare both channels: the reporter's lines, and what pytest's session counted."""
+        report, tally = self.report, self.tally
+        if not self.is_tallied or not report.collected:  # or the session may not have begun
+            return ""
+        if tally is None:
+            return "what pytest's own session counted is not told"
+        if tally.exit_code != report.exit_code or tally.collected != len(report.collected):
+            return "the report and pytest's own session do not agree about what was run"
+        if not report.collect_errors and tally.failed != report.failed_reports:
+            return (
+                f"{report.failed_reports} failures are reported, and pytest's own session counted "
+                f"{tally.failed}"
+            )
+        return ""
+
+
+def _check_end(code: int, report: RunReport) -> str:
+    if not report.has_started:
+        return f"pytest did not start (exit status {code})"
+    if not report.is_complete:
+        return f"pytest ended with exit status {code} before it had reported everything"
+    if report.exit_code in _PYTEST_EXITS:
+        return f"pytest {_PYTEST_EXITS[report.exit_code]} (exit status {code})"
+    return _check_sums(code, report)
+
+
+def _check_sums(code: int, report: RunReport) -> str:
+    if not report.is_consistent:
+        return "the report does not add up"
+    if code != report.exit_code:
+        return f"the process ended with exit status {code}, pytest with {report.exit_code}"
+    if code != report.expected_exit:
+        return f"exit status {code} where the outcomes mean {report.expected_exit}"
+    return ""
+
+
+def _list_lines(stream: bytes) -> list[str]:
+    return [line for line in stream.decode(errors="replace").splitlines() if line.strip()]

@@ -1,0 +1,155 @@
+"""How a test could be called without pytest, read from its definition alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.judge.variants.bindings import (
+    list_arguments,
+    list_bound,
+    list_references,
+    qualify,
+)
+from pytest_agentfix.judge.variants.certain_statements import is_generator
+from pytest_agentfix.judge.variants.decorators import (
+    Decorated,
+    Parametrized,
+    UnclearError,
+    read_decorators,
+)
+from pytest_agentfix.judge.variants.locate import Place
+from pytest_agentfix.judge.variants.pytest_features import find_set_up
+from pytest_agentfix.judge.variants.results import Kind
+
+_CASES: Final = ("unittest.TestCase", "unittest.IsolatedAsyncioTestCase")
+_FIXTURES: Final = "it needs fixtures"
+_BASE: Final = "its class's base is not in its module"
+_CLASS_UNCLEAR: Final = "its class cannot be made without pytest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What is to be called and with what."""
+
+    place: Place
+    kind: Kind
+    is_async: bool
+    parametrized: tuple[Parametrized, ...]
+
+
+def describe(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Description:
+    """Describe the call of a test; raises ``UnclearError`` where there can be none."""
+    if is_generator(place.function.body):
+        raise UnclearError("it is a generator")
+    kind = _find_kind(tree, place, imports)
+    reason = find_set_up(
+        tree, [*place.classes, *_list_bases(tree, place)], is_unittest=kind == "unittest"
+    )
+    if reason:
+        raise UnclearError(reason)
+    own = read_decorators(place.function.decorator_list, imports)
+    around = [read_decorators(one.decorator_list, imports) for one in place.classes]
+    marks = read_decorators(list(_list_marks(tree, place)), imports)
+    parametrized = [one for found in (own, *around) for one in found.parametrized]
+    if marks.parametrized or marks.kept or (parametrized and kind == "unittest"):
+        raise UnclearError("its parametrize cannot be read")
+    _check_arguments(place, own, around, parametrized, kind=kind)
+    _check_values(place, parametrized)
+    return Description(
+        place=place,
+        kind=kind,
+        is_async=isinstance(place.function, ast.AsyncFunctionDef),
+        parametrized=tuple(parametrized),
+    )
+
+
+def _find_kind(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Kind:
+    if not place.classes:
+        return "function"
+    lineage = [place.classes[-1], *_list_bases(tree, place)]
+    is_unittest = False
+    for one in lineage:
+        if one.keywords or any(name in ("__init__", "__new__") for name in _list_members(one)):
+            raise UnclearError(_CLASS_UNCLEAR)
+        for base in one.bases:
+            dotted = qualify(base, imports)
+            is_unittest = is_unittest or dotted in _CASES
+            if dotted not in (*_CASES, "object") and dotted not in {x.name for x in lineage}:
+                raise UnclearError(_BASE)
+    return "unittest" if is_unittest else "method"
+
+
+def _list_members(one: ast.ClassDef) -> Iterator[str]:
+    for statement in one.body:
+        yield from list_bound(statement)
+
+
+def _list_bases(tree: ast.Module, place: Place) -> list[ast.ClassDef]:
+    """Give the classes of the module that a test's class is made from, directly or not."""
+    defined = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
+    found = list(place.classes[-1:])
+    for one in found:  # grows meanwhile
+        for base in one.bases:
+            other = defined.get(base.id) if isinstance(base, ast.Name) else None
+            if other is not None and other not in found:
+                found.append(other)
+    return found[1:]
+
+
+def _list_marks(tree: ast.Module, place: Place) -> Iterator[ast.expr]:
+    """Give the marks in ``pytestmark`` of the module, the test's classes and their bases."""
+    classes = [*place.classes, *_list_bases(tree, place)]
+    for one in _list_bases(tree, place):
+        yield from one.decorator_list
+    for body in (tree.body, *(one.body for one in classes)):
+        for statement in body:
+            if "pytestmark" not in list_bound(statement):
+                continue
+            if not isinstance(statement, ast.Assign):
+                raise UnclearError("its pytestmark cannot be read")
+            value = statement.value
+            yield from value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+
+
+def _check_arguments(
+    place: Place,
+    own: Decorated,
+    around: list[Decorated],
+    parametrized: list[Parametrized],
+    *,
+    kind: Kind,
+) -> None:
+    """See that every argument is handed in by a decorator; raises ``UnclearError``."""
+    function = place.function
+    names = [argument.arg for argument in list_arguments(function)]
+    if kind != "function" and not any(
+        isinstance(one, ast.Name) and one.id == "staticmethod" for one in own.kept
+    ):
+        names = names[1:]
+    patched = own.patched + sum(one.patched for one in around)
+    names = names[patched:]
+    names = names[: len(names) - own.given_last]
+    handed = own.given | {name for one in parametrized for name in one.names}
+    if set(names) - handed - _list_defaulted(function):
+        raise UnclearError(_FIXTURES)
+    if {name for one in parametrized for name in one.names} - set(names):
+        raise UnclearError(_FIXTURES)  # a parameter of one of its fixtures
+
+
+def _list_defaulted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Give the arguments that have a default: pytest leaves these alone."""
+    arguments = function.args
+    placed = [*arguments.posonlyargs, *arguments.args]
+    defaulted = placed[len(placed) - len(arguments.defaults) :]
+    only = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {one.arg for one in defaulted} | {one.arg for one, value in only if value is not None}
+
+
+def _check_values(place: Place, parametrized: list[Parametrized]) -> None:
+    """See that parameters can be made outside the test's classes; raises ``UnclearError``."""
+    members = {name for one in place.classes for name in _list_members(one)}
+    if any(members & list_references(one.values) for one in parametrized):
+        raise UnclearError("its parameters are made in its class")

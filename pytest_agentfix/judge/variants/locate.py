@@ -1,0 +1,85 @@
+"""Where in a module's tree a test is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from pytest_agentfix.judge.variants.results import TestName
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BLOCKS: Final = ("body", "orelse", "finalbody", "handlers")
+_ELSEWHERE: Final = "it is not defined in its module's own text"
+_TWICE: Final = "its module defines it more than once"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A test's function, and the classes around it from the outside in."""
+
+    name: TestName
+    function: Function
+    classes: tuple[ast.ClassDef, ...]
+
+    @property
+    def outermost(self) -> Definition:
+        """What of the test stands in the module itself."""
+        return self.classes[0] if self.classes else self.function
+
+    @property
+    def parts(self) -> tuple[Definition, ...]:
+        """The classes and the function."""
+        return (*self.classes, self.function)
+
+
+def find_places(
+    tree: ast.Module, names: Sequence[TestName]
+) -> tuple[dict[TestName, Place], dict[TestName, str]]:
+    """Find each test, or say why it cannot be found."""
+    places: dict[TestName, Place] = {}
+    missing: dict[TestName, str] = {}
+    for name in names:
+        found = _find(tree, name)
+        if isinstance(found, str):
+            missing[name] = found
+        else:
+            places[name] = found
+    return places, missing
+
+
+def _find(tree: ast.Module, name: TestName) -> Place | str:
+    body: Sequence[ast.AST] = tree.body
+    classes: list[ast.ClassDef] = []
+    for part in name[:-1]:
+        one = _find_one(body, part)
+        if not isinstance(one, ast.ClassDef):
+            return one if isinstance(one, str) else _ELSEWHERE
+        classes.append(one)
+        body = one.body
+    last = _find_one(body, name[-1]) if name else _ELSEWHERE
+    if not isinstance(last, FUNCTIONS):
+        return last if isinstance(last, str) else _ELSEWHERE
+    return Place(name=name, function=last, classes=tuple(classes))
+
+
+def _find_one(body: Iterable[ast.AST], name: str) -> Definition | str:
+    found = [one for one in list_definitions(body) if one.name == name]
+    if len(found) == 1:
+        return found[0]
+    return _TWICE if found else _ELSEWHERE
+
+
+def list_definitions(body: Iterable[ast.AST]) -> Iterator[Definition]:
+    """Give the functions and classes of one scope, those within ``if`` and ``try`` included."""
+    for node in body:
+        if isinstance(node, DEFINITIONS):
+            yield node
+            continue
+        for block in _BLOCKS:
+            yield from list_definitions(getattr(node, block, ()))

@@ -1,0 +1,247 @@
+"""A cluster and its base -> the tests the judge adds to it, before it knows of any change (pure).
+
+What applies to a test is decided here, from the base's own text, and once more by what the
+additions do on the base (``controlling.py``). What happens in a run with a change never takes a
+probe away.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_agentfix.core.model import Cluster, ItemKind, ReadBase
+from pytest_agentfix.judge.variants import (
+    Plain,
+    PlainCall,
+    TestName,
+    Variant,
+    make_canary,
+    make_clone,
+    make_mutant,
+    make_plain,
+    make_word,
+)
+from pytest_agentfix.judge.variants.plan import (
+    CANARY,
+    CLONE,
+    MUTANT,
+    PLAIN,
+    PlainPlan,
+    Preparation,
+    Target,
+    read_conftests,
+    read_file,
+)
+
+ADDED_LIMIT: Final = 20  # targets that get variants of their own; many cases make none stronger
+FUNCTIONS_LIMIT: Final = 60  # and one case of each function, up to so many
+
+_KINDS: Final = {
+    ItemKind.DOCTEST: "it is a doctest",
+    ItemKind.COLLECTOR: "its module could not be collected",
+    ItemKind.OTHER: "it is no test function",
+}
+
+
+def prepare(
+    cluster: Cluster, *, rootdir: Path, top: Path, read_base: ReadBase, rng: random.Random
+) -> Preparation:
+    """Make all additions for ``cluster``. Never raises for what stands in a file."""
+    unique = {failure.nodeid: failure for failure in cluster.failures}
+    everything = [Target.of(failure) for failure in unique.values()]
+    chosen = _choose(everything)
+    names = {target.nodeid for target in chosen}
+    rest = [target for target in everything if target.nodeid not in names]
+    making = _Making(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
+    by_path: dict[str, list[Target]] = {}
+    for target in chosen:
+        by_path.setdefault(target.path, []).append(target)
+    for path, targets in by_path.items():
+        making.take(path, targets)
+    making.add_canary(next(iter(by_path)))
+    making.rule_out((CLONE, MUTANT, PLAIN), rest, f"{len(chosen)} others stand for it")
+    return replace(making.finish(), passed_over=frozenset(target.nodeid for target in rest))
+
+
+def _choose(targets: Sequence[Target]) -> list[Target]:
+    """Those that get variants: the first, and one of each function, as a cluster may be parted."""
+    first = {target.failure.function: target for target in reversed(targets)}
+    ones = [target for target in targets if target is first[target.failure.function]]
+    chosen = {target.nodeid for target in ones[:FUNCTIONS_LIMIT]}
+    for target in targets:
+        if len(chosen) >= ADDED_LIMIT:
+            break
+        chosen.add(target.nodeid)
+    return [target for target in targets if target.nodeid in chosen]
+
+
+def _order_call(
+    identity: str, call: PlainCall, case: Mapping[str, int]
+) -> Mapping[str, object] | None:
+    """The call as ``call_runner.py`` takes it, ``None`` where it is not known which case it is.
+
+    pytest's indices count the combinations where there is more than one ``parametrize``.
+    """
+    if len(call.parameters) > 1 or any(one.names[0] not in case for one in call.parameters):
+        return None
+    return call.describe(identity, case)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Making:
+    """A preparation in the making, one test file after the other."""
+
+    rootdir: Path
+    top: Path
+    read_base: ReadBase
+    rng: random.Random
+    clones: dict[str, str] = field(default_factory=dict)
+    clone_files: dict[str, bytes | None] = field(default_factory=dict)
+    canaries: tuple[str, ...] = ()
+    canary_files: dict[str, bytes | None] = field(default_factory=dict)
+    mutants: list[str] = field(default_factory=list)
+    mutant_files: dict[str, bytes | None] = field(default_factory=dict)
+    plain: list[PlainPlan] = field(default_factory=list)
+    test_files: dict[str, bytes | None] = field(default_factory=dict)
+    impossible: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {probe: {} for probe in (CANARY, CLONE, MUTANT, PLAIN)}
+    )
+
+    def take(self, path: str, targets: Sequence[Target]) -> None:
+        """Make the additions for the targets in one file."""
+        content = self._read(path)
+        if content is None:
+            self.rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not part of the tree")
+            return
+        self.test_files[self._at(path)] = content
+        try:
+            source = content.decode()
+        except UnicodeDecodeError:
+            self.rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not UTF-8")
+            return
+        modules = [one for one in targets if one.failure.kind is ItemKind.COLLECTOR]
+        tests = [one for one in targets if one.failure.kind not in _KINDS]
+        for one in targets:
+            if one.failure.kind in _KINDS:
+                reason = _KINDS[one.failure.kind]
+                self.rule_out((MUTANT, PLAIN), [one], reason)
+                if one not in modules or one.name or not path.endswith(".py"):
+                    self.rule_out((CLONE,), [one], reason)
+        self._clone_module(path, source, [one for one in modules if not one.name])
+        if tests:
+            self._add_variants(path, source, tests)
+
+    def _add_variants(self, path: str, source: str, tests: Sequence[Target]) -> None:
+        names = list(dict.fromkeys(one.name for one in tests))
+        around: dict[str, Any] = {
+            "rng": self.rng,
+            "module": Path(path).stem,
+            "conftests": list(
+                read_conftests(self.rootdir / path, top=self.top, read_base=self.read_base)
+            ),
+        }
+        self._add_clones(path, make_clone(source, names, **around), tests)
+        self._add_mutants(path, make_mutant(source, names, rng=self.rng), tests)
+        plain = make_plain(source, names, **around)
+        self._note(PLAIN, tests, plain.impossible)
+        self._add_plain(path, plain, tests)
+
+    def _add_clones(self, path: str, clone: Variant, tests: Sequence[Target]) -> None:
+        self._note(CLONE, tests, clone.impossible)
+        if not clone.names:
+            return
+        new = self._new_path(path)
+        self.clone_files[self._at(new)] = clone.source.encode()
+        for one in tests:
+            if one.name in clone.names:
+                self.clones[one.nodeid] = "::".join([new, *clone.names[one.name]]) + one.case
+
+    def _clone_module(self, path: str, source: str, modules: Sequence[Target]) -> None:
+        if not modules or not path.endswith(".py"):
+            return
+        new = self._new_path(path)
+        self.clone_files[self._at(new)] = source.encode()
+        self.clones.update({one.nodeid: new for one in modules})
+
+    def _add_mutants(self, path: str, mutant: Variant, tests: Sequence[Target]) -> None:
+        self._note(MUTANT, tests, mutant.impossible)
+        if mutant.names:
+            self.mutant_files[self._at(path)] = mutant.source.encode()
+            self.mutants += [one.nodeid for one in tests if one.name in mutant.names]
+
+    def _add_plain(self, path: str, plain: Plain, tests: Sequence[Target]) -> None:
+        calls = []
+        targets = {}
+        for number, one in enumerate(tests):
+            call = plain.calls.get(one.name)
+            order = None if call is None else _order_call(str(number), call, one.failure.case)
+            if order is not None:
+                calls.append(order)
+                targets[str(number)] = one.nodeid
+            elif call is not None:
+                self.impossible[PLAIN][one.nodeid] = "it is not known which of its cases this is"
+        if calls:
+            order = {
+                "source": plain.source,
+                "file": self._at(path),
+                "filename": f"/{make_word(self.rng)}.py",
+                "name": ".".join([*self._find_packages(path), make_word(self.rng)]),
+                "calls": calls,
+            }
+            self.plain.append(PlainPlan(order=order, targets=targets))
+
+    def add_canary(self, path: str) -> None:
+        """Put tests that must fail beside the file at ``path``."""
+        canary = make_canary(rng=self.rng)
+        new = self._new_path(path)
+        self.canary_files[self._at(new)] = canary.source.encode()
+        self.canaries = tuple("::".join([new, *name]) for name in canary.names.values())
+
+    def finish(self) -> Preparation:
+        """All of it."""
+        return Preparation(
+            clones=self.clones,
+            clone_files=self.clone_files,
+            canaries=self.canaries,
+            canary_files=self.canary_files,
+            mutants=tuple(self.mutants),
+            mutant_files=self.mutant_files,
+            plain=tuple(self.plain),
+            test_files=self.test_files,
+            impossible=self.impossible,
+        )
+
+    def _note(
+        self, probe: str, tests: Sequence[Target], impossible: Mapping[TestName, str]
+    ) -> None:
+        reasons = {one.nodeid: impossible[one.name] for one in tests if one.name in impossible}
+        self.impossible[probe].update(reasons)
+
+    def rule_out(self, probes: Iterable[str], tests: Sequence[Target], reason: str) -> None:
+        """Note why these tests have no such probes."""
+        for probe in probes:
+            self.impossible[probe].update({one.nodeid: reason for one in tests})
+
+    def _read(self, path: str) -> bytes | None:
+        return read_file(self.rootdir / path, top=self.top, read_base=self.read_base)
+
+    def _find_packages(self, path: str) -> list[str]:
+        """The packages the module at ``path`` is in, outermost first, by their ``__init__.py``."""
+        names: list[str] = []
+        folder = path.rpartition("/")[0]
+        while folder and self._read(f"{folder}/__init__.py") is not None:
+            folder, _, name = folder.rpartition("/")
+            names.insert(0, name)
+        return names
+
+    def _new_path(self, path: str) -> str:
+        folder = path.rpartition("/")[0]
+        name = f"test_{make_word(self.rng)}.py"
+        return f"{folder}/{name}" if folder else name
+
+    def _at(self, path: str) -> str:
+        return str(self.rootdir / path)

@@ -1,0 +1,48 @@
+"""Text of a module -> tree -> text, both ways guarded."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Sequence
+from typing import Final
+
+from pytest_agentfix.judge.variants.results import TestName
+
+# What reading and writing a text can raise: not Python, null bytes and lone surrogates, endless
+# nesting, numbers with too many digits.
+UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+_REASON: Final = "its module's text cannot be taken apart"
+
+
+def parse(source: str) -> ast.Module:
+    """Parse a module; raises one of ``UNREADABLE``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source.removeprefix("\ufeff"))
+
+
+def render(tree: ast.Module) -> str:
+    """Write a module's text, and see that Python takes it; raises one of ``UNREADABLE``."""
+    text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    text.encode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile(text, "<variant>", "exec", dont_inherit=True)
+    return text
+
+
+def refuse_all(names: Sequence[TestName], reason: str = _REASON) -> dict[TestName, str]:
+    """Give the same reason for every test."""
+    return dict.fromkeys(names, reason)
+
+
+def split_docstring(body: Sequence[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """Part a function's body into its docstring, if it has one, and the rest."""
+    first = body[0] if body else None
+    has_one = (
+        isinstance(first, ast.Expr)
+        and isinstance(first.value, ast.Constant)
+        and isinstance(first.value.value, str)
+    )
+    return list(body[: int(has_one)]), list(body[int(has_one) :])

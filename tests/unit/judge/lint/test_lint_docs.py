@@ -1,0 +1,42 @@
+"""docs/lint.md says what the rules are: each with its level and a change that triggers it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from pytest_agentfix.core.options import LINT_RULES
+from pytest_agentfix.judge.lint import RULES, LintRule
+
+PAGE = Path(__file__).parents[2] / "docs" / "lint.md"
+
+
+def render_rule(rule: LintRule) -> str:
+    """A rule's part of the page."""
+    before, after = rule.sample.before.splitlines(), rule.sample.after.splitlines()
+    lines = [line for line in difflib.ndiff(before, after) if not line.startswith("?")]
+    diff = "\n".join(line.rstrip() for line in lines)
+    test = rule.sample.test.strip()
+    about = f"\nwhere the failing test is\n\n```python\n{test}\n```\n" if test else ""
+    return (
+        f"## `{rule.name}`\n\nDefault: `{rule.level.value}`. {rule.summary[0].upper()}"
+        f"{rule.summary[1:]}. For example:\n\n```diff\n{diff}\n```\n{about}"
+    )
+
+
+def test_page_has_every_rule_as_it_is() -> None:
+    page = PAGE.read_text("utf-8")
+    parts = page[page.index("## `") :]
+    assert parts == "\n".join(map(render_rule, RULES))
+
+
+def test_settings_know_every_rule() -> None:
+    assert [rule.name for rule in RULES] == sorted(
+        LINT_RULES, key=[rule.name for rule in RULES].index
+    )
+
+
+def test_configuration_page_names_every_rule() -> None:
+    page = (PAGE.parent / "configuration.md").read_text("utf-8")
+    rows = [f"| `{rule.name}` | {rule.level.value} | {rule.summary} |" for rule in RULES]
+    assert "\n".join(rows) in page

@@ -1,0 +1,131 @@
+"""An invocation becomes a command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
+from pytest_agentfix.judge.sessions.orders import PLAIN_PROGRAM, PYTEST_PROGRAM, load_program
+
+TOP = Path("/top/my repo")
+
+
+def build(invocation: Invocation, **base_env: str) -> CommandBuilder:
+    return CommandBuilder(invocation=invocation, python="/py/bin/python", base_env=base_env)
+
+
+def read_order(invocation: Invocation) -> dict[str, object]:
+    order: dict[str, object] = json.loads(
+        build(invocation).build(Task(ids=["t"]), keys=Keys()).stdin
+    )
+    return order
+
+
+def test_whole_command() -> None:
+    invocation = Invocation(
+        rootdir=TOP,
+        cwd=TOP / "sub",
+        config_file=TOP / "pytest.ini",
+        arguments=("-p", "something", "-v"),
+        environ={"LANG": "C.UTF-8", "CI": "1", "PATH": "/mine", "TMPDIR": "/x"},
+    )
+    task = Task(
+        ids=["a.py::t[é]"],
+        files={"/x": b"\xff", "/y": None},
+        shuffle=7,
+        cover={"/top/a.py": [1]},
+        around={"/top/a.py": [1, 2]},
+    )
+    command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
+    assert ("/py/bin/python", "-c", load_program()) == command.argv
+    assert command.cwd == TOP / "sub"
+    assert command.env == {
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/tmp/home",
+    }
+    assert command.has_report
+    order = json.loads(command.stdin)
+    words = order.pop("words")
+    (cache,) = [one for one in order["args"] if one.startswith("cache_dir=/tmp/pytest-cache-")]
+    assert {
+        "args": [
+            f"--rootdir={TOP}",
+            "-c",
+            f"{TOP}/pytest.ini",
+            "-p",
+            "something",
+            "-v",
+            "-p",
+            "no:agentfix",
+            "-o",
+            cache,
+            "-o",
+            "required_plugins=",
+            "-o",
+            "log_file=",
+            "--continue-on-collection-errors",
+            "--color=no",
+            "--no-header",
+            "-q",
+        ],
+        "ids": ["a.py::t[é]"],
+        "rootdir": str(TOP),
+        "sys_path_first": None,
+        "key": "0a",
+        "tally_key": "0b",
+        "files": {"/x": "/w==", "/y": None},
+        "shuffle": 7,
+        "cover": {"/top/a.py": [1]},
+        "around": {"/top/a.py": [1, 2]},
+    } == order
+    assert "--agent-fix" in words["flags"]
+    assert "--agent-fix-model" in words["options"]
+    assert "agent_fix_env" in words["inis"]
+
+
+def test_no_config_file() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None)
+    arguments = read_order(invocation)["args"]
+    assert isinstance(arguments, list)
+    assert arguments[:4] == [f"--rootdir={TOP}", "-c", "/dev/null", f"--confcutdir={TOP}"]
+
+
+def test_xdist_is_switched_off_where_it_is() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None, has_xdist=True)
+    assert "-n0" in str(read_order(invocation)["args"])
+
+
+def test_python_m_pytest_puts_the_working_directory_first() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP / "s", config_file=None, has_cwd_on_path=True)
+    assert read_order(invocation)["sys_path_first"] == str(TOP / "s")
+
+
+def test_keys_are_fresh_and_nowhere_on_the_command_line() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None)
+    one, other = Keys(), Keys()
+    assert len({one.report, one.tally, other.report, other.tally}) == 4
+    command = build(invocation).build(Task(ids=["t"]), keys=one)
+    words = (*command.argv, json.loads(command.stdin)["args"], command.env)
+    assert not [key for key in (one.report, one.tally) if key in str(words)]
+
+
+def test_plain_calls_run_in_an_isolated_interpreter() -> None:
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None)
+    command = build(invocation).build_plain(b"{}")
+    expected = ("/py/bin/python", "-I", "-c", load_program(PLAIN_PROGRAM))
+    assert (expected, b"{}") == (command.argv, command.stdin)
+
+
+@pytest.mark.parametrize("name", [PYTEST_PROGRAM, PLAIN_PROGRAM])
+def test_program_fits_on_a_command_line_and_leaves_the_package_alone(name: str) -> None:
+    program = load_program(name)
+    compile(program, "program", "exec")
+    assert len(program.encode()) < 100_000
+    assert "pytest_agentfix" not in program
+    assert program.isascii()

@@ -1,0 +1,224 @@
+"""Jobs side by side: fixed order of results, slots, and nothing left at the end."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected, Invocation
+from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
+from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
+from pytest_agentfix.judge.sessions.parallel import Alongside, Hands
+from pytest_agentfix.judge.sessions.session_limit import Slots, Stop, StoppedError
+from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.testing.fakes import FakeClock
+
+LIMIT = 30.0  # seconds after which a test has failed; none of them comes near
+
+
+@dataclass
+class StuckSandbox:
+    """A sandbox whose command goes on until it is closed."""
+
+    world: World
+    is_closed: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        self.world.limits.append(timeout)
+        self.world.running.release()
+        if not self.world.is_stuck:
+            return Completed(code=0, stdout=b"", stderr=b"")
+        assert self.is_closed.wait(LIMIT)
+        raise SandboxError("closed", "")
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+    def start(self, command: Command) -> Process:
+        raise NotImplementedError
+
+    def dial(self, port: int, *, timeout: float) -> Stream:
+        raise NotImplementedError
+
+    def collect(self) -> Collected:
+        raise NotImplementedError
+
+
+@dataclass
+class World:
+    """Opens sandboxes and counts them."""
+
+    is_stuck: bool = True
+    opened: int = 0
+    closed: int = 0
+    running: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    limits: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def open(self, _: ChangeSet) -> Iterator[Sandbox]:
+        self.opened += 1
+        sandbox = StuckSandbox(self)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+            self.closed += 1
+
+
+def make_sessions(slots: int = 9) -> Sessions:
+    here = Path("/")
+    invocation = Invocation(rootdir=here, cwd=here, config_file=None)
+    commands = CommandBuilder(invocation=invocation, python="/python", base_env={})
+    return Sessions(commands=commands, clock=FakeClock(), slots=Slots(slots))
+
+
+def run(hands: Hands) -> float:
+    with hands.open_sandbox(ChangeSet()) as sandbox:
+        return hands.sessions.run(sandbox, Task(ids=("t",)), 60.0, patience=50.0).limit
+
+
+def threads() -> set[str]:
+    return {one.name for one in threading.enumerate() if one.name.startswith("agentfix-judge")}
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_results() -> None:
+    world = World(is_stuck=False)
+    with Alongside(make_sessions(), world.open) as jobs:
+        futures = [jobs.start(run) for _ in range(5)]
+        assert [future.result() for future in futures] == [50.0] * 5
+    assert (world.opened, world.closed, threads()) == (5, 5, set())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_nothing_is_left_when_an_exception_comes_through(error: type[BaseException]) -> None:
+    world = World()
+
+    def interrupt() -> None:
+        with Alongside(make_sessions(), world.open) as jobs:
+            for _ in range(3):
+                jobs.start(run)
+            for _ in range(3):
+                assert world.running.acquire(timeout=LIMIT)
+            raise error
+
+    with pytest.raises(error):
+        interrupt()
+    assert (world.opened, world.closed, threads()) == (3, 3, set())
+
+
+def test_jobs_that_wait_for_a_slot_or_a_turn_are_ended_too() -> None:
+    world = World()
+    turn = Slots(1)
+
+    def wait_for_turn(hands: Hands) -> None:
+        with hands.sessions.take_turn(turn, math.inf):
+            pass
+
+    with turn.hold(timeout=LIMIT, stop=Stop()), Alongside(make_sessions(1), world.open) as jobs:
+        futures = [jobs.start(run), jobs.start(run)]
+        waiting = jobs.start(wait_for_turn)
+        assert world.running.acquire(timeout=LIMIT)
+        wait_until(lambda: waiting.running() and all(one.running() for one in futures))
+    errors = {type(future.exception()) for future in futures}
+    assert errors == {SandboxError, StoppedError}
+    assert isinstance(waiting.exception(), StoppedError)
+    assert (world.closed, len(world.limits)) == (world.opened, 1)
+
+
+def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
+    world = World()
+    is_opening, may_open = threading.Event(), threading.Event()
+
+    @contextmanager
+    def open_slowly(changes: ChangeSet) -> Iterator[Sandbox]:
+        is_opening.set()
+        assert may_open.wait(LIMIT)
+        with world.open(changes) as sandbox:
+            yield sandbox
+
+    def open_once_stopped(hands: Hands) -> None:
+        wait_until(hands.sessions.stop.is_set)
+        may_open.set()
+
+    def leave() -> None:
+        with Alongside(make_sessions(), open_slowly) as jobs:
+            late.append(jobs.start(run))
+            assert is_opening.wait(LIMIT)
+            threading.Thread(target=open_once_stopped, args=[jobs.hands]).start()
+
+    late: list[object] = []
+    leave()
+    assert (world.opened, world.closed, world.limits) == (1, 1, [])
+    with Alongside(make_sessions(), world.open) as jobs:
+        hands = jobs.hands
+    with pytest.raises(StoppedError), hands.open_sandbox(ChangeSet()):
+        pass
+
+
+@dataclass
+class SlowSandbox(StuckSandbox):
+    """A sandbox in which nothing ends in time."""
+
+    def run(self, command: Command, *, timeout: float) -> Completed:
+        return Completed(code=-9, stdout=b"", stderr=b"", is_timed_out=True)
+
+
+def test_what_the_deadline_cuts_off_says_nothing_of_a_plain_call() -> None:
+    sessions, sandbox = make_sessions(), SlowSandbox(World())
+    with pytest.raises(TimeoutError):
+        sessions.run_plain(sandbox, {}, {}, 10.0, patience=50.0)
+    run = sessions.run_plain(sandbox, {}, {}, 100.0, patience=50.0)
+    assert run.trouble == "did not end within 50 s"
+
+
+def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
+    world, clock = World(is_stuck=False), FakeClock()
+    slots = Slots(1)
+    sessions = Sessions(commands=make_sessions().commands, clock=clock, slots=slots)
+
+    def wait_and_run() -> float:
+        with world.open(ChangeSet()) as sandbox:
+            return sessions.run(sandbox, Task(ids=("t",)), 1000.0, patience=50.0).limit
+
+    with Alongside(sessions, world.open) as jobs:
+        with slots.hold(timeout=1, stop=Stop()):
+            future = jobs.start(lambda _: wait_and_run())
+            clock.now += 900  # of which it will have waited some
+        assert future.result(LIMIT) == 50.0
+        clock.now = 980
+        assert wait_and_run() == 20.0
+
+
+def test_no_slot_in_time() -> None:
+    slots = Slots(1)
+    with slots.hold(timeout=1, stop=Stop()), pytest.raises(TimeoutError):  # noqa: SIM117
+        with slots.hold(timeout=0.01, stop=Stop()):
+            pass
+    with slots.hold(timeout=1, stop=Stop()):
+        pass
+
+
+def test_number_of_slots_is_that_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
+    slots = Slots()
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(slots.hold(timeout=1, stop=Stop()))
+        with pytest.raises(TimeoutError):
+            held.enter_context(slots.hold(timeout=0, stop=Stop()))
