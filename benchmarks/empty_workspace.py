@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pytest_agentfix.workspace.mounts import BindMount
+from pytest_agentfix.sandbox.workspace.mounts import BindMount
 
 
 class EmptyWorkspace:

@@ -46,7 +46,7 @@ def wait_for_a_loss(facts: object, desk: Desk) -> None:
 
 def _clear_up(session: Session) -> None:
     # Loaded when it comes to that, which it hardly ever does.
-    from pytest_agentfix.clearing import end_session, sweep_session  # noqa: PLC0415
+    from pytest_agentfix.sandbox.cleanup import end_session, sweep_session  # noqa: PLC0415
     from pytest_agentfix.sandbox.engine import Engine  # noqa: PLC0415
 
     engine = Engine.connect()

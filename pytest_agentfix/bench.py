@@ -32,10 +32,10 @@ from pytest_agentfix.judge.sessions.session_limit import Slots
 from pytest_agentfix.judge.suite_facts import SuiteKnowledge
 from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import Keep, Sandboxes
 from pytest_agentfix.scope import config_file, folders_of_tests, inside, target_files
 from pytest_agentfix.setup import Setup
-from pytest_agentfix.workspace import Base
 
 
 class Bench:

@@ -16,9 +16,9 @@ from pytest_agentfix.core.model import ChangeSet, Collected, Turn
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, Door, Summons
 from pytest_agentfix.gateway.warming import Switch, WarmUp
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import Box, Keep, ReadyBox, Sandboxes
 from pytest_agentfix.stock import Stock
-from pytest_agentfix.workspace import Base
 
 logger = logging.getLogger(__name__)
 

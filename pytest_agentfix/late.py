@@ -87,7 +87,7 @@ class LateRun:
 
     def _drop_scratch(self) -> None:
         if self._scratch is not None:
-            from pytest_agentfix.clearing import end_session  # noqa: PLC0415 - hardly ever
+            from pytest_agentfix.sandbox.cleanup import end_session  # noqa: PLC0415 - hardly ever
 
             try:
                 end_session(self._setup.engine, self._scratch.root, self._scratch.session)

@@ -8,8 +8,8 @@ from pathlib import Path
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import is_agent_file
-from pytest_agentfix.workspace import Base
 
 
 def list_base_files(repository: Repository, settings: Settings) -> list[str]:

@@ -8,10 +8,10 @@ from pytest_agentfix.crew import ReadyAgent
 from pytest_agentfix.finding import FoundOpenCode
 from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot
+from pytest_agentfix.sandbox.workspace import Base, BaseRecord
 from pytest_agentfix.sandboxes import is_agent_file
 from pytest_agentfix.standby.orders import HandedOver, Item, close_all
 from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE
-from pytest_agentfix.workspace import Base, BaseRecord
 
 
 @dataclass(slots=True, kw_only=True)

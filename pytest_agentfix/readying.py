@@ -18,7 +18,6 @@ from typing import Final
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.bench import Bench, find_test_files
-from pytest_agentfix.clearing import end_session
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import RunRequest
 from pytest_agentfix.core.ports import Summons
@@ -30,16 +29,17 @@ from pytest_agentfix.listing import lay_out_base
 from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.channels import RunningCommand
+from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import BorrowedScratch
+from pytest_agentfix.sandbox.workspace import Base
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
 from pytest_agentfix.sandboxes import ReadyBox, Sandboxes
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.desk import Desk, NotWanted
 from pytest_agentfix.standby.orders import Handed, Plain
 from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE, Wanted
-from pytest_agentfix.workspace import Base
-from pytest_agentfix.workspace.removing import remove_tree
 
 REPRODUCING: Final = 120.0  # seconds for the first failing test
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from pytest_agentfix.aftercare import begin_aftercare
 from pytest_agentfix.bench import Bench, find_test_files
-from pytest_agentfix.clearing import end_session, sweep_dead
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
 from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_memory
 from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
@@ -26,12 +25,13 @@ from pytest_agentfix.listing import lay_out_base, list_base_files
 from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repair.scheduler import Schedule
+from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
 from pytest_agentfix.sandbox.scratch import Scratch
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import Sandboxes
 from pytest_agentfix.setup import Setup
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.workshop import Workshop, unprepared
-from pytest_agentfix.workspace import Base
 
 logger = logging.getLogger(__name__)
 

@@ -22,15 +22,14 @@ from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
-from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.sandbox.attached_socket import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.sandbox.laying import History, lay_changes
+from pytest_agentfix.sandbox.file_writer import History, lay_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
-from pytest_agentfix.stock import Stock
-from pytest_agentfix.workspace import (
+from pytest_agentfix.sandbox.workspace import (
     Base,
     BindMount,
     OverlayMount,
@@ -38,6 +37,7 @@ from pytest_agentfix.workspace import (
     Workspace,
     make_mount_points,
 )
+from pytest_agentfix.stock import Stock
 
 # What OpenCode would read, or import, of the repository's own; the agent's copy does without it.
 AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})

@@ -13,14 +13,14 @@ from typing import Final, Protocol
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
-from pytest_agentfix.sandbox import guest
-from pytest_agentfix.sandbox.attached import Attached, AttachedState
+from pytest_agentfix.sandbox.attached_socket import Attached, AttachedState
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import guest
 from pytest_agentfix.sandbox.pipe import Pipe, PipeState
-from pytest_agentfix.sources import read_source
-from pytest_agentfix.workspace.mounts import BindMount, OverlayMount
+from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount
 
 logger = logging.getLogger(__name__)
 

@@ -29,8 +29,8 @@ from pytest_agentfix.core.errors import (
     EnvironmentUnavailableError,
     SandboxError,
 )
-from pytest_agentfix.sandbox.attached import Attached
-from pytest_agentfix.workspace.mounts import BindMount, OverlayMount, unavailable
+from pytest_agentfix.sandbox.attached_socket import Attached
+from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, unavailable
 
 logger = logging.getLogger(__name__)
 

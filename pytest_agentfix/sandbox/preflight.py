@@ -8,10 +8,10 @@ from typing import Final
 
 from pytest_agentfix.core.errors import PreflightError
 from pytest_agentfix.core.ports import Command, Completed, Sandbox
-from pytest_agentfix.sandbox import _inspect
 from pytest_agentfix.sandbox.engine import MEMORY, PROCESSES
 from pytest_agentfix.sandbox.environment import Environment
-from pytest_agentfix.sources import read_source
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import inspect_sandbox
 
 PATIENCE: Final = 30.0  # seconds
 
@@ -26,7 +26,7 @@ def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path
     }
     completed = sandbox.run(
         Command(
-            argv=[environment.python, "-I", "-S", "-c", read_source(_inspect)],
+            argv=[environment.python, "-I", "-S", "-c", read_source(inspect_sandbox)],
             cwd=workspace,
             env=environment.env,
             stdin=json.dumps(wanted).encode(),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
-from pytest_agentfix.workspace.removing import remove_tree
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
 LOCK: Final = "lock"
 KEPT: Final = "kept"  # the file that says: the user wants to look at this, no sweep takes it

@@ -33,9 +33,9 @@ from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
 from pytest_agentfix.setup import Setup
-from pytest_agentfix.workspace import Base
 from tests.cheats import failure_dump
 
 PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package ``tests`` too

@@ -23,7 +23,7 @@ from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
-from pytest_agentfix.workspace import Base, BindMount, OverlayWorkspace, remove_tree
+from pytest_agentfix.sandbox.workspace import Base, BindMount, OverlayWorkspace, remove_tree
 from tests.contract.sandbox_contract import Box
 
 TOP = Path("/work space:1/project")  # where sandboxes see the workspace: no easy name

@@ -14,9 +14,9 @@ from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, owner_name
+from pytest_agentfix.sandbox.workspace import remove_tree
 from pytest_agentfix.standby.desk import Desk
 from pytest_agentfix.standby.orders import Handed, Order
-from pytest_agentfix.workspace import remove_tree
 from tests.contract.sandbox_contract import Box
 from tests.docker.sandbox_kit import TOP, FolderCopy
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.clearing import end_session
 from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
+from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL
-from pytest_agentfix.sandbox.laying import History, lay_changes
-from pytest_agentfix.sandbox.leftovers import empty_leftovers
+from pytest_agentfix.sandbox.file_writer import History, lay_changes
+from pytest_agentfix.sandbox.overlay_cleanup import empty_leftovers
 from pytest_agentfix.sandbox.scratch import owner_name
-from pytest_agentfix.workspace import Base, OverlayMount, OverlayWorkspace, mounts
+from pytest_agentfix.sandbox.workspace import Base, OverlayMount, OverlayWorkspace, mounts
 from tests.acceptance.project_kit import wait_for
 from tests.docker.sandbox_kit import TOP, Place, volumes_of
 

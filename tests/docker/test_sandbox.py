@@ -14,8 +14,9 @@ import pytest
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange
 from pytest_agentfix.core.ports import Stream
-from pytest_agentfix.sandbox import container, guest, pipe
-from pytest_agentfix.sources import read_source
+from pytest_agentfix.sandbox import container, pipe
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import guest
 from tests.contract.sandbox_contract import Box
 from tests.docker.sandbox_kit import Place, WrongEngine
 

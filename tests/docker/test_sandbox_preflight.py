@@ -13,9 +13,10 @@ import docker
 import pytest
 
 from pytest_agentfix.core.errors import PreflightError
-from pytest_agentfix.sandbox import container, guest
+from pytest_agentfix.sandbox import container
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import guest
 from pytest_agentfix.sandbox.preflight import check_sandbox
-from pytest_agentfix.sources import read_source
 from tests.docker.sandbox_kit import TOP, Place, WrongEngine
 
 

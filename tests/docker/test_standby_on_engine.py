@@ -15,7 +15,7 @@ import pytest
 
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import Stream
-from pytest_agentfix.sandbox.attached import Attached
+from pytest_agentfix.sandbox.attached_socket import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxState
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name

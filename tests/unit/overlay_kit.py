@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, Collected
-from pytest_agentfix.workspace import Base, OverlayWorkspace
+from pytest_agentfix.sandbox.workspace import Base, OverlayWorkspace
 
 
 class MountedOverlay:

@@ -30,11 +30,11 @@ from pytest_agentfix.ready import Ready, sort_out
 from pytest_agentfix.readying import KnownBefore
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import is_agent_file
 from pytest_agentfix.standby.messages import pack, unpack
 from pytest_agentfix.standby.orders import HandedOver, Item
 from pytest_agentfix.wanted import AGENT, BASE, BEFORE, OPENCODE, Wanted, strip_key
-from pytest_agentfix.workspace import Base
 
 FAILURE = Failure(
     nodeid="test_a.py::test_a",

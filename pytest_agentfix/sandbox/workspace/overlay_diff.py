@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.model import Collected, FileChange
-from pytest_agentfix.workspace.collecting import CollectRequest, Folder, Walk, is_beyond
-from pytest_agentfix.workspace.comparing import UNREADABLE
-from pytest_agentfix.workspace.kinds import could_be_planted
+from pytest_agentfix.sandbox.workspace.collecting import CollectRequest, Folder, Walk, is_beyond
+from pytest_agentfix.sandbox.workspace.entry_comparison import UNREADABLE
+from pytest_agentfix.sandbox.workspace.entry_kinds import could_be_planted
 
 _OPAQUE: Final = "user.overlay.opaque"
 # With these the kernel shows another content, or another place's, than the upper folder has.

@@ -6,16 +6,16 @@ import os
 import stat
 
 from pytest_agentfix.core.model import FileChange
-from pytest_agentfix.workspace.base import Base
-from pytest_agentfix.workspace.files import (
+from pytest_agentfix.sandbox.workspace.base import Base
+from pytest_agentfix.sandbox.workspace.entry_kinds import describe_kind
+from pytest_agentfix.sandbox.workspace.files import (
     is_executable,
     is_same_content,
     opened,
     read_up_to,
 )
-from pytest_agentfix.workspace.kinds import describe_kind
-from pytest_agentfix.workspace.limits import Limits
-from pytest_agentfix.workspace.tree import BaseFile
+from pytest_agentfix.sandbox.workspace.limits import Limits
+from pytest_agentfix.sandbox.workspace.tree import BaseFile
 
 UNREADABLE = "it cannot be read"
 

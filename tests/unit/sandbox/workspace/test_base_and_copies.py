@@ -15,8 +15,8 @@ import pytest
 
 from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange
-from pytest_agentfix.workspace import Base, BaseFile, Workspace, make_mount_points
-from pytest_agentfix.workspace.files import translated
+from pytest_agentfix.sandbox.workspace import Base, BaseFile, Workspace, make_mount_points
+from pytest_agentfix.sandbox.workspace.files import translated
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

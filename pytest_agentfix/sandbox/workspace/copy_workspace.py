@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import ChangeSet
-from pytest_agentfix.workspace.base import Base, never
-from pytest_agentfix.workspace.collecting import collect_changes
-from pytest_agentfix.workspace.compared import Compared
-from pytest_agentfix.workspace.files import copy_file, give_to, translated, write_new
-from pytest_agentfix.workspace.mounts import BindMount
-from pytest_agentfix.workspace.removing import remove_tree
-from pytest_agentfix.workspace.tree import BaseFile, parents_of
+from pytest_agentfix.sandbox.workspace.base import Base, never
+from pytest_agentfix.sandbox.workspace.collecting import collect_changes
+from pytest_agentfix.sandbox.workspace.compared import Compared
+from pytest_agentfix.sandbox.workspace.files import copy_file, give_to, translated, write_new
+from pytest_agentfix.sandbox.workspace.mounts import BindMount
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
+from pytest_agentfix.sandbox.workspace.tree import BaseFile, parents_of
 
 
 class Workspace(Compared):

@@ -13,7 +13,7 @@ import pytest
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
-from pytest_agentfix.sandbox.laying import History, lay_changes
+from pytest_agentfix.sandbox.file_writer import History, lay_changes
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 Lay = Callable[..., bool]

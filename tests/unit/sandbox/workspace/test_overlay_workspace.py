@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
-from pytest_agentfix.workspace import Base, OverlayWorkspace, Workspace, remove_tree
-from pytest_agentfix.workspace.mounts import is_held
+from pytest_agentfix.sandbox.workspace import Base, OverlayWorkspace, Workspace, remove_tree
+from pytest_agentfix.sandbox.workspace.mounts import is_held
 from tests.unit.overlay_kit import MountedOverlay
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.sandbox import _inspect, frames, guest
+from pytest_agentfix.sandbox import frames
 from pytest_agentfix.sandbox.frames import HEADER, MAX_PAYLOAD, Frame, FrameError, FrameParser, Kind
-from pytest_agentfix.sources import read_source
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import guest, inspect_sandbox
 
 FRAMES = st.builds(
     Frame,
@@ -91,7 +92,7 @@ def test_the_guest_uses_the_same_numbers() -> None:
     assert guest.CHUNK <= MAX_PAYLOAD
 
 
-@pytest.mark.parametrize("module", [guest, _inspect])
+@pytest.mark.parametrize("module", [guest, inspect_sandbox])
 def test_what_is_sent_into_a_sandbox_needs_only_an_old_python(module: object) -> None:
     assert inspect.ismodule(module)
     source = read_source(module)

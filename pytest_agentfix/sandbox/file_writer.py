@@ -11,8 +11,8 @@ from typing import Any, Final
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Command, Sandbox
-from pytest_agentfix.sandbox import _lay
-from pytest_agentfix.sources import read_source
+from pytest_agentfix.sandbox.guest_source import read_source
+from pytest_agentfix.sandbox.in_sandbox import write_files
 
 # As in ``repository``: the same commit from the same files.
 _SNAPSHOT: Final = {
@@ -61,7 +61,7 @@ def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
     """
     done = sandbox.run(
         Command(
-            argv=[python, "-I", "-S", "-c", read_source(_lay)],
+            argv=[python, "-I", "-S", "-c", read_source(write_files)],
             cwd=Path("/"),
             env=env,
             stdin=_order(top, changes, history=history),

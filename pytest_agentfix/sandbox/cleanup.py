@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.leftovers import empty_leftovers
+from pytest_agentfix.sandbox.overlay_cleanup import empty_leftovers
 from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one
 
 

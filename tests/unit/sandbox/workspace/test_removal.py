@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.workspace import removing
-from pytest_agentfix.workspace.descriptors import open_folder
-from pytest_agentfix.workspace.removing import remove_tree
+from pytest_agentfix.sandbox.workspace import removal
+from pytest_agentfix.sandbox.workspace.descriptors import open_folder
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
-BOTH_WAYS = pytest.mark.parametrize("number", [1, removing._MANY - 1, removing._MANY, 40])
+BOTH_WAYS = pytest.mark.parametrize("number", [1, removal._MANY - 1, removal._MANY, 40])
 LONG_NAME = "x" * 250
 DEPTH = 20  # of these names: a path longer than any system call takes
 
@@ -84,7 +84,7 @@ def test_one_folder_that_stays_keeps_no_other(
             raise OSError(errno.EPERM, "somebody else's")
         return open_folder(name, parent=parent)
 
-    monkeypatch.setattr(removing, "open_folder", open_others)
+    monkeypatch.setattr(removal, "open_folder", open_others)
     remove_tree(top)
     assert [path.name for path in top.iterdir()] == ["stuck"]
     assert caplog.messages[0] == "could not remove stuck: somebody else's"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_agentfix.core.model import ChangeSet
-from pytest_agentfix.workspace.base import Base, never
-from pytest_agentfix.workspace.compared import Compared
-from pytest_agentfix.workspace.files import translated
-from pytest_agentfix.workspace.laying_out import Owner
-from pytest_agentfix.workspace.mounts import OverlayMount, is_held, require_usable
-from pytest_agentfix.workspace.removing import remove_tree
-from pytest_agentfix.workspace.upper import collect_upper
+from pytest_agentfix.sandbox.workspace.base import Base, never
+from pytest_agentfix.sandbox.workspace.base_layout import Owner
+from pytest_agentfix.sandbox.workspace.compared import Compared
+from pytest_agentfix.sandbox.workspace.files import translated
+from pytest_agentfix.sandbox.workspace.mounts import OverlayMount, is_held, require_usable
+from pytest_agentfix.sandbox.workspace.overlay_diff import collect_upper
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
 
 class OverlayWorkspace(Compared):

@@ -11,11 +11,18 @@ from typing import Final
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.workspace.files import give_to, is_inside, translated
-from pytest_agentfix.workspace.kinds import is_disposable
-from pytest_agentfix.workspace.laying_out import Laid, Owner, Place, find_changed, lay, lay_anew
-from pytest_agentfix.workspace.removing import remove_tree
-from pytest_agentfix.workspace.tree import BaseFile, Tree, regular
+from pytest_agentfix.sandbox.workspace.base_layout import (
+    Laid,
+    Owner,
+    Place,
+    find_changed,
+    lay,
+    lay_anew,
+)
+from pytest_agentfix.sandbox.workspace.entry_kinds import is_disposable
+from pytest_agentfix.sandbox.workspace.files import give_to, is_inside, translated
+from pytest_agentfix.sandbox.workspace.removal import remove_tree
+from pytest_agentfix.sandbox.workspace.tree import BaseFile, Tree, regular
 
 GIT: Final = ".git"
 Snapshot = Callable[[Path], None]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
-from pytest_agentfix.sandbox.attached import Attached, Demux
+from pytest_agentfix.sandbox.attached_socket import Attached, Demux
 
 PARTS = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(min_size=1, max_size=50)), max_size=8)
 

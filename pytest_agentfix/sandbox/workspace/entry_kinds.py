@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from pytest_agentfix.core.paths import is_git_alike
-from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.sandbox.workspace.limits import Limits
 
 _EXAMPLES: Final = ".hypothesis"  # has the example that failed: without it a test may pass
 _CACHES: Final = frozenset(

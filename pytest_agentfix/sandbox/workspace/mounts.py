@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from pytest_agentfix.core.errors import OverlayUnavailableError
-from pytest_agentfix.workspace.files import translated
+from pytest_agentfix.sandbox.workspace.files import translated
 
 _SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely
 KERNELS: Final = "work"  # the name of the kernel's own folder

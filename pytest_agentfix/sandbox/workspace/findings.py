@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.sandbox.workspace.limits import Limits
 
 _REST = "; the rest is left out"
 _NOTHING = "; nothing of such a change is taken"

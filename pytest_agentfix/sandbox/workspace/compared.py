@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pytest_agentfix.core.model import ChangeSet, Collected
-from pytest_agentfix.workspace.base import Base
-from pytest_agentfix.workspace.collecting import CollectRequest
-from pytest_agentfix.workspace.files import translated
-from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.sandbox.workspace.base import Base
+from pytest_agentfix.sandbox.workspace.collecting import CollectRequest
+from pytest_agentfix.sandbox.workspace.files import translated
+from pytest_agentfix.sandbox.workspace.limits import Limits
 
 Walk = Callable[[Path, CollectRequest], Collected]
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.workspace.files import READ_FLAGS
+from pytest_agentfix.sandbox.workspace.files import READ_FLAGS
 
 FOLDER_FLAGS: Final = READ_FLAGS | os.O_DIRECTORY
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.workspace.descriptors import open_folder
+from pytest_agentfix.sandbox.workspace.descriptors import open_folder
 
 logger = logging.getLogger(__name__)
 

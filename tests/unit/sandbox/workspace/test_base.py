@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
-from pytest_agentfix.workspace import Base, BaseRecord
-from pytest_agentfix.workspace.copying import sign
-from pytest_agentfix.workspace.tree import EXECUTABLE_FILE, PLAIN_FILE, PathList, Tree
+from pytest_agentfix.sandbox.workspace import Base, BaseRecord
+from pytest_agentfix.sandbox.workspace.file_copier import sign
+from pytest_agentfix.sandbox.workspace.tree import EXECUTABLE_FILE, PLAIN_FILE, PathList, Tree
 
 FILES = ["calc.py", "pkg/a.py", "pkg/b.py", "link", "conf/hidden.json"]
 LONG_AGO = 10**18  # ns

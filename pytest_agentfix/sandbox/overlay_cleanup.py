@@ -14,7 +14,7 @@ from typing import Final
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.scratch import owner_name
-from pytest_agentfix.workspace.mounts import KERNELS, OverlayMount, is_held
+from pytest_agentfix.sandbox.workspace.mounts import KERNELS, OverlayMount, is_held
 
 IMAGE: Final = "pytest-agentfix:empty"
 _MANY: Final = 20  # mounts of one container

@@ -14,17 +14,21 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import Collected, FileChange
-from pytest_agentfix.workspace.base import Base
-from pytest_agentfix.workspace.comparing import UNREADABLE, compare_file, compare_link
-from pytest_agentfix.workspace.descriptors import open_file, open_folder
-from pytest_agentfix.workspace.findings import Findings
-from pytest_agentfix.workspace.kinds import (
+from pytest_agentfix.sandbox.workspace.base import Base
+from pytest_agentfix.sandbox.workspace.descriptors import open_file, open_folder
+from pytest_agentfix.sandbox.workspace.entry_comparison import (
+    UNREADABLE,
+    compare_file,
+    compare_link,
+)
+from pytest_agentfix.sandbox.workspace.entry_kinds import (
     describe_kind,
     find_name_problem,
     find_planted,
     is_cache,
 )
-from pytest_agentfix.workspace.limits import Limits
+from pytest_agentfix.sandbox.workspace.findings import Findings
+from pytest_agentfix.sandbox.workspace.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from pytest_agentfix.core.errors import (
 )
 from pytest_agentfix.sandbox import engine
 from pytest_agentfix.sandbox.engine import PAUSE_TRIES, ContainerSpec, Engine
-from pytest_agentfix.workspace import BindMount, OverlayMount
+from pytest_agentfix.sandbox.workspace import BindMount, OverlayMount
 
 TEXT = st.text(min_size=1, max_size=20)
 PATHS = TEXT.map(lambda text: Path("/", text.replace("\0", "")))

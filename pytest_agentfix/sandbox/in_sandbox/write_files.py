@@ -1,6 +1,6 @@
 """Writes files inside a sandbox in which nothing untrusted has run. Standard library only.
 
-``laying.py`` hands this file's text to the sandbox's Python on the command line.
+``file_writer.py`` hands this file's text to the sandbox's Python on the command line.
 
 Stdin has one line of JSON, then the contents one after another. ``top`` is where the tree is;
 ``files`` are ``[path, size, executable]`` in the order of the contents, with ``null`` as the size

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.workspace.copying import OUTSIDE, Copier, sign
-from pytest_agentfix.workspace.files import as_error, is_inside, is_same_file, translated
-from pytest_agentfix.workspace.tree import BaseFile
+from pytest_agentfix.sandbox.workspace.file_copier import OUTSIDE, Copier, sign
+from pytest_agentfix.sandbox.workspace.files import as_error, is_inside, is_same_file, translated
+from pytest_agentfix.sandbox.workspace.tree import BaseFile
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.workspace.descriptors import FOLDER_FLAGS
-from pytest_agentfix.workspace.files import READ_FLAGS, copy_content, mode_of, new_file
-from pytest_agentfix.workspace.tree import BaseFile, regular
+from pytest_agentfix.sandbox.workspace.descriptors import FOLDER_FLAGS
+from pytest_agentfix.sandbox.workspace.files import READ_FLAGS, copy_content, mode_of, new_file
+from pytest_agentfix.sandbox.workspace.tree import BaseFile, regular
 
 OUTSIDE: Final = "its path leads out of the tree"
 IRREGULAR: Final = "it is no regular file"

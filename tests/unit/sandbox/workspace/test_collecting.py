@@ -14,7 +14,7 @@ import pytest
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.workspace import Base, Limits, Workspace
+from pytest_agentfix.sandbox.workspace import Base, Limits, Workspace
 from tests.unit.overlay_kit import MountedOverlay
 from tests.unit.standby_kit import open_descriptors
 

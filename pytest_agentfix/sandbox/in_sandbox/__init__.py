@@ -1,0 +1,1 @@
+"""Programs sent as text into a sandbox, where this package is not installed."""
