@@ -25,8 +25,8 @@ from empty_workspace import EmptyWorkspace
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import MODEL_PORT, Command
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.gateway.model_gateway import ModelGateway
-from pytest_agentfix.gateway.providers.table import COMPATIBLE
+from pytest_agentfix.gateway.gateway import ModelGateway
+from pytest_agentfix.gateway.providers.registry import COMPATIBLE
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine

@@ -14,7 +14,7 @@ from pytest_agentfix.agents.opencode_config import ModelAccess
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, Turn
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, Door, Summons
-from pytest_agentfix.gateway.warming import Switch, WarmUp
+from pytest_agentfix.gateway.warmup import Switch, WarmUp
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandboxes import Box, Keep, ReadyBox, Sandboxes

@@ -16,17 +16,17 @@ from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
-from pytest_agentfix.gateway.found_secrets import find_secrets
-from pytest_agentfix.gateway.model_gateway import ModelGateway, PosterMaker, make_line
+from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock
+from pytest_agentfix.gateway.gateway import ModelGateway, PosterMaker, make_line
+from pytest_agentfix.gateway.http.connection import Poster
+from pytest_agentfix.gateway.http.key_filter import is_secret
+from pytest_agentfix.gateway.http.traffic_log import TrafficLog, silent_library
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateway.replayed import ReplayClock
-from pytest_agentfix.gateway.serving.curtain import is_secret
-from pytest_agentfix.gateway.serving.line import Poster
-from pytest_agentfix.gateway.serving.traffic_log import TrafficLog, silent_library
-from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
-from pytest_agentfix.gateway.spending.day_file import DayFile
+from pytest_agentfix.gateway.secret_discovery import find_secrets
+from pytest_agentfix.gateway.spending.daily_ledger import DayFile
 from pytest_agentfix.gateway.spending.ledger import Ledger
 from pytest_agentfix.gateway.spending.tariffs import (
     check_prices,

@@ -23,7 +23,7 @@ from pytest_agentfix.core.model import RunRequest
 from pytest_agentfix.core.ports import Summons
 from pytest_agentfix.crew import Crew, ReadyAgent, Recruit
 from pytest_agentfix.finding import FoundOpenCode, find
-from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.baseline import Before
 from pytest_agentfix.listing import lay_out_base
 from pytest_agentfix.repair.clustering import make_clusters

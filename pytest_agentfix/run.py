@@ -18,7 +18,7 @@ from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.crew import Crew
 from pytest_agentfix.finding import FoundOpenCode, find
-from pytest_agentfix.gateway.model_gateway import SystemClock
+from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.headstart import HeadStart
 from pytest_agentfix.listing import lay_out_base, list_base_files

@@ -13,7 +13,8 @@ from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.gateway.providers.upstream import Upstream, choose_upstream
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.late import LateRun
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
@@ -100,7 +101,7 @@ def _open_repository(settings: Settings, rootdir: Path) -> Repository:
 
 def _choose(settings: Settings, replay: Replay | None, model: str | None = None) -> Upstream:
     if replay is not None:
-        from pytest_agentfix.gateway.replayed import replayed_upstream  # noqa: PLC0415 - as below
+        from pytest_agentfix.gateway.cassettes.replayed_model import replayed_upstream  # noqa: PLC0415 - as below
 
         return replayed_upstream(replay, named=settings.model, marked=model)
     upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)

@@ -22,7 +22,7 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.ports import Agent, Clock, Progress, Summons
 from pytest_agentfix.crew import Crew, Post
-from pytest_agentfix.gateway.model_gateway import ModelGateway
+from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateways import Gateways
 from pytest_agentfix.judge.judge import SandboxJudge

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.protocols import Dialect
 from pytest_agentfix.testing.conversation import Conversation
 from pytest_agentfix.testing.protocols import (
     FORMS,

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, final
 
-from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.protocols import Dialect
 from pytest_agentfix.testing.conversation import Conversation
 from pytest_agentfix.testing.protocols import VERSIONS
 from pytest_agentfix.testing.recorded import RecordedRequest

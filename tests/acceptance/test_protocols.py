@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pytest_agentfix.gateway.providers.table import (
+from pytest_agentfix.gateway.providers.registry import (
     ANTHROPIC,
     COMPATIBLE,
     GOOGLE,

@@ -16,8 +16,8 @@ import pytest
 
 from pytest_agentfix.agents.binary import find_opencode
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, read_catalogue
-from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow
-from pytest_agentfix.gateway.providers.table import COMPATIBLE, PROVIDERS
+from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.registry import COMPATIBLE, PROVIDERS
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.acceptance.rows_kit import (
     TOKEN,

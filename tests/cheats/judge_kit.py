@@ -25,8 +25,8 @@ from pytest_agentfix.core.model import (
     RunRequest,
 )
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.providers.upstream import choose_upstream
+from pytest_agentfix.gateway.gateway import SystemClock
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot

@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
 from tests.acceptance.project_kit import pids_of, wait_for
+from tests.places import REPOSITORY
 
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
@@ -42,7 +43,7 @@ def session(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     with process:
         assert process.stdout is not None

@@ -17,8 +17,8 @@ from pytest_agentfix.agents.opencode_launch import OpenCodePlan, Patience
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Stream, Summons
 from pytest_agentfix.crew import Crew, Post
-from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.warming import WarmUp
+from pytest_agentfix.gateway.gateway import SystemClock
+from pytest_agentfix.gateway.warmup import WarmUp
 from pytest_agentfix.repository import IgnoreRules
 from pytest_agentfix.sandboxes import Sandboxes
 from tests.docker.sandbox_kit import Place

@@ -16,6 +16,7 @@ import pytest
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name, sweep
 from tests.docker.sandbox_kit import volumes_of
+from tests.places import REPOSITORY
 
 # Opens a sandbox that is busy, tells its session and container, and waits for the end.
 SESSION = """
@@ -46,7 +47,7 @@ def _session(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]
         [sys.executable, "-c", SESSION, *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     with process:
         assert process.stdout is not None

@@ -23,6 +23,7 @@ from pytest_agentfix.standby.client import StandBy
 from tests.contract.sandbox_contract import TIMEOUT, Box
 from tests.docker.sandbox_kit import TOP, FolderCopy, Place
 from tests.docker.standby_work import INSIDE, make_plan, order
+from tests.places import REPOSITORY
 from tests.unit.standby_kit import Words, listening
 
 # Plays pytest's part: starts a stand-by in a session's folder, and waits to be killed.
@@ -139,7 +140,7 @@ def test_a_killed_pytest_leaves_nothing(
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SESSION, str(root), str(words.path)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     with process:
         try:

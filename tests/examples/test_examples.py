@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
-EXAMPLES = TOP / "examples"
-FIXES = json.loads((TOP / "scripts" / "demo_fixes.json").read_text(encoding="utf-8"))
+from tests.places import REPOSITORY
+
+EXAMPLES = REPOSITORY / "examples"
+FIXES = json.loads((REPOSITORY / "scripts" / "demo_fixes.json").read_text(encoding="utf-8"))
 
 each_example = pytest.mark.parametrize("name", sorted(FIXES))
 
@@ -73,7 +74,7 @@ def test_examples_are_collected_only_when_asked_for(pytestconfig: pytest.Config)
 
 def test_demo_repairs_an_example_and_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(TOP / "scripts" / "demo.py"), "lru"],
+        [sys.executable, str(REPOSITORY / "scripts" / "demo.py"), "lru"],
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

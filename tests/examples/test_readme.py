@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +17,14 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.pytest_hooks.markers import make_policy
 from pytest_agentfix.pytest_hooks.settings_reader import make_settings
 from pytest_agentfix.report.terminal import summary_lines
+from tests.places import REPOSITORY
 from tests.unit.report_sample import SAMPLE
 
-TOP = Path(__file__).parents[2]
-README = (TOP / "README.md").read_text("utf-8")
-CONFIGURATION = (TOP / "docs" / "configuration.md").read_text("utf-8")
+README = (REPOSITORY / "README.md").read_text("utf-8")
+CONFIGURATION = (REPOSITORY / "docs" / "configuration.md").read_text("utf-8")
 PAGES = {
-    path.relative_to(TOP).as_posix(): path.read_text("utf-8")
-    for path in (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+    path.relative_to(REPOSITORY).as_posix(): path.read_text("utf-8")
+    for path in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
 }
 
 
@@ -156,5 +155,7 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page)
         if "://" not in target
     ]
-    missing = [link for link in links if not (TOP / link[0]).parent.joinpath(link[1]).exists()]
+    missing = [
+        link for link in links if not (REPOSITORY / link[0]).parent.joinpath(link[1]).exists()
+    ]
     assert missing == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_agentfix.gateway.providers.table import (
+from pytest_agentfix.gateway.providers.registry import (
     ANTHROPIC,
     COMPATIBLE,
     GOOGLE,

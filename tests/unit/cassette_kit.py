@@ -11,9 +11,9 @@ from typing import Any
 
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
-from pytest_agentfix.gateway.model_gateway import SystemClock
-from pytest_agentfix.gateway.serving.line import Line, LineError, Poster, translated_errors
-from pytest_agentfix.gateway.serving.wire import GatewayTimeouts, Wire
+from pytest_agentfix.gateway.gateway import SystemClock
+from pytest_agentfix.gateway.http.connection import Line, LineError, Poster, translated_errors
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts, Wire
 from pytest_agentfix.testing.scripted_model import Reply, Script, ScriptedModel
 
 MODEL = "test-model"

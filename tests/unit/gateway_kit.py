@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentfix.core.ports import MODEL_PORT
-from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
-from pytest_agentfix.gateway.providers.table import COMPATIBLE, ProviderRow
+from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
+from pytest_agentfix.gateway.providers.registry import COMPATIBLE, ProviderRow
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
+from pytest_agentfix.gateway.spending.budget import Tariff
 from pytest_agentfix.gateway.spending.ledger import Caps, Ledger
-from pytest_agentfix.gateway.spending.till import Tariff
 from pytest_agentfix.testing.socket_stream import StreamPort
 
 KEY = "sk-sentinel-0123456789abcdef"

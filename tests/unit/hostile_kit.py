@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_agentfix.core.ports import Stream
-from pytest_agentfix.gateway.model_gateway import ModelGateway
-from pytest_agentfix.gateway.providers.table import ProviderRow
-from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
+from pytest_agentfix.gateway.gateway import ModelGateway
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
+from pytest_agentfix.gateway.providers.registry import ProviderRow
 from pytest_agentfix.testing.scripted_model import Raw, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.body_kit import GOOD

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.providers.registry import Dialect
 from pytest_agentfix.testing.scripted_model import ScriptedModel
 
 MODEL = "some-model"

@@ -23,6 +23,7 @@ import pytest
 from pytest_agentfix.agents.binary import can_find_opencode, fetch_opencode, find_opencode
 from pytest_agentfix.agents.npm import PINNED_VERSION, Release, choose_release
 from pytest_agentfix.core.errors import OpenCodeMissingError, OpenCodeVersionError
+from tests.places import REPOSITORY
 
 BINARY = b"\x7fELF this stands for 186 MB"
 
@@ -278,7 +279,7 @@ print(found, len(found.read_bytes()))
 def test_two_processes_at_once_fetch_once(world: World) -> None:
     world.install_npm(tail="sleep 0.3")
     argv = [sys.executable, "-c", _FETCH, str(world.cache), json.dumps(asdict(world.release))]
-    top = str(Path(__file__).parents[2])
+    top = str(REPOSITORY)
     environ = world.environ | {"PYTHONPATH": top, "PYTHONDONTWRITEBYTECODE": "1"}
 
     both = [

@@ -14,9 +14,9 @@ import pytest
 from pytest_agentfix.core.errors import KeyMissingError, PriceUnknownError
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.cassettes import Replay
-from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
-from pytest_agentfix.gateway.replayed import ReplayClock, replayed_upstream
-from pytest_agentfix.gateway.serving.wire import GatewayTimeouts
+from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock, replayed_upstream
+from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.replies import Fail, Say, Script

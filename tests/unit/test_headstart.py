@@ -22,7 +22,7 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.finding import FoundOpenCode
-from pytest_agentfix.gateway.providers.upstream import choose_upstream
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.judge.baseline import Before
 from pytest_agentfix.judge.probes import Finding
 from pytest_agentfix.judge.variants.planner import prepare

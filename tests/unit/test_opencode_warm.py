@@ -20,11 +20,11 @@ from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan, Patienc
 from pytest_agentfix.agents.opencode_config import ModelAccess, make_config
 from pytest_agentfix.core.model import TurnEnd
 from pytest_agentfix.core.ports import Command, Process, Stream
-from pytest_agentfix.gateway.model_gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
-from pytest_agentfix.gateway.providers.dialects import Dialect, make_row
-from pytest_agentfix.gateway.serving import strict_head
-from pytest_agentfix.gateway.warming import Switch, WarmUp
+from pytest_agentfix.gateway.providers.protocols import Dialect, make_row
+from pytest_agentfix.gateway.warmup import Switch, WarmUp
 from pytest_agentfix.scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
@@ -126,7 +126,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         patch.setattr(opencode_launch, "BINARY", BINARY)
         joint = make_joint_config(place.port)
         patch.setattr(opencode_launch, "make_config", lambda *_, **__: joint)
-        patch.setattr(strict_head, "HOSTS", (f"127.0.0.1:{place.port}",))
+        patch.setattr(request_head, "HOSTS", (f"127.0.0.1:{place.port}",))
         yield place
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from pytest_agentfix.core.model import RunResult, Verdict
 from pytest_agentfix.report.json_report import render
 from pytest_agentfix.report.junit import properties
+from tests.places import REPOSITORY
 from tests.unit.report_sample import DOCUMENTED, FIXED
 
-PAGE = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
+PAGE = (REPOSITORY / "docs" / "report.md").read_text("utf-8")
 
 
 def read_table(heading: str) -> list[list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_agentfix.gateway.providers.table import Dialect
+from pytest_agentfix.gateway.providers.registry import Dialect
 from pytest_agentfix.testing.conversation import Conversation, Speaker, Spoken
 from pytest_agentfix.testing.replies import Reply, Say, Turns, edits, reads, shell
 from tests.unit.protocol_kit import Part, Said, Used, User, make_body

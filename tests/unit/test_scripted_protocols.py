@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.providers.table import PROVIDERS, Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.registry import PROVIDERS, Dialect, ProviderRow
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 from pytest_agentfix.testing.protocols import find_dialect
 from pytest_agentfix.testing.replies import Usage

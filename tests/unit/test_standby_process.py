@@ -18,10 +18,10 @@ import pytest
 from pytest_agentfix.standby import client, launching
 from pytest_agentfix.standby.client import StandBy
 from pytest_agentfix.standby.orders import HandedOver, Item, Order
+from tests.places import REPOSITORY
 from tests.unit.process_kit import wait_until_gone
 from tests.unit.standby_kit import PATIENCE, Step, Words, listening, open_descriptors, order
 
-TOP = Path(__file__).parents[2]
 Spawn = Callable[..., StandBy]
 
 
@@ -36,7 +36,7 @@ def spawn(words: Words, tmp_path: Path) -> Iterator[Spawn]:
     made: list[StandBy] = []
 
     def spawn(*steps: Step, **variables: str) -> StandBy:
-        environ = {**os.environ, "PYTHONPATH": str(TOP), **variables}
+        environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
         standby = StandBy.spawn(order(words.path, *steps), folder=tmp_path, environ=environ)
         assert standby is not None
         made.append(standby)
@@ -286,7 +286,7 @@ def driver(
     """A process that plays pytest's part: ``body`` has ``spawn()`` for a stand-by of ``steps``."""
     folder = words.path.parent
     program = DRIVER + textwrap.dedent(body)
-    order = [str(words.path), json.dumps(steps), str(folder), str(TOP)]
+    order = [str(words.path), json.dumps(steps), str(folder), str(REPOSITORY)]
     process = subprocess.Popen(
         [sys.executable, *flags, "-c", program, *order],
         stdin=subprocess.PIPE,

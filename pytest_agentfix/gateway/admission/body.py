@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.chat_body import CHAT
 from pytest_agentfix.gateway.admission.generate_body import GENERATE
-from pytest_agentfix.gateway.admission.limits import limit_output
 from pytest_agentfix.gateway.admission.messages_body import MESSAGES
+from pytest_agentfix.gateway.admission.output_limits import limit_output
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.shapes import Fields, noting_left_out
-from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.protocols import Dialect
 
 _log = logging.getLogger(__name__)
 _TABLES: Final[Mapping[Dialect, Fields]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.protocols import Dialect
 
 _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _OTHERS: Final = frozenset(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentfix.gateway.admission.body import clean_body
-from pytest_agentfix.gateway.admission.inbound_headers import iter_forwarded
+from pytest_agentfix.gateway.admission.headers import iter_forwarded
+from pytest_agentfix.gateway.admission.json_body import parse_body, write_body
 from pytest_agentfix.gateway.admission.media_count import count_media
 from pytest_agentfix.gateway.admission.refusal import RefusedError
-from pytest_agentfix.gateway.admission.strict_json import parse_body, write_body
-from pytest_agentfix.gateway.providers.dialects import Dialect
+from pytest_agentfix.gateway.providers.protocols import Dialect
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
 __all__ = ["Admission", "RefusedError", "Request", "admit"]

@@ -6,24 +6,20 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pytest_agentfix.gateway.cassettes.events import (
+from pytest_agentfix.gateway.cassettes.path_placeholders import map_strings
+from pytest_agentfix.gateway.sse.events import (
     Event,
     parse_events,
     parse_json,
     render_event,
 )
-from pytest_agentfix.gateway.cassettes.joining import iter_pieces, join_events
-from pytest_agentfix.gateway.cassettes.places import map_strings
+from pytest_agentfix.gateway.sse.joining import check_pieces, join_events
 
 Body = Mapping[str, Any]  # one entry: "events", "json" or "text"
 Change = Callable[[str], str]
 
 _STREAM: Final = "text/event-stream"
 _KINDS: Final = ("json", "text", "comment")
-
-
-class CutSecretError(ValueError):
-    """A secret is in an answer, in pieces of which none shows it."""
 
 
 def pack_body(raw: bytes, content_type: str, *, clean: Change, secrets: Sequence[str] = ()) -> Body:
@@ -42,16 +38,6 @@ def pack_body(raw: bytes, content_type: str, *, clean: Change, secrets: Sequence
         return {"json": map_strings(parse_json(text), clean)}
     except ValueError:
         return {"text": clean(text)}
-
-
-def check_pieces(events: Sequence[Event], secrets: Sequence[str]) -> None:
-    """Raise ``CutSecretError`` if texts of several events are one of ``secrets`` together."""
-    pieces = [piece for event in events for piece in iter_pieces(event)]
-    whole = "".join(pieces)
-    for secret in filter(None, secrets):
-        found = whole.count(secret)
-        if found and found > sum(piece.count(secret) for piece in pieces):
-            raise CutSecretError
 
 
 def unpack_body(body: Body, *, restore: Change) -> Iterator[bytes]:

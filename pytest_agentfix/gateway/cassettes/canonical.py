@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.cassettes.patterns import normalise
-from pytest_agentfix.gateway.cassettes.places import Places, map_strings, merge_names
+from pytest_agentfix.gateway.cassettes.path_placeholders import Places, map_strings, merge_names
+from pytest_agentfix.gateway.cassettes.volatile_text import normalise
 from pytest_agentfix.gateway.redaction import redact_secrets
+from pytest_agentfix.gateway.sse.events import DEPTH_LIMIT
 
 _KNOWN_LIMIT: Final = 20_000_000  # characters of texts that are kept
-DEPTH_LIMIT: Final = 60  # levels; nothing a real client sends is nested deeper
 _TURN_KEYS: Final = ("messages", "input", "contents")  # one for each family of protocols
 _UNMATCHED_ROLES: Final = frozenset({"system", "developer"})
 _VOLATILE: Final = frozenset(

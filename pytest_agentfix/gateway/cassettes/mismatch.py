@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Turn
-from pytest_agentfix.gateway.cassettes.listing import (
+from pytest_agentfix.gateway.cassettes.request_diff import (
     QUOTE_LIMIT,
     clean_line,
     count_shared,

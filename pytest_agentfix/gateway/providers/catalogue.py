@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_agentfix.gateway.spending.prices import Price, Prices
+from pytest_agentfix.gateway.providers.prices import Price, Prices
 
 _log = logging.getLogger(__name__)
 _AMOUNT_LIMIT: Final = 1e12  # far beyond every limit and price

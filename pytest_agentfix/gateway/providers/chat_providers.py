@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pytest_agentfix.gateway.providers.dialects import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row
 
 # Name, base URL, the key's variable, and the package that knows the provider's own ways.
 _CHAT_ROWS: Final[tuple[tuple[str, str, str, str], ...]] = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.gateway.providers.dialects import ProviderRow
 from pytest_agentfix.gateway.providers.key_command import KEY_FORM, OPTION, find_program
 from pytest_agentfix.gateway.providers.opencode_settings import OpenCodeProvider, OpenCodeSettings
+from pytest_agentfix.gateway.providers.protocols import ProviderRow
 from pytest_agentfix.gateway.providers.unsupported import advise_instead
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.gateway.spending.cap_words import describe_excess, describe_time
+from pytest_agentfix.gateway.spending.cap_messages import describe_excess, describe_time
 
 _TIMED: Final = "seconds"
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pytest_agentfix.core.errors import PriceUnknownError
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
+from pytest_agentfix.gateway.providers.prices import Price, Prices
 from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.spending.budget import Tariff
 from pytest_agentfix.gateway.spending.ledger import Caps
-from pytest_agentfix.gateway.spending.prices import Price, Prices
-from pytest_agentfix.gateway.spending.till import Tariff
 
 
 def make_caps(settings: Settings) -> Caps:

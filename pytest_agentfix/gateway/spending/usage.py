@@ -7,8 +7,8 @@ import re
 from typing import Final
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.providers.dialects import Dialect
-from pytest_agentfix.gateway.spending.counts import (
+from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.spending.usage_by_protocol import (
     find_error,
     is_last_word,
     merge,

@@ -25,6 +25,7 @@ from pytest_agentfix.sandbox.scratch import (
     scratch_root,
     sweep,
 )
+from tests.places import REPOSITORY
 
 SESSION = """
 import sys, time
@@ -49,7 +50,7 @@ def other_process(root: Path) -> Iterator[tuple[str, Callable[[], None]]]:
         [sys.executable, "-c", SESSION, str(root)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
 
     def kill() -> None:

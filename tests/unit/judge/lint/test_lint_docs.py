@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 from pytest_agentfix.core.options import LINT_RULES
 from pytest_agentfix.judge.lint import RULES, LintRule
+from tests.places import REPOSITORY
 
-PAGE = Path(__file__).parents[2] / "docs" / "lint.md"
+PAGE = REPOSITORY / "docs" / "lint.md"
 
 
 def render_rule(rule: LintRule) -> str:

@@ -1,0 +1,90 @@
+"""How long an answer may be: the caps of each protocol, set where they are missing (pure)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.providers.protocols import Dialect
+
+_LEAST_BUDGET: Final = 1024  # tokens; Anthropic takes no smaller budget
+
+
+def limit_output(body: dict[str, Any], *, dialect: Dialect, limit: int) -> int:
+    """Cap the answer's tokens in place, and return how many it can have at most.
+
+    A budget for thinking that comes out of the same tokens stays below the cap. Raises
+    ``RefusedError`` (400) for a cap that is no positive whole number.
+    """
+    match dialect:
+        case Dialect.CHAT:
+            return _limit_chat(body, limit)
+        case Dialect.RESPONSES:
+            return _cap(body, "max_output_tokens", limit)
+        case Dialect.MESSAGES:
+            return _limit_messages(body, limit)
+        case Dialect.GENERATE:
+            return _limit_generate(body, limit)
+
+
+def _limit_chat(body: dict[str, Any], limit: int) -> int:
+    names = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
+    asked = [body.get(name) for name in names]
+    cap = max(_cap(body, name, limit) for name in names or ["max_tokens"])
+    is_cut = any(isinstance(value, int) and value > limit for value in asked)
+    for holder, name in (
+        (body.get("reasoning"), "max_tokens"),
+        (body.get("thinking"), "budget_tokens"),
+        (body, "thinking_budget"),
+    ):
+        _fit(holder, name, cap=cap, is_cut=is_cut)
+    # Not every provider knows the newer name, and who does not know it goes on without a cap.
+    most = cap if "max_tokens" in body else limit
+    return most + _count_thinking(body, limit)
+
+
+def _count_thinking(body: dict[str, Any], limit: int) -> int:
+    """Return the tokens of thinking that are not under the answer's cap (Qwen's, at Alibaba)."""
+    if budget := body.get("thinking_budget"):
+        return max(int(budget), 0)
+    return limit if body.get("enable_thinking") else 0
+
+
+def _limit_messages(body: dict[str, Any], limit: int) -> int:
+    asked = body.get("max_tokens")
+    cap = _cap(body, "max_tokens", limit)
+    thinking = body.get("thinking")
+    _fit(thinking, "budget_tokens", cap=cap, is_cut=asked is not None and asked > limit)
+    if isinstance(thinking, dict) and thinking.get("budget_tokens", _LEAST_BUDGET) < _LEAST_BUDGET:
+        del body["thinking"]
+    return cap
+
+
+def _limit_generate(body: dict[str, Any], limit: int) -> int:
+    config = body.setdefault("generationConfig", {})
+    asked = config.get("maxOutputTokens")
+    cap = _cap(config, "maxOutputTokens", limit)
+    is_cut = asked is not None and asked > limit
+    _fit(config.get("thinkingConfig"), "thinkingBudget", cap=cap, is_cut=is_cut)
+    return cap
+
+
+def _cap(holder: dict[str, Any], name: str, limit: int) -> int:
+    """Set a cap in place and return it."""
+    value = holder.get(name)
+    if value is not None and (type(value) is not int or value < 1):
+        raise RefusedError(400, f"{name!r} must be a positive whole number.")
+    holder[name] = limit if value is None else min(value, limit)
+    return int(holder[name])
+
+
+def _fit(holder: Any, name: str, *, cap: int, is_cut: bool) -> None:
+    """Make a budget in place so small that half of a cap that was cut is left for the answer.
+
+    Minus one stands for "as much as it takes", which the cap ends too.
+    """
+    if not isinstance(holder, dict) or (value := holder.pop(name, None)) is None:
+        return
+    if type(value) is not int or value < -1:
+        raise RefusedError(400, f"{name!r} must be a whole number.")
+    holder[name] = min(value, cap // 2) if is_cut or value >= cap else value

@@ -1,0 +1,178 @@
+"""Answers from a cassette in place of a provider: no key, no network.
+
+All a cassette can do is to become answers to the sandboxed agent, whose work is judged like any
+other's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.cassettes.bodies import unpack_body
+from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest
+from pytest_agentfix.gateway.cassettes.mismatch import (
+    Candidate,
+    CassetteMismatch,
+    describe_end,
+    describe_excess,
+    describe_mismatch,
+    find_nearest,
+)
+from pytest_agentfix.gateway.cassettes.path_placeholders import Places
+from pytest_agentfix.gateway.cassettes.reader import Answer, Header, Taped, load_tape
+from pytest_agentfix.gateway.cassettes.request_diff import diff_requests
+from pytest_agentfix.gateway.cassettes.validation import End
+from pytest_agentfix.gateway.http.connection import Exchange, LineError, Poster
+
+_log = logging.getLogger(__name__)
+_BROKEN = "broke the connection"
+_GIVEN_UP = "was not waited for when this was recorded"
+
+
+class Replay:
+    """A cassette that is played, for any number of lines side by side."""
+
+    def __init__(self, header: Header, tape: Sequence[Taped]) -> None:
+        self._header = header
+        self._tape = tuple(tape)
+        self._lock = threading.Lock()
+        self._left: dict[bytes, deque[int]] = defaultdict(deque)
+        self._times: dict[bytes, list[int]] = defaultdict(list)
+        self._asked = 0
+        for place, taped in enumerate(self._tape):
+            self._left[taped.request.key].append(place)
+            self._times[taped.request.key].append(place)
+
+    @classmethod
+    def load(cls, path: Path) -> Replay:
+        """Read the file; raises ``SettingError`` for anything that is no cassette."""
+        return cls(*load_tape(path))
+
+    @property
+    def provider(self) -> str:
+        """The provider's name when it was recorded."""
+        return self._header.provider
+
+    @property
+    def model(self) -> str:
+        """The model's name without the provider's."""
+        return self._header.model
+
+    @property
+    def dialect(self) -> str:
+        """The value of the ``Dialect`` that was spoken, or whatever stands there."""
+        return self._header.dialect
+
+    @property
+    def count(self) -> int:
+        """How many exchanges were recorded."""
+        return len(self._tape)
+
+    def unused(self) -> int:
+        """Return how many exchanges have not been asked for yet."""
+        with self._lock:
+            return sum(len(places) for places in self._left.values())
+
+    def open(self, places: Places, secrets: Sequence[str] = ()) -> Poster:
+        """Return a line that answers from here, for a repository at ``places``.
+
+        ``secrets`` are taken out of requests as they were when it was recorded.
+        """
+        return _ReplayLine(self, places, secrets)
+
+    def take(
+        self, request: CanonicalRequest, read_plain: Callable[[], CanonicalRequest] | None = None
+    ) -> Answer:
+        """Return the next answer recorded for ``request``; raises ``CassetteMismatch``.
+
+        ``read_plain`` makes the request as a machine reads it that knows none of this one's
+        secrets; it is asked where ``request`` was not recorded.
+        """
+        if read_plain is not None and request.key not in self._times:
+            plain = read_plain()
+            request = plain if plain.key in self._times else request
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+            if left := self._left.get(request.key):
+                return self._tape[left.popleft()].answer
+            rest = sorted(place for places in self._left.values() for place in places)
+        raise self._describe(number, request, rest)
+
+    def _describe(
+        self, number: int, request: CanonicalRequest, rest: Sequence[int]
+    ) -> CassetteMismatch:
+        if times := self._times.get(request.key):
+            last = self._tape[times[-1]].answer
+            return describe_excess(number, len(times), is_given_up=last.end is End.GIVEN_UP)
+        candidates = [
+            Candidate(number=place + 1, request=self._tape[place].request) for place in rest
+        ]
+        near = find_nearest(request, candidates)
+        if near is None:
+            return describe_end(number, self.count)
+        diff = diff_requests(near.request, request)
+        _log.info("request %d and recorded request %d:\n%s", number, near.number, diff)
+        return describe_mismatch(number, request, near)
+
+
+class _ReplayLine:
+    """A line to a cassette."""
+
+    def __init__(self, replay: Replay, places: Places, secrets: Sequence[str]) -> None:
+        self.silence = 0.0  # nothing is waited for
+        self._replay = replay
+        self._places = places
+        self._canon = Canon(places, secrets)
+        self._plain = Canon(places)
+
+    @contextmanager
+    def post(
+        self,
+        admission: Admission,
+        credential: tuple[str, str],  # noqa: ARG002 - none is needed
+    ) -> Iterator[Exchange]:
+        """Yield the recorded answer; raises ``LineError`` and ``CassetteMismatch``."""
+        answer = self._replay.take(
+            self._canon.read(admission), partial(self._plain.read, admission)
+        )
+        if not answer.status:
+            words = self._places.restore(answer.words)
+            raise LineError(words or _GIVEN_UP)
+        yield _Played(status=answer.status, answer=answer, places=self._places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Played:
+    """A recorded answer on its way."""
+
+    status: int
+    answer: Answer
+    places: Places
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that were kept."""
+        return list(_iter_headers(self.answer.headers))
+
+    def iter_stream(self) -> Iterator[bytes]:
+        """Yield the body; raises ``LineError`` where the recorded one broke off."""
+        yield from unpack_body(self.answer.body, restore=self.places.restore)
+        is_error = self.status >= 300  # noqa: PLR2004 - nobody reads all of a long one
+        if self.answer.end is End.BROKEN:
+            raise LineError(self.places.restore(self.answer.words) or _BROKEN)
+        if self.answer.end is End.GIVEN_UP and not is_error:
+            raise LineError(_GIVEN_UP)
+
+
+def _iter_headers(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in headers.items():
+        yield name.encode("ascii"), value.encode("ascii")

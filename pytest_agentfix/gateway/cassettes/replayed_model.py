@@ -1,0 +1,73 @@
+"""What a replay has in the place of the world: a model that nobody asks, and time to wait for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.gateway.cassettes import Replay
+from pytest_agentfix.gateway.providers.choosing import split_model
+from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.registry import find_provider
+from pytest_agentfix.gateway.providers.upstream import Upstream
+
+
+class ReplayClock:
+    """Real time in which waiting takes none: what was waited for when recording is over by now.
+
+    The time that was not waited counts all the same, for the gateways of a run and their caps.
+    """
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment."""
+        return time.monotonic() + self._skipped
+
+    def sleep(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once."""
+        with self._lock:
+            self._skipped += seconds
+
+
+_NOWHERE = "http://replay.invalid/v1"  # a name that never leads anywhere (RFC 6761)
+
+
+def replayed_upstream(
+    replay: Replay, *, named: str | None = None, marked: str | None = None
+) -> Upstream:
+    """Return the recording's model, or the one a marker has; it needs no key and no network.
+
+    Raises ``SettingError`` if the user has ``named`` another one, ``ModelUnknownError`` for a
+    name of another form.
+    """
+    recorded = f"{replay.provider}/{replay.model}"
+    if named not in (None, recorded):
+        raise SettingError(
+            f"The recording to replay is of {recorded}, and {named} is asked for.",
+            "Leave out --agent-fix-model (agent_fix_model), or record it again with that model.",
+        )
+    provider, model = split_model(marked or recorded)
+    return Upstream(
+        provider=provider,
+        model=model,
+        base_url=_NOWHERE,
+        key="",
+        key_source="",
+        row=_find_row(replay, provider, model),
+    )
+
+
+def _find_row(replay: Replay, provider: str, model: str) -> ProviderRow:
+    """Return how OpenCode is to speak, so that it asks as it did when it was recorded."""
+    known = find_provider(provider)
+    fitted = known.adapt(model) if known else make_row(provider, Dialect.CHAT)
+    with suppress(ValueError):
+        dialect = Dialect(replay.dialect)
+        if provider == replay.provider and dialect is not fitted.dialect:
+            return make_row(provider, dialect)
+    return fitted

@@ -1,0 +1,249 @@
+"""The gateway: every stream out of a sandbox is served here, policy first."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from pytest_agentfix.core.errors import ProviderTrouble, SandboxError
+from pytest_agentfix.core.model import Tokens
+from pytest_agentfix.core.ports import Clock, Stream
+from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
+from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptState, Book
+from pytest_agentfix.gateway.http.body_budget import BodyRoom
+from pytest_agentfix.gateway.http.connection import Line, Poster
+from pytest_agentfix.gateway.http.forwarding import Passage
+from pytest_agentfix.gateway.http.retries import Relay
+from pytest_agentfix.gateway.http.server import Door, GoneError
+from pytest_agentfix.gateway.http.traffic_log import TrafficLog
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts, Wire
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.spending.budget import Tariff, Till
+from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
+
+_log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """Time as it really passes."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for ``seconds``."""
+        time.sleep(seconds)
+
+
+# Makes what a connection sends its requests with; it is given ``check`` as ``Line`` has it.
+PosterMaker = Callable[[Callable[[], None]], AbstractContextManager[Poster]]
+
+
+def make_line(
+    upstream: Upstream, *, clock: Clock, timeouts: GatewayTimeouts | None = None
+) -> PosterMaker:
+    """Return what makes real lines to ``upstream``.
+
+    Raises ``SettingError`` if the environment names a proxy or certificates that cannot be used.
+    """
+    wire = Wire.from_environment(
+        upstream.base_url, clock=clock, timeouts=timeouts or GatewayTimeouts()
+    )
+    return lambda check: Line(wire, check=check)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What all connections of a gateway share."""
+
+    upstream: Upstream
+    token: str = field(repr=False)
+    timeouts: GatewayTimeouts
+    clock: Clock
+    random: Callable[[], float]
+    book: Book
+    till: Till
+    closed: threading.Event
+    room: BodyRoom = field(default_factory=BodyRoom)
+    # One body is parsed at a time: a hostile one of 10 MB takes some 200 MB meanwhile.
+    parsing: threading.Lock = field(default_factory=threading.Lock)
+    log: TrafficLog
+    open_poster: PosterMaker = field(repr=False)
+
+
+class ModelGateway:
+    """The one door to one model, for the sandboxes of a cluster; implements ``ports.Door``.
+
+    ``token`` is this run's secret that OpenCode sends where the provider's key would be.
+    ``ledger`` is the run's, with its caps; without one there are none. Before each attempt call
+    ``begin``; without it nothing passes. Raises ``SettingError`` as ``make_line`` does.
+    """
+
+    def __init__(  # noqa: PLR0913 - all by name
+        self,
+        upstream: Upstream,
+        *,
+        token: str,
+        timeouts: GatewayTimeouts | None = None,
+        clock: Clock | None = None,
+        choose_random: Callable[[], float] = random.random,
+        ledger: Ledger | None = None,
+        tariff: Tariff | None = None,
+        open_poster: PosterMaker | None = None,
+        log: TrafficLog | None = None,
+    ) -> None:
+        timeouts = timeouts or GatewayTimeouts()
+        clock = clock or SystemClock()
+        self._book = Book()
+        self._till = Till(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
+        self._parts = _Parts(
+            upstream=upstream,
+            token=token,
+            timeouts=timeouts,
+            clock=clock,
+            random=choose_random,
+            book=self._book,
+            till=self._till,
+            closed=threading.Event(),
+            log=log or TrafficLog(),
+            open_poster=open_poster or make_line(upstream, clock=clock, timeouts=timeouts),
+        )
+
+    def begin(self, *, deadline: float) -> None:
+        """Start an attempt: no request after ``deadline`` (monotonic)."""
+        self._till.begin_attempt()
+        self._book.begin(deadline=deadline)
+
+    def trouble(self) -> ProviderTrouble | None:
+        """Return what ended the last attempt's model access, if the provider did."""
+        attempt = self._book.attempt
+        return attempt.trouble if attempt else None
+
+    def cap(self) -> str:
+        """Return the words of the cap that has ended the last attempt, "" if none has."""
+        attempt = self._book.attempt
+        if attempt is None:
+            return ""
+        if not attempt.cap and (words := self._till.find_timeout()):
+            self._book.stop(attempt, words)
+        return attempt.cap
+
+    def tokens(self) -> Tokens:
+        """Return the tokens since construction; the most for answers that broke off."""
+        return self._till.tokens
+
+    def cost(self) -> float | None:
+        """Return US dollars since construction, ``None`` where a price is not known."""
+        return self._till.cost
+
+    @property
+    def account(self) -> Account:
+        """The cluster's account in the ledger."""
+        return self._till.account
+
+    def requests(self) -> int:
+        """Return the model requests since construction, the gateway's own retries not counted."""
+        return self._book.requests
+
+    def in_flight(self) -> int:
+        """Return how many requests wait for the provider now."""
+        return self._book.in_flight
+
+    def close(self) -> None:
+        """Let go of everything: connections end within a second."""
+        self._parts.closed.set()
+
+    def handle(self, stream: Stream) -> None:
+        """Serve HTTP on ``stream`` until it closes. Runs in its own thread; never raises."""
+        parts = self._parts
+        door = Door(
+            stream,
+            clock=parts.clock,
+            patience=parts.timeouts.request,
+            is_over=parts.closed.is_set,
+            room=parts.room,
+        )
+        try:
+            _Visit(parts, door).serve()
+        except (GoneError, SandboxError, OSError) as error:
+            _log.debug("a connection ended early: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
+            # Only the type: the words of an unknown error may quote a header.
+            _log.error("a connection ended on an error: %s", type(error).__name__)
+        finally:
+            door.close()
+
+
+class _Visit:
+    """One connection from beginning to end, in one thread."""
+
+    def __init__(self, parts: _Parts, door: Door) -> None:
+        self._parts = parts
+        self._door = door
+        self._attempt: AttemptState | None = None
+
+    def serve(self) -> None:
+        """Answer requests until there are no more."""
+        with self._parts.open_poster(self._check) as line:
+            relay = self._make_relay(line)
+            while (request := self._next_request()) is not None:
+                self._answer(request, relay)
+
+    def _make_relay(self, line: Poster) -> Relay:
+        parts = self._parts
+        return Relay(
+            passage=Passage(
+                upstream=parts.upstream,
+                line=line,
+                door=self._door,
+                book=parts.book,
+                clock=parts.clock,
+                timeouts=parts.timeouts,
+            ),
+            book=parts.book,
+            till=parts.till,
+            log=parts.log,
+            check=self._check,
+            random=parts.random,
+        )
+
+    def _next_request(self) -> Request | None:
+        """Return the next request; one that cannot be read is answered and ends the connection."""
+        try:
+            return self._door.next_request()
+        except RefusedError as refused:
+            self._door.answer(refused.status, refused.message)
+            return None
+
+    def _answer(self, request: Request, relay: Relay) -> None:
+        parts = self._parts
+        try:
+            with parts.book.enter(now=parts.clock.monotonic()) as attempt:
+                with parts.parsing:
+                    admission = admit(request, parts.upstream, token=parts.token)
+                self._attempt = attempt
+                relay.serve(admission, attempt)
+        except RefusedError as refused:
+            _log.info("refused: %s", refused.message)
+            self._door.answer(refused.status, refused.message)
+        finally:
+            self._attempt = None
+
+    def _check(self) -> None:
+        """Raise if it is no use to wait for the provider any longer."""
+        parts = self._parts
+        if parts.closed.is_set():
+            raise GoneError
+        self._door.check_presence()
+        attempt = self._attempt
+        if attempt and parts.clock.monotonic() >= attempt.deadline:
+            raise RefusedError(400, "The time for this attempt is up.")
+        if attempt and (words := parts.till.find_timeout()):
+            parts.book.stop(attempt, words)
+            raise RefusedError(400, GIVEN_UP)

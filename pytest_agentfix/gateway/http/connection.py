@@ -1,0 +1,199 @@
+"""The wire to the provider: one connection that watches, while it waits, whether to go on."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Protocol
+
+import httpcore
+
+from pytest_agentfix.core.ports import Clock
+from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.http.transport import Wire
+
+_SLICE: Final = 0.2  # seconds between two looks at whether to go on
+
+
+class LineError(Exception):
+    """The provider could not be reached, or the connection broke; words that follow its name.
+
+    ``is_sent``: it may have got the request, and what it did with that may have to be paid for.
+    """
+
+    def __init__(self, words: str, *, is_sent: bool = True) -> None:
+        super().__init__(words)
+        self.is_sent = is_sent
+
+
+class Exchange(Protocol):
+    """The answer to a request, whose head is there; its body comes once. As httpcore has it."""
+
+    @property
+    def status(self) -> int:
+        """HTTP's status."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The headers as they came."""
+        ...
+
+    def iter_stream(self) -> Iterator[bytes]:
+        """Yield the body as it comes; raises ``LineError`` or one of httpcore's errors."""
+        ...
+
+
+class Poster(Protocol):
+    """What requests are sent with: a line to the provider, or something that answers in its place.
+
+    ``silence`` is how long to wait for the next bytes, in seconds.
+    """
+
+    silence: float
+
+    def post(
+        self, admission: Admission, credential: tuple[str, str]
+    ) -> AbstractContextManager[Exchange]:
+        """Send a request and give the answer when its head is there; raises ``LineError``."""
+        ...
+
+
+class Line:
+    """One kept-alive connection to the provider, for one thread.
+
+    ``check`` is called several times a second while waiting for the provider and may raise to
+    give up: that closes the connection.
+    """
+
+    def __init__(self, wire: Wire, *, check: Callable[[], None]) -> None:
+        self.silence = wire.timeouts.first_byte
+        self._timeouts = wire.timeouts
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=wire.ssl_context,
+            proxy=wire.proxy,
+            max_connections=1,
+            network_backend=_WatchedBackend(self, wire.clock, check),
+        )
+
+    def __enter__(self) -> Line:  # noqa: PYI034 - nothing derives from it
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def post(
+        self, admission: Admission, credential: tuple[str, str]
+    ) -> Iterator[httpcore.Response]:
+        """Send a request and yield the answer when its head is there; raises ``LineError``."""
+        self.silence = self._timeouts.first_byte
+        headers = [
+            *admission.headers,
+            ("User-Agent", "pytest-agentfix"),
+            ("Accept-Encoding", "identity"),
+            *([credential] if credential[1] else []),
+        ]
+        with self._open(admission, headers) as response:
+            yield response
+
+    def _open(
+        self, admission: Admission, headers: list[tuple[str, str]]
+    ) -> AbstractContextManager[httpcore.Response]:
+        times = {"connect": self._timeouts.connect, "write": self._timeouts.write}
+        return self._pool.stream(
+            "POST",
+            admission.url,
+            headers=headers,
+            content=admission.body,
+            extensions={"timeout": times},
+        )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what the HTTP library raises into a ``LineError`` that quotes nothing of a request."""
+    try:
+        yield
+    except httpcore.ConnectError as error:
+        raise LineError(f"cannot be reached ({error})", is_sent=False) from None
+    except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
+        words = "cannot be reached (it takes too long to connect)"
+        raise LineError(words, is_sent=False) from None
+    except (httpcore.ReadTimeout, httpcore.WriteTimeout):
+        raise LineError("is silent for too long") from None
+    except httpcore.ProxyError as error:
+        raise LineError(f"cannot be reached (the proxy refuses: {error})", is_sent=False) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError):
+        raise LineError("broke the connection") from None
+
+
+class _WatchedBackend(httpcore.NetworkBackend):
+    """Opens connections whose reads are cut into short waits with a look around in between."""
+
+    def __init__(self, line: Line, clock: Clock, check: Callable[[], None]) -> None:
+        self._line = line
+        self._clock = clock
+        self._check = check
+        self._looked = clock.monotonic()
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        """Connect as the plain backend does."""
+        return self.wrap(self._inner.connect_tcp(*args, **kwargs))
+
+    def wrap(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
+        """Return ``stream`` with watched reads."""
+        return _WatchedStream(self, stream)
+
+    def wait(self, read: Callable[[float], bytes]) -> bytes:
+        """Call ``read`` with short time-outs until something comes or it was silent too long."""
+        end = self._clock.monotonic() + self._line.silence
+        while True:
+            self._look_around()
+            try:
+                return read(max(0.001, min(_SLICE, end - self._clock.monotonic())))
+            except httpcore.ReadTimeout:
+                if self._clock.monotonic() >= end:
+                    raise
+
+    def _look_around(self) -> None:
+        """Check now and then: a look costs as much as many of the reads of a quick answer."""
+        now = self._clock.monotonic()
+        if now - self._looked >= _SLICE:
+            self._looked = now
+            self._check()
+
+
+class _WatchedStream(httpcore.NetworkStream):
+    """A connection to the provider; see ``_WatchedBackend``."""
+
+    def __init__(self, backend: _WatchedBackend, inner: httpcore.NetworkStream) -> None:
+        self._backend = backend
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        """Wait for bytes; how long is the line's ``silence``, which changes on the way."""
+        return self._backend.wait(lambda seconds: self._inner.read(max_bytes, seconds))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of ``buffer``."""
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Return the connection with TLS on it."""
+        return self._backend.wrap(self._inner.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what the plain connection knows."""
+        return self._inner.get_extra_info(info)

@@ -1,0 +1,220 @@
+"""One try of an admitted request: to the provider, and its answer back as it comes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.core.errors import ProviderTrouble
+from pytest_agentfix.core.ports import Clock
+from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.http.attempts import AttemptState, Book
+from pytest_agentfix.gateway.http.connection import (
+    Exchange,
+    LineError,
+    Poster,
+    translated_errors,
+)
+from pytest_agentfix.gateway.http.key_filter import KeyCurtain
+from pytest_agentfix.gateway.http.provider_errors import (
+    clean_words,
+    describe_outage,
+    describe_refusal,
+    is_busy,
+    is_retried,
+    is_used_up,
+    parse_retry_after,
+    parse_retry_delay,
+    quote_words,
+)
+from pytest_agentfix.gateway.http.server import Door
+from pytest_agentfix.gateway.http.traffic_log import Entry
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.spending.budget import Ticket
+from pytest_agentfix.gateway.spending.usage import UsageScanner
+
+_log = logging.getLogger(__name__)
+_ERROR_LIMIT: Final = 65_536  # bytes read of an error's body
+# What stands before the model gave up waiting for it; the model's work may have to be paid for.
+_UNHEARD: Final = frozenset({504, 524})
+_SSE_STARTS: Final = (b"data:", b"event:", b":")  # of a stream that is not called one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A try that came to nothing and may be repeated. ``retry_after`` in seconds.
+
+    ``is_busy``: more patience is likely to help; ``is_lasting``: none is.
+    """
+
+    what: str
+    retry_after: float | None = None
+    is_busy: bool = False
+    is_lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A try whose answer no repetition will change."""
+
+    status: int
+    trouble: ProviderTrouble
+
+
+Outcome = Outage | Refusal | None  # None: the answer was passed on, as far as it came
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """The way of one connection's requests, try by try."""
+
+    upstream: Upstream
+    line: Poster
+    door: Door
+    book: Book
+    clock: Clock
+    timeouts: GatewayTimeouts
+
+    def take(
+        self, admission: Admission, attempt: AttemptState, ticket: Ticket, entry: Entry
+    ) -> Outcome:
+        """Send the request and pass its answer on. What it took is charged to ``ticket``."""
+        key = self.upstream.key
+        name, value = self.upstream.row.make_credential(key)
+        try:
+            with (
+                translated_errors(),
+                self.line.post(admission, (name, value)) as response,
+            ):
+                entry.status = response.status
+                return self._receive(response, attempt, ticket, entry)
+        except LineError as error:
+            if not error.is_sent:
+                ticket.settle_nothing()
+            words = clean_words(str(error), key=key)
+            return Outage(what=words, is_lasting="certificate" in words)
+        except ProviderTrouble as trouble:  # a recording without an answer
+            ticket.settle_nothing()
+            return Refusal(status=400, trouble=trouble)
+
+    def _receive(
+        self, response: Exchange, attempt: AttemptState, ticket: Ticket, entry: Entry
+    ) -> Outcome:
+        """Pass a good answer on, from its first byte; read and judge any other."""
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's success
+            if response.status not in _UNHEARD:
+                ticket.settle_nothing()
+            return self._judge(response, entry)
+        content_type = read_header(response, b"content-type")
+        kind = content_type.lower()
+        if kind.startswith("text/html") or _is_encoded(response):
+            if kind.startswith("text/html"):  # what is packed may be an answer all the same
+                ticket.settle_nothing()
+            what = "answers with something that is no model's answer"
+            trouble = describe_outage(what, self.upstream, is_final=True)
+            return Refusal(status=400, trouble=trouble)
+        chunks = response.iter_stream()
+        first = next(chunks, b"")
+        if not first:
+            return Outage(what="sent an empty answer")
+        self.book.note_answer()
+        entry.first_byte = self.clock.monotonic()
+        self.line.silence = self.timeouts.idle
+        self.door.start(content_type or "application/json")
+        scanner = UsageScanner(
+            self.upstream.row.dialect,
+            is_stream=kind.startswith("text/event-stream") or first.startswith(_SSE_STARTS),
+            provider=self.upstream.provider,
+        )
+        self._finish(_chain(first, chunks), scanner, attempt, (ticket, entry))
+        return None
+
+    def _finish(
+        self,
+        chunks: Iterator[bytes],
+        scanner: UsageScanner,
+        attempt: AttemptState,
+        accounts: tuple[Ticket, Entry],
+    ) -> None:
+        """Pass the answer on to its end, and charge it; one that breaks off is cut off here too."""
+        ticket, entry = accounts
+        try:
+            self._pass_on(chunks, scanner, entry)
+        except LineError as error:
+            ticket.settle(scanner, is_whole=False)
+            self._count_break(attempt, str(error))
+            self.door.close()
+            return
+        scanner.finish()
+        ticket.settle(scanner, is_whole=not scanner.error)
+        if scanner.error:  # one that ends in words of an error counts as broken all the same
+            words = clean_words(scanner.error, key=self.upstream.key)
+            self._count_break(attempt, f"broke off its answer: {words}")
+        self.door.finish()
+
+    def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: Entry) -> None:
+        """Send the answer's bytes as they come; raises ``LineError`` when they break off."""
+        curtain = KeyCurtain(self.upstream.key)
+        with translated_errors():
+            for chunk in chunks:
+                scanner.feed(chunk)
+                entry.add(chunk)
+                self.door.send(curtain.feed(chunk))
+        self.door.send(curtain.finish())
+
+    def _count_break(self, attempt: AttemptState, what: str) -> None:
+        _log.info("%s %s in the middle of an answer", self.upstream.name, what)
+        if self.book.count_break(attempt):
+            trouble = describe_outage(f"{what}, for the third time", self.upstream)
+            self.book.record(attempt, trouble)
+
+    def _judge(self, response: Exchange, entry: Entry) -> Outcome:
+        """Read an answer that is an error."""
+        raw = _read_error(response)
+        entry.add(raw)
+        status, words = response.status, quote_words(raw, key=self.upstream.key)
+        is_money = is_used_up(raw)
+        if is_retried(status) and not is_money:
+            said = f": {words}" if words else ""
+            after = parse_retry_after(read_header(response, b"retry-after"), now=time.time())
+            return Outage(
+                what=f"answered {status}{said}",
+                retry_after=parse_retry_delay(raw) if after is None else after,
+                is_busy=is_busy(status),
+            )
+        trouble = describe_refusal(
+            status,
+            words,
+            self.upstream,
+            is_money=is_money,
+            has_answered=self.book.has_answered,
+        )
+        return Refusal(status=max(status, 400), trouble=trouble)
+
+
+def read_header(response: Exchange, name: bytes) -> str:
+    """Return a header's values with commas between them, "" if it is not there."""
+    values = [value for header, value in response.headers if header.lower() == name]
+    return b", ".join(values).decode("latin-1").strip()
+
+
+def _read_error(response: Exchange) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > _ERROR_LIMIT:
+            break
+    return bytes(body[:_ERROR_LIMIT])
+
+
+def _is_encoded(response: Exchange) -> bool:
+    return read_header(response, b"content-encoding").lower() not in ("", "identity")
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest

@@ -1,0 +1,140 @@
+"""One admitted request on its way to the provider and back, repeated where that may help."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.core.errors import ProviderTrouble
+from pytest_agentfix.gateway.admission.rules import Admission, RefusedError
+from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptState, Book
+from pytest_agentfix.gateway.http.forwarding import Outage, Outcome, Passage, Refusal
+from pytest_agentfix.gateway.http.provider_errors import describe_outage
+from pytest_agentfix.gateway.http.traffic_log import Entry, TrafficLog
+from pytest_agentfix.gateway.spending.budget import Ticket, Till
+from pytest_agentfix.gateway.spending.ledger import BusyError, CapError
+
+_log = logging.getLogger(__name__)
+_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0)  # seconds before the second try, the third, ...
+_USUAL_TRIES: Final = 3  # of something that may be gone for good; who is only busy gets all
+_JITTER: Final = 0.25  # how far a pause may be from that, as a share of it
+_LONG_WAIT: Final = 3600.0  # seconds; who wants more is not there for other clusters either
+_STEP: Final = 0.2  # seconds slept between two looks at whether to go on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Serves requests of one connection. ``check`` raises when it is no use to go on."""
+
+    passage: Passage
+    book: Book
+    till: Till
+    log: TrafficLog
+    check: Callable[[], None]
+    random: Callable[[], float]
+
+    def serve(self, admission: Admission, attempt: AttemptState) -> None:
+        """Get the request answered, or record the trouble and say so in the answer."""
+        for number, pause in enumerate((*_BACKOFF, None)):
+            try:
+                ticket = self._hold(admission, attempt, is_repeated=number > 0)
+            except CapError as error:
+                self._stop(attempt, str(error))
+                return
+            if not number:
+                self.book.count_request()
+            outcome = self._try(admission, attempt, ticket)
+            match outcome:
+                case None:
+                    return
+                case Refusal():
+                    self._give_up(attempt, outcome.trouble, status=outcome.status)
+                    return
+                case Outage() if final := self._judge_pause(
+                    outcome, pause if _has_more(outcome, number) else None, attempt
+                ):
+                    self._give_up(attempt, final)
+                    return
+                case Outage():
+                    _log.info("%s %s; trying again", self._name, outcome.what)
+                    self._sleep(self._choose_pause(outcome, pause or 0.0))
+
+    def _hold(self, admission: Admission, attempt: AttemptState, *, is_repeated: bool) -> Ticket:
+        """Hold the most the request can take, once requests under way leave room for it.
+
+        Raises ``RefusedError`` if one of those has ended the attempt's access meanwhile.
+        """
+        while True:
+            try:
+                ticket = self.till.hold(admission, is_repeated=is_repeated)
+            except BusyError:
+                ticket = None
+                self._sleep(_STEP)
+            if attempt.trouble or attempt.cap:
+                if ticket:
+                    ticket.give_back()
+                raise RefusedError(400, GIVEN_UP)
+            if ticket:
+                return ticket
+
+    def _try(self, admission: Admission, attempt: AttemptState, ticket: Ticket) -> Outcome:
+        clock = self.passage.clock
+        entry = Entry(model=admission.model, sent=admission.body, began=clock.monotonic())
+        try:
+            with ticket:
+                return self.passage.take(admission, attempt, ticket, entry)
+        finally:
+            self.log.write(entry, now=clock.monotonic(), tokens=ticket.tokens, cost=ticket.cost)
+
+    @property
+    def _name(self) -> str:
+        return self.passage.upstream.name
+
+    def _judge_pause(
+        self, outage: Outage, pause: float | None, attempt: AttemptState
+    ) -> ProviderTrouble | None:
+        """Return the trouble if it is over, ``None`` if another try may come in time."""
+        upstream = self.passage.upstream
+        left = attempt.deadline - self.passage.clock.monotonic()
+        after = outage.retry_after or 0.0
+        if outage.is_lasting:
+            return describe_outage(outage.what, upstream, is_final=True)
+        if after > left:
+            what = f"{outage.what}; it wants to be asked again in {after:.0f} seconds"
+            return describe_outage(what, upstream, is_final=after > _LONG_WAIT)
+        if pause is None or pause * (1 + _JITTER) > left:
+            return describe_outage(outage.what, upstream)
+        return None
+
+    def _choose_pause(self, outage: Outage, pause: float) -> float:
+        jittered = pause * (1 - _JITTER + 2 * _JITTER * self.random())
+        return max(jittered, outage.retry_after or 0.0)
+
+    def _sleep(self, seconds: float) -> None:
+        clock = self.passage.clock
+        end = clock.monotonic() + seconds
+        while (left := end - clock.monotonic()) > 0:
+            self.check()
+            clock.sleep(min(_STEP, left))
+        self.check()
+
+    def _give_up(
+        self, attempt: AttemptState, trouble: ProviderTrouble, *, status: int = 400
+    ) -> None:
+        """Record ``trouble``, and answer so that OpenCode does not try again."""
+        _log.info("%s: %s", self._name, trouble.problem)
+        self.book.record(attempt, trouble)
+        self.passage.door.answer(status, GIVEN_UP)
+
+    def _stop(self, attempt: AttemptState, words: str) -> None:
+        """Record the cap that was reached, and answer so that OpenCode does not try again."""
+        _log.info("%s: %s", self._name, words)
+        self.book.stop(attempt, words)
+        self.passage.door.answer(400, GIVEN_UP)
+
+
+def _has_more(outage: Outage, number: int) -> bool:
+    """Whether another try may follow try ``number``, counted from 0."""
+    return outage.is_busy or number + 1 < _USUAL_TRIES

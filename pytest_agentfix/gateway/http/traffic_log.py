@@ -1,0 +1,131 @@
+"""The log of model requests: what was asked when and at what cost, and bodies only if wanted."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from pytest_agentfix.core.model import Tokens
+from pytest_agentfix.gateway.redaction import redact_secrets
+from pytest_agentfix.gateway.sse.events import parse_events, render_event
+from pytest_agentfix.gateway.sse.joining import CutSecretError, check_pieces, join_events
+
+_log = logging.getLogger("pytest_agentfix.gateway")
+_BODY_LIMIT: Final = 200_000  # bytes looked at of a body
+_MARGIN: Final = 10_000  # characters left out where it was cut off: maybe through a secret
+_STREAM: Final = re.compile(r"\s*(?:data|event|id|retry)?:")
+# What begins a line of its own somewhere, moves a terminal's cursor or turns text around.
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+# The HTTP library logs all headers of an answer at DEBUG, and a provider may echo a key there.
+_LIBRARY: Final = ("connection", "http11", "http2", "proxy", "socks")
+_here: Final = threading.local()
+
+
+@contextmanager
+def silent_library() -> Iterator[None]:
+    """Keep what the HTTP library does in this thread out of the log."""
+    _install_filter()
+    _here.is_silent = True
+    try:
+        yield
+    finally:
+        _here.is_silent = False
+
+
+@lru_cache(maxsize=1)
+def _install_filter() -> None:
+    """Let other threads' records through: the tests may use the same library."""
+    for name in _LIBRARY:
+        logging.getLogger(f"httpcore.{name}").addFilter(
+            lambda _: not getattr(_here, "is_silent", False)
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One try of a request as it goes on. Times are of the gateway's clock, in seconds."""
+
+    model: str
+    sent: bytes
+    began: float
+    status: int = 0
+    first_byte: float | None = None
+    received: int = 0
+    body: bytearray = field(default_factory=bytearray, repr=False)
+
+    def add(self, data: bytes) -> None:
+        """Take a piece of the answer."""
+        self.received += len(data)
+        room = _BODY_LIMIT - len(self.body)
+        if room > 0:
+            self.body += data[:room]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficLog:
+    """Writes one line for each try, at INFO. ``has_bodies``: what was said too, at DEBUG.
+
+    ``secrets`` and what looks like one never get there, and each body is one line.
+    """
+
+    has_bodies: bool = False
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+    def write(self, entry: Entry, *, now: float, tokens: Tokens, cost: float | None) -> None:
+        """Write the lines of a try that is over; nothing is put together that nobody reads."""
+        if _log.isEnabledFor(logging.INFO):
+            self._write_figures(entry, now, tokens, cost)
+        if self.has_bodies and _log.isEnabledFor(logging.DEBUG):
+            _log.debug("request: %s", self._clean(entry.sent[:_BODY_LIMIT]))
+            _log.debug("answer: %s", self._clean(bytes(entry.body)))
+
+    def _write_figures(self, entry: Entry, now: float, tokens: Tokens, cost: float | None) -> None:
+        first = "-" if entry.first_byte is None else f"{entry.first_byte - entry.began:.3f} s"
+        _log.info(
+            "model=%s status=%d sent=%dB received=%dB first_byte=%s took=%.3f s"
+            " tokens=%d/%d/%d/%d cost=%s",
+            _escape(entry.model),
+            entry.status,
+            len(entry.sent),
+            entry.received,
+            first,
+            now - entry.began,
+            tokens.input,
+            tokens.output,
+            tokens.cached,
+            tokens.written,
+            "unknown" if cost is None else f"${cost:.6f}",
+        )
+
+    def _clean(self, body: bytes) -> str:
+        text = body.decode("utf-8", "replace")
+        try:
+            whole = self._join(text) if _STREAM.match(text) else text
+        except CutSecretError:
+            return "(left out: a secret is in it in pieces)"
+        clean = _escape(redact_secrets(whole, self.secrets))
+        return clean if len(body) < _BODY_LIMIT else f"{clean[:-_MARGIN]}…"
+
+    def _join(self, stream: str) -> str:
+        """Return a stream with its texts in one piece, so that a secret in them is in one too."""
+        events = join_events(parse_events(stream))
+        check_pieces(events, self.secrets)
+        return b"".join(map(render_event, events)).decode("utf-8", "replace")
+
+
+def _escape(text: str) -> str:
+    return _CONTROL.sub(_escape_one, text)
+
+
+def _escape_one(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

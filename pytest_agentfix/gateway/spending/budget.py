@@ -1,0 +1,213 @@
+"""What one cluster's model access takes: held before a request is sent, charged when it is over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+
+from pytest_agentfix.core.model import Tokens
+from pytest_agentfix.gateway.admission.rules import Admission
+from pytest_agentfix.gateway.providers.prices import Prices
+from pytest_agentfix.gateway.spending.ledger import Account, Amount, CapError, Hold, Ledger
+from pytest_agentfix.gateway.spending.token_estimate import Load, PromptGauge, is_plausible
+from pytest_agentfix.gateway.spending.usage import UsageScanner
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """What is known of the models that may be asked: prices by id, and the size of a prompt."""
+
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    context_limit: int | None = None
+
+
+class Till:
+    """One cluster's side of the ledger. Shared by the threads of its gateway."""
+
+    def __init__(self, ledger: Ledger, tariff: Tariff) -> None:
+        self._ledger = ledger
+        self._tariff = tariff
+        self._cluster = ledger.run.open("cluster")
+        self._attempt = self._cluster.open("attempt")
+        self._gauges: dict[str, PromptGauge] = {}  # one for each model: they count otherwise
+        self._excess = Amount()
+        self._lock = threading.Lock()
+        self._tokens = Tokens()
+        self._cost: float | None = None
+        self._is_cost_known = True
+
+    def begin_attempt(self) -> None:
+        """Start a new attempt's account."""
+        self._attempt = self._cluster.open("attempt")
+
+    def hold(self, admission: Admission, *, is_repeated: bool) -> Ticket:
+        """Hold the most that a request can take; raises ``CapError`` or ``BusyError``.
+
+        One that ``is_repeated`` by the gateway itself counts as the same request.
+        """
+        load = Load(
+            body=admission.body,
+            images=admission.images,
+            is_measurable=admission.is_measurable,
+        )
+        with self._lock:
+            gauge = self._gauges.setdefault(
+                admission.model, PromptGauge(context_limit=self._tariff.context_limit)
+            )
+            prompt, excess = gauge.bound(load), self._excess
+        prices = self._tariff.prices.get(admission.model)
+        self._refuse_unknown(admission, prices, prompt)
+        most = Tokens(input=prompt or len(load.body), output=admission.max_output + excess.tokens)
+        requests = 0 if is_repeated else 1
+        amount = self._weigh(most, prices, requests=requests, is_most=True)
+        hold = self._ledger.hold(self._attempt, amount + Amount(cost=excess.cost))
+        return Ticket(self, hold, load, most, (gauge, prices))
+
+    def _refuse_unknown(
+        self, admission: Admission, prices: Prices | None, prompt: int | None
+    ) -> None:
+        """Refuse what no cap could be kept for."""
+        caps = self._ledger.caps
+        if prices is None and caps.has("cost"):
+            words = f"nobody knows what {admission.model} costs (agent_fix_price says it)"
+            raise CapError("run", words)
+        if prompt is None and (caps.has("cost") or caps.has("tokens")):
+            words = (
+                "a request has a document or a recording in it, and nobody can tell beforehand how"
+                " many tokens that is, so no cap on tokens or money could be kept with it"
+            )
+            raise CapError("cluster", words)
+
+    def _weigh(
+        self, tokens: Tokens, prices: Prices | None, *, requests: int, is_most: bool
+    ) -> Amount:
+        cost = 0.0
+        if prices is not None and is_most:
+            cost = prices.charge_at_most(prompt=tokens.input, output=tokens.output)
+        elif prices is not None:
+            cost = prices.charge(tokens)
+        return Amount(requests=requests, tokens=tokens.total, cost=cost)
+
+    def charge(
+        self, ticket: Ticket, tokens: Tokens, *, is_most: bool, said: float = 0.0
+    ) -> float | None:
+        """Charge ``tokens`` for what was held; ``is_most``: as dear as they can be.
+
+        ``said``: what the provider says that they cost, which counts if it is more. Returns the
+        cost in US dollars, ``None`` where no price is known.
+        """
+        held = ticket.hold.amount
+        amount = self._weigh(tokens, ticket.prices, requests=held.requests, is_most=is_most)
+        if ticket.prices is not None:
+            amount = replace(amount, cost=max(amount.cost, said))
+        ticket.hold.settle(amount)
+        with self._lock:
+            self._note_excess(amount, held)
+            self._tokens += tokens
+            self._is_cost_known = self._is_cost_known and ticket.prices is not None
+            self._cost = (self._cost or 0.0) + amount.cost
+        return None if ticket.prices is None else amount.cost
+
+    def _note_excess(self, amount: Amount, held: Amount) -> None:
+        """What took more than was held may do so again, so that much more is held from then on."""
+        self._excess = Amount(
+            tokens=self._excess.tokens + max(0, amount.tokens - held.tokens),
+            cost=self._excess.cost + max(0.0, amount.cost - held.cost),
+        )
+
+    def learn(self, gauge: PromptGauge, load: Load, tokens: Tokens) -> None:
+        """Take note of what the provider counted for a prompt."""
+        with self._lock:
+            gauge.learn(load, tokens)
+
+    def find_timeout(self) -> str:
+        """Return the words of a cap on wall clock that has passed, "" if none has."""
+        return self._ledger.find_timeout(self._attempt)
+
+    @property
+    def account(self) -> Account:
+        """The cluster's account."""
+        return self._cluster
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens of the cluster, those of answers that broke off at their most."""
+        with self._lock:
+            return self._tokens
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars; ``None`` where nothing was asked for, or a price is not known."""
+        with self._lock:
+            return self._cost if self._is_cost_known else None
+
+
+class Ticket:
+    """One try of a request. Leaving it as a context manager charges all of it, if nobody else did.
+
+    Whatever goes wrong on the way, an answer that may have been made may have to be paid for.
+    """
+
+    def __init__(
+        self,
+        till: Till,
+        hold: Hold,
+        load: Load,
+        most: Tokens,
+        model: tuple[PromptGauge, Prices | None],
+    ) -> None:
+        self.hold = hold
+        self._gauge, self.prices = model
+        self.tokens = Tokens()  # what was charged, once it is
+        self.cost: float | None = None  # US dollars of that
+        self._till = till
+        self._load = load
+        self._most = most
+        self._is_open = True
+
+    def __enter__(self) -> Ticket:  # noqa: PYI034 - nothing derives from it
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._charge(self._most, is_most=True)
+
+    def give_back(self) -> None:
+        """It was not sent, and does not even count as a request."""
+        self._is_open = False
+        self.hold.settle(Amount())
+
+    def settle_nothing(self) -> None:
+        """No model has answered: the request counts, and costs nothing."""
+        self._charge(Tokens(), is_most=False)
+
+    def settle(self, scanner: UsageScanner, *, is_whole: bool) -> None:
+        """Charge an answer: what was counted, or the most where nothing was or it broke off.
+
+        Where even a part of the answer was counted at more than the most, that is charged.
+        """
+        counted = scanner.tokens
+        if is_whole and scanner.is_complete and scanner.has_prompt:
+            if is_plausible(self._load, counted, events=scanner.events):
+                self._till.learn(self._gauge, self._load, counted)
+                self._charge(counted, is_most=False, said=scanner.cost)
+                return
+            _log.warning("the provider's count of tokens is too low to be true: %s", counted)
+        prompt = max(self._most.input, counted.input + counted.cached + counted.written)
+        most = Tokens(input=prompt, output=max(self._most.output, counted.output))
+        self._charge(most, is_most=True, said=scanner.cost)
+
+    def _charge(self, tokens: Tokens, *, is_most: bool, said: float = 0.0) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.tokens = tokens
+            self.cost = self._till.charge(self, tokens, is_most=is_most, said=said)

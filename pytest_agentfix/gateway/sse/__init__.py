@@ -1,0 +1,1 @@
+"""Server-sent events: reading, writing, and joining what was cut up."""

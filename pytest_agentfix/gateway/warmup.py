@@ -1,0 +1,121 @@
+"""Answers OpenCode's throw-away request by itself: no provider, no ledger, no log.
+
+OpenCode's first request takes long to be made, and every later one does not. So a spare agent is
+given a prompt that nobody needs, and what it then asks of its model is answered here with one word.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from typing import Final
+
+from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.ports import AcceptHandler, Clock, Stream
+from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.admission.rules import Request
+from pytest_agentfix.gateway.http.body_budget import BodyRoom
+from pytest_agentfix.gateway.http.server import Door, GoneError
+from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.warmup_answers import make_answer
+
+_log = logging.getLogger(__name__)
+
+PATIENCE: Final = 30.0  # seconds for a request to come
+ROOM: Final = 4_000_000  # bytes of requests held at once; a real one has some ten thousand
+ANSWERS: Final = 16  # given in all; OpenCode needs one
+_ENDS: Final = {  # of a request's path
+    "/chat/completions": Dialect.CHAT,
+    "/responses": Dialect.RESPONSES,
+    "/messages": Dialect.MESSAGES,
+    ":streamGenerateContent": Dialect.GENERATE,
+}
+
+
+class WarmUp:
+    """A model that says one word and costs nothing. Its ``handle`` is an ``AcceptHandler``.
+
+    It holds nothing that leads anywhere: whatever comes, in any of the four protocols, is read
+    within limits, not looked at beyond its first line, and answered from this file.
+    """
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._room = BodyRoom(ROOM)
+        self._left = ANSWERS
+        self._lock = threading.Lock()
+
+    def handle(self, stream: Stream) -> None:
+        """Answer one request on ``stream`` and close it. Runs in its own thread; never raises."""
+        door = Door(
+            stream,
+            clock=self._clock,
+            patience=PATIENCE,
+            is_over=lambda: False,
+            room=self._room,
+        )
+        try:
+            self._serve(door)
+        except (GoneError, SandboxError, OSError) as error:
+            _log.debug("a connection ended early: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
+            _log.error("a connection ended on an error: %s", type(error).__name__)
+        finally:
+            door.close()
+
+    def _serve(self, door: Door) -> None:
+        try:
+            if (request := door.next_request()) is not None:
+                dialect = self._admit(request)
+                door.start("text/event-stream")
+                door.send(make_answer(dialect))
+                door.finish()
+        except RefusedError as refused:
+            door.answer(refused.status, refused.message)
+
+    def _admit(self, request: Request) -> Dialect:
+        dialect = _find_dialect(request.target)
+        if request.method != "POST" or dialect is None:
+            raise RefusedError(403, "Only a model request is answered here.")
+        with self._lock:
+            self._left -= 1
+            if self._left < 0:
+                raise RefusedError(403, "There is no model here yet.")
+        return dialect
+
+
+class Switch:
+    """Leads streams to ``first``, and from ``to`` on elsewhere. Its ``handle`` takes them."""
+
+    def __init__(self, first: WarmUp) -> None:
+        self._handler: AcceptHandler = first.handle
+        self._is_switched = False
+        self._open: dict[int, Stream] = {}
+        self._lock = threading.Lock()
+
+    def handle(self, stream: Stream) -> None:
+        """Hand ``stream`` to whom it leads to now, in the caller's thread."""
+        with self._lock:
+            handler, is_first = self._handler, not self._is_switched
+            if is_first:
+                self._open[id(stream)] = stream
+        try:
+            handler(stream)
+        finally:
+            with self._lock:
+                self._open.pop(id(stream), None)
+
+    def to(self, handler: AcceptHandler) -> None:
+        """Lead to ``handler`` from now on; what is still open with the first one is closed."""
+        with self._lock:
+            self._handler, self._is_switched = handler, True
+            left, self._open = self._open, {}
+        for stream in left.values():
+            with suppress(SandboxError, OSError):
+                stream.close()
+
+
+def _find_dialect(target: str) -> Dialect | None:
+    path = target.partition("?")[0]
+    return next((found for end, found in _ENDS.items() if path.endswith(end)), None)

@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_agentfix.core.model import Tokens
+from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.spending.usage import UsageScanner
+
+
+def sse(*events: Any) -> bytes:
+    return b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events)
+
+
+CHAT = (
+    sse({"choices": [{"delta": {"content": '"usage": 1'}}]})
+    + sse({"choices": [], "usage": None})
+    + sse(
+        {
+            "choices": [],
+            "usage": {
+                "prompt_tokens": 100,
+                "completion_tokens": 7,
+                "prompt_tokens_details": {"cached_tokens": 60},
+            },
+        }
+    )
+    + b"data: [DONE]\n\n"
+)
+RESPONSES = (
+    b"event: response.created\n"
+    + sse({"type": "response.created", "response": {"usage": None, "error": None}})
+    + b"event: response.completed\n"
+    + sse(
+        {
+            "type": "response.completed",
+            "response": {
+                "usage": {
+                    "input_tokens": 50,
+                    "input_tokens_details": {"cached_tokens": 20},
+                    "output_tokens": 9,
+                    "output_tokens_details": {"reasoning_tokens": 3},
+                }
+            },
+        }
+    )
+)
+MESSAGES = (
+    b"event: message_start\n"
+    + sse(
+        {
+            "type": "message_start",
+            "message": {
+                "usage": {
+                    "input_tokens": 10,
+                    "cache_creation_input_tokens": 5,
+                    "cache_read_input_tokens": 80,
+                    "output_tokens": 1,
+                }
+            },
+        }
+    )
+    + b"event: ping\n"
+    + sse({"type": "ping"})
+    + sse({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 33}})
+)
+GENERATE = sse(
+    {"candidates": [], "usageMetadata": {"promptTokenCount": 40, "candidatesTokenCount": 1}},
+    {
+        "candidates": [],
+        "usageMetadata": {
+            "promptTokenCount": 40,
+            "candidatesTokenCount": 6,
+            "thoughtsTokenCount": 4,
+            "cachedContentTokenCount": 30,
+        },
+    },
+)
+SAMPLES = [
+    (Dialect.CHAT, CHAT, Tokens(input=40, output=7, cached=60)),
+    (Dialect.RESPONSES, RESPONSES, Tokens(input=30, output=9, cached=20)),
+    (Dialect.MESSAGES, MESSAGES, Tokens(input=10, output=33, cached=80, written=5)),
+    (Dialect.GENERATE, GENERATE, Tokens(input=10, output=10, cached=30)),
+]
+
+
+def scan(dialect: Dialect, raw: bytes, *, size: int, is_stream: bool = True) -> UsageScanner:
+    scanner = UsageScanner(dialect, is_stream=is_stream)
+    for start in range(0, len(raw), size):
+        scanner.feed(raw[start : start + size])
+    scanner.finish()
+    return scanner
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
+def test_usage_is_found_however_the_stream_is_cut(
+    dialect: Dialect, raw: bytes, tokens: Tokens, size: int
+) -> None:
+    scanner = scan(dialect, raw, size=size)
+
+    assert (scanner.tokens, scanner.is_complete, scanner.error) == (tokens, True, "")
+
+
+@pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
+def test_windows_line_ends_are_fine(dialect: Dialect, raw: bytes, tokens: Tokens) -> None:
+    assert scan(dialect, raw.replace(b"\n", b"\r\n"), size=50).tokens == tokens
+
+
+def test_an_end_without_a_line_end_counts() -> None:
+    assert scan(Dialect.CHAT, CHAT.split(b"data: [DONE]")[0].rstrip(), size=9).is_complete
+
+
+def test_a_plain_json_answer_is_read_at_its_end() -> None:
+    raw = json.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": 2}}, indent=1).encode()
+
+    assert scan(Dialect.CHAT, raw, size=5, is_stream=False).tokens == Tokens(input=3, output=2)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Tokens(input=5, cached=4)),
+        ({"prompt_tokens": -5, "completion_tokens": True}, Tokens()),
+        ({"prompt_tokens": "many", "completion_tokens": 1.5}, Tokens()),
+        ({"prompt_tokens": 10**30}, Tokens(input=10**9)),
+        ({"prompt_tokens": 12.0, "completion_tokens": 3.0}, Tokens(input=12, output=3)),
+        ({"prompt_tokens": 1e400, "completion_tokens": 3.5}, Tokens()),
+        ({"prompt_tokens": 1, "prompt_tokens_details": []}, Tokens(input=1)),
+    ],
+)
+def test_odd_counts_do_no_harm(usage: Any, tokens: Tokens) -> None:
+    assert scan(Dialect.CHAT, sse({"usage": usage}), size=100).tokens == tokens
+
+
+def chat(prompt: int, output: int, **more: Any) -> dict[str, Any]:
+    return {"prompt_tokens": prompt, "completion_tokens": output, **more}
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (  # xAI does not count thoughts as completion
+            chat(37, 530, total_tokens=800, completion_tokens_details={"reasoning_tokens": 233}),
+            Tokens(input=37, output=763),
+        ),
+        (  # OpenAI and most others do
+            chat(37, 530, total_tokens=567, completion_tokens_details={"reasoning_tokens": 233}),
+            Tokens(input=37, output=530),
+        ),
+        (  # DeepSeek
+            chat(100, 5, prompt_cache_hit_tokens=64, prompt_cache_miss_tokens=36),
+            Tokens(input=36, output=5, cached=64),
+        ),
+        (chat(100, 5, cached_tokens=40), Tokens(input=60, output=5, cached=40)),  # Moonshot
+        (  # Alibaba
+            chat(100, 5, prompt_tokens_details={"cache_creation_input_tokens": 90}),
+            Tokens(input=10, output=5, written=90),
+        ),
+        (  # proxies that hand on Anthropic's counts, in which the prompt is only what is left
+            chat(4, 5, cache_read_input_tokens=80, cache_creation_input_tokens=10),
+            Tokens(input=4, output=5, cached=80, written=10),
+        ),
+        (
+            chat(100, 5, total_tokens=195, prompt_tokens_details={"cached_tokens": 90}),
+            Tokens(input=100, output=5, cached=90),
+        ),
+        (
+            chat(1, 0, prompt_tokens_details={"cached_tokens": 9}),
+            Tokens(input=1, cached=9),
+        ),
+    ],
+    ids=[
+        *("thoughts apart", "thoughts in it", "hit and miss", "cached beside", "written"),
+        *("cache apart", "cache apart by the total", "more cached than there is"),
+    ],
+)
+def test_each_providers_way_of_counting(usage: Any, tokens: Tokens) -> None:
+    assert scan(Dialect.CHAT, sse({"choices": [], "usage": usage}), size=100).tokens == tokens
+
+
+def test_counts_in_odd_places() -> None:
+    groq = sse({"choices": [], "x_groq": {"id": "x", "usage": chat(9, 2)}})
+    moonshot = sse({"choices": [{"finish_reason": "stop", "usage": chat(9, 2)}]})
+    found = [scan(Dialect.CHAT, raw, size=100) for raw in (groq, moonshot)]
+    assert [(each.tokens, each.is_complete) for each in found] == [
+        (Tokens(input=9, output=2), True)
+    ] * 2
+
+
+def piece(usage: Any, finish: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": "x"}, "finish_reason": finish}], "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("raw", "tokens", "is_complete"),
+    [
+        (sse(piece(chat(9, 1)), piece(chat(9, 2))), Tokens(input=9, output=2), False),
+        (sse(piece(chat(9, 1)), piece(chat(9, 2), "stop")), Tokens(input=9, output=2), True),
+        (sse(piece(chat(9, 1)), piece(None, "stop")), Tokens(input=9, output=1), True),
+        (sse(piece(None, "stop"), piece(chat(9, 2))), Tokens(input=9, output=2), True),
+        (sse(piece(chat(9, 2))) + b"data: [DONE]\n\n", Tokens(input=9, output=2), True),
+        (sse(piece(None, "stop")), Tokens(), False),
+        (
+            sse({"choices": [], "usage": chat(9, 2)}, {"choices": [], "usage": chat(0, 0)}),
+            Tokens(input=9, output=2),
+            True,
+        ),
+        (
+            sse({**piece(chat(9, 1)), "x": '"finish_reason": "stop" data: [DONE]'}),
+            Tokens(input=9, output=1),
+            False,
+        ),
+    ],
+    ids=[
+        *("cut off", "with every piece", "the last piece without", "after the end", "only done"),
+        *("none", "nothing at the end", "an end in the text"),
+    ],
+)
+def test_counts_with_every_piece_are_those_of_the_end(
+    raw: bytes, tokens: Tokens, *, is_complete: bool
+) -> None:
+    scanner = scan(Dialect.CHAT, raw, size=11)
+    assert (scanner.tokens, scanner.is_complete) == (tokens, is_complete)
+
+
+def responses(kind: str, usage: Any) -> dict[str, Any]:
+    return {"type": f"response.{kind}", "response": {"usage": usage}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_complete"),
+    [("completed", True), ("incomplete", True), ("created", False), ("in_progress", False)],
+)
+def test_which_response_is_the_whole_one(kind: str, *, is_complete: bool) -> None:
+    usage = {"input_tokens": 50, "output_tokens": 9, "total_tokens": 59}
+    scanner = scan(Dialect.RESPONSES, sse(responses(kind, usage)), size=40)
+    assert (scanner.tokens, scanner.is_complete) == (Tokens(input=50, output=9), is_complete)
+
+
+@pytest.mark.parametrize(
+    ("start", "delta", "tokens"),
+    [
+        (
+            {"input_tokens": 10, "output_tokens": 1},
+            {"input_tokens": 900, "output_tokens": 33},
+            Tokens(input=900, output=33),
+        ),
+        (
+            {"input_tokens": 0, "output_tokens": 0},
+            {"input_tokens": 20, "cache_read_input_tokens": 80, "output_tokens": 5},
+            Tokens(input=20, cached=80, output=5),
+        ),
+        (
+            {"input_tokens": 10, "cache_read_input_tokens": 80, "output_tokens": 1},
+            {"input_tokens": 0, "cache_read_input_tokens": None, "output_tokens": 5},
+            Tokens(input=10, cached=80, output=5),
+        ),
+        (
+            {"input_tokens": 100, "output_tokens": 1},
+            {"input_tokens": 20, "cache_read_input_tokens": 80, "output_tokens": 5},
+            Tokens(input=20, cached=80, output=5),
+        ),
+    ],
+    ids=["it grew", "only at the end", "only at the start", "told apart later"],
+)
+def test_anthropics_counts_may_come_twice(start: Any, delta: Any, tokens: Tokens) -> None:
+    events = (
+        {"type": "message_start", "message": {"usage": start}},
+        {"type": "message_delta", "usage": delta},
+    )
+    scanner = scan(Dialect.MESSAGES, sse(*events), size=30)
+    assert (scanner.tokens, scanner.is_complete) == (tokens, True)
+
+
+def test_google_counts_thoughts_and_results_of_tools() -> None:
+    usage = {
+        "promptTokenCount": 40,
+        "toolUsePromptTokenCount": 7,
+        "candidatesTokenCount": 6,
+        "thoughtsTokenCount": 4,
+        "totalTokenCount": 60,
+    }
+    event = {"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage}
+    assert scan(Dialect.GENERATE, sse(event), size=30).tokens == Tokens(input=47, output=13)
+
+
+@pytest.mark.parametrize(
+    ("provider", "usage", "cost"),
+    [
+        ("openrouter", {"cost": 0.25}, 0.25),
+        (
+            "openrouter",
+            {
+                "cost": 0.01,
+                "is_byok": True,
+                "cost_details": {"upstream_inference_cost": 0.5},
+            },
+            0.51,
+        ),
+        ("perplexity", {"cost": {"request_cost": 0.005, "total_cost": 0.006}}, 0.006),
+        ("deepinfra", {"estimated_cost": 0.125}, 0.125),
+        ("openrouter", {"cost": -1}, 0.0),
+        ("openrouter", {"cost": "much"}, 0.0),
+        ("openrouter", {"cost": 1e300}, 0.0),
+        ("poe", {"cost": 120}, 0.0),  # who knows what that is in dollars
+    ],
+    ids=["whole", "own key", "parts", "estimated", "negative", "text", "huge", "unknown"],
+)
+def test_what_the_provider_says_it_costs(provider: str, usage: Any, cost: float) -> None:
+    scanner = UsageScanner(Dialect.CHAT, provider=provider)
+    scanner.feed(sse({"choices": [], "usage": {**chat(9, 2), **usage}}))
+    assert scanner.cost == pytest.approx(cost)
+    assert scanner.tokens == Tokens(input=9, output=2)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event", "error"),
+    [
+        (Dialect.CHAT, {"error": {"message": "overloaded", "code": 502}}, "overloaded"),
+        (Dialect.CHAT, {"error": "no"}, "no"),
+        (Dialect.MESSAGES, {"type": "error", "error": {"message": "Overloaded"}}, "Overloaded"),
+        (Dialect.RESPONSES, {"type": "error", "message": "x", "error": None}, "x"),
+        (
+            Dialect.RESPONSES,
+            {"type": "response.failed", "response": {"error": {"message": "boom"}}},
+            "boom",
+        ),
+    ],
+)
+def test_errors_in_the_stream_are_noticed(dialect: Dialect, event: Any, error: str) -> None:
+    assert scan(dialect, sse(event), size=10).error == error
+
+
+def test_an_endless_line_is_skipped_and_the_next_one_read() -> None:
+    scanner = UsageScanner(Dialect.CHAT)
+    scanner.feed(b"data: ")
+    for _ in range(6):
+        scanner.feed(b"x" * 1_000_000)
+    held = len(scanner._rest)
+    scanner.feed(b"\n" + CHAT)
+
+    assert (held, scanner.tokens.output) == (0, 7)
+
+
+@given(raw=st.binary(max_size=300), dialect=st.sampled_from(list(Dialect)), is_stream=st.booleans())
+def test_any_bytes_are_taken(*, raw: bytes, dialect: Dialect, is_stream: bool) -> None:
+    scan(dialect, b'data: {"usage"' + raw, size=11, is_stream=is_stream)
