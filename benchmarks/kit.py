@@ -19,7 +19,7 @@ from typing import Any
 
 import platformdirs
 
-from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode.binary import find_opencode
 
 CLOCK = "AGENTFIX_BENCHMARK_CLOCK"  # the variable that names the file of the last test's end
 # Goes into a project as conftest.py. In a sandbox the variable is not set, and nothing is done.

@@ -25,14 +25,14 @@ import platformdirs
 from by_hand import repair_by_hand
 from empty_workspace import EmptyWorkspace
 
-from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
-from pytest_agentfix.testing.replies import Say, Turns, edits, reads
-from pytest_agentfix.testing.scripted_model import ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
+from pytest_agentfix.testing.scripted_model.replies import Say, Turns, edits, reads
 
 CALC = "def add(left, right):\n    return left - right\n"
 TEST = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"

@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentfix.testing.conversation import Conversation
-from pytest_agentfix.testing.replies import HARMLESS, Call, Reply, Say, edits, reads
+from pytest_agentfix.testing.scripted_model.conversation import Conversation
+from pytest_agentfix.testing.scripted_model.replies import HARMLESS, Call, Reply, Say, edits, reads
 
 THOUGHT = "The wrong line is clear."  # mini-swe-agent asks for words beside a call
 

@@ -11,9 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from pytest_agentfix.testing.conversation import Conversation, Speaker
-from pytest_agentfix.testing.replies import HARMLESS, Calls, Reply, Say, Script, edits, reads
-from pytest_agentfix.testing.scripted_model import ScriptedModel
+from pytest_agentfix.testing.scripted_model.conversation import Conversation, Speaker
+from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
+from pytest_agentfix.testing.scripted_model.replies import (
+    HARMLESS,
+    Calls,
+    Reply,
+    Say,
+    Script,
+    edits,
+    reads,
+)
 
 BYTES_PER_TOKEN = 4  # roughly, for English and code
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Final
 
-from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, Turn
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, Door, Summons

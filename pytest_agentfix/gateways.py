@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelAccess
 from pytest_agentfix.core import figures
 from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.ports import Clock

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
-from pytest_agentfix.agents.binary import find_opencode
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.binary import find_opencode
+from pytest_agentfix.agents.opencode.config import ModelAccess
 from pytest_agentfix.bench import Bench, find_test_files
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import RunRequest

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.agents.opencode import BINARY
+from pytest_agentfix.agents.opencode.driver import BINARY
 from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelAccess
 from pytest_agentfix.core.model import Cluster, Invocation, ItemKind
 from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel

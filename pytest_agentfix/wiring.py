@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from pytest_agentfix.agents.binary import can_find_opencode, find_opencode
+from pytest_agentfix.agents.opencode.binary import can_find_opencode, find_opencode
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelAccess
 from pytest_agentfix.bench import Bench
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import (
@@ -26,13 +26,13 @@ from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateways import Gateways
 from pytest_agentfix.judge.judge import SandboxJudge
-from pytest_agentfix.message import default_message
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.loop import repair
 from pytest_agentfix.repair.merge_queue import Train
 from pytest_agentfix.repair.prompts.prompt import next_prompt
 from pytest_agentfix.repair.state import Ground, Parts
 from pytest_agentfix.repository import CommitLander
+from pytest_agentfix.repository.commit_message import default_message
 from pytest_agentfix.scope import locked_patterns
 from pytest_agentfix.setup import Setup
 

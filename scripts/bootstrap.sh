@@ -41,9 +41,9 @@ if ! is_up_to_date; then
     install_project
 fi
 
-if ! binary=$(.venv/bin/python -m pytest_agentfix.agents.binary 2>/dev/null); then
+if ! binary=$(.venv/bin/python -m pytest_agentfix.agents.opencode.binary 2>/dev/null); then
     # Only fetching needs npm; who has the binary in the cache does without.
     need_command npm npm
-    binary=$(.venv/bin/python -m pytest_agentfix.agents.binary) || exit 1
+    binary=$(.venv/bin/python -m pytest_agentfix.agents.opencode.binary) || exit 1
 fi
 say "ready: .venv, and OpenCode in $binary"

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.testing import scripted_model as script
+from pytest_agentfix.testing.scripted_model import model_server as script
 
 _HERE: Final = Path(__file__).resolve().parent
 _MODEL: Final = "scripted/demo"

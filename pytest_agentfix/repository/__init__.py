@@ -5,9 +5,9 @@ and the caller's ``GIT_*`` variables switched off; nothing an agent wrote is eve
 diffed by porcelain, filtered, or put on a command line.
 """
 
-from pytest_agentfix.repository._ignore import IgnoreRules
-from pytest_agentfix.repository._landing import CommitLander
-from pytest_agentfix.repository._open import Repository
-from pytest_agentfix.repository._snapshot import make_snapshot
+from pytest_agentfix.repository.gitignore import IgnoreRules
+from pytest_agentfix.repository.landing import CommitLander
+from pytest_agentfix.repository.open import Repository
+from pytest_agentfix.repository.snapshot import make_snapshot
 
 __all__ = ["CommitLander", "IgnoreRules", "Repository", "make_snapshot"]

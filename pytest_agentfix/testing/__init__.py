@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
-from pytest_agentfix.testing.scripted_model import ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
 
 __all__ = ["LocalSandbox", "ScriptedModel"]

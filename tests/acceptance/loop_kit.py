@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import Reply, Say, Script, Turns, edits, reads, route
+from pytest_agentfix.testing.scripted_model.replies import (
+    Reply,
+    Say,
+    Script,
+    Turns,
+    edits,
+    reads,
+    route,
+)
 from tests.acceptance.project_kit import RUN_LIMIT, Project, Ran
 
 DONE = Say("done")

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
 
-from pytest_agentfix.testing.replies import Reply, Say, Script, Turns, edits, reads, route
+from pytest_agentfix.testing.scripted_model.replies import (
+    Reply,
+    Say,
+    Script,
+    Turns,
+    edits,
+    reads,
+    route,
+)
 from tests.acceptance.project_kit import Project
 
 DOWNLOAD_LIMIT = 180  # seconds

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_agentfix.agents.opencode_config import AGENT, make_config, make_environ
-from pytest_agentfix.agents.opencode_server import OpenCodeServer
+from pytest_agentfix.agents.opencode.config import AGENT, make_config, make_environ
+from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.scope import model_access

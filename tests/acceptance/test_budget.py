@@ -11,9 +11,16 @@ from typing import Any
 import platformdirs
 import pytest
 
-from pytest_agentfix.agents.npm import choose_release
-from pytest_agentfix.testing.replies import Reply, Script, ScriptedUsage, Turns, edits, reads
-from pytest_agentfix.testing.replies import Say as Words
+from pytest_agentfix.agents.opencode.download import choose_release
+from pytest_agentfix.testing.scripted_model.replies import (
+    Reply,
+    Script,
+    ScriptedUsage,
+    Turns,
+    edits,
+    reads,
+)
+from pytest_agentfix.testing.scripted_model.replies import Say as Words
 from tests.acceptance.conftest import StartModel
 from tests.acceptance.loop_kit import by_test, refill
 from tests.acceptance.project_kit import Project

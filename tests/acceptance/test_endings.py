@@ -22,7 +22,7 @@ import pytest
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandboxes import JUDGES_AHEAD
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import (
+from pytest_agentfix.testing.scripted_model.replies import (
     Fail,
     Hang,
     Reply,

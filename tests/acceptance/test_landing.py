@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.testing.replies import Conversation, Reply, Script
+from pytest_agentfix.testing.scripted_model.replies import Conversation, Reply, Script
 from tests.acceptance.loop_kit import StartModel, once, run_plainly
 from tests.acceptance.project_kit import CALC, Project, Ran, residue
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_agentfix.testing.replies import Script, Turns
+from pytest_agentfix.testing.scripted_model.replies import Script, Turns
 from tests.acceptance.loop_kit import (
     StartModel,
     by_test,

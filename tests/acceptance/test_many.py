@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import platformdirs
 import pytest
 
-from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.testing.replies import Hang, Script, Turns, shell
+from pytest_agentfix.testing.scripted_model.replies import Hang, Script, Turns, shell
 from tests.acceptance.loop_kit import DONE, StartModel, by_test, once, prompts_of, refill
 from tests.acceptance.project_kit import Project, Ran, end, wait_for
 from tests.docker.image_kit import new_image_name, python_image, remove_image

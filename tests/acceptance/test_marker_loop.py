@@ -6,7 +6,7 @@ import re
 
 from pytest_agentfix.repair.prompts.prompt import PROMPT_BUDGET
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import Hang, Say, Script, Turns
+from pytest_agentfix.testing.scripted_model.replies import Hang, Say, Script, Turns
 from tests.acceptance.loop_kit import StartModel, by_test, edit, once, probes, prompts_of, refill
 from tests.acceptance.project_kit import Project
 

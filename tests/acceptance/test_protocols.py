@@ -23,7 +23,8 @@ from pytest_agentfix.gateway.providers.registry import (
     ProviderRow,
 )
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import (
+from pytest_agentfix.testing.scripted_model.model_server import RecordedRequest
+from pytest_agentfix.testing.scripted_model.replies import (
     Call,
     Conversation,
     Reply,
@@ -34,7 +35,6 @@ from pytest_agentfix.testing.replies import (
     reads,
     shell,
 )
-from pytest_agentfix.testing.scripted_model import RecordedRequest
 from tests.acceptance.conftest import StartModel
 from tests.acceptance.project_kit import Project, Ran
 

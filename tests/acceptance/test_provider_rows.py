@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, read_catalogue
 from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow
 from pytest_agentfix.gateway.providers.registry import COMPATIBLE, PROVIDERS

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import Reply, Say, Turns, edits, reads, shell
+from pytest_agentfix.testing.scripted_model.replies import Reply, Say, Turns, edits, reads, shell
 from tests.acceptance.conftest import StartModel
 from tests.acceptance.loop_kit import edit
 from tests.acceptance.project_kit import Project, Ran, make_project, residue, wait_for

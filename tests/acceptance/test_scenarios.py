@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.testing.replies import (
+from pytest_agentfix.testing.scripted_model.replies import (
     Break,
     Calls,
     Fail,

@@ -17,8 +17,8 @@ import platformdirs
 import pytest
 
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import Reply, Say, Turns, edits, reads, shell
-from pytest_agentfix.testing.scripted_model import RecordedRequest
+from pytest_agentfix.testing.scripted_model.model_server import RecordedRequest
+from pytest_agentfix.testing.scripted_model.replies import Reply, Say, Turns, edits, reads, shell
 from tests.acceptance.engine_kit import list_containers
 from tests.acceptance.project_kit import Project, Ran, make_project, residue, wait_for
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from pytest_agentfix.testing.replies import Reply, Say, Turns, edits, reads, shell, writes
+from pytest_agentfix.testing.scripted_model.replies import (
+    Reply,
+    Say,
+    Turns,
+    edits,
+    reads,
+    shell,
+    writes,
+)
 from tests.acceptance.loop_kit import StartModel, probes, prompts_of, refill
 from tests.acceptance.project_kit import CALC, Project
 from tests.acceptance.test_scenarios import FIXED, assert_untouched

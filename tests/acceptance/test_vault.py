@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from pytest_agentfix.testing.replies import Say, Turns
+from pytest_agentfix.testing.scripted_model.replies import Say, Turns
 from tests.acceptance.conftest import StartModel
 from tests.acceptance.loop_kit import once
 from tests.acceptance.project_kit import Project

@@ -11,9 +11,9 @@ import platformdirs
 import pytest
 
 from pytest_agentfix import crew
-from pytest_agentfix.agents.binary import find_opencode
-from pytest_agentfix.agents.opencode_config import ModelAccess
-from pytest_agentfix.agents.opencode_launch import OpenCodePlan, Patience
+from pytest_agentfix.agents.opencode.binary import find_opencode
+from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.launch import OpenCodePlan, Patience
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Stream, Summons
 from pytest_agentfix.crew import Crew, Post

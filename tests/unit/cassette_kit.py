@@ -14,7 +14,7 @@ from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.http.connection import Line, LineError, Poster, translated_errors
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts, Wire
-from pytest_agentfix.testing.scripted_model import Reply, Script, ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import Reply, Script, ScriptedModel
 
 MODEL = "test-model"
 SENTINEL = "sk-sentinel-0123456789abcdef"

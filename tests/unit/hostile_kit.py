@@ -14,7 +14,7 @@ from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateway.providers.registry import ProviderRow
-from pytest_agentfix.testing.scripted_model import Raw, ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.body_kit import GOOD
 from tests.unit.gateway_kit import HOST, MODEL, TOKEN, Client, make_headers, make_upstream

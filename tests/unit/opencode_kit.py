@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from pytest_agentfix.agents.opencode import OpenCodeAgent, OpenCodePlan, Patience
-from pytest_agentfix.agents.opencode_config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Tokens
 from pytest_agentfix.core.ports import Command, Completed, Process, Stream

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_agentfix.gateway.providers.registry import Dialect
-from pytest_agentfix.testing.scripted_model import ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
 
 MODEL = "some-model"
 TARGETS = {

@@ -21,8 +21,8 @@ from pytest_agentfix.core.model import (
     Probe,
     ProbeResult,
 )
-from pytest_agentfix.message import default_message
 from pytest_agentfix.repository import CommitLander, Repository
+from pytest_agentfix.repository.commit_message import default_message
 
 IDENTITY = "[user]\n\tname = A User\n\temail = user@example.com\n[init]\n\tdefaultBranch = main\n"
 

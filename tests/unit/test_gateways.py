@@ -19,7 +19,7 @@ from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateways import Gateways, Surroundings
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.replies import Fail, Say, Script
+from pytest_agentfix.testing.scripted_model.replies import Fail, Say, Script
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.gateway_kit import KEY, Client, make_upstream
 

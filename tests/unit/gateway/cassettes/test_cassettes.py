@@ -19,7 +19,7 @@ from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writer
 from pytest_agentfix.gateway.cassettes.canonical import Canon
 from pytest_agentfix.gateway.http.connection import Exchange
-from pytest_agentfix.testing.scripted_model import (
+from pytest_agentfix.testing.scripted_model.model_server import (
     Break,
     Call,
     Conversation,

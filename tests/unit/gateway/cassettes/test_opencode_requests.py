@@ -19,11 +19,11 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_agentfix.agents.npm import PINNED_VERSION
-from pytest_agentfix.agents.opencode_config import AGENT, ModelAccess, make_config, make_environ
+from pytest_agentfix.agents.opencode.config import AGENT, ModelAccess, make_config, make_environ
+from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Places, Recording, Replay
 from pytest_agentfix.gateway.http.connection import Poster
-from pytest_agentfix.testing.scripted_model import Raw, ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
 from tests.unit.cassette_kit import make_admission, open_line
 from tests.unit.cassette_streams import MODEL, STREAMS
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Replay, reader
-from pytest_agentfix.testing.scripted_model import Say
+from pytest_agentfix.testing.scripted_model.model_server import Say
 from tests.unit.cassette_kit import HERE, ask, make_admission, make_chat, record, replay
 
 HEADER = {"cassette": 1, "provider": "p", "model": "m", "dialect": "d", "date": "2026-11-25"}

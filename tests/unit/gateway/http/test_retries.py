@@ -27,7 +27,7 @@ from pytest_agentfix.gateway.providers.registry import (
     OPENAI,
     Dialect,
 )
-from pytest_agentfix.testing.scripted_model import (
+from pytest_agentfix.testing.scripted_model.model_server import (
     Break,
     Conversation,
     Fail,

@@ -18,7 +18,7 @@ from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.http.request_head import check_beginning
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
-from pytest_agentfix.testing.scripted_model import Hang, Raw, Say, ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import Hang, Raw, Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import SocketStream
 from tests.unit.gateway_kit import HOST, KEY, TOKEN, make_body, make_upstream, open_gateway
 

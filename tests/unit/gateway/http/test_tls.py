@@ -13,7 +13,7 @@ import pytest
 
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.gateway import ModelGateway
-from pytest_agentfix.testing.scripted_model import Say, ScriptedModel
+from pytest_agentfix.testing.scripted_model.model_server import Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.connect_proxy import ConnectProxy
 from tests.unit.gateway_kit import KEY, SkippingClock, make_upstream, open_gateway

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.agents.binary import find_opencode
-from pytest_agentfix.agents.opencode_config import make_environ
+from pytest_agentfix.agents.opencode.binary import find_opencode
+from pytest_agentfix.agents.opencode.config import make_environ
 from pytest_agentfix.gateway.providers import catalogue
 from pytest_agentfix.gateway.providers.catalogue import (
     CatalogueModel,

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pytest_agentfix.agents.binary import find_opencode
+from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.core.errors import ModelUnknownError
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row

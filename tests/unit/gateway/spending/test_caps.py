@@ -25,8 +25,8 @@ from pytest_agentfix.gateway.spending.budget import Tariff, Ticket, Till
 from pytest_agentfix.gateway.spending.ledger import Amount
 from pytest_agentfix.gateway.spending.token_estimate import FRAME_TOKENS
 from pytest_agentfix.testing import ScriptedModel
-from pytest_agentfix.testing.conversation import Conversation
-from pytest_agentfix.testing.replies import Break, Fail, Hang, Raw, Reply, Script
+from pytest_agentfix.testing.scripted_model.conversation import Conversation
+from pytest_agentfix.testing.scripted_model.replies import Break, Fail, Hang, Raw, Reply, Script
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.gateway_kit import (
     MODEL,

@@ -1,0 +1,1 @@
+"""Drivers of coding agents: finding OpenCode, starting it in a sandbox, following its turns."""

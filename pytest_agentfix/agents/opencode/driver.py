@@ -1,0 +1,190 @@
+"""Drives OpenCode 1.18 in a sandbox: ``opencode serve``, spoken to through the pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from pytest_agentfix.agents.opencode.config import AGENT, session_rules
+from pytest_agentfix.agents.opencode.events import TurnWatch
+from pytest_agentfix.agents.opencode.launch import (
+    BINARY,
+    SERVER_PORT,
+    Launcher,
+    OpenCodePlan,
+    Patience,
+    not_up,
+)
+from pytest_agentfix.agents.opencode.listener import EventListener
+from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
+from pytest_agentfix.agents.opencode.turn import QUIET, TICK, TurnContext, TurnFollower
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.model import Collected, Turn, TurnEnd
+from pytest_agentfix.core.ports import Clock, Door, Process, Sandbox
+
+__all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
+
+WARM_UP: Final = "Say ok."  # what nobody needs an answer to
+
+
+class OpenCodeAgent:
+    """One OpenCode server in one sandbox, and one session of it. Implements ``ports.Agent``.
+
+    ``launch`` and ``warm_up`` need nothing of what there is to repair; ``begin`` comes before the
+    first prompt.
+    """
+
+    def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
+        self._sandbox = sandbox
+        self._plan = plan
+        self._clock = clock
+        self._server = OpenCodeServer(
+            lambda port, timeout: sandbox.dial(port, timeout=timeout),
+            port=SERVER_PORT,
+            directory=plan.directory,
+        )
+        self._listener = EventListener(self._server)
+        self._process: Process | None = None
+        self._door: Door | None = None
+        self._session = ""
+
+    @classmethod
+    def adopt(
+        cls, sandbox: Sandbox, plan: OpenCodePlan, process: Process, *, clock: Clock
+    ) -> OpenCodeAgent:
+        """Make one around a server that is up in ``sandbox`` as ``process``, begun by another."""
+        agent = cls(sandbox, plan, clock=clock)
+        agent._take_over(process)
+        return agent
+
+    def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:
+        """Bring the server up; raises ``AgentUnavailableError``.
+
+        ``unneeded`` may be set meanwhile: then it gives up at once.
+        """
+        launcher = Launcher(self._sandbox, self._server, self._plan, self._clock)
+        process = launcher.bring_up(deadline=deadline, unneeded=unneeded or threading.Event())
+        self._take_over(process)
+
+    def _take_over(self, process: Process) -> None:
+        self._process = process
+        self._listener.start()
+
+    def warm_up(self, *, deadline: float, unneeded: threading.Event | None = None) -> bool:
+        """Have it answer a prompt that nobody needs, in a session of which nothing is left.
+
+        Returns whether it is warm; it is as good without, only slower at its first prompt. Raises
+        ``AgentUnavailableError`` if the server ended. ``unneeded`` and ``deadline`` end the wait.
+        """
+        is_warm = False
+        end = min(deadline, self._clock.monotonic() + self._plan.patience.warm_up)
+        with contextlib.suppress(AgentUnavailableError):
+            left = max(1.0, end - self._clock.monotonic())
+            session = self._server.create_session(session_rules(()), AGENT, timeout=left)
+            try:
+                is_warm = self._warm(session, end, unneeded or threading.Event())
+            finally:
+                if not is_warm:
+                    self._server.abort(session)
+                self._server.delete(session)
+        self._listener.forget()
+        if not self._is_alive():
+            raise not_up(self._process)
+        return is_warm
+
+    def _warm(self, session: str, end: float, unneeded: threading.Event) -> bool:
+        """Send the prompt and wait for the end of its turn; says whether that was a good one."""
+        watch = TurnWatch(session)
+        self._send(session, WARM_UP)
+        heard = self._clock.monotonic()
+        while not watch.is_over:
+            event = self._listener.next_event(TICK)
+            now = self._clock.monotonic()
+            if now >= end or unneeded.is_set() or not self._is_running():
+                return False
+            if event is not None and watch.take(event):
+                heard = now
+            elif now - heard > QUIET:  # the stream of events may have been opened too late
+                if self._server.status(session) == "idle":
+                    return True
+                heard = now
+        return not watch.error
+
+    def begin(self, door: Door, *, locked: Sequence[str] = ()) -> None:
+        """Open the session whose prompts are to come; raises ``AgentUnavailableError``.
+
+        ``door`` is the gateway that its model requests reach. ``locked`` are patterns of paths
+        that the edit tools may not write.
+        """
+        self._session = self._server.create_session(session_rules(locked), AGENT)
+        self._door = door
+
+    def prompt(self, text: str, *, deadline: float) -> Turn:
+        """Send one prompt and watch until the turn ends or ``deadline`` passes."""
+        door = self._door
+        assert door is not None, "begin comes first"
+        door.begin(deadline=deadline)
+        requests_before = door.requests()
+        self._listener.forget()
+        turn = TurnFollower(self._make_context(door), deadline=deadline, requests=requests_before)
+        self._send(self._session, text)
+        end, detail = turn.follow()
+        if end is not TurnEnd.FINISHED:
+            self._server.abort(self._session)
+        trouble = door.trouble()
+        if trouble is not None and end is not TurnEnd.DEADLINE:
+            raise trouble
+        return Turn(
+            end=end,
+            detail=detail,
+            text=turn.watch.text,
+            requests=door.requests() - requests_before,
+            retries=turn.watch.retries,
+        )
+
+    def _make_context(self, door: Door) -> TurnContext:
+        return TurnContext(
+            server=self._server,
+            session=self._session,
+            door=door,
+            listener=self._listener,
+            clock=self._clock,
+            patience=self._plan.patience,
+            is_alive=self._is_alive,
+        )
+
+    def _send(self, session: str, text: str) -> None:
+        access = self._plan.access
+        self._server.prompt(
+            session, text, provider=access.provider, model=access.model, agent=AGENT
+        )
+
+    def _is_running(self) -> bool:
+        return self._process is not None and self._process.is_running()
+
+    def _is_alive(self) -> bool:
+        """Whether the server runs; raises ``SandboxError`` if the sandbox around it ended."""
+        if self._is_running():
+            return True
+        with contextlib.suppress(ConnectionError):
+            self._sandbox.dial(SERVER_PORT, timeout=5.0).close()
+        return False
+
+    def release(self) -> Process:
+        """Let go of the server and leave it up, for ``adopt`` in another process."""
+        assert self._process is not None, "launch comes first"
+        self._listener.close()
+        self._server.close()
+        return self._process
+
+    def collect(self) -> Collected:
+        """What differs from the base in the agent's workspace now."""
+        return self._sandbox.collect()
+
+    def close(self) -> None:
+        """End the session and its sandbox; twice is fine."""
+        self._listener.close()
+        self._server.close()
+        self._sandbox.close()

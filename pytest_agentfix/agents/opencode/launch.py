@@ -1,0 +1,98 @@
+"""Brings ``opencode serve`` up in a sandbox."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.agents.opencode.config import (
+    ModelAccess,
+    make_catalogue,
+    make_config,
+    make_environ,
+)
+from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.ports import Clock, Command, Process, Sandbox
+
+BINARY: Final = Path("/opt/agentfix/opencode")  # where every agent sandbox has it, read-only
+SERVER_PORT: Final = 4602  # inside: OpenCode's own server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long silence is borne, in seconds."""
+
+    start: float = 60.0  # for the server to come up, each of two tries
+    first_request: float = 90.0  # from a prompt to the first model request
+    idle: float = 600.0  # without any event, while no model request is under way
+    warm_up: float = 30.0  # for the throw-away prompt, from its beginning to its end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCodePlan:
+    """What OpenCode is given when it comes up, whatever it will have to repair."""
+
+    access: ModelAccess
+    instructions: str
+    directory: Path  # the repository's top, inside
+    env: Mapping[str, str]
+    patience: Patience = Patience()
+
+
+class Launcher:
+    """Starts the server, and says what became of it where it does not come up."""
+
+    def __init__(
+        self, sandbox: Sandbox, server: OpenCodeServer, plan: OpenCodePlan, clock: Clock
+    ) -> None:
+        self._sandbox = sandbox
+        self._server = server
+        self._plan = plan
+        self._clock = clock
+
+    def bring_up(self, *, deadline: float, unneeded: threading.Event) -> Process:
+        """Return the server's process once it is healthy; raises ``AgentUnavailableError``.
+
+        Once ``unneeded`` is set, or ``deadline`` is past, it gives up at once.
+        """
+        process = None
+        # A start that hangs is known of 1.18; a second one with fresh data folders is not worse.
+        for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
+            process = self._sandbox.start(self._make_command(home))
+            patience = self._clock.monotonic() + self._plan.patience.start
+            if self._wait_healthy(process, min(deadline, patience), unneeded):
+                return process
+            process.kill()
+            if unneeded.is_set():
+                break
+        raise not_up(process)
+
+    def _make_command(self, home: str) -> Command:
+        access = self._plan.access
+        config = make_config(access, instructions=self._plan.instructions)
+        catalogue = make_catalogue(access)
+        env = make_environ(config, self._plan.env, home=home, has_catalogue=bool(catalogue))
+        argv = [str(BINARY), "serve", "--port", str(SERVER_PORT), "--hostname", "127.0.0.1"]
+        return Command(argv=argv, cwd=self._plan.directory, env=env, stdin=catalogue)
+
+    def _wait_healthy(self, process: Process, deadline: float, unneeded: threading.Event) -> bool:
+        while self._clock.monotonic() < deadline and not unneeded.is_set():
+            if not process.is_running():
+                return False
+            if self._server.is_healthy(timeout=1.0):
+                return True
+            self._clock.sleep(0.05)
+        return False
+
+
+def not_up(process: Process | None) -> AgentUnavailableError:
+    """The error for a server that is not there, with the last line that ``process`` wrote."""
+    words = process.tail().splitlines() if process else []
+    return AgentUnavailableError(
+        f"OpenCode does not come up in the sandbox ({words[-1] if words else 'no output'}).",
+        "The environment must be able to run a glibc binary; try `opencode --version` in it.",
+    )

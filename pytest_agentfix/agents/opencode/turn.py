@@ -1,0 +1,114 @@
+"""Follows one turn of OpenCode's to its end, whatever ends it.
+
+The end is judged by OpenCode's events, by the gateway and by the clock, never by what the agent
+says of itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pytest_agentfix.agents.opencode.events import TurnWatch
+from pytest_agentfix.agents.opencode.launch import Patience
+from pytest_agentfix.agents.opencode.listener import EventListener
+from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.model import TurnEnd
+from pytest_agentfix.core.ports import Clock, Door
+
+TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
+QUIET: Final = 10.0  # seconds without an event after which the server is asked
+
+End = tuple[TurnEnd, str]  # and a line about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnContext:
+    """What a turn goes on in. ``is_alive`` raises ``SandboxError`` where the sandbox is gone."""
+
+    server: OpenCodeServer
+    session: str
+    door: Door
+    listener: EventListener
+    clock: Clock
+    patience: Patience
+    is_alive: Callable[[], bool]
+
+
+class TurnFollower:
+    """One turn, from the prompt on. ``watch`` has what was seen of it."""
+
+    def __init__(self, context: TurnContext, *, deadline: float, requests: int) -> None:
+        self._context = context
+        self._deadline = deadline
+        self._requests = requests  # before the turn
+        self._began = self._heard = self._asked = self._now = context.clock.monotonic()
+        self.watch = TurnWatch(context.session)
+
+    def follow(self) -> End:
+        """Wait for the end; permissions that are asked for meanwhile are turned down."""
+        while True:
+            self._take_next()
+            end = (
+                self._end_by_model()
+                or self._end_by_agent()
+                or self._end_by_clock()
+                or self._end_by_silence()
+                or self._end_by_status()
+            )
+            if end is not None:
+                return end
+
+    def _take_next(self) -> None:
+        """Wait a tick for an event, and say no to permissions that it asks for."""
+        event = self._context.listener.next_event(TICK)
+        self._now = self._context.clock.monotonic()
+        if (event is not None and self.watch.take(event)) or self._context.door.in_flight():
+            self._heard = self._now
+        for permission in self.watch.take_permissions():
+            self._context.server.reject(permission)
+
+    def _end_by_model(self) -> End | None:
+        door = self._context.door
+        if words := door.cap():
+            return TurnEnd.CAPPED, words
+        if door.trouble() is not None:
+            return TurnEnd.ERROR, "the provider failed"
+        return None
+
+    def _end_by_agent(self) -> End | None:
+        watch = self.watch
+        if not watch.is_over:
+            return None
+        return (TurnEnd.ERROR, watch.error) if watch.error else (TurnEnd.FINISHED, "")
+
+    def _end_by_clock(self) -> End | None:
+        if self._now >= self._deadline:
+            return TurnEnd.DEADLINE, "the time of the cluster ran out"
+        if not self._context.is_alive():
+            return TurnEnd.ERROR, "OpenCode ended in the middle of its turn"
+        return None
+
+    def _end_by_silence(self) -> End | None:
+        door, patience = self._context.door, self._context.patience
+        is_untouched = door.requests() == self._requests and not door.in_flight()
+        if is_untouched and self._now - self._began > patience.first_request:
+            return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
+        if self._now - self._heard > patience.idle:
+            return TurnEnd.STALLED, f"nothing was heard of it for {patience.idle:g} s"
+        return None
+
+    def _end_by_status(self) -> End | None:
+        """Ask the server now and then: a dropped stream of events may have swallowed the end."""
+        context = self._context
+        is_quiet = self._now - max(self._heard, self._asked) > QUIET
+        if not is_quiet or context.door.requests() == self._requests:
+            return None
+        self._asked = self._now
+        with contextlib.suppress(AgentUnavailableError):
+            if context.server.status(context.session) == "idle":
+                return TurnEnd.FINISHED, ""
+        return None

@@ -1,0 +1,196 @@
+"""Finding the user's repository and saying clearly why it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_agentfix.core.errors import (
+    BranchNameError,
+    IdentityMissingError,
+    NoCommitsError,
+    NotARepositoryError,
+    RepositoryUnreadableError,
+)
+from pytest_agentfix.repository.files import list_files, list_submodules
+from pytest_agentfix.repository.git import Git, GitFailure, clean
+from pytest_agentfix.repository.gitignore import IgnoreRules, read_rules
+
+_START = "git init && git add -A && git commit -m start"
+_FOREIGN = re.compile(r"dubious ownership|unsafe repository|is owned by someone else")
+_FOREIGN_PATH = re.compile(r"repository (?:at |\()'([^']+)'")
+_HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A git repository with a work tree, as it was when opened."""
+
+    git: Git
+    git_dir: Path
+    common_dir: Path  # differs from git_dir in a linked worktree
+    top: Path
+    head: str
+    branch: str | None
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """The repository whose work tree holds ``path``; linked worktrees are fine.
+
+        Raises ``NotARepositoryError``, ``NoCommitsError`` or ``RepositoryUnreadableError``.
+        """
+        finder = Git(path.resolve())
+        top, git_dir, common_dir = _find(finder)
+        git = finder.at(git_dir=git_dir, work_tree=top)
+        head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if head is None:
+            raise NoCommitsError(
+                f"The repository at {top} has no commit to put a fix on.",
+                "Make one: git add -A && git commit -m start",
+            )
+        return cls(
+            git=git,
+            git_dir=git_dir,
+            common_dir=common_dir,
+            top=top,
+            head=head,
+            branch=current_branch(git),
+        )
+
+    def check_identity(self) -> None:
+        """Raise ``IdentityMissingError`` unless git knows whom to commit as."""
+        try:
+            self.git.run("var", "GIT_AUTHOR_IDENT")
+            self.git.run("var", "GIT_COMMITTER_IDENT")
+        except GitFailure as failure:
+            raise IdentityMissingError(
+                "git does not know whom to commit fixes as.",
+                'Say: git config --global user.name "Your Name" && '
+                'git config --global user.email "you@example.com"',
+            ) from failure
+
+    def check_branch_name(self, name: str) -> None:
+        """Raise ``BranchNameError`` unless fixes can be committed to a branch of this name."""
+        problem = self._problem_of_branch(name)
+        if problem:
+            raise BranchNameError(
+                f"Fixes cannot be committed to the branch '{clean(name, limit=80)}': {problem}.",
+                "Name another branch with --agent-fix-branch.",
+            )
+
+    def list_files(self, include: Sequence[str] = ()) -> tuple[str, ...]:
+        """The tree as the tests saw it: paths relative to ``top``, ``/`` separated, sorted.
+
+        Tracked files and untracked ones that git does not ignore, as far as they are on disk, and
+        ignored ones that match a glob of ``include``. Submodules contribute theirs likewise.
+        """
+        try:
+            return list_files(self.git, self.top, include)
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+
+    @property
+    def submodules(self) -> tuple[str, ...]:
+        """The paths of submodules, relative to ``top``."""
+        try:
+            return list_submodules(self.git)
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+
+    def ignore_rules(self) -> IgnoreRules:
+        """What the user's git ignores at this moment, as an object that needs no git."""
+        shared = self.git.ask("config", "--type=path", "--get", "core.excludesFile")
+        return read_rules(
+            self.top,
+            exclude=self.common_dir / "info" / "exclude",
+            excludes_file=Path(shared) if shared else _default_excludes_file(),
+        )
+
+    def _problem_of_branch(self, name: str) -> str:
+        if not name or name.startswith("-") or name == "HEAD" or not name.isprintable():
+            return "it is not a valid branch name"
+        if self.git.ask("check-ref-format", f"{_HEADS}{name}") is None:
+            return "it is not a valid branch name"
+        if name in checked_out_branches(self.git):
+            return "it is checked out, here or in another worktree"
+        clash = next((other for other in branches(self.git) if _is_nested(name, other)), None)
+        return f"the branch '{clash}' is in its way" if clash else ""
+
+
+def current_branch(git: Git) -> str | None:
+    """The checked-out branch, or ``None`` when HEAD is detached."""
+    ref = git.ask("symbolic-ref", "--quiet", "HEAD")
+    return ref.removeprefix(_HEADS) if ref and ref.startswith(_HEADS) else None
+
+
+def branches(git: Git) -> tuple[str, ...]:
+    """All local branches."""
+    out = git.run("for-each-ref", "--format=%(refname)", _HEADS)
+    return tuple(line.removeprefix(_HEADS) for line in os.fsdecode(out).splitlines())
+
+
+def checked_out_branches(git: Git) -> frozenset[str]:
+    """The branches some worktree has checked out."""
+    lines = os.fsdecode(git.run("worktree", "list", "--porcelain")).splitlines()
+    prefix = f"branch {_HEADS}"
+    return frozenset(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+
+
+def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
+    """The error for a repository git refuses to read, with the step that helps."""
+    if _FOREIGN.search(words):
+        named = _FOREIGN_PATH.search(words)
+        folder = shlex.quote(named.group(1) if named else str(path))
+        return RepositoryUnreadableError(
+            f"git refuses to read {folder}, because somebody else owns it.",
+            f"If you trust it: git config --global --add safe.directory {folder}",
+        )
+    return RepositoryUnreadableError(
+        f"git cannot read the repository at {path}: {words}",
+        "Run git status there and repair what it names.",
+    )
+
+
+def _is_nested(name: str, other: str) -> bool:
+    """Whether git cannot have both branches: one would be a folder of the other."""
+    return name.startswith(f"{other}/") or other.startswith(f"{name}/")
+
+
+def _find(git: Git) -> tuple[Path, Path, Path]:
+    """The top of the work tree, git's folder for it, and the folder worktrees share."""
+    try:
+        top = _path(git.run("rev-parse", "--show-toplevel"))
+        git_dir = _path(git.run("rev-parse", "--absolute-git-dir"))
+        common = git.folder / _path(git.run("rev-parse", "--git-common-dir"))
+    except GitFailure as failure:
+        raise _explain(git.folder, failure.words) from failure
+    return top.resolve(), git_dir.resolve(), common.resolve()
+
+
+def _path(output: bytes) -> Path:
+    return Path(os.fsdecode(output.removesuffix(b"\n")))
+
+
+def _explain(path: Path, words: str) -> NotARepositoryError | RepositoryUnreadableError:
+    if "bare repository" in words or "work tree" in words:
+        return RepositoryUnreadableError(
+            f"{path} is in a bare repository or in git's own folder: there is no work tree.",
+            "Run pytest in a checkout of it, for example one made by git worktree add.",
+        )
+    has_git = any(os.path.lexists(folder / ".git") for folder in (path, *path.parents))
+    if has_git or _FOREIGN.search(words):
+        return unreadable(path, words)
+    return NotARepositoryError(
+        f"{path} is not in a git repository, and a fix needs one to go to.",
+        f"Make it one: {_START}",
+    )
+
+
+def _default_excludes_file() -> Path:
+    """Where git looks when core.excludesFile is not set."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    return Path(home) / "git" / "ignore"

@@ -1,0 +1,1 @@
+"""A model whose words are scripted, over real HTTP in four protocols."""

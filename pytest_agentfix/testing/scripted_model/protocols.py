@@ -1,0 +1,80 @@
+"""Which protocol a request is in, and how an answer looks in it (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.testing.scripted_model import (
+    chat_stream,
+    generate_stream,
+    messages_stream,
+    responses_stream,
+)
+from pytest_agentfix.testing.scripted_model.events import Answer, Asked
+
+# The end of the path, whatever stands before it: one server can stand for many providers.
+_ENDS: Final[Mapping[Dialect, re.Pattern[str]]] = {
+    Dialect.CHAT: re.compile(r"/chat/completions$"),
+    Dialect.RESPONSES: re.compile(r"/responses$"),
+    Dialect.MESSAGES: re.compile(r"/messages$"),
+    Dialect.GENERATE: re.compile(r"/models/([^/]+):(?:stream)?[gG]enerateContent$"),
+}
+VERSIONS: Final[Mapping[Dialect, str]] = {
+    Dialect.CHAT: "/v1",
+    Dialect.RESPONSES: "/v1",
+    Dialect.MESSAGES: "/v1",
+    Dialect.GENERATE: "/v1beta",
+}
+
+
+class IterFrames(Protocol):
+    """Puts an answer into a stream's events."""
+
+    def __call__(self, asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
+        """Yield the events; ``is_open`` leaves out everything of an end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """The two forms an answer has in a protocol."""
+
+    iter_frames: IterFrames
+    make_completion: Callable[[Asked, Answer], dict[str, Any]]
+
+
+FORMS: Final[Mapping[Dialect, Forms]] = {
+    dialect: Forms(iter_frames=module.iter_frames, make_completion=module.make_completion)
+    for dialect, module in (
+        (Dialect.CHAT, chat_stream),
+        (Dialect.RESPONSES, responses_stream),
+        (Dialect.MESSAGES, messages_stream),
+        (Dialect.GENERATE, generate_stream),
+    )
+}
+
+
+def find_dialect(target: str) -> Dialect | None:
+    """Return the protocol of a request target by the end of its path, ``None`` if it has none."""
+    path = urlsplit(target).path
+    return next((dialect for dialect, end in _ENDS.items() if end.search(path)), None)
+
+
+def is_streamed(target: str, body: Mapping[str, Any]) -> bool:
+    """Whether the answer is to come as server-sent events."""
+    if find_dialect(target) is Dialect.GENERATE:
+        parts = urlsplit(target)
+        is_stream = parts.path.endswith(":streamGenerateContent")
+        return is_stream and parse_qs(parts.query).get("alt") == ["sse"]
+    return bool(body.get("stream"))
+
+
+def find_model(target: str, body: Mapping[str, Any]) -> str:
+    """Return the model asked for: of the body, or of the path where that has it."""
+    found = _ENDS[Dialect.GENERATE].search(urlsplit(target).path)
+    return unquote(found[1]) if found else str(body.get("model", "scripted"))

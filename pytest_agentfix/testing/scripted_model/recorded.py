@@ -1,0 +1,58 @@
+"""What a scripted model keeps of each request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.testing.scripted_model.conversation import Conversation
+from pytest_agentfix.testing.scripted_model.events import Asked
+from pytest_agentfix.testing.scripted_model.protocols import (
+    FORMS,
+    Forms,
+    find_dialect,
+    find_model,
+    is_streamed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRequest:
+    """A request as it arrived. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Any  # parsed JSON, or the raw bytes where it is none
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The protocol it is in, by the end of its path; ``None`` for any other."""
+        return find_dialect(self.path)
+
+    @property
+    def conversation(self) -> Conversation:
+        """What it says; nothing if its body is no object."""
+        return Conversation(self._object)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether it asks for server-sent events."""
+        return is_streamed(self.path, self._object)
+
+    @property
+    def forms(self) -> Forms:
+        """The forms of an answer to it; raises ``KeyError`` if it is in no protocol."""
+        return FORMS[self.dialect]  # type: ignore[index]
+
+    def make_asked(self) -> Asked:
+        """Return what a protocol needs to answer it."""
+        model = find_model(self.path, self._object)
+        return Asked(body=self._object, model=model, created=int(time.time()))
+
+    @property
+    def _object(self) -> Mapping[str, Any]:
+        return self.body if isinstance(self.body, dict) else {}
