@@ -55,7 +55,7 @@ class Repairer(Protocol):
 
 Prepare = Callable[[Settings, Invocation], Repairer]
 
-# Who makes the repairer: ``wiring.prepare``, or the double a test puts here.
+# Who makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
 PREPARE = pytest.StashKey[Prepare]()
 # What became of the failures, for other plugins: there once the repair phase is over.
 RESULT = pytest.StashKey[RunResult]()
@@ -263,6 +263,6 @@ class SessionPlugin:
 
 def _load_prepare() -> Prepare:
     with plain_imports():
-        from pytest_agentfix.wiring import prepare  # noqa: PLC0415 - heavy; a double needs none
+        from pytest_agentfix.runtime.bootstrap import prepare  # noqa: PLC0415 - heavy; a double needs none
 
     return prepare

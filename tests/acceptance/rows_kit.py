@@ -18,7 +18,7 @@ from pytest_agentfix.agents.opencode.config import AGENT, make_config, make_envi
 from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.scope import model_access
+from pytest_agentfix.runtime.cluster_scope import model_access
 from pytest_agentfix.testing.socket_stream import SocketStream
 from tests.free_port import find_free_port
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from pytest_agentfix.runtime.sandbox_factory import JUDGES_AHEAD
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandboxes import JUDGES_AHEAD
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.scripted_model.replies import (
     Fail,

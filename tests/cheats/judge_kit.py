@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_agentfix.bench import Bench
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -30,12 +29,13 @@ from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot
+from pytest_agentfix.runtime.base_versions import Bench
+from pytest_agentfix.runtime.context import Setup
+from pytest_agentfix.runtime.sandbox_factory import Sandboxes, is_agent_file
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
-from pytest_agentfix.sandboxes import Sandboxes, is_agent_file
-from pytest_agentfix.setup import Setup
 from tests.cheats import failure_dump
 
 PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package ``tests`` too

@@ -9,14 +9,14 @@ from typing import cast
 
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.runtime.background.handover import Handed, Order
+from pytest_agentfix.runtime.background.outbox import Desk
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, owner_name
 from pytest_agentfix.sandbox.workspace import remove_tree
-from pytest_agentfix.standby.desk import Desk
-from pytest_agentfix.standby.orders import Handed, Order
 from tests.contract.sandbox_contract import Box
 from tests.docker.sandbox_kit import TOP, FolderCopy
 

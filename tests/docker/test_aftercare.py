@@ -17,7 +17,7 @@ from tests.places import REPOSITORY
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
 import sys, time
-from pytest_agentfix.aftercare import begin_aftercare
+from pytest_agentfix.runtime.prewarm.reaper import begin_aftercare
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import scratch_root
 from tests.docker.sandbox_kit import Place

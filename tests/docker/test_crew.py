@@ -10,17 +10,17 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pytest_agentfix import crew
 from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.agents.opencode.config import ModelAccess
 from pytest_agentfix.agents.opencode.launch import OpenCodePlan, Patience
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Stream, Summons
-from pytest_agentfix.crew import Crew, Post
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.warmup import WarmUp
 from pytest_agentfix.repository import IgnoreRules
-from pytest_agentfix.sandboxes import Sandboxes
+from pytest_agentfix.runtime import agent_pool
+from pytest_agentfix.runtime.agent_pool import Crew, Post
+from pytest_agentfix.runtime.sandbox_factory import Sandboxes
 from tests.docker.sandbox_kit import Place
 from tests.unit.opencode_kit import FakeDoor
 
@@ -47,7 +47,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
             answered.append(stream)
             super().handle(stream)
 
-    monkeypatch.setattr(crew, "WarmUp", Counted)
+    monkeypatch.setattr(agent_pool, "WarmUp", Counted)
     return answered
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import Stream
+from pytest_agentfix.runtime.background.client import StandBy
 from pytest_agentfix.sandbox.attached_socket import Attached
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxState
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
-from pytest_agentfix.standby.client import StandBy
 from tests.contract.sandbox_contract import TIMEOUT, Box
 from tests.docker.sandbox_kit import TOP, FolderCopy, Place
 from tests.docker.standby_work import INSIDE, make_plan, order
@@ -31,7 +31,7 @@ SESSION = """
 import signal, sys
 from pathlib import Path
 from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.standby.client import StandBy
+from pytest_agentfix.runtime.background.client import StandBy
 from tests.docker.standby_work import order
 scratch = Scratch(Path(sys.argv[1]))
 standby = StandBy.spawn(order(Path(sys.argv[2]), scratch.path), folder=scratch.folder("standby"))

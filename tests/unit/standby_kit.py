@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from pytest_agentfix.standby.desk import Desk
-from pytest_agentfix.standby.orders import Handed, Order, Plain
+from pytest_agentfix.runtime.background.handover import Handed, Order, Plain
+from pytest_agentfix.runtime.background.outbox import Desk
 
 PATIENCE = 120.0
 Step = tuple[str, str]

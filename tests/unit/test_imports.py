@@ -23,9 +23,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def find_layer(part: str) -> int | None:
-    """Return the number of the row that ``part`` is in."""
-    return next((number for number, row in enumerate(LAYERS) if part in row), None)
+def find_layer(part: str) -> int:
+    """Return the number of the row that ``part`` is in; ``StopIteration`` where it is in none."""
+    return next(number for number, row in enumerate(LAYERS) if part in row)
 
 
 def find_part(path: Path) -> str:
@@ -49,15 +49,10 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_one_way(path: Path) -> None:
     part = find_part(path)
-    layer = find_layer(part)
-    if layer is None:
-        return
-    parts = {
+    allowed = {part}.union(*LAYERS[: find_layer(part)])
+    assert {
         name.split(".")[1] for name in iter_imports(path) if name.startswith("pytest_agentfix.")
-    }
-    allowed = {part}.union(*LAYERS[:layer])
-    placed = {other for other in parts if find_layer(other) is not None}
-    assert placed <= allowed
+    } <= allowed
 
 
 @pytest.mark.parametrize(("library", "part"), [("docker", "sandbox"), ("git", "repository")])

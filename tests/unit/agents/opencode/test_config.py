@@ -18,7 +18,7 @@ from pytest_agentfix.agents.opencode.config import (
 )
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.registry import find_by_package
-from pytest_agentfix.scope import model_access
+from pytest_agentfix.runtime.cluster_scope import model_access
 from tests.unit.gateway_kit import make_upstream
 from tests.unit.opencode_kit import ACCESS
 

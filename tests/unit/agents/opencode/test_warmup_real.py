@@ -25,7 +25,7 @@ from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.protocols import Dialect, make_row
 from pytest_agentfix.gateway.warmup import Switch, WarmUp
-from pytest_agentfix.scope import model_access
+from pytest_agentfix.runtime.cluster_scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model.model_server import Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort

@@ -1,0 +1,1 @@
+"""The composition root: it makes the parts, and the pools, processes and sandboxes they share."""

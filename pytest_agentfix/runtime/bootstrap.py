@@ -1,0 +1,128 @@
+"""Puts the real parts together: the one place that knows them all."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from pytest_agentfix.agents.opencode.binary import can_find_opencode, find_opencode
+from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.repository import Repository
+from pytest_agentfix.runtime.context import Setup
+from pytest_agentfix.runtime.lazy_run import LateRun
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.scratch import check_root, scratch_root
+
+if TYPE_CHECKING:
+    from pytest_agentfix.gateway.cassettes import Replay
+
+
+def prepare(settings: Settings, invocation: Invocation) -> LateRun:
+    """Check everything a repair will need, cheapest first; raises ``SetupError``.
+
+    Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
+    is missing, only if its catalogue has to say what a model costs.
+    """
+    repository = _open_repository(settings, invocation.rootdir)
+    replay = None if settings.replay is None else _load_replay(settings.replay)
+    choose = partial(_choose, settings, replay)
+    upstream = choose()
+    cache = platformdirs.user_cache_path("pytest-agentfix")
+    find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
+    if not can_find_opencode(**find.keywords):
+        find()  # says what is missing
+    if _is_capped_by_cost(settings):
+        _check_prices(settings, upstream, find())
+    root = scratch_root()
+    check_root(root)
+    engine = Engine.connect()
+    return LateRun(
+        Setup(
+            settings=settings,
+            invocation=invocation,
+            repository=repository,
+            engine=engine,
+            environment=choose_environment(settings, engine, top=repository.top),
+            upstream=upstream,
+            choose_upstream=choose,
+            find_opencode=find,
+            find_local_opencode=partial(find, may_fetch=False),
+            scratch_root=root,
+            cache=cache,
+            patch_folder=_patch_folder(settings, invocation.rootdir),
+            replay=replay,
+        )
+    )
+
+
+# What follows is loaded by runs that use it: most have nothing to repair, and wait for nothing.
+
+
+def _load_replay(file: Path) -> Replay:
+    from pytest_agentfix.gateway.cassettes import Replay  # noqa: PLC0415
+
+    return Replay.load(file)
+
+
+def _is_capped_by_cost(settings: Settings) -> bool:
+    return settings.max_cost is not None or any(name.endswith(".cost") for name, _ in settings.caps)
+
+
+def _check_prices(settings: Settings, upstream: Upstream, opencode: Path) -> None:
+    from pytest_agentfix.gateway.providers.catalogue import read_catalogue  # noqa: PLC0415
+    from pytest_agentfix.gateway.spending.tariffs import (  # noqa: PLC0415
+        check_prices,
+        make_caps,
+        make_tariff,
+    )
+
+    catalogue = read_catalogue(opencode, upstream.provider)
+    tariff = make_tariff(upstream, catalogue, price=settings.price)
+    check_prices(upstream, tariff, make_caps(settings))
+
+
+def _open_repository(settings: Settings, rootdir: Path) -> Repository:
+    repository = Repository.open(rootdir)
+    if settings.commit:
+        repository.check_identity()
+    if settings.branch is not None:
+        repository.check_branch_name(settings.branch)
+    return repository
+
+
+def _choose(settings: Settings, replay: Replay | None, model: str | None = None) -> Upstream:
+    if replay is not None:
+        from pytest_agentfix.gateway.cassettes.replayed_model import replayed_upstream  # noqa: PLC0415 - as below
+
+        return replayed_upstream(replay, named=settings.model, marked=model)
+    upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
+    _keep_key_out(settings, upstream)
+    return upstream
+
+
+def _keep_key_out(settings: Settings, upstream: Upstream) -> None:
+    """Raise ``SettingError`` if sandboxes would get the provider's key under some name."""
+    for name in settings.env:
+        value = os.environ.get(name, "").strip()
+        if name in upstream.row.key_names or (upstream.key and value == upstream.key):
+            raise SettingError(
+                f"agent_fix_env names {name}, which is for {upstream.provider}'s key: keys never"
+                " enter a sandbox.",
+                "Leave it out of agent_fix_env.",
+            )
+
+
+def _patch_folder(settings: Settings, rootdir: Path) -> Path:
+    """Beside the first report, or in a folder of its own that git is told to ignore."""
+    if settings.reports:
+        return settings.reports[0].parent
+    return rootdir / ".pytest_cache" / "agent-fix"

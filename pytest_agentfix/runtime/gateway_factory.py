@@ -1,0 +1,216 @@
+"""Makes the gateway of each cluster; what is spent, recorded and replayed is the run's."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.core import figures
+from pytest_agentfix.core.errors import KeyMissingError
+from pytest_agentfix.core.ports import Clock
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
+from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock
+from pytest_agentfix.gateway.gateway import ModelGateway, PosterMaker, make_line
+from pytest_agentfix.gateway.http.connection import Poster
+from pytest_agentfix.gateway.http.key_filter import is_secret
+from pytest_agentfix.gateway.http.traffic_log import TrafficLog, silent_library
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts
+from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
+from pytest_agentfix.gateway.providers.key_command import unlock
+from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.gateway.secret_discovery import find_secrets
+from pytest_agentfix.gateway.spending.daily_ledger import DayFile
+from pytest_agentfix.gateway.spending.ledger import Ledger
+from pytest_agentfix.gateway.spending.tariffs import (
+    check_prices,
+    limit_output,
+    make_caps,
+    make_tariff,
+)
+from pytest_agentfix.runtime.cluster_scope import model_access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the gateways of a run are given beside the settings."""
+
+    opencode: Path  # the binary, whose catalogue knows prices and limits
+    cache: Path  # where the day's spending is kept
+    top: Path  # the repository's
+    environ: Mapping[str, str]
+    # What is known of the binary's catalogue already, by provider.
+    catalogues: Mapping[str, CatalogueProvider | None] = field(default_factory=dict)
+    replay: Replay | None = None
+
+
+class Gateways:
+    """The gateways of one run. Raises ``AgentFixError`` from ``open`` where a model cannot be used.
+
+    All sandboxes of a run send the same token. It opens nothing but their own pipe's door.
+    """
+
+    def __init__(
+        self, settings: Settings, around: Surroundings, *, clock: Clock, token: str
+    ) -> None:
+        self._settings = settings
+        self._around = around
+        self._clock = clock = ReplayClock() if around.replay else clock
+        self._token = token
+        self._lock = threading.Lock()
+        self._secrets = (self._token, *find_secrets(around.environ))
+        self._recording: Recording | None = None
+        self._opened: list[ModelGateway] = []
+        self._catalogues = dict(around.catalogues)
+        self._printed: dict[tuple[str, ...], str | KeyMissingError] = {}  # by commands for keys
+        caps = make_caps(settings)
+        is_capped_by_day = any(caps.iter_scope("day"))
+        # A replay spends nothing, so nothing of it is kept.
+        day = (
+            None
+            if around.replay
+            else DayFile(around.cache, clock=clock, is_needed=is_capped_by_day)
+        )
+        self.ledger = Ledger(caps, clock=clock, day=day)
+        self._places = find_places(around.top)
+
+    def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
+        """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
+        with self._lock:  # a command for a key is run once, and a binary read once
+            return self._open(upstream)
+
+    def describe(self, upstream: Upstream) -> ModelAccess:
+        """What an agent is told of ``upstream``, before there is a gateway for it."""
+        with self._lock:
+            return self._describe(upstream)
+
+    def _describe(self, upstream: Upstream) -> ModelAccess:
+        catalogue = self._read_catalogue(upstream.provider)
+        known = catalogue.models.get(upstream.model) if catalogue else None
+        return model_access(upstream, self._token, known)
+
+    def _open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
+        catalogue = self._read_catalogue(upstream.provider)
+        upstream = limit_output(upstream, catalogue)
+        tariff = make_tariff(upstream, catalogue, self._settings.price)
+        check_prices(upstream, tariff, self.ledger.caps)
+        if self._around.replay is None:
+            upstream = self._unlock(upstream)
+        if is_secret(upstream.key) and upstream.key not in self._secrets:
+            self._secrets += (upstream.key,)  # a marker's model may have another key
+        gateway = ModelGateway(
+            upstream,
+            token=self._token,
+            clock=self._clock,
+            timeouts=self._timeouts,
+            ledger=self.ledger,
+            tariff=tariff,
+            open_poster=self._make_poster(upstream),
+            log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
+        )
+        self._opened.append(gateway)
+        return gateway, self._describe(upstream)
+
+    def _read_catalogue(self, provider: str) -> CatalogueProvider | None:
+        """Return what OpenCode knows of ``provider``; its binary is searched once for each."""
+        if provider not in self._catalogues:
+            self._catalogues[provider] = read_catalogue(self._around.opencode, provider)
+        return self._catalogues[provider]
+
+    def _unlock(self, upstream: Upstream) -> Upstream:
+        """Return ``upstream`` with its key. A command for it is run once, whatever it gives."""
+        words = upstream.key_command
+        if not words:
+            return upstream
+        if words not in self._printed:
+            try:
+                self._printed[words] = unlock(upstream).key
+            except KeyMissingError as error:
+                self._printed[words] = error
+        found = self._printed[words]
+        if isinstance(found, KeyMissingError):
+            raise KeyMissingError(found.problem, found.next_step)
+        return replace(upstream, key=found, key_command=())
+
+    def close(self, gateway: ModelGateway) -> None:
+        """End one gateway; twice is fine."""
+        gateway.close()
+        with self._lock:
+            if gateway in self._opened:
+                self._opened.remove(gateway)
+
+    def close_all(self) -> None:
+        """End all that are still open; twice is fine."""
+        for gateway in list(self._opened):
+            self.close(gateway)
+        if self._recording is not None:
+            self._recording.close()
+
+    def notices(self) -> Iterator[str]:
+        """Yield what the user should know of the cassette, once the run is over."""
+        replay, recording = self._around.replay, self._recording
+        if replay is not None:
+            yield f"answers were replayed from {self._settings.replay}: no model was asked"
+            if unused := replay.unused():
+                recorded = figures.count(replay.count, "recorded answer")
+                yield f"{unused} of {recorded} not asked for"
+        if recording is not None and recording.trouble:
+            yield recording.trouble
+        elif recording is not None and recording.count:
+            answers = figures.count(recording.count, "model answer")
+            yield f"{answers} recorded in {self._settings.record}"
+
+    @property
+    def _timeouts(self) -> GatewayTimeouts:
+        return GatewayTimeouts(**dict(self._settings.model_timeouts))
+
+    def _make_poster(self, upstream: Upstream) -> PosterMaker:
+        replay = self._around.replay
+        if replay is not None:
+            return lambda _check: nullcontext(replay.open(self._places, self._secrets))
+        line = make_line(upstream, clock=self._clock, timeouts=self._timeouts)
+        is_recorded = self._settings.record is not None
+        return _listen(line, self._open_recording(upstream) if is_recorded else None)
+
+    def _open_recording(self, upstream: Upstream) -> Recording:
+        if self._recording is None:
+            assert self._settings.record is not None
+            self._recording = Recording(
+                self._settings.record,
+                provider=upstream.provider,
+                model=upstream.model,
+                dialect=upstream.row.dialect.value,
+                places=self._places,
+            )
+        self._recording.add_secrets(self._secrets)
+        return self._recording
+
+
+def find_places(top: Path) -> Places:
+    """The paths that differ from machine to machine and turn up in what agents see."""
+    return Places(
+        top=top,
+        common=frozenset({"/usr", "/usr/local", "/tmp"}),  # noqa: S108 - a name to look for
+        others={
+            "top-real": top.resolve(),
+            "python": sys.prefix,
+            "base-python": sys.base_prefix,
+            "home": Path.home(),
+            "tmp": tempfile.gettempdir(),
+        },
+    )
+
+
+def _listen(line: PosterMaker, recording: Recording | None) -> PosterMaker:
+    @contextmanager
+    def open_poster(check: Callable[[], None]) -> Iterator[Poster]:
+        with silent_library(), line(check) as poster:
+            yield poster if recording is None else recording.wrap(poster)
+
+    return open_poster

@@ -1,0 +1,1 @@
+"""What is made ready by another process while the suite still runs."""

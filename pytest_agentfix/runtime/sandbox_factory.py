@@ -1,0 +1,341 @@
+"""Makes the sandboxes of a run: the workspace, the mounts, the labels, the preflight.
+
+Every sandbox starts with the base as it was laid out once; what has come in since, and what is to
+be tried or shown, is written into it before anything untrusted runs there. So sandboxes can be made
+ahead, before anybody knows what for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pytest_agentfix.agents.opencode.driver import BINARY
+from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected
+from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.repository import IgnoreRules, Repository, make_snapshot
+from pytest_agentfix.runtime.prewarm_pool import Stock
+from pytest_agentfix.sandbox.attached_socket import Attached
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
+from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.file_writer import History, lay_changes
+from pytest_agentfix.sandbox.preflight import check_sandbox
+from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
+from pytest_agentfix.sandbox.workspace import (
+    Base,
+    BindMount,
+    OverlayMount,
+    OverlayWorkspace,
+    Workspace,
+    make_mount_points,
+)
+
+# What OpenCode would read, or import, of the repository's own; the agent's copy does without it.
+AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})
+JUDGES_AHEAD: Final = 4  # sandboxes; about as many as one judgement takes side by side
+LAYING: Final = 300.0  # seconds that writing into a fresh sandbox may take
+
+AnyWorkspace = Workspace | OverlayWorkspace
+Keep = Callable[[str], None]
+
+
+def is_agent_file(path: str) -> bool:
+    """Whether ``path`` (repository-relative) is one of OpenCode's own files, or below one."""
+    return any(part.casefold() in AGENT_FILES for part in path.split("/"))
+
+
+def list_base_files(repository: Repository, settings: Settings) -> list[str]:
+    """The tree as the tests saw it. A run's own cassette is no part: a replay would see another."""
+    cassettes = {
+        path.relative_to(repository.top).as_posix()
+        for path in (settings.record, settings.replay)
+        if path is not None and path.is_relative_to(repository.top)
+    }
+    files = repository.list_files(settings.include)
+    return [path for path in files if path not in cassettes]
+
+
+def lay_out_base(
+    repository: Repository, settings: Settings, environment: Environment, folder: Path
+) -> Base:
+    """Lay the base out in ``folder``, for the sandboxes' user; raises ``WorkspaceError``."""
+    return Base.lay_out(
+        top=repository.top,
+        files=list_base_files(repository, settings),
+        folder=folder,
+        owner=None if os.getuid() else environment.user,
+        is_hidden=is_agent_file,
+        snapshot=make_snapshot,
+    )
+
+
+def _is_nothing(_path: str) -> bool:
+    return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Box:
+    """A sandbox that is up and holds the base as it was laid out, or more by now."""
+
+    sandbox: ContainerSandbox
+    workspace: AnyWorkspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyBox:
+    """An agent's sandbox that was let go of by the process that made it, all but its pipe."""
+
+    state: SandboxState
+    mount: BindMount | OverlayMount
+
+
+@dataclass(slots=True, kw_only=True)
+class Sandboxes:
+    """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes."""
+
+    engine: Engine
+    environment: Environment
+    scratch: Scratch | BorrowedScratch
+    base: Base
+    ignore: IgnoreRules
+    opencode: Path
+    is_kept: bool = False
+    _has_overlays: bool = True
+    _is_shut: bool = False
+    _checked: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turns: int = 0  # agents at work now
+    _open: weakref.WeakSet[ContainerSandbox] = field(default_factory=weakref.WeakSet)
+    judges: Stock[Box] = field(init=False)  # made ahead
+
+    def __post_init__(self) -> None:
+        # Whoever looks at what was kept wants to see the whole tree, not what differs.
+        self._has_overlays = not self.is_kept
+        self.judges = Stock(
+            lambda _: self._make_plain("judge"), _close_box, name="agentfix-judges-ahead"
+        )
+
+    def open_for_judge(self, base: Base, changes: ChangeSet, keep: Keep) -> ContainerSandbox:
+        """A sandbox with ``base`` plus ``changes``, which the agent never touches."""
+        wanted = base.with_changes(changes)
+        box = self.judges.take()
+        try:
+            self._lay(box, wanted, History.KEPT)
+        except BaseException:
+            box.sandbox.close()
+            raise
+        self.note_kept("judge", box, keep)
+        return box.sandbox
+
+    def open_for_agent(self, accept: AcceptHandler) -> Box:
+        """A sandbox with the base as it was laid out, OpenCode, and a port to ``accept``."""
+        return self._listening(self._make_plain("agent", {self.opencode: BINARY}, accept))
+
+    def open_copy_for_agent(self, accept: AcceptHandler, base: Base, shown: ChangeSet) -> Box:
+        """The same with ``base`` plus ``shown`` in it, for environments that have no git."""
+        workspace = self._make_copy(base, shown, is_agents=True)
+        return self._listening(self._start("agent", workspace, {self.opencode: BINARY}, accept))
+
+    def adopt(self, ready: ReadyBox, descriptor: int, accept: AcceptHandler) -> Box:
+        """Go on with an agent's sandbox that another process has made on the same base.
+
+        ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
+        """
+        workspace = self._find_workspace(ready.mount)
+        state = ready.state
+        attached = Attached.from_fd(
+            state.identity,
+            descriptor,
+            state.attached,
+            partial(self.engine.is_out_of_memory, state.identity),
+        )
+        sandbox = ContainerSandbox.adopt(
+            self.engine,
+            self.plan({self.opencode: BINARY}),
+            workspace,
+            attached,
+            state.pipe,
+            read_changes=self._reading(workspace),
+            accept=accept,
+        )
+        self._open.add(sandbox)
+        return Box(sandbox=sandbox, workspace=workspace)
+
+    def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
+        """The workspace of an agent that is mounted in this way."""
+        if isinstance(mount, BindMount):
+            return Workspace(path=mount.folder, base=self.base, is_hidden=is_agent_file)
+        folder = mount.upper.parent
+        return OverlayWorkspace(folder=folder, mount=mount, base=self.base, is_hidden=is_agent_file)
+
+    def _reading(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
+        skip = self.environment.mounts_inside(self.base.top)
+        return lambda: workspace.collect(is_ignored=self.ignore.is_ignored, skip=skip)
+
+    def show(self, box: Box, base: Base, shown: ChangeSet, keep: Keep) -> bool:
+        """Write ``base`` plus ``shown`` into an agent's sandbox in which no agent has worked yet.
+
+        ``shown`` are files as the agent is to see them; what it makes of them is compared with
+        that. ``False`` where the history inside could not be made anew: what the agent is not to
+        see can be read from it then.
+        """
+        # What other fixes have changed is no secret, and takes no look at all the rest.
+        history = History.FORGOTTEN if shown else History.ANEW
+        is_done = self._lay(box, base.with_changes(shown), history)
+        if is_done:
+            self.note_kept("agent", box, keep)
+        return is_done
+
+    @contextlib.contextmanager
+    def agent_at_work(self) -> Iterator[None]:
+        """Make sandboxes for the judge ahead while an agent thinks, and not while tests run."""
+        self._count_turns(1)
+        try:
+            yield
+        finally:
+            self._count_turns(-1)
+
+    def _count_turns(self, number: int) -> None:
+        with self._lock:
+            self._turns += number
+            is_wanted = bool(self._turns) and not self.is_kept
+            self.judges.want(JUDGES_AHEAD if is_wanted else 0)
+
+    def note_kept(self, kind: str, box: Box, keep: Keep) -> None:
+        """Tell ``keep`` where a sandbox will be left, if sandboxes are left at all."""
+        if self.is_kept:
+            keep(f"{kind}: container {box.sandbox.identity[:12]}, {box.workspace.path}")
+
+    def shut(self) -> None:
+        """End every sandbox that is open, and open no more; whoever waits for one is woken."""
+        self._is_shut = True
+        self.judges.close()
+        for sandbox in list(self._open):
+            sandbox.close()
+
+    def _lay(self, box: Box, wanted: Base, history: History) -> bool:
+        changes = wanted.delta()
+        if not changes:
+            return True
+        is_anew = lay_changes(
+            box.sandbox,
+            python=self.environment.python,
+            top=self.base.top,
+            changes=changes,
+            env=self.environment.env,
+            history=history,
+            timeout=LAYING,
+        )
+        box.workspace.expect(changes)
+        return is_anew or history is History.KEPT
+
+    def _make_plain(
+        self,
+        kind: str,
+        read_only: Mapping[Path, Path] | None = None,
+        accept: AcceptHandler | None = None,
+    ) -> Box:
+        is_agents = kind == "agent"
+        if self._has_overlays:
+            try:
+                workspace = OverlayWorkspace.create(
+                    self.base,
+                    self.scratch.folder("workspace"),
+                    owner=self._owner,
+                    is_hidden=is_agent_file if is_agents else None,
+                )
+                return self._start(kind, workspace, read_only, accept)
+            except OverlayUnavailableError:
+                self._has_overlays = False  # copies from now on
+        copy = self._make_copy(self.base, ChangeSet(), is_agents=is_agents)
+        return self._start(kind, copy, read_only, accept)
+
+    def _make_copy(self, base: Base, changes: ChangeSet, *, is_agents: bool) -> Workspace:
+        return Workspace.create(
+            base,
+            self.scratch.folder("workspace"),
+            changes=changes,
+            owner=self._owner,
+            is_hidden=is_agent_file if is_agents else _is_nothing,
+            snapshot=make_snapshot,
+        )
+
+    @property
+    def _owner(self) -> tuple[int, int] | None:
+        return None if os.getuid() else self.environment.user
+
+    def _start(
+        self,
+        kind: str,
+        workspace: AnyWorkspace,
+        read_only: Mapping[Path, Path] | None,
+        accept: AcceptHandler | None,
+    ) -> Box:
+        make_mount_points(
+            workspace.path, self.environment.mounts_inside(self.base.top), owner=self._owner
+        )
+        sandbox = ContainerSandbox(
+            self.engine,
+            self.plan(read_only or {}),
+            workspace,
+            read_changes=self._reading(workspace),
+            accept=accept,
+        )
+        self._open.add(sandbox)
+        try:
+            self._check_open()
+            self._check_once(kind, sandbox)
+        except BaseException:
+            sandbox.close()
+            raise
+        return Box(sandbox=sandbox, workspace=workspace)
+
+    def _check_open(self) -> None:
+        if self._is_shut:
+            raise SandboxError("The run was interrupted.", "Run it again.")
+
+    @staticmethod
+    def _listening(box: Box) -> Box:
+        try:
+            box.sandbox.listen(MODEL_PORT)
+        except BaseException:
+            box.sandbox.close()
+            raise
+        return box
+
+    def plan(self, read_only: Mapping[Path, Path]) -> SandboxPlan:
+        """What every sandbox of the run has in common."""
+        labels = {
+            SESSION_LABEL: self.scratch.session,
+            OWNER_LABEL: owner_name(self.scratch.root),
+        }
+        return SandboxPlan(
+            environment=self.environment,
+            top=self.base.top,
+            labels=labels,
+            read_only=read_only,
+            is_kept=self.is_kept,
+        )
+
+    def _check_once(self, kind: str, sandbox: ContainerSandbox) -> None:
+        """The preflight, once per run for each kind of sandbox; the mounts differ between them."""
+        with self._lock:
+            is_new = kind not in self._checked
+        if is_new:
+            check_sandbox(sandbox, self.environment, workspace=self.base.top)
+            with self._lock:
+                self._checked.add(kind)
+
+
+def _close_box(box: Box) -> None:
+    box.sandbox.close()

@@ -1,0 +1,146 @@
+"""What goes to the stand-by and comes back: real values of the kinds that a run has."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from pytest_agentfix.core.model import (
+    Cluster,
+    Failure,
+    Frame,
+    Invocation,
+    ItemKind,
+    Judgement,
+    Phase,
+    Probe,
+    ProbeResult,
+    TestOutcome,
+    TestPolicy,
+)
+from pytest_agentfix.core.ports import Reproduction
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
+from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.probes import Finding
+from pytest_agentfix.judge.variants.planner import prepare
+from pytest_agentfix.repository import make_snapshot
+from pytest_agentfix.runtime.background.handover import HandedOver, Item
+from pytest_agentfix.runtime.background.messages import pack, unpack
+from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
+from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE, Wanted, strip_key
+from pytest_agentfix.runtime.prewarm.result import Ready, sort_out
+from pytest_agentfix.runtime.prewarm.worker import KnownBefore
+from pytest_agentfix.runtime.sandbox_factory import is_agent_file
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.workspace import Base
+
+FAILURE = Failure(
+    nodeid="test_a.py::test_a",
+    phase=Phase.CALL,
+    kind=ItemKind.FUNCTION,
+    path=Path("/project/test_a.py"),
+    line=3,
+    exception="AssertionError",
+    message="assert 1 == 2",
+    traceback="E assert 1 == 2",
+    policy=TestPolicy(paths=("src/*",)),
+    case={"value": 1},
+    frames=(Frame(Path("/project/a.py"), 2, "a"),),
+)
+
+
+def lay_out(folder: Path) -> Base:
+    top = folder / "top"
+    top.mkdir()
+    (top / "a.py").write_text("def a(): return 1\n")
+    (top / "opencode.json").write_text("{}")
+    return Base.lay_out(
+        top=top,
+        files=["a.py", "opencode.json"],
+        folder=folder / "base",
+        owner=None,
+        is_hidden=is_agent_file,
+        snapshot=make_snapshot,
+    )
+
+
+def make_wanted(folder: Path) -> Wanted:
+    settings = Settings(base_url="http://127.0.0.1:9/v1", model="openai/gpt", api_key_env="A_KEY")
+    upstream = choose_upstream(settings, environ={"A_KEY": "sk-planted-key"}, home=folder)
+    assert upstream.key == "sk-planted-key"
+    return Wanted(
+        settings=settings,
+        invocation=Invocation(rootdir=folder, cwd=folder, config_file=None, environ={"A": "1"}),
+        environment=Environment(kind="mirror", image="x", python="/usr/bin/python3", user=(1, 1)),
+        upstream=strip_key(upstream),
+        token="a-token",
+        top=folder,
+        scratch=folder,
+        cache=folder,
+        failures=(FAILURE,),
+    )
+
+
+def test_the_order_goes_through_and_holds_no_key(tmp_path: Path) -> None:
+    wanted = make_wanted(tmp_path)
+    data = pack(wanted)
+    assert b"sk-planted-key" not in data
+    assert unpack(data) == wanted
+
+
+def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
+    base = lay_out(tmp_path)
+    record = unpack(pack(base.record()))
+    found = sort_out(HandedOver([Item(name=BASE, facts=record)])).base
+    assert found is not None
+    assert found.read("a.py") == (b"def a(): return 1\n", False)
+    assert found.refresh(["a.py", "opencode.json"])[1] is False
+    (tmp_path / "top" / "a.py").write_text("def a(): return 22\n")
+    again, is_changed = found.refresh(["a.py", "opencode.json"])
+    assert (is_changed, again.read("a.py")) == (True, (b"def a(): return 22\n", False))
+
+
+def make_known() -> KnownBefore:
+    """As ``prepare`` makes it of a real file, with everything a judge adds."""
+    red = (TestOutcome(nodeid=FAILURE.nodeid, outcome="failed", detail="E"),)
+    probe = Probe("fail-before", ProbeResult.PASSED, "1 failed")
+    cluster = Cluster(slug="test-a", failures=(FAILURE,))
+    preparation = prepare(
+        cluster,
+        rootdir=Path("/project"),
+        top=Path("/project"),
+        read_base={"test_a.py": (b"def test_a():\n    assert 1 == 2\n", False)}.get,
+        rng=random.Random(1),
+    )
+    before = Before(
+        targets=cluster.targets,
+        reproduction=Reproduction(judgement=Judgement(probes=(probe,), red=red)),
+        finding=Finding(probe=probe, red=red),
+        preparation=preparation,
+    )
+    return KnownBefore(slug=cluster.slug, before=before)
+
+
+def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
+    opencode = FoundOpenCode(path=Path("/opencode"), catalogue=None)
+    items = [
+        Item(name=OPENCODE, facts=unpack(pack(opencode))),
+        Item(name=BASE, facts=unpack(pack(lay_out(tmp_path).record()))),
+        Item(name=BEFORE, facts=unpack(pack(make_known()))),
+    ]
+    ready = sort_out(HandedOver(items))
+    assert ready.opencode == opencode
+    assert ready.base is not None
+    assert ready.before is not None
+    assert ready.before.before.preparation.mutants == (FAILURE.nodeid,)
+    assert (ready.agent, ready.descriptor) == (None, -1)
+
+
+def test_an_agent_that_nobody_can_use_is_let_go() -> None:
+    reading, writing = os.pipe()
+    handed = HandedOver([Item(name=AGENT, facts="no agent", descriptors=(writing,))])
+    assert sort_out(handed) == Ready()
+    assert os.read(reading, 1) == b""  # closed: its sandbox ends
+    os.close(reading)
