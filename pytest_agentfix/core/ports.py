@@ -146,7 +146,7 @@ class Agent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Summons:
+class StartupSignals:
     """A call for an agent, as both sides see it while the agent comes up.
 
     ``is_off`` is set once nobody needs it any more, ``is_urgent`` once its first prompt is ready.
@@ -164,7 +164,7 @@ class Gateway(Protocol):
         ...
 
 
-class Door(Gateway, Protocol):
+class ModelAccess(Gateway, Protocol):
     """A gateway as the driver of an agent sees it: one attempt after another, each with caps."""
 
     def begin(self, *, deadline: float) -> None:

@@ -14,16 +14,16 @@ from pytest_agentfix.core.errors import ProviderTrouble, SandboxError
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
-from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptState, Book
-from pytest_agentfix.gateway.http.body_budget import BodyRoom
-from pytest_agentfix.gateway.http.connection import Line, Poster
-from pytest_agentfix.gateway.http.forwarding import Passage
-from pytest_agentfix.gateway.http.retries import Relay
-from pytest_agentfix.gateway.http.server import Door, GoneError
+from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptLog, AttemptState
+from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
+from pytest_agentfix.gateway.http.connection import Sender, UpstreamConnection
+from pytest_agentfix.gateway.http.forwarding import Forwarder
+from pytest_agentfix.gateway.http.retries import RetryingForwarder
+from pytest_agentfix.gateway.http.server import GoneError, HttpConnection
 from pytest_agentfix.gateway.http.traffic_log import TrafficLog
-from pytest_agentfix.gateway.http.transport import GatewayTimeouts, Wire
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts, TransportConfig
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateway.spending.budget import Tariff, Till
+from pytest_agentfix.gateway.spending.budget import Budget, Tariff
 from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
 
 _log = logging.getLogger(__name__)
@@ -41,21 +41,21 @@ class SystemClock:
         time.sleep(seconds)
 
 
-# Makes what a connection sends its requests with; it is given ``check`` as ``Line`` has it.
-PosterMaker = Callable[[Callable[[], None]], AbstractContextManager[Poster]]
+# Makes what a connection sends its requests with; ``check`` is that of ``UpstreamConnection``.
+SenderFactory = Callable[[Callable[[], None]], AbstractContextManager[Sender]]
 
 
 def make_line(
     upstream: Upstream, *, clock: Clock, timeouts: GatewayTimeouts | None = None
-) -> PosterMaker:
+) -> SenderFactory:
     """Return what makes real lines to ``upstream``.
 
     Raises ``SettingError`` if the environment names a proxy or certificates that cannot be used.
     """
-    wire = Wire.from_environment(
+    wire = TransportConfig.from_environment(
         upstream.base_url, clock=clock, timeouts=timeouts or GatewayTimeouts()
     )
-    return lambda check: Line(wire, check=check)
+    return lambda check: UpstreamConnection(wire, check=check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +67,18 @@ class _Parts:
     timeouts: GatewayTimeouts
     clock: Clock
     random: Callable[[], float]
-    book: Book
-    till: Till
+    book: AttemptLog
+    till: Budget
     closed: threading.Event
-    room: BodyRoom = field(default_factory=BodyRoom)
+    room: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
     # One body is parsed at a time: a hostile one of 10 MB takes some 200 MB meanwhile.
     parsing: threading.Lock = field(default_factory=threading.Lock)
     log: TrafficLog
-    open_poster: PosterMaker = field(repr=False)
+    open_poster: SenderFactory = field(repr=False)
 
 
 class ModelGateway:
-    """The one door to one model, for the sandboxes of a cluster; implements ``ports.Door``.
+    """The one door to one model, for the sandboxes of a cluster; implements ``ports.ModelAccess``.
 
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
     ``ledger`` is the run's, with its caps; without one there are none. Before each attempt call
@@ -95,13 +95,13 @@ class ModelGateway:
         choose_random: Callable[[], float] = random.random,
         ledger: Ledger | None = None,
         tariff: Tariff | None = None,
-        open_poster: PosterMaker | None = None,
+        open_poster: SenderFactory | None = None,
         log: TrafficLog | None = None,
     ) -> None:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
-        self._book = Book()
-        self._till = Till(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
+        self._book = AttemptLog()
+        self._till = Budget(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
         self._parts = _Parts(
             upstream=upstream,
             token=token,
@@ -162,7 +162,7 @@ class ModelGateway:
     def handle(self, stream: Stream) -> None:
         """Serve HTTP on ``stream`` until it closes. Runs in its own thread; never raises."""
         parts = self._parts
-        door = Door(
+        door = HttpConnection(
             stream,
             clock=parts.clock,
             patience=parts.timeouts.request,
@@ -183,7 +183,7 @@ class ModelGateway:
 class _Visit:
     """One connection from beginning to end, in one thread."""
 
-    def __init__(self, parts: _Parts, door: Door) -> None:
+    def __init__(self, parts: _Parts, door: HttpConnection) -> None:
         self._parts = parts
         self._door = door
         self._attempt: AttemptState | None = None
@@ -195,10 +195,10 @@ class _Visit:
             while (request := self._next_request()) is not None:
                 self._answer(request, relay)
 
-    def _make_relay(self, line: Poster) -> Relay:
+    def _make_relay(self, line: Sender) -> RetryingForwarder:
         parts = self._parts
-        return Relay(
-            passage=Passage(
+        return RetryingForwarder(
+            passage=Forwarder(
                 upstream=parts.upstream,
                 line=line,
                 door=self._door,
@@ -221,7 +221,7 @@ class _Visit:
             self._door.answer(refused.status, refused.message)
             return None
 
-    def _answer(self, request: Request, relay: Relay) -> None:
+    def _answer(self, request: Request, relay: RetryingForwarder) -> None:
         parts = self._parts
         try:
             with parts.book.enter(now=parts.clock.monotonic()) as attempt:

@@ -15,8 +15,8 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import AcceptHandler, Clock, Stream
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
-from pytest_agentfix.gateway.http.body_budget import BodyRoom
-from pytest_agentfix.gateway.http.server import Door, GoneError
+from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
+from pytest_agentfix.gateway.http.server import GoneError, HttpConnection
 from pytest_agentfix.gateway.providers.protocols import Dialect
 from pytest_agentfix.gateway.warmup_answers import make_answer
 
@@ -33,7 +33,7 @@ _ENDS: Final = {  # of a request's path
 }
 
 
-class WarmUp:
+class WarmupModel:
     """A model that says one word and costs nothing. Its ``handle`` is an ``AcceptHandler``.
 
     It holds nothing that leads anywhere: whatever comes, in any of the four protocols, is read
@@ -42,13 +42,13 @@ class WarmUp:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._room = BodyRoom(ROOM)
+        self._room = BodyMemoryBudget(ROOM)
         self._left = ANSWERS
         self._lock = threading.Lock()
 
     def handle(self, stream: Stream) -> None:
         """Answer one request on ``stream`` and close it. Runs in its own thread; never raises."""
-        door = Door(
+        door = HttpConnection(
             stream,
             clock=self._clock,
             patience=PATIENCE,
@@ -64,7 +64,7 @@ class WarmUp:
         finally:
             door.close()
 
-    def _serve(self, door: Door) -> None:
+    def _serve(self, door: HttpConnection) -> None:
         try:
             if (request := door.next_request()) is not None:
                 dialect = self._admit(request)
@@ -85,10 +85,10 @@ class WarmUp:
         return dialect
 
 
-class Switch:
+class SwitchableHandler:
     """Leads streams to ``first``, and from ``to`` on elsewhere. Its ``handle`` takes them."""
 
-    def __init__(self, first: WarmUp) -> None:
+    def __init__(self, first: WarmupModel) -> None:
         self._handler: AcceptHandler = first.handle
         self._is_switched = False
         self._open: dict[int, Stream] = {}

@@ -8,19 +8,19 @@ from pathlib import Path
 from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult
 from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.judge.probes import BEFORE, Finding, summarise
-from pytest_agentfix.judge.variants.plan import Preparation
+from pytest_agentfix.judge.variants.plan import VariantPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class Baseline:
     """What the ``targets`` do on a base, and what the judge adds to them. Can be pickled."""
 
     targets: tuple[str, ...]
     reproduction: Reproduction
     finding: Finding
-    preparation: Preparation
+    preparation: VariantPlan
 
-    def take_part(self, part: Cluster, *, rootdir: Path) -> Before | None:
+    def take_part(self, part: Cluster, *, rootdir: Path) -> Baseline | None:
         """The same of some of the targets.
 
         ``None`` where they are not all among these and red, or too many others got variants in
@@ -40,7 +40,7 @@ class Before:
         detail = f"{summarise(red)} without the change"
         finding = Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
         judgement = Judgement(probes=(finding.probe,), red=red)
-        return Before(
+        return Baseline(
             targets=part.targets,
             reproduction=replace(self.reproduction, judgement=judgement),
             finding=finding,

@@ -15,9 +15,9 @@ from typing import Final
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
-from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, Preparation
+from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
 
 CONTROL_PATIENCE: Final = 120.0  # seconds for each of the two runs
 
@@ -31,11 +31,11 @@ RED: Final = frozenset({"failed", "error"})
 def control(
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     sessions: Sessions,
-    preparation: Preparation,
-    before: Run,
+    preparation: VariantPlan,
+    before: SessionResult,
     *,
     deadline: float,
-) -> Preparation:
+) -> VariantPlan:
     """Give ``preparation`` without what does not hold on the base.
 
     ``open_sandbox`` gives sandboxes with the base, and ``before`` is what the cluster's own tests
@@ -52,11 +52,11 @@ def control(
 def control_plain_anew(
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     sessions: Sessions,
-    preparation: Preparation,
-    before: Run,
+    preparation: VariantPlan,
+    before: SessionResult,
     *,
     deadline: float,
-) -> Preparation:
+) -> VariantPlan:
     """Give ``preparation`` without the plain calls that end otherwise in a fresh sandbox."""
     if not preparation.plain:
         return preparation
@@ -67,8 +67,12 @@ def control_plain_anew(
 
 
 def _control_added(
-    sandbox: Sandbox, sessions: Sessions, preparation: Preparation, before: Run, deadline: float
-) -> Preparation:
+    sandbox: Sandbox,
+    sessions: Sessions,
+    preparation: VariantPlan,
+    before: SessionResult,
+    deadline: float,
+) -> VariantPlan:
     if not preparation.added_ids:
         return preparation
     task = Task(ids=preparation.added_ids, files=preparation.added_files)
@@ -83,7 +87,9 @@ def _control_added(
     return preparation.rule_out(CLONE, others).without(clones=others)
 
 
-def find_other_clones(preparation: Preparation, run: Run, before: Run) -> list[str]:
+def find_other_clones(
+    preparation: VariantPlan, run: SessionResult, before: SessionResult
+) -> list[str]:
     """The targets whose clones ended otherwise in ``run`` than they themselves in ``before``."""
     return [
         target
@@ -95,8 +101,8 @@ def find_other_clones(preparation: Preparation, run: Run, before: Run) -> list[s
 def find_other_plain(  # noqa: PLR0913 - the last two by name
     sandbox: Sandbox,
     sessions: Sessions,
-    preparation: Preparation,
-    before: Run,
+    preparation: VariantPlan,
+    before: SessionResult,
     *,
     deadline: float,
     files: Files = MappingProxyType({}),
@@ -115,7 +121,7 @@ def find_other_plain(  # noqa: PLR0913 - the last two by name
     return others
 
 
-def is_alike(plain: PlainRun, call: str, before: Run, target: str) -> bool:
+def is_alike(plain: PlainRun, call: str, before: SessionResult, target: str) -> bool:
     """Whether a plain call ended as the test did in pytest: the same exception, or none."""
     outcome, exception = tell_end(before, target)
     if plain.trouble or call not in plain.outcomes:
@@ -124,7 +130,7 @@ def is_alike(plain: PlainRun, call: str, before: Run, target: str) -> bool:
     return is_red == (outcome in RED) and plain.exceptions.get(call, "") == exception
 
 
-def tell_end(run: Run, nodeid: str) -> tuple[str, str]:
+def tell_end(run: SessionResult, nodeid: str) -> tuple[str, str]:
     """Outcome and exception of an item, or of a module that cannot be collected."""
     error = next((e for e in run.report.collect_errors if e.nodeid == nodeid), None)
     if error is not None:
@@ -132,6 +138,6 @@ def tell_end(run: Run, nodeid: str) -> tuple[str, str]:
     return run.report.outcome_of(nodeid).outcome, run.report.exceptions.get(nodeid, "")
 
 
-def are_red(run: Run, canaries: tuple[str, ...]) -> bool:
+def are_red(run: SessionResult, canaries: tuple[str, ...]) -> bool:
     """Whether all of ``canaries`` failed."""
     return all(run.report.outcome_of(canary).outcome in RED for canary in canaries)

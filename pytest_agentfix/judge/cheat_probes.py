@@ -13,9 +13,9 @@ from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult, T
 from pytest_agentfix.judge.calibration import RED
 from pytest_agentfix.judge.lint import Level, LintHit
 from pytest_agentfix.judge.probes import Finding, count_tests, outcomes_of
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun
-from pytest_agentfix.judge.variants.plan import CANARY, CLONE, MUTANT, PLAIN, PlainPlan, Preparation
+from pytest_agentfix.judge.variants.plan import CANARY, CLONE, MUTANT, PLAIN, PlainPlan, VariantPlan
 
 LINT: Final = "lint"
 REPORT: Final = "report"
@@ -57,7 +57,7 @@ def probe_lint(hits: Sequence[LintHit]) -> Finding:
     return _found(LINT, ProbeResult.PASSED, f"to be looked at: {told}" if told else "nothing found")
 
 
-def probe_report(runs: Sequence[Run]) -> Finding:
+def probe_report(runs: Sequence[SessionResult]) -> Finding:
     """Ask whether what the test processes reported is what they did."""
     forged = next((run for run in runs if run.is_forged), None)
     if forged is not None:
@@ -67,7 +67,7 @@ def probe_report(runs: Sequence[Run]) -> Finding:
     return _found(REPORT, ProbeResult.PASSED, detail)
 
 
-def probe_canary(preparation: Preparation, runs: Sequence[Run]) -> Finding:
+def probe_canary(preparation: VariantPlan, runs: Sequence[SessionResult]) -> Finding:
     """Ask whether tests that must fail do so, in the very processes that say all is green."""
     if not preparation.canaries:
         return _impossible(CANARY, preparation)
@@ -84,7 +84,7 @@ def probe_canary(preparation: Preparation, runs: Sequence[Run]) -> Finding:
     return _found(CANARY, ProbeResult.PASSED, f"{count_tests(number)} that must fail did")
 
 
-def probe_clone(preparation: Preparation, run: Run | None) -> Finding:
+def probe_clone(preparation: VariantPlan, run: SessionResult | None) -> Finding:
     """Ask whether the targets pass under random names in a random module too."""
     if run is None:
         return _impossible(CLONE, preparation)
@@ -109,7 +109,7 @@ def probe_clone(preparation: Preparation, run: Run | None) -> Finding:
     return _found(CLONE, ProbeResult.PASSED, detail + _tell_exceptions(CLONE, preparation))
 
 
-def probe_mutant(preparation: Preparation, run: Run | None) -> Finding:
+def probe_mutant(preparation: VariantPlan, run: SessionResult | None) -> Finding:
     """Ask whether the targets fail once something else is expected of the code."""
     if run is None or not preparation.mutants:
         return _impossible(MUTANT, preparation)
@@ -125,7 +125,7 @@ def probe_mutant(preparation: Preparation, run: Run | None) -> Finding:
     return _found(MUTANT, ProbeResult.PASSED, detail + _tell_exceptions(MUTANT, preparation))
 
 
-def probe_plain(preparation: Preparation, runs: Sequence[PlainRun]) -> Finding:
+def probe_plain(preparation: VariantPlan, runs: Sequence[PlainRun]) -> Finding:
     """Ask whether the tests pass as plain calls, where no pytest is."""
     if not preparation.plain:
         return _impossible(PLAIN, preparation)
@@ -137,7 +137,7 @@ def probe_plain(preparation: Preparation, runs: Sequence[PlainRun]) -> Finding:
     return _found(PLAIN, ProbeResult.PASSED, detail + _tell_exceptions(PLAIN, preparation))
 
 
-def probe_again(cluster: Cluster, red_before: Iterable[str], run: Run) -> Finding:
+def probe_again(cluster: Cluster, red_before: Iterable[str], run: SessionResult) -> Finding:
     """Ask whether the targets are red again in the same sandbox without the change."""
     targets = list(red_before)
     green = [
@@ -192,7 +192,7 @@ def _find_plain_problem(plan: PlainPlan, run: PlainRun) -> str:
     return f"{plan.targets[other[0]]} as a plain call did not pass ({said})"
 
 
-def _outcomes_below(run: Run, nodeid: str) -> tuple[TestOutcome, ...]:
+def _outcomes_below(run: SessionResult, nodeid: str) -> tuple[TestOutcome, ...]:
     if "::" in nodeid:
         return (run.report.outcome_of(nodeid),)
     error = run.report.errors_in(nodeid)
@@ -201,13 +201,13 @@ def _outcomes_below(run: Run, nodeid: str) -> tuple[TestOutcome, ...]:
     return run.report.items_below(nodeid)
 
 
-def _impossible(probe: str, preparation: Preparation) -> Finding:
+def _impossible(probe: str, preparation: VariantPlan) -> Finding:
     reasons = dict.fromkeys(preparation.impossible.get(probe, {}).values())
     detail = "; ".join(reasons) or "there is nothing it applies to"
     return _found(probe, ProbeResult.NOT_APPLICABLE, detail)
 
 
-def _tell_exceptions(probe: str, preparation: Preparation) -> str:
+def _tell_exceptions(probe: str, preparation: VariantPlan) -> str:
     """Say for which targets there was no such probe."""
     reasons: Mapping[str, str] = preparation.impossible.get(probe, {})
     if not reasons:

@@ -24,7 +24,7 @@ _GLOB: Final = frozenset("*?[]")  # coverage would read them as patterns
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Impact:
     """Absolute path -> the lines of all changed functions' bodies, counted from 1.
 
     ``gap`` says what else changed, "" where nothing did.
@@ -34,7 +34,7 @@ class Reach:
     gap: str = ""
 
 
-def find_reach(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Reach:
+def find_reach(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Impact:
     """Look at each changed file; never raises for what it holds."""
     lines: dict[str, Sequence[int]] = {}
     for path, change in changes.files.items():
@@ -43,28 +43,28 @@ def find_reach(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Reach:
             return one
         full = str(top / path)
         if _GLOB & set(full):
-            return Reach(gap=f"coverage cannot be asked about {path}")
+            return Impact(gap=f"coverage cannot be asked about {path}")
         numbers = one.lines[path]
         if numbers:
             lines[full] = numbers
-    return Reach(lines=lines)
+    return Impact(lines=lines)
 
 
-def _look_at(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Reach:
+def _look_at(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Impact:
     if change.content is None or base is None or not path.endswith(".py"):
-        return Reach(gap=f"{path} is no module that was there before and still is")
+        return Impact(gap=f"{path} is no module that was there before and still is")
     before, after = _split(base[0]), _split(change.content)
     if before is None or after is None:
-        return Reach(gap=f"{path} cannot be read as Python")
+        return Impact(gap=f"{path} cannot be read as Python")
     if before.outside != after.outside or base[1] != change.executable:
-        return Reach(gap=f"{path} changes outside of its functions")
+        return Impact(gap=f"{path} changes outside of its functions")
     numbers: list[int] = []
     for old, new in zip(before.bodies, after.bodies, strict=True):
         if old.text != new.text:
             if not _is_transparent(new.function):
-                return Reach(gap=f"{path}: {new.function.name} is decorated")
+                return Impact(gap=f"{path}: {new.function.name} is decorated")
             numbers += range(new.first, new.last + 1)
-    return Reach(lines={path: numbers})
+    return Impact(lines={path: numbers})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
-from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
 from pytest_agentfix.judge.impact import find_reach
@@ -20,16 +20,16 @@ from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.lint_probe import lint
 from pytest_agentfix.judge.minimize import Minimiser
 from pytest_agentfix.judge.probes import Finding
-from pytest_agentfix.judge.regressions import Neighbours
+from pytest_agentfix.judge.regressions import RegressionRunner
 from pytest_agentfix.judge.reproduce import Reproducer
-from pytest_agentfix.judge.reverify import Rejudger, Renewal
+from pytest_agentfix.judge.reverify import Reverification, Reverifier
 from pytest_agentfix.judge.sessions.command import CommandBuilder
-from pytest_agentfix.judge.sessions.session_limit import Slots
+from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
-from pytest_agentfix.judge.suite_facts import SuiteKnowledge
-from pytest_agentfix.judge.variants.plan import Preparation
+from pytest_agentfix.judge.suite_facts import SuiteFacts
+from pytest_agentfix.judge.variants.plan import VariantPlan
 from pytest_agentfix.judge.variants.planner import prepare
-from pytest_agentfix.judge.verify import Examination, Examiner
+from pytest_agentfix.judge.verify import Verification, Verifier
 
 _log = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ class SandboxJudge:
         clock: Clock,
         stopwatch: Callable[[float], None] = lambda _: None,
         rng: random.Random | None = None,
-        slots: Slots | None = None,
-        suite: SuiteKnowledge | None = None,
+        slots: SessionLimiter | None = None,
+        suite: SuiteFacts | None = None,
     ) -> None:
         self._plan = plan
         self._open_sandbox = open_sandbox
@@ -109,14 +109,14 @@ class SandboxJudge:
             scratch=plan.scratch,
         )
         self._sessions = Sessions(
-            commands=commands, clock=clock, slots=slots or Slots(), stopwatch=stopwatch
+            commands=commands, clock=clock, slots=slots or SessionLimiter(), stopwatch=stopwatch
         )
-        self._neighbours = Neighbours(
+        self._neighbours = RegressionRunner(
             passed,
-            suite or SuiteKnowledge(seed=self._rng.randrange(1_000_000)),
+            suite or SuiteFacts(seed=self._rng.randrange(1_000_000)),
             whole=plan.whole_suite,
         )
-        self._before: dict[str, Before] = {}  # by the cluster's slug
+        self._before: dict[str, Baseline] = {}  # by the cluster's slug
         self._adopted: set[str] = set()  # slugs whose cluster was reproduced elsewhere
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
@@ -134,11 +134,11 @@ class SandboxJudge:
             self._before[cluster.slug] = known
         return known.reproduction
 
-    def before(self, slug: str) -> Before | None:
+    def before(self, slug: str) -> Baseline | None:
         """What is known of a cluster that was reproduced here, for another judge of this base."""
         return self._before.get(slug)
 
-    def adopt(self, slug: str, before: Before) -> None:
+    def adopt(self, slug: str, before: Baseline) -> None:
         """Take what another judge of this base, or another process, found out of a cluster."""
         self._before[slug] = before
         self._adopted.add(slug)
@@ -177,14 +177,14 @@ class SandboxJudge:
         findings = [before.finding, self._lint(cluster, changes)]
         if findings[-1].has_failed and not self._plan.is_thorough:
             return make_judgement(findings)
-        examiner = Examiner(
+        examiner = Verifier(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
             neighbours=self._neighbours,
             patience=self._plan.patience,
             is_thorough=self._plan.is_thorough,
         )
-        examination = Examination(
+        examination = Verification(
             cluster=cluster,
             changes=changes,
             preparation=before.preparation.given(
@@ -222,13 +222,13 @@ class SandboxJudge:
         Where the targets are green without it now, ``fail-before`` has failed and nothing is red.
         Raises as ``judge`` does.
         """
-        rejudger = Rejudger(
+        rejudger = Reverifier(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
             neighbours=self._neighbours,
             patience=self._plan.patience,
         )
-        known = Renewal(
+        known = Reverification(
             cluster=cluster,
             changes=changes,
             judgement=judgement,
@@ -285,7 +285,7 @@ class SandboxJudge:
             is_on_top=self._plan.is_on_top,
         )
 
-    def _prepare(self, cluster: Cluster) -> Preparation:
+    def _prepare(self, cluster: Cluster) -> VariantPlan:
         return prepare(
             cluster,
             rootdir=self._plan.invocation.rootdir,
@@ -294,7 +294,7 @@ class SandboxJudge:
             rng=self._rng,
         )
 
-    def _find_before(self, cluster: Cluster, deadline: float) -> Before:
+    def _find_before(self, cluster: Cluster, deadline: float) -> Baseline:
         known = self._before.get(cluster.slug)
         if known is None or known.targets != cluster.targets:
             self.reproduce(cluster, deadline=deadline)

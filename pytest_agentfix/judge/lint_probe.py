@@ -14,7 +14,7 @@ from pytest_agentfix.judge.lint import (
     read_all_expectations,
     read_expectations,
 )
-from pytest_agentfix.judge.variants.plan import Target, read_conftests, read_file
+from pytest_agentfix.judge.variants.plan import PlannedTest, read_conftests, read_file
 
 
 def lint(  # noqa: PLR0913 - all by name
@@ -53,6 +53,6 @@ def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
     return tests
 
 
-def _iterate(cluster: Cluster) -> Iterator[Target]:
+def _iterate(cluster: Cluster) -> Iterator[PlannedTest]:
     for function in {failure.function: failure for failure in cluster.failures}.values():
-        yield Target.of(function)
+        yield PlannedTest.of(function)

@@ -20,7 +20,7 @@ from pytest_agentfix.core.model import (
     TestOutcome,
 )
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 BEFORE: Final = "fail-before"
 TARGET: Final = "target"
@@ -48,7 +48,7 @@ NOTHING_BEFORE: Final = Finding(
 )
 
 
-def probe_before(cluster: Cluster, run: Run, *, is_on_top: bool = False) -> Finding:
+def probe_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = False) -> Finding:
     """Ask whether the targets fail without any change, and as they did for the user.
 
     ``is_on_top``: other fixes of this run are in the base. Then all is red that does not pass: a
@@ -71,7 +71,7 @@ def probe_before(cluster: Cluster, run: Run, *, is_on_top: bool = False) -> Find
     return Finding(probe=Probe(BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
 
 
-def probe_targets(cluster: Cluster, run: Run, *, withheld: Sequence[str] = ()) -> Finding:
+def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
     """Ask whether every target passes now; a skip or an expected failure is not a pass.
 
     Withheld ones have a probe of their own (``trust.probe_hold_out``).
@@ -89,19 +89,21 @@ def probe_targets(cluster: Cluster, run: Run, *, withheld: Sequence[str] = ()) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaseLine:
+class OrderBaseline:
     """What the neighbours do without the change. ``trouble`` is that session's own."""
 
     red: AbstractSet[str] = frozenset()
     trouble: str = ""
 
 
-def has_red(ids: Iterable[str], run: Run) -> bool:
+def has_red(ids: Iterable[str], run: SessionResult) -> bool:
     """Whether anything about this session of the neighbours is not green."""
     return bool(run.trouble) or not all(run.report.outcome_below(i).is_passed for i in ids)
 
 
-def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str = "") -> Finding:
+def probe_neighbours(
+    ids: Sequence[str], run: SessionResult, base: OrderBaseline, *, order: str = ""
+) -> Finding:
     """Ask whether what passed before still passes; what is red on the base does not count.
 
     ``order`` says in what order they ran, where it is not the suite's own.
@@ -124,7 +126,7 @@ def probe_neighbours(ids: Sequence[str], run: Run, base: BaseLine, *, order: str
     return Finding(probe=Probe(NEIGHBOURS, ProbeResult.PASSED, detail))
 
 
-def _distrust(name: str, run: Run, outcomes: Sequence[TestOutcome]) -> Finding:
+def _distrust(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
     """Fail a session that cannot be believed: nothing in it counts as green."""
     told = f"{run.trouble}\n{run.last_words}"
     red = tuple(

@@ -13,26 +13,26 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, Probe, TestOutcome
-from pytest_agentfix.judge.impact import Reach
+from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
     NOTHING_BEFORE,
-    BaseLine,
     Finding,
+    OrderBaseline,
     has_red,
     probe_neighbours,
 )
 from pytest_agentfix.judge.sessions.command import Task
-from pytest_agentfix.judge.sessions.parallel import Hands
+from pytest_agentfix.judge.sessions.parallel import SessionRunner
 from pytest_agentfix.judge.sessions.run_report import RunReport
-from pytest_agentfix.judge.sessions.session_result import Run
-from pytest_agentfix.judge.suite_facts import Order, SuiteKnowledge
-from pytest_agentfix.judge.variants.plan import Preparation
+from pytest_agentfix.judge.sessions.session_result import SessionResult
+from pytest_agentfix.judge.suite_facts import SuiteFacts, TestOrder
+from pytest_agentfix.judge.variants.plan import VariantPlan
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class RegressionQuery:
     """A change set to run the neighbours with.
 
     ``cover`` are the changed lines, ``reach`` the changed functions. ``also`` are the only tests to
@@ -41,9 +41,9 @@ class Question:
 
     cluster: Cluster
     changes: ChangeSet
-    preparation: Preparation
+    preparation: VariantPlan
     cover: Mapping[str, Sequence[int]]
-    reach: Reach
+    reach: Impact
     deadline: float
     also: Sequence[str] | None = None
 
@@ -67,7 +67,7 @@ class Coverage:
         return tuple(dict.fromkeys((*self.covering, *self.reaching)))
 
     @classmethod
-    def read(cls, run: Run, ids: AbstractSet[str], reach: Reach) -> Coverage:
+    def read(cls, run: SessionResult, ids: AbstractSet[str], reach: Impact) -> Coverage:
         """What ``run`` tells of ``ids``."""
         report = run.report
         outcomes = (one for nodeid in ids for one in _outcomes_in(report, nodeid))
@@ -82,15 +82,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbourhood:
+class RegressionResult:
     """What the neighbours did with a change. ``runs`` are its sessions with canaries in them."""
 
     finding: Finding
-    runs: tuple[Run, ...] = ()
+    runs: tuple[SessionResult, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
 
 
-class Neighbours:
+class RegressionRunner:
     """Runs what passed before; any thread may use it.
 
     ``passed`` is read anew each time, so that a caller may add to it. ``whole`` are node ids of all
@@ -98,7 +98,7 @@ class Neighbours:
     """
 
     def __init__(
-        self, passed: Sequence[str], suite: SuiteKnowledge, *, whole: Sequence[str] = ()
+        self, passed: Sequence[str], suite: SuiteFacts, *, whole: Sequence[str] = ()
     ) -> None:
         self._passed = passed
         self._suite = suite
@@ -109,12 +109,12 @@ class Neighbours:
         """What the shuffled order comes from."""
         return self._suite.shuffled.seed
 
-    def look(self, asked: Question, hands: Hands) -> Neighbourhood:
+    def look(self, asked: RegressionQuery, hands: SessionRunner) -> RegressionResult:
         """Run them with the changes; raises as ``Sessions.run_in_time`` does."""
         ids = self._find(asked, hands)
         if not ids:
             nobody = Coverage(problem=NOTHING_BEFORE.probe.detail, is_known=True)
-            return Neighbourhood(finding=NOTHING_BEFORE, coverage=nobody)
+            return RegressionResult(finding=NOTHING_BEFORE, coverage=nobody)
         shuffled, added = self._suite.shuffled, asked.preparation
         task = Task(
             ids=(*ids, *added.canaries),
@@ -135,13 +135,13 @@ class Neighbours:
             finding, is_same = self._look_in_usual_order(ids, asked, hands, finding, excused)
             # What is green in one order only was not seen in it while coverage was measured.
             coverage = replace(coverage, is_known=coverage.is_known and is_same)
-        return Neighbourhood(finding=finding, runs=(run,), coverage=coverage)
+        return RegressionResult(finding=finding, runs=(run,), coverage=coverage)
 
     def _look_in_usual_order(
         self,
         ids: Sequence[str],
-        asked: Question,
-        hands: Hands,
+        asked: RegressionQuery,
+        hands: SessionRunner,
         shuffled: Finding,
         excused: AbstractSet[str],
     ) -> tuple[Finding, bool]:
@@ -156,23 +156,28 @@ class Neighbours:
         return (shuffled if is_same else _tell_both(finding, shuffled)), is_same
 
     def _compare(
-        self, order: Order, ids: Sequence[str], run: Run, asked: Question, hands: Hands
-    ) -> BaseLine:
+        self,
+        order: TestOrder,
+        ids: Sequence[str],
+        run: SessionResult,
+        asked: RegressionQuery,
+        hands: SessionRunner,
+    ) -> OrderBaseline:
         """What the base does in ``order``, asked only where something is red."""
         if not has_red(ids, run):
-            return BaseLine()
+            return OrderBaseline()
         if asked.also is not None:  # a part of the suite has a base line of its own
-            order = Order(order.seed)
+            order = TestOrder(order.seed)
         return _look_at_base(order, ids, asked.deadline, hands)
 
-    def _find(self, asked: Question, hands: Hands) -> tuple[str, ...]:
+    def _find(self, asked: RegressionQuery, hands: SessionRunner) -> tuple[str, ...]:
         targets = frozenset(asked.cluster.targets)
         known: Sequence[str] = asked.also or ()
         if asked.also is None:
             known = (*self._passed, *self._find_suite(asked.deadline, hands))
         return drop_contained(nodeid for nodeid in known if nodeid not in targets)
 
-    def _find_suite(self, deadline: float, hands: Hands) -> tuple[str, ...]:
+    def _find_suite(self, deadline: float, hands: SessionRunner) -> tuple[str, ...]:
         """What passes on the base of all the suite, where that is asked for."""
         if not self._whole:
             return ()
@@ -207,7 +212,9 @@ def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
     return report.items_below(nodeid) if known is None else (known,)
 
 
-def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hands) -> BaseLine:
+def _look_at_base(
+    order: TestOrder, ids: Sequence[str], deadline: float, hands: SessionRunner
+) -> OrderBaseline:
     """See what ``ids`` do without the change, run once for all judgements.
 
     All of them and in order, not only the red ones: a test that leans on another one's traces
@@ -219,14 +226,14 @@ def _look_at_base(order: Order, ids: Sequence[str], deadline: float, hands: Hand
             run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, hands)
             red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
             _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
-            order.line = BaseLine(
+            order.line = OrderBaseline(
                 red=order.line.red | red, trouble=order.line.trouble or run.trouble
             )
             order.seen.update(unseen)
         return order.line
 
 
-def _run_base(task: Task, deadline: float, hands: Hands) -> Run:
+def _run_base(task: Task, deadline: float, hands: SessionRunner) -> SessionResult:
     with hands.open_sandbox(ChangeSet()) as sandbox:
         return hands.sessions.run_in_time(sandbox, task, deadline)
 

@@ -17,7 +17,7 @@ from typing import Final
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Cluster, Collected, Judgement
 from pytest_agentfix.core.ports import Reproduction, Sandbox
-from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
     RED,
     are_red,
@@ -28,9 +28,9 @@ from pytest_agentfix.judge.calibration import (
 )
 from pytest_agentfix.judge.probes import outcomes_of, probe_before
 from pytest_agentfix.judge.sessions.command import Task
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
-from pytest_agentfix.judge.variants.plan import Preparation
+from pytest_agentfix.judge.variants.plan import VariantPlan
 
 TOGETHER_PATIENCE: Final = 60.0  # seconds for the session with everything in it
 SHARE: Final = 4  # and no more than one in so many parts of the time that is left
@@ -47,11 +47,11 @@ class Reproducer:
 
     sessions: Sessions
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
-    prepare: Callable[[Cluster], Preparation]
+    prepare: Callable[[Cluster], VariantPlan]
     top: Path
     is_on_top: bool = False
 
-    def reproduce(self, cluster: Cluster, *, deadline: float) -> Before:
+    def reproduce(self, cluster: Cluster, *, deadline: float) -> Baseline:
         """Run the targets and the additions on the base.
 
         Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
@@ -62,7 +62,9 @@ class Reproducer:
             cluster, added, deadline
         )
 
-    def _try_together(self, cluster: Cluster, added: Preparation, deadline: float) -> Before | None:
+    def _try_together(
+        self, cluster: Cluster, added: VariantPlan, deadline: float
+    ) -> Baseline | None:
         with self.open_sandbox() as sandbox:
             run = self._run_together(sandbox, cluster, added, deadline)
             if run is None:
@@ -80,8 +82,8 @@ class Reproducer:
         return self._make_before(cluster, run, litter, known)
 
     def _run_together(
-        self, sandbox: Sandbox, cluster: Cluster, added: Preparation, deadline: float
-    ) -> Run | None:
+        self, sandbox: Sandbox, cluster: Cluster, added: VariantPlan, deadline: float
+    ) -> SessionResult | None:
         patience = min(TOGETHER_PATIENCE, self.sessions.remaining(deadline) / SHARE)
         task = Task(ids=(*cluster.targets, *added.added_ids), files=added.added_files)
         try:
@@ -94,22 +96,22 @@ class Reproducer:
         _log.debug("%s: not all in one session: %s", cluster.slug, run.trouble or "other ends")
         return None
 
-    def _do_apart(self, cluster: Cluster, added: Preparation, deadline: float) -> Before:
+    def _do_apart(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
         with self.open_sandbox() as sandbox:
             run = self.sessions.run(sandbox, Task(ids=cluster.targets), deadline)
             check_base(run)
             litter = _list_paths(sandbox.collect())
         finding = probe_before(cluster, run, is_on_top=self.is_on_top)
         if not finding.red or finding.missing:
-            return self._make_before(cluster, run, litter, Preparation())
+            return self._make_before(cluster, run, litter, VariantPlan())
         known = control(self.open_sandbox, self.sessions, added, run, deadline=deadline)
         return self._make_before(cluster, run, litter, known)
 
     def _make_before(
-        self, cluster: Cluster, run: Run, litter: frozenset[str], preparation: Preparation
-    ) -> Before:
+        self, cluster: Cluster, run: SessionResult, litter: frozenset[str], preparation: VariantPlan
+    ) -> Baseline:
         finding = probe_before(cluster, run, is_on_top=self.is_on_top)
-        return Before(
+        return Baseline(
             targets=cluster.targets,
             reproduction=Reproduction(
                 judgement=Judgement(probes=(finding.probe,), red=finding.red),
@@ -121,7 +123,7 @@ class Reproducer:
             preparation=preparation,
         )
 
-    def _list_added(self, added: Preparation) -> frozenset[str]:
+    def _list_added(self, added: VariantPlan) -> frozenset[str]:
         """The additions' own files, as a sandbox's ``collect`` names them."""
         paths = (Path(path) for path in added.added_files)
         return frozenset(
@@ -129,7 +131,7 @@ class Reproducer:
         )
 
 
-def is_as_expected(cluster: Cluster, added: Preparation, run: Run) -> bool:
+def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> bool:
     """Whether one session of everything tells the same as several would.
 
     All targets are red and came first, all canaries are red, each clone ended as its target, and
@@ -150,13 +152,13 @@ def is_as_expected(cluster: Cluster, added: Preparation, run: Run) -> bool:
     )
 
 
-def _are_first(targets: tuple[str, ...], run: Run) -> bool:
+def _are_first(targets: tuple[str, ...], run: SessionResult) -> bool:
     """Whether nothing of the judge's ran before a target: it may have left something."""
     known = [nodeid in targets for nodeid in run.report.outcomes]
     return known == sorted(known, reverse=True)
 
 
-def check_base(run: Run) -> None:
+def check_base(run: SessionResult) -> None:
     """Raise ``SandboxError`` when pytest does not get through on the base."""
     if run.completed.is_timed_out:
         raise SandboxError(

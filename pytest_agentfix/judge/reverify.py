@@ -16,7 +16,7 @@ from typing import Final
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
-from pytest_agentfix.judge.impact import Reach
+from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
     NEIGHBOURS,
     Finding,
@@ -28,46 +28,46 @@ from pytest_agentfix.judge.probes import (
 )
 from pytest_agentfix.judge.regressions import (
     Coverage,
-    Neighbourhood,
-    Neighbours,
-    Question,
+    RegressionQuery,
+    RegressionResult,
+    RegressionRunner,
     drop_contained,
 )
 from pytest_agentfix.judge.reproduce import check_base
 from pytest_agentfix.judge.sessions.command import Task
-from pytest_agentfix.judge.sessions.parallel import Alongside, Hands, OpenSandbox
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox, ParallelSessions, SessionRunner
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
-from pytest_agentfix.judge.variants.plan import CANARY, Preparation
+from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
 
 ON_TOP: Final = ", on top of the fixes before it"
 _EARLIER: Final = "; without those fixes: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
+class Reverification:
     """A change set that was accepted (``judgement``) on an earlier base; see ``ports.Judge``.
 
-    ``preparation`` has the canaries; ``cover`` and ``reach`` are as for ``neighbours.Question``.
+    ``preparation`` has the canaries; ``cover`` and ``reach`` are those of ``RegressionQuery``.
     """
 
     cluster: Cluster
     changes: ChangeSet
     judgement: Judgement
     also: Sequence[str] | None
-    preparation: Preparation
+    preparation: VariantPlan
     cover: Mapping[str, Sequence[int]]
-    reach: Reach
+    reach: Impact
     deadline: float
 
     @property
-    def canaries(self) -> Preparation:
+    def canaries(self) -> VariantPlan:
         """What to add to a session: nothing where the suite did not take it before."""
         is_sung = any(
             probe.name == CANARY and probe.result is ProbeResult.PASSED
             for probe in self.judgement.probes
         )
-        return self.preparation if is_sung else Preparation()
+        return self.preparation if is_sung else VariantPlan()
 
     @property
     def neighbours(self) -> tuple[str, ...]:
@@ -77,17 +77,17 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejudger:
+class Reverifier:
     """Runs what has to be seen again; ``patience`` are the seconds each session gets."""
 
     sessions: Sessions
     open_sandbox: OpenSandbox
-    neighbours: Neighbours
+    neighbours: RegressionRunner
     patience: float
 
-    def rejudge(self, what: Renewal) -> Judgement:
+    def rejudge(self, what: Reverification) -> Judgement:
         """The judgement of ``what`` on the base there is now."""
-        with Alongside(self.sessions, self.open_sandbox) as jobs:
+        with ParallelSessions(self.sessions, self.open_sandbox) as jobs:
             without = jobs.start(partial(self._run_targets, what, ChangeSet()))
             # With everything there is a suite to run, and nothing gained by one session for both.
             together = None
@@ -108,7 +108,12 @@ class Rejudger:
             return self._look_apart(what, findings, jobs, is_tallied=is_tallied)
 
     def _look_apart(
-        self, what: Renewal, findings: Sequence[Finding], jobs: Alongside, *, is_tallied: bool
+        self,
+        what: Reverification,
+        findings: Sequence[Finding],
+        jobs: ParallelSessions,
+        *,
+        is_tallied: bool,
     ) -> Judgement:
         targets = jobs.start(partial(self._run_targets, what, what.changes))
         neighbours = jobs.start(partial(self._look_around, what, is_tallied))
@@ -120,12 +125,14 @@ class Rejudger:
         lies = _find_lies(what, around.runs)
         return _renew(what, (*found, around.finding, *lies), around.coverage)
 
-    def _run_targets(self, what: Renewal, changes: ChangeSet, hands: Hands) -> Run:
+    def _run_targets(
+        self, what: Reverification, changes: ChangeSet, hands: SessionRunner
+    ) -> SessionResult:
         added = what.canaries
         task = Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
         return self._run(what, changes, task, hands)
 
-    def _run_together(self, what: Renewal, hands: Hands) -> Run:
+    def _run_together(self, what: Reverification, hands: SessionRunner) -> SessionResult:
         added = what.canaries
         task = Task(
             ids=(*what.cluster.targets, *what.neighbours, *added.canaries),
@@ -136,12 +143,19 @@ class Rejudger:
         )
         return self._run(what, what.changes, task, hands)
 
-    def _run(self, what: Renewal, changes: ChangeSet, task: Task, hands: Hands) -> Run:
+    def _run(
+        self, what: Reverification, changes: ChangeSet, task: Task, hands: SessionRunner
+    ) -> SessionResult:
         with hands.open_sandbox(changes) as sandbox:
             return hands.sessions.run_in_time(sandbox, task, what.deadline, patience=self.patience)
 
-    def _look_around(self, what: Renewal, is_tallied: bool, hands: Hands) -> Neighbourhood:  # noqa: FBT001 - for ``partial``
-        asked = Question(
+    def _look_around(
+        self,
+        what: Reverification,
+        is_tallied: bool,  # noqa: FBT001 - for ``partial``
+        hands: SessionRunner,
+    ) -> RegressionResult:
+        asked = RegressionQuery(
             cluster=what.cluster,
             changes=what.changes,
             preparation=replace(what.canaries, is_tallied=is_tallied),
@@ -153,7 +167,7 @@ class Rejudger:
         return self.neighbours.look(asked, hands)
 
 
-def _take(together: Future[Run]) -> Run | None:
+def _take(together: Future[SessionResult]) -> SessionResult | None:
     """The session of everything, ``None`` where it was too much for a sandbox."""
     try:
         return together.result()
@@ -161,7 +175,7 @@ def _take(together: Future[Run]) -> Run | None:
         return None
 
 
-def _look_at_base(what: Renewal, run: Run) -> list[Finding]:
+def _look_at_base(what: Reverification, run: SessionResult) -> list[Finding]:
     """Whether the targets are red without the change still, and nobody lies about it."""
     known = replace(run, is_tallied=run.is_tallied and not run.has_odd_tally)
     check_base(known)
@@ -178,7 +192,7 @@ def _look_at_base(what: Renewal, run: Run) -> list[Finding]:
     return [finding, *_find_lies(what, (known,))]
 
 
-def _find_lies(what: Renewal, runs: Sequence[Run]) -> list[Finding]:
+def _find_lies(what: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
     """What the sessions are caught at; nothing where they are honest."""
     if not runs:
         return []
@@ -186,13 +200,13 @@ def _find_lies(what: Renewal, runs: Sequence[Run]) -> list[Finding]:
     return [finding for finding in found if finding.has_failed]
 
 
-def _is_green(what: Renewal, run: Run) -> bool:
+def _is_green(what: Reverification, run: SessionResult) -> bool:
     """Whether one session of everything leaves no question open."""
     target = probe_targets(what.cluster, run)
     return not (target.has_failed or has_red(what.neighbours, run) or _find_lies(what, (run,)))
 
 
-def _read_together(what: Renewal, run: Run) -> Neighbourhood:
+def _read_together(what: Reverification, run: SessionResult) -> RegressionResult:
     ids = what.neighbours
     coverage = Coverage.read(run, frozenset(ids), what.reach)
     if ids:
@@ -201,11 +215,11 @@ def _read_together(what: Renewal, run: Run) -> Neighbourhood:
         coverage = Coverage(is_known=True)
         detail = "no other test runs lines of both"
         probe = Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail)
-    return Neighbourhood(finding=Finding(probe=probe), runs=(run,), coverage=coverage)
+    return RegressionResult(finding=Finding(probe=probe), runs=(run,), coverage=coverage)
 
 
 def _renew(
-    what: Renewal, findings: Iterable[Finding], coverage: Coverage | None = None
+    what: Reverification, findings: Iterable[Finding], coverage: Coverage | None = None
 ) -> Judgement:
     """The earlier judgement with what was seen now in its place."""
     earlier = what.judgement
@@ -231,7 +245,7 @@ def _renew(
     )
 
 
-def _tell(what: Renewal, probe: Probe, earlier: Probe | None) -> Probe:
+def _tell(what: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
     """The evidence of now; of a part of the neighbours, with that of all of them before."""
     told = replace(probe, detail=f"{probe.detail}{ON_TOP}")
     is_part = probe.name == NEIGHBOURS and what.also is not None

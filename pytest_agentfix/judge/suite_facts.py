@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pytest_agentfix.judge.probes import BaseLine
-from pytest_agentfix.judge.sessions.session_limit import Slots
+from pytest_agentfix.judge.probes import OrderBaseline
+from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 
 
 @dataclass(slots=True)
-class Order:
+class TestOrder:
     """One order to run in, and what the base does in it; ``seed`` ``None`` is the suite's own.
 
     ``turn`` lets one thread at a time ask the base, so that the others find the answer there.
     """
 
     seed: int | None
-    line: BaseLine = field(default_factory=BaseLine)
+    line: OrderBaseline = field(default_factory=OrderBaseline)
     seen: set[str] = field(default_factory=set)
-    turn: Slots = field(default_factory=lambda: Slots(1))
+    turn: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
 @dataclass(slots=True)
@@ -27,10 +27,10 @@ class _Suite:
     """What passed of all the suite on the first base, ``None`` while nobody has asked."""
 
     passed: tuple[str, ...] | None = None
-    turn: Slots = field(default_factory=lambda: Slots(1))
+    turn: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
-class SuiteKnowledge:
+class SuiteFacts:
     """What one base's tests do without a change; any thread may use it.
 
     Fixes that were accepted have kept green what passed on the first base, so what is in the suite
@@ -39,19 +39,19 @@ class SuiteKnowledge:
     """
 
     def __init__(self, *, seed: int) -> None:
-        self.shuffled = Order(seed)
-        self.usual = Order(None)
+        self.shuffled = TestOrder(seed)
+        self.usual = TestOrder(None)
         self._seed = seed
         self._suite = _Suite()
 
-    def on_next_base(self) -> SuiteKnowledge:
+    def on_next_base(self) -> SuiteFacts:
         """The same suite, and nothing known of what is red."""
-        following = SuiteKnowledge(seed=self._seed)
+        following = SuiteFacts(seed=self._seed)
         following._suite = self._suite
         return following
 
     @property
-    def suite_turn(self) -> Slots:
+    def suite_turn(self) -> SessionLimiter:
         """Who holds it may ask what passes of the suite."""
         return self._suite.turn
 

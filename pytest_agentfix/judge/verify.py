@@ -30,19 +30,24 @@ from pytest_agentfix.judge.cheat_probes import (
 )
 from pytest_agentfix.judge.impact import find_reach
 from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
-from pytest_agentfix.judge.regressions import Coverage, Neighbourhood, Neighbours, Question
+from pytest_agentfix.judge.regressions import (
+    Coverage,
+    RegressionQuery,
+    RegressionResult,
+    RegressionRunner,
+)
 from pytest_agentfix.judge.sessions.command import Task
-from pytest_agentfix.judge.sessions.parallel import Alongside, Hands, OpenSandbox
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox, ParallelSessions, SessionRunner
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
-from pytest_agentfix.judge.variants.plan import PlainPlan, Preparation
+from pytest_agentfix.judge.variants.plan import PlainPlan, VariantPlan
 
 # What was found, in groups that belong together.
 Groups = Generator[Sequence[Finding], None, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class Verification:
     """A change set, and what is known before it is looked at.
 
     ``red_before`` are the targets that fail on the base. ``withheld`` were kept from the agent,
@@ -51,7 +56,7 @@ class Examination:
 
     cluster: Cluster
     changes: ChangeSet
-    preparation: Preparation
+    preparation: VariantPlan
     red_before: tuple[str, ...]
     withheld: tuple[str, ...]
     note: str
@@ -61,7 +66,7 @@ class Examination:
 
 
 @dataclass(slots=True)
-class Findings:
+class ProbeResults:
     """What the probes found, by name; a failure is never replaced by a later success."""
 
     by_name: dict[str, Finding] = field(default_factory=dict)
@@ -80,31 +85,31 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rest:
+class _PendingProbes:
     """What goes on side by side once the targets are green."""
 
     again: Future[Finding]
     mutants: Future[Finding]
-    clones: Future[Run | None]
+    clones: Future[SessionResult | None]
     plain: Future[Finding]
-    around: Future[Neighbourhood]
+    around: Future[RegressionResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examiner:
+class Verifier:
     """Runs the probes; ``patience`` are the seconds each session of the targets gets."""
 
     sessions: Sessions
     open_sandbox: OpenSandbox
-    neighbours: Neighbours
+    neighbours: RegressionRunner
     patience: float
     is_thorough: bool = False
 
-    def examine(self, what: Examination) -> Findings:
+    def examine(self, what: Verification) -> ProbeResults:
         """Probe after probe; ends at the first that fails, unless it is to be thorough."""
-        findings = Findings()
+        findings = ProbeResults()
         with (
-            Alongside(self.sessions, self.open_sandbox) as jobs,
+            ParallelSessions(self.sessions, self.open_sandbox) as jobs,
             closing(self._probe(what, findings, jobs)) as steps,
         ):
             for group in steps:
@@ -114,7 +119,7 @@ class Examiner:
                     break
         return findings
 
-    def _probe(self, what: Examination, findings: Findings, jobs: Alongside) -> Groups:
+    def _probe(self, what: Verification, findings: ProbeResults, jobs: ParallelSessions) -> Groups:
         with ExitStack() as owned:
             sandbox = owned.enter_context(jobs.hands.open_sandbox(what.changes))
             first = self._run(jobs.hands, sandbox, what, self._all_targets(what))
@@ -141,11 +146,11 @@ class Examiner:
         yield (report, canary, last)
 
     def _start_rest(
-        self, what: Examination, jobs: Alongside, sandbox: Sandbox, owned: ExitStack
-    ) -> _Rest:
+        self, what: Verification, jobs: ParallelSessions, sandbox: Sandbox, owned: ExitStack
+    ) -> _PendingProbes:
         """Start the longest first; ``owned`` closes the targets' ``sandbox``."""
         around = jobs.start(partial(self._look_around, what))
-        return _Rest(
+        return _PendingProbes(
             again=jobs.start(partial(self._undo, what, sandbox, owned)),
             mutants=jobs.start(partial(self._run_mutants, what)),
             clones=jobs.start(partial(self._run_clones, what)),
@@ -153,7 +158,7 @@ class Examiner:
             around=around,
         )
 
-    def _look_at_targets(self, what: Examination, run: Run) -> Groups:
+    def _look_at_targets(self, what: Verification, run: SessionResult) -> Groups:
         """Look at the one session in which targets and canaries ran."""
         target = probe_targets(what.cluster, run, withheld=what.withheld)
         report, canary = probe_report((run,)), probe_canary(what.preparation, (run,))
@@ -165,7 +170,9 @@ class Examiner:
         if hold_out.has_failed:
             yield (hold_out,)
 
-    def _undo(self, what: Examination, sandbox: Sandbox, owned: ExitStack, hands: Hands) -> Finding:
+    def _undo(
+        self, what: Verification, sandbox: Sandbox, owned: ExitStack, hands: SessionRunner
+    ) -> Finding:
         """Take the change back where it has just been green.
 
         Tests whose runs leave something behind are told from tests that are green by chance.
@@ -183,7 +190,7 @@ class Examiner:
         is_red = not probe_again(what.cluster, what.red_before, fresh).has_failed
         return LEFT_BEHIND if is_red else again
 
-    def _run_mutants(self, what: Examination, hands: Hands) -> Finding:
+    def _run_mutants(self, what: Verification, hands: SessionRunner) -> Finding:
         added = what.preparation
         if not added.mutants:
             return probe_mutant(added, None)
@@ -191,11 +198,11 @@ class Examiner:
             task = Task(ids=added.mutants, files=added.mutant_files)
             return probe_mutant(added, self._run(hands, sandbox, what, task))
 
-    def _all_targets(self, what: Examination) -> Task:
+    def _all_targets(self, what: Verification) -> Task:
         added = what.preparation
         return Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
 
-    def _run_clones(self, what: Examination, hands: Hands) -> Run | None:
+    def _run_clones(self, what: Verification, hands: SessionRunner) -> SessionResult | None:
         """Run them where no original has been: it may leave what a copy cannot bear.
 
         Nor do they run among the neighbours: whoever wants to know a copy would find there what it
@@ -208,7 +215,7 @@ class Examiner:
             task = Task(ids=added.added_ids, files=added.added_files)
             return self._run(hands, sandbox, what, task)
 
-    def _call_plainly(self, what: Examination, hands: Hands) -> Finding:
+    def _call_plainly(self, what: Verification, hands: SessionRunner) -> Finding:
         added = what.preparation
         if not added.plain:
             return probe_plain(added, ())
@@ -216,8 +223,8 @@ class Examiner:
             calls = [self._call(hands, sandbox, what, plan) for plan in added.plain]
         return probe_plain(added, calls)
 
-    def _look_around(self, what: Examination, hands: Hands) -> Neighbourhood:
-        asked = Question(
+    def _look_around(self, what: Verification, hands: SessionRunner) -> RegressionResult:
+        asked = RegressionQuery(
             cluster=what.cluster,
             changes=what.changes,
             preparation=what.preparation,
@@ -227,7 +234,9 @@ class Examiner:
         )
         return self.neighbours.look(asked, hands)
 
-    def _run(self, hands: Hands, sandbox: Sandbox, what: Examination, task: Task) -> Run:
+    def _run(
+        self, hands: SessionRunner, sandbox: Sandbox, what: Verification, task: Task
+    ) -> SessionResult:
         return hands.sessions.run_in_time(
             sandbox,
             task,
@@ -236,7 +245,9 @@ class Examiner:
             is_tallied=what.preparation.is_tallied,
         )
 
-    def _call(self, hands: Hands, sandbox: Sandbox, what: Examination, plan: PlainPlan) -> PlainRun:
+    def _call(
+        self, hands: SessionRunner, sandbox: Sandbox, what: Verification, plan: PlainPlan
+    ) -> PlainRun:
         order = {**plan.order, "sys_path": list(what.preparation.sys_path)}
         files = what.preparation.test_files
         return hands.sessions.run_plain(
@@ -244,7 +255,7 @@ class Examiner:
         )
 
 
-def _withheld_outcomes(what: Examination, run: Run) -> Sequence[TestOutcome]:
+def _withheld_outcomes(what: Verification, run: SessionResult) -> Sequence[TestOutcome]:
     return [
         outcome
         for target in what.withheld

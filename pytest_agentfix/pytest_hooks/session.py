@@ -153,7 +153,7 @@ class SessionPlugin:
         """Tell what became of the failures, in a section of its own."""
         result = self._config.stash.get(RESULT, RunResult())
         lines = terminal.summary_lines(result)
-        lines += [terminal.Line(remark, ("red",)) for remark in self._remarks]
+        lines += [terminal.SummaryLine(remark, ("red",)) for remark in self._remarks]
         if lines:
             terminalreporter.section("agent-fix")
         for line in lines:

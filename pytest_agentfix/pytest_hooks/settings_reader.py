@@ -21,7 +21,7 @@ def make_settings(config: pytest.Config) -> Settings:
 
     Raises ``SettingError``, which names the option and what it takes.
     """
-    read = _Reader(config)
+    read = _SettingReader(config)
     default = Settings()
     settings = Settings(
         select=read.one("agent_fix_select", values.make_choice("all", "marked"), default.select),
@@ -67,7 +67,7 @@ def make_settings(config: pytest.Config) -> Settings:
     return settings
 
 
-class _Reader:
+class _SettingReader:
     """Reads single settings of one pytest run, with errors that name the place to correct."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -124,12 +124,12 @@ def _parse(label: str, text: str, form: Form[T]) -> T:
         )
 
 
-def _resolve_path(read: _Reader, name: str) -> Path | None:
+def _resolve_path(read: _SettingReader, name: str) -> Path | None:
     text = read.maybe(name, values.PATH)
     return None if text is None else read.resolve(name, text)
 
 
-def _resolve_reports(read: _Reader) -> tuple[Path, ...]:
+def _resolve_reports(read: _SettingReader) -> tuple[Path, ...]:
     name = "agent_fix_report"
     paths = [read.resolve(name, text) for text in read.many(name, values.REPORT)]
     for path in paths:

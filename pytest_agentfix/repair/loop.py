@@ -27,17 +27,17 @@ from pytest_agentfix.core.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Progress, Reproduction, Summons
+from pytest_agentfix.core.ports import Agent, Progress, Reproduction, StartupSignals
 from pytest_agentfix.repair.prompts.conflict import conflict_note
 from pytest_agentfix.repair.splitting import part_by_judgement, part_by_reds
 from pytest_agentfix.repair.state import (
     GRACE,
-    Arrival,
-    ArrivalEnd,
+    BaseView,
     BrokenAgainError,
-    Ground,
-    Parts,
-    Work,
+    LandingOutcome,
+    LandingStatus,
+    LoopServices,
+    RepairState,
     count_files,
     describe_landing,
     describe_red,
@@ -50,9 +50,9 @@ MAX_ROUNDS: Final = 4  # bases that a cluster is worked on; the other fixes come
 GREEN_SINCE: Final = "green since an earlier fix of this run"
 
 
-def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
+def repair(cluster: Cluster, parts: LoopServices, progress: Progress) -> ClusterResult:
     """Try to turn ``cluster`` green; every way out is one typed verdict with its reason."""
-    work = Work.begin(cluster, parts)
+    work = RepairState.begin(cluster, parts)
     try:
         result = _repair(work, parts, progress)
     except (EnvironmentTrouble, TimeoutError) as trouble:
@@ -67,12 +67,12 @@ def repair(cluster: Cluster, parts: Parts, progress: Progress) -> ClusterResult:
     return replace(result, seconds=parts.clock.monotonic() - work.began)
 
 
-def _repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
+def _repair(work: RepairState, parts: LoopServices, progress: Progress) -> ClusterResult:
     note, reason = "", ""
     for _ in range(MAX_ROUNDS):
         ground = parts.ground()
         try:
-            end = _Round(work, parts, progress, ground, note).run()
+            end = _Attempts(work, parts, progress, ground, note).run()
         except BrokenAgainError:
             note, reason = "", "another fix turned it green, and a later one red again"
             work.begin_anew()
@@ -87,16 +87,16 @@ def _repair(work: Work, parts: Parts, progress: Progress) -> ClusterResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
+class _Attempts:
     """The work on one state of the base: ends with a result, or with what was in its way."""
 
-    work: Work
-    parts: Parts
+    work: RepairState
+    parts: LoopServices
     progress: Progress
-    ground: Ground
+    ground: BaseView
     note: str  # for the agent, on what came of its work on an earlier base
 
-    def run(self) -> ClusterResult | Arrival:
+    def run(self) -> ClusterResult | LandingOutcome:
         self._say("reproducing")
         self.work.hold_out = self.ground.hold_out(self.work.cluster)
         if self.ground.number:  # maybe green by now: no agent is started on suspicion
@@ -126,7 +126,7 @@ class _Round:
             return None
         return self._settle_green(self.ground, self.work.deadline)
 
-    def _settle_green(self, ground: Ground, deadline: float) -> ClusterResult:
+    def _settle_green(self, ground: BaseView, deadline: float) -> ClusterResult:
         """Green on ``ground`` without a change: by other fixes of this run, or all along."""
         settled = None
         if ground.number:
@@ -135,7 +135,7 @@ class _Round:
         return settled or self.work.end(Verdict.NOT_REPRODUCED, reason)
 
     def _settle_by_earlier(
-        self, cluster: Cluster, ground: Ground, deadline: float
+        self, cluster: Cluster, ground: BaseView, deadline: float
     ) -> ClusterResult | None:
         """What is green on ``ground`` is fixed, if it was red without this run's fixes."""
         found = self.parts.find_fixer(cluster, ground, deadline)
@@ -161,14 +161,14 @@ class _Round:
             self.work.hold_out = self.ground.hold_out(rest)
 
     @contextlib.contextmanager
-    def _agent_coming_up(self) -> Iterator[_Coming]:
-        work, summons = self.work, Summons()
+    def _agent_coming_up(self) -> Iterator[_PendingAgent]:
+        work, summons = self.work, StartupSignals()
         with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
             future = pool.submit(
                 self.ground.open_agent, work.cluster, work.hold_out, work.deadline, summons
             )
             try:
-                yield _Coming(future, summons)
+                yield _PendingAgent(future, summons)
             finally:
                 summons.is_off.set()  # or an interruption would have to wait for it to come up
                 # What kept it from coming up was told where it was needed.
@@ -176,8 +176,8 @@ class _Round:
                     future.result().close()
 
     def _attempt_until_done(
-        self, reproduction: Reproduction, coming: _Coming
-    ) -> ClusterResult | Arrival:
+        self, reproduction: Reproduction, coming: _PendingAgent
+    ) -> ClusterResult | LandingOutcome:
         work, parts = self.work, self.parts
         limit = work.cluster.policy.max_attempts or parts.max_attempts
         first = self.ground.first_prompt
@@ -205,7 +205,7 @@ class _Round:
             prompt = parts.next_prompt(judgement, dropped, work.hold_out)
         return work.end(verdict, reason)
 
-    def _take_turn(self, coming: _Coming, prompt: str) -> Turn:
+    def _take_turn(self, coming: _PendingAgent, prompt: str) -> Turn:
         work, clock = self.work, self.parts.clock
         work.note(attempts=work.result.attempts + 1)
         began = clock.monotonic()
@@ -250,7 +250,7 @@ class _Round:
         work.note(probes=judgement.probes)
         return judgement
 
-    def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | Arrival:
+    def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | LandingOutcome:
         work, parts = self.work, self.parts
         self._say("green; landing the fix")
         if parts.is_minimising:
@@ -262,7 +262,7 @@ class _Round:
         except LandingError as error:
             return work.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
         work.note(probes=arrival.fix.judgement.probes)
-        if arrival.end is ArrivalEnd.UNNEEDED:
+        if arrival.end is LandingStatus.UNNEEDED:
             # Another had the same cause. The base may have moved on again since.
             until = max(work.deadline, parts.clock.monotonic() + GRACE)
             return self._settle_green(arrival.ground or parts.ground(), until)
@@ -276,11 +276,11 @@ class _Round:
 
 
 @dataclass(frozen=True, slots=True)
-class _Coming:
+class _PendingAgent:
     """An agent that comes up while something else goes on."""
 
     future: Future[Agent]
-    summons: Summons
+    summons: StartupSignals
 
     @property
     def agent(self) -> Agent:

@@ -23,7 +23,13 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.ports import Clock, Lander, Reproduction
 from pytest_agentfix.repair.merge import merge
-from pytest_agentfix.repair.state import GRACE, Arrival, ArrivalEnd, BrokenAgainError, Ground
+from pytest_agentfix.repair.state import (
+    GRACE,
+    BaseView,
+    BrokenAgainError,
+    LandingOutcome,
+    LandingStatus,
+)
 
 _BEFORE: Final = "fail-before"
 
@@ -37,7 +43,7 @@ class LandedFix:
 
 
 @dataclass(slots=True, kw_only=True)
-class Train:
+class MergeQueue:
     """The line of one run's fixes; any thread may bring one.
 
     ``lander`` puts a fix into the history, ``advance`` makes it part of the base. ``keep_green`` is
@@ -59,8 +65,8 @@ class Train:
         return len(self._settled)
 
     def land(
-        self, fix: Fix, made_on: Ground, *, get_ground: Callable[[], Ground], deadline: float
-    ) -> Arrival:
+        self, fix: Fix, made_on: BaseView, *, get_ground: Callable[[], BaseView], deadline: float
+    ) -> LandingOutcome:
         """Bring in ``fix``, which was accepted on ``made_on``; ``get_ground`` gives the base now.
 
         Raises ``LandingError`` where it cannot be put into the history, and what the judge raises.
@@ -72,14 +78,14 @@ class Train:
             if is_older:
                 until = max(deadline, self.clock.monotonic() + GRACE)
                 arrival = self._bring_on(fix, made_on, now, until)
-                if arrival.end is not ArrivalEnd.LANDED:
+                if arrival.end is not LandingStatus.LANDED:
                     return arrival
                 fix = arrival.fix
             self._check()
             landing = self.lander.land(fix)
             self._line.append(LandedFix(fix, landing))
             self.advance(fix)
-            return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=landing)
+            return LandingOutcome(end=LandingStatus.LANDED, fix=fix, landing=landing)
 
     def stop(self) -> None:
         """Let nothing land any more that has not begun to; returns at once."""
@@ -116,14 +122,18 @@ class Train:
         if self._is_stopped:
             raise SandboxError("The run was interrupted.", "Run it again.")
 
-    def _bring_on(self, fix: Fix, made_on: Ground, now: Ground, deadline: float) -> Arrival:
+    def _bring_on(
+        self, fix: Fix, made_on: BaseView, now: BaseView, deadline: float
+    ) -> LandingOutcome:
         """Merge and judge again; the end is ``LANDED`` where nothing is in the way of that."""
         others = self._line[made_on.number : now.number]
         settled = self._settled[made_on.settled :]
         merged = merge(fix.changes, before=made_on.read_base, now=now.read_base)
         if merged.collisions:
             where = ", ".join(merged.collisions)
-            return Arrival(end=ArrivalEnd.COLLIDES, fix=fix, detail=f"both change {where}")
+            return LandingOutcome(
+                end=LandingStatus.COLLIDES, fix=fix, detail=f"both change {where}"
+            )
         try:
             again = now.judge.rejudge(
                 fix.cluster,
@@ -133,14 +143,16 @@ class Train:
                 deadline=deadline,
             )
         except WorkspaceError as error:  # a file where the other made a folder
-            return Arrival(end=ArrivalEnd.COLLIDES, fix=fix, detail=str(error))
+            return LandingOutcome(end=LandingStatus.COLLIDES, fix=fix, detail=str(error))
         changed = replace(fix, changes=merged.changes, judgement=again)
         if _is_green_without(again):
-            return Arrival(end=ArrivalEnd.UNNEEDED, fix=changed, ground=now)
+            return LandingOutcome(end=LandingStatus.UNNEEDED, fix=changed, ground=now)
         if not again.is_accepted:
             as_made = replace(fix, judgement=again)
-            return Arrival(end=ArrivalEnd.RED, fix=as_made, detail="; ".join(again.complaints))
-        return Arrival(end=ArrivalEnd.LANDED, fix=changed)
+            return LandingOutcome(
+                end=LandingStatus.RED, fix=as_made, detail="; ".join(again.complaints)
+            )
+        return LandingOutcome(end=LandingStatus.LANDED, fix=changed)
 
 
 def _is_red(reproduction: Reproduction) -> bool:

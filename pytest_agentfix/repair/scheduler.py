@@ -22,7 +22,7 @@ class _Entry:
     interrupted: ClusterResult | None = None  # an end that does not count
 
 
-class Schedule:
+class Scheduler:
     """The clusters of a run in the order in which they come up; any thread may use it.
 
     At most ``limit`` of them are tried, those that were split off others included. At most

@@ -24,7 +24,7 @@ from pytest_agentfix.core.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Clock, Judge, Summons
+from pytest_agentfix.core.ports import Agent, Clock, Judge, StartupSignals
 from pytest_agentfix.repair.holdout import HoldOut
 
 # Seconds that an accepted change gets to be judged again, even if its cluster's time is up.
@@ -41,7 +41,7 @@ TURN_VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class BaseView:
     """One state of the base, and the outside worlds as they are on it.
 
     ``number`` counts the fixes of this run that are in it, ``settled`` the tests that they had
@@ -54,7 +54,7 @@ class Ground:
     read_base: ReadBase
     hold_out: Callable[[Cluster], HoldOut]  # which cases the agent is not shown
     # (cluster, hold-out, deadline, what is known meanwhile) -> a session that is up
-    open_agent: Callable[[Cluster, HoldOut, float, Summons], Agent]
+    open_agent: Callable[[Cluster, HoldOut, float, StartupSignals], Agent]
     accept: Callable[
         [Cluster, Collected, frozenset[str]], tuple[ChangeSet, tuple[Drop, ...]]
     ]  # the policy: (cluster, collected, litter) -> what may stay, what was left out
@@ -65,7 +65,7 @@ class BrokenAgainError(Exception):
     """What an earlier fix had turned green is red since a later one; caught in ``repair``."""
 
 
-class ArrivalEnd(enum.Enum):
+class LandingStatus(enum.Enum):
     """How an accepted change came through the train."""
 
     LANDED = "landed"
@@ -75,7 +75,7 @@ class ArrivalEnd(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class LandingOutcome:
     """What became of an accepted change.
 
     ``fix`` is as it landed, or as it was tried last; ``landing`` is where it is, or, where it was
@@ -83,22 +83,22 @@ class Arrival:
     in its way.
     """
 
-    end: ArrivalEnd
+    end: LandingStatus
     fix: Fix
     landing: Landing | None = None
-    ground: Ground | None = None
+    ground: BaseView | None = None
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class LoopServices:
     """The outside worlds and the pure parts of a run, as one cluster sees them; see ``ports``."""
 
-    ground: Callable[[], Ground]  # the base as it is now
-    land: Callable[[Fix, Ground, float], Arrival]  # (fix, what it was made on, deadline)
+    ground: Callable[[], BaseView]  # the base as it is now
+    land: Callable[[Fix, BaseView, float], LandingOutcome]  # (fix, what it was made on, deadline)
     # (cluster that is green, on which ground, deadline) -> the fix that did it, and the evidence;
     # from then on it has to stay green; ``BrokenAgainError`` where it is not any more
-    find_fixer: Callable[[Cluster, Ground, float], tuple[Landing, tuple[Probe, ...]] | None]
+    find_fixer: Callable[[Cluster, BaseView, float], tuple[Landing, tuple[Probe, ...]] | None]
     split_off: Callable[[Cluster], None]  # to be repaired on its own
     settle: Callable[[ClusterResult], None]  # a part of the cluster that has its verdict already
     next_prompt: Callable[[Judgement | None, tuple[Drop, ...], HoldOut], str]
@@ -113,7 +113,7 @@ class Parts:
 
 
 @dataclass(slots=True)
-class Work:
+class RepairState:
     """One cluster under repair."""
 
     cluster: Cluster
@@ -125,7 +125,7 @@ class Work:
     rests: list[Cluster] = field(default_factory=list)  # parts that become clusters of their own
 
     @classmethod
-    def begin(cls, cluster: Cluster, parts: Parts) -> Work:
+    def begin(cls, cluster: Cluster, parts: LoopServices) -> RepairState:
         """Start the cluster's clock."""
         pending = ClusterResult(cluster=cluster, verdict=Verdict.SKIPPED, reason="interrupted")
         timeout = cluster.policy.timeout or parts.timeout
@@ -192,7 +192,7 @@ def _keep(nodeids: Sequence[str], cluster: Cluster) -> tuple[str, ...]:
 
 
 def minimise(
-    work: Work, judge: Judge, changes: ChangeSet, judgement: Judgement
+    work: RepairState, judge: Judge, changes: ChangeSet, judgement: Judgement
 ) -> tuple[ChangeSet, Judgement]:
     """What the judge needs of an accepted change; all of it where that cannot be found out."""
     try:

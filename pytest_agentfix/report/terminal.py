@@ -36,14 +36,14 @@ _YELLOW: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """One line of the summary; ``markup`` are names that pytest's ``TerminalWriter`` takes."""
 
     text: str
     markup: tuple[str, ...] = ()
 
 
-def summary_lines(result: RunResult) -> list[Line]:
+def summary_lines(result: RunResult) -> list[SummaryLine]:
     """Tell what became of every cluster, then the run's notices and its totals.
 
     A cluster takes two to five lines: verdict and test, the cause that several test functions
@@ -52,7 +52,7 @@ def summary_lines(result: RunResult) -> list[Line]:
     to tell gives no lines.
     """
     lines = [line for each in _cluster_blocks(result.clusters) for line in each]
-    lines += [Line(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
+    lines += [SummaryLine(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
     if result.clusters:
         lines.append(_totals_line(add_up(result)))
     return lines
@@ -63,32 +63,34 @@ def progress_line(index: int, total: int, title: str, phase: str) -> str:
     return f"[{index}/{total}] {clean(title, limit=_TITLE_LIMIT)}: {clean(phase)}"
 
 
-def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[Line]]:
+def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[SummaryLine]]:
     width = max((len(each.verdict.value) for each in clusters), default=0)
     for each in clusters:
         indent = " " * (width + 2)
         head = f"{each.verdict.value:<{width}}  {_title(each)}"
-        rest = [Line(indent + line.text, line.markup) for line in _detail_lines(each)]
-        yield [Line(head, _markup(each.verdict)), *rest]
+        rest = [SummaryLine(indent + line.text, line.markup) for line in _detail_lines(each)]
+        yield [SummaryLine(head, _markup(each.verdict)), *rest]
 
 
-def _detail_lines(result: ClusterResult) -> Iterator[Line]:
+def _detail_lines(result: ClusterResult) -> Iterator[SummaryLine]:
     functions = len(result.cluster.functions)
     if functions > 1 and result.cluster.cause:
-        yield Line(f"cause: {clean(result.cluster.cause)}, in {functions} test functions")
+        yield SummaryLine(f"cause: {clean(result.cluster.cause)}, in {functions} test functions")
     if reason := _reason(result):
-        yield Line(reason)
+        yield SummaryLine(reason)
     if result.verdict.is_green:
-        yield from map(Line, _proof(result.probes))
-    yield from map(Line, _layout(list(_outcome(result)), list(_effort(result))))
+        yield from map(SummaryLine, _proof(result.probes))
+    yield from map(SummaryLine, _layout(list(_outcome(result)), list(_effort(result))))
     if result.dropped:
-        yield Line("left out: " + _name_some([_dropped(drop) for drop in result.dropped], "more"))
+        yield SummaryLine(
+            "left out: " + _name_some([_dropped(drop) for drop in result.dropped], "more")
+        )
     if result.landing and result.landing.advice:
-        yield Line(
+        yield SummaryLine(
             f"to bring it in: {clean(result.landing.advice, limit=_ADVICE_LIMIT)}", ("bold",)
         )
     for place in result.kept:
-        yield Line(f"kept: {clean(place, limit=_ADVICE_LIMIT)}")
+        yield SummaryLine(f"kept: {clean(place, limit=_ADVICE_LIMIT)}")
 
 
 def _title(result: ClusterResult) -> str:
@@ -186,7 +188,7 @@ def _markup(verdict: Verdict) -> tuple[str, ...]:
     return ("yellow",) if verdict in _YELLOW else ("red",)
 
 
-def _totals_line(totals: Totals) -> Line:
+def _totals_line(totals: Totals) -> SummaryLine:
     verdicts = [
         f"{number} {verdict.value}" for verdict, number in totals.verdicts.items() if number
     ]
@@ -199,4 +201,4 @@ def _totals_line(totals: Totals) -> Line:
     if totals.cost_usd is not None:
         at_least = "" if totals.is_cost_complete else "at least "
         parts.append(at_least + figures.money(totals.cost_usd))
-    return Line("; ".join(parts), ("green" if totals.is_green else "red", "bold"))
+    return SummaryLine("; ".join(parts), ("green" if totals.is_green else "red", "bold"))

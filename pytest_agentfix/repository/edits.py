@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_agentfix.core.model import FileChange
-from pytest_agentfix.repository.objects import Blob, Entry, States
+from pytest_agentfix.repository.objects import Blob, States, TreeEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Edits:
     before: States
     after: States
 
-    def is_committed_in(self, entries: Mapping[str, Entry], *, oid_length: int) -> bool:
+    def is_committed_in(self, entries: Mapping[str, TreeEntry], *, oid_length: int) -> bool:
         """Whether ``entries`` hold exactly what the fix starts from."""
         return all(
             entries.get(path) == (blob and blob.entry(oid_length))
@@ -33,7 +33,7 @@ class Edits:
 def compare(
     changes: Mapping[str, FileChange],
     base: States,
-    entries: Mapping[str, Entry],
+    entries: Mapping[str, TreeEntry],
     *,
     oid_length: int,
     has_modes: bool,
@@ -61,7 +61,7 @@ def _blob(change: FileChange) -> Blob | None:
     return None if change.content is None else Blob(change.content, change.executable)
 
 
-def _with_mode_of(blob: Blob | None, entry: Entry) -> Blob | None:
+def _with_mode_of(blob: Blob | None, entry: TreeEntry) -> Blob | None:
     return blob and Blob(blob.content, entry.mode == Blob(b"", is_executable=True).mode)
 
 
@@ -69,7 +69,9 @@ def _with_unix_lines(blob: Blob | None) -> Blob | None:
     return blob and blob.with_unix_lines
 
 
-def _is_stored_with_unix_lines(blob: Blob | None, entry: Entry | None, *, oid_length: int) -> bool:
+def _is_stored_with_unix_lines(
+    blob: Blob | None, entry: TreeEntry | None, *, oid_length: int
+) -> bool:
     if blob is None or entry is None or b"\r\n" not in blob.content:
         return False
     return blob.with_unix_lines.entry(oid_length).oid == entry.oid

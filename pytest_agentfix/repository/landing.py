@@ -15,7 +15,7 @@ from pytest_agentfix.core.model import FileStat, Fix, Landing
 from pytest_agentfix.repository.checkout import Checkout, NotPlainError
 from pytest_agentfix.repository.edits import Edits, compare
 from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
-from pytest_agentfix.repository.objects import Blob, Entry, ObjectWriter, States
+from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.patch import make_patch
 from pytest_agentfix.repository.paths import check_changes, check_names, refusal
@@ -68,7 +68,7 @@ class CommitLander:
         self._aside: dict[str, str] = {}  # paths whose fixes are only in a commit beside the line
         self._landed: dict[str, Blob | None] = {}  # what the fixes so far made of the base
         self._stats: dict[str, tuple[FileStat, ...]] = {}
-        self._listed: dict[str, dict[str, Entry]] = {}  # by commit, while a fix is brought in
+        self._listed: dict[str, dict[str, TreeEntry]] = {}  # by commit, while a fix is brought in
 
     def land(self, fix: Fix) -> Landing:
         """Bring ``fix`` in; raises ``LandingError`` or ``DiskFullError``, the fix kept as a patch.
@@ -242,7 +242,7 @@ class CommitLander:
         found = self._read_base(path)
         return None if found is None else Blob(*found)
 
-    def _list_tree(self, commit: str) -> dict[str, Entry]:
+    def _list_tree(self, commit: str) -> dict[str, TreeEntry]:
         if commit not in self._listed:
             self._listed[commit] = self._objects.list_tree(commit)
         return self._listed[commit]

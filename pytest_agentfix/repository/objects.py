@@ -18,7 +18,7 @@ GITLINK = "160000"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One file of a tree, or of an index."""
 
     mode: str
@@ -42,12 +42,12 @@ class Blob:
         """The mode git gives it."""
         return EXECUTABLE if self.is_executable else FILE
 
-    def entry(self, oid_length: int) -> Entry:
+    def entry(self, oid_length: int) -> TreeEntry:
         """What git would store, computed without storing it."""
         data = b"blob %d\0" % len(self.content) + self.content
         # git's own names of objects, not a protection of ours
         digest = hashlib.sha256 if oid_length == 64 else hashlib.sha1  # noqa: PLR2004
-        return Entry(self.mode, digest(data, usedforsecurity=False).hexdigest())
+        return TreeEntry(self.mode, digest(data, usedforsecurity=False).hexdigest())
 
     @property
     def with_unix_lines(self) -> Blob:
@@ -68,7 +68,7 @@ class ObjectWriter:
     git: Git
     oid_length: int = 40
 
-    def list_tree(self, commit: str) -> dict[str, Entry]:
+    def list_tree(self, commit: str) -> dict[str, TreeEntry]:
         """All files of a commit."""
         return parse_entries(self.git.run("ls-tree", "-r", "-z", "--full-tree", commit))
 
@@ -119,19 +119,19 @@ class ObjectWriter:
             raise GitFailure("the new tree differs from its parent in more than the fix")
 
 
-def parse_entries(output: bytes) -> dict[str, Entry]:
+def parse_entries(output: bytes) -> dict[str, TreeEntry]:
     """Entries by path from ``ls-tree -z`` or ``ls-files -z --stage``, conflicted ones left out.
 
     Both write ``MODE ... OID ...<tab>PATH``, the former with a type before the object name.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, TreeEntry] = {}
     for record in output.split(b"\0")[:-1]:
         head, _, path = record.partition(b"\t")
         fields = head.decode().split()
         if fields[1] in ("blob", "commit"):
-            found[os.fsdecode(path)] = Entry(fields[0], fields[2])
+            found[os.fsdecode(path)] = TreeEntry(fields[0], fields[2])
         elif fields[2] == "0":
-            found[os.fsdecode(path)] = Entry(fields[0], fields[1])
+            found[os.fsdecode(path)] = TreeEntry(fields[0], fields[1])
     return found
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from pytest_agentfix.core.errors import LandingError
 from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.repository.git import clean
-from pytest_agentfix.repository.objects import GITLINK, SYMLINK, Entry
+from pytest_agentfix.repository.objects import GITLINK, SYMLINK, TreeEntry
 
 _PART_LIMIT = 255  # bytes; what file systems take
 _PATH_LIMIT = 4000  # bytes; below PATH_MAX with room for the top's own path
@@ -38,7 +38,7 @@ def check_names(top: Path, paths: Iterable[str]) -> None:
             raise refusal(path, "it is behind a symbolic link")
 
 
-def check_changes(changes: Mapping[str, FileChange], entries: Mapping[str, Entry]) -> None:
+def check_changes(changes: Mapping[str, FileChange], entries: Mapping[str, TreeEntry]) -> None:
     """Raise ``LandingError`` unless all changes are of regular files in the tree ``entries``."""
     problem = next(_problems(changes, entries), None)
     if problem is not None:
@@ -86,7 +86,7 @@ def fold(text: str) -> str:
 
 
 def _problems(
-    changes: Mapping[str, FileChange], entries: Mapping[str, Entry]
+    changes: Mapping[str, FileChange], entries: Mapping[str, TreeEntry]
 ) -> Iterator[tuple[str, str]]:
     for path in changes:
         reason = _problem_in_tree(path, entries)
@@ -97,7 +97,7 @@ def _problems(
     yield from _collisions([path for path in new if path not in entries], kept | set(new))
 
 
-def _problem_in_tree(path: str, entries: Mapping[str, Entry]) -> str:
+def _problem_in_tree(path: str, entries: Mapping[str, TreeEntry]) -> str:
     for folder in _folders(path):
         entry = entries.get(folder)
         if entry is not None and entry.mode in (SYMLINK, GITLINK):

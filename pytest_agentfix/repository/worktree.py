@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
-from pytest_agentfix.repository.objects import Blob, Entry, ObjectWriter, States, parse_entries
+from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
 _PAUSE = 0.1  # seconds between two looks at a lock
 _READ = 0o444
@@ -145,7 +145,7 @@ class LockedIndex:
     scratch: Path
     oid_length: int
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, TreeEntry]:
         """What the index holds, conflicts left out."""
         return parse_entries(self._copied().run("ls-files", "-z", "--stage"))
 

@@ -9,15 +9,20 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Final
 
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, Turn
-from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, Door, Summons
-from pytest_agentfix.gateway.warmup import Switch, WarmUp
+from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
-from pytest_agentfix.runtime.prewarm_pool import Stock
-from pytest_agentfix.runtime.sandbox_factory import Box, Keep, ReadyBox, Sandboxes
+from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
+from pytest_agentfix.runtime.sandbox_factory import (
+    DetachedSandbox,
+    Keep,
+    SandboxFactory,
+    WorkspaceSandbox,
+)
 from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
@@ -26,15 +31,15 @@ COMING_UP: Final = 180.0  # seconds for OpenCode to come up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class AgentRequest:
     """What an agent is sent to: a cluster's gateway, and the base as it is to see it.
 
     ``shown`` are files that differ from ``base`` for it; ``locked`` are path patterns that its edit
     tools may not write. ``keep`` is told where its sandbox was left.
     """
 
-    access: ModelAccess
-    door: Door
+    access: ModelEndpoint
+    door: ModelAccess
     base: Base
     shown: ChangeSet
     locked: tuple[str, ...]
@@ -42,15 +47,15 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recruit:
+class WarmAgent:
     """An agent that is up and warm, and belongs to no cluster yet.
 
     ``is_ahead``: it was made before it was needed, and nobody has looked at it since.
     """
 
     agent: OpenCodeAgent
-    box: Box
-    switch: Switch
+    box: WorkspaceSandbox
+    switch: SwitchableHandler
     is_ahead: bool = False
 
 
@@ -58,17 +63,17 @@ class Recruit:
 class ReadyAgent:
     """An agent that was let go of by the process that brought it up, all but its pipe."""
 
-    box: ReadyBox
+    box: DetachedSandbox
     channel: int  # of the command that is OpenCode's server
 
 
-class Crew:
+class AgentPool:
     """The agents of one run. ``access`` is how most of them reach the model."""
 
     def __init__(
         self,
-        sandboxes: Sandboxes,
-        access: ModelAccess,
+        sandboxes: SandboxFactory,
+        access: ModelEndpoint,
         *,
         environ: Mapping[str, str],
         clock: Clock,
@@ -77,13 +82,13 @@ class Crew:
         self._access = access
         self._environ = environ
         self._clock = clock
-        self.ahead: Stock[Recruit] = Stock(
+        self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
             self._recruit_ahead,
             _dismiss,
             name="agentfix-agents-ahead",
         )
 
-    def send(self, post: Post, *, deadline: float, summons: Summons) -> Agent:
+    def send(self, post: AgentRequest, *, deadline: float, summons: StartupSignals) -> Agent:
         """Give an agent its post: one that was made ahead if there is one for that model.
 
         Raises ``AgentUnavailableError`` or ``SandboxError``; ``summons`` may change meanwhile.
@@ -98,7 +103,9 @@ class Crew:
         recruit = self.recruit(post.access, summons, deadline)
         return self._post(recruit, post, deadline, summons)
 
-    def _post(self, recruit: Recruit, post: Post, deadline: float, summons: Summons) -> Agent:
+    def _post(
+        self, recruit: WarmAgent, post: AgentRequest, deadline: float, summons: StartupSignals
+    ) -> Agent:
         try:
             if not self._sandboxes.show(recruit.box, post.base, post.shown, post.keep):
                 _dismiss(recruit)
@@ -110,8 +117,10 @@ class Crew:
             raise
         return _Sent(recruit.agent, self._sandboxes)
 
-    def _find_recruit(self, post: Post, deadline: float, summons: Summons) -> Recruit:
-        def recruit_now() -> Recruit:
+    def _find_recruit(
+        self, post: AgentRequest, deadline: float, summons: StartupSignals
+    ) -> WarmAgent:
+        def recruit_now() -> WarmAgent:
             return self.recruit(post.access, summons, deadline)
 
         # While it comes up, this machine has a core to spare for what its judge will need.
@@ -124,7 +133,7 @@ class Crew:
 
         ``descriptor`` is its sandbox's pipe. Where it cannot be taken over, it ends.
         """
-        switch = Switch(WarmUp(clock=self._clock))
+        switch = SwitchableHandler(WarmupModel(clock=self._clock))
         try:
             box = self._sandboxes.adopt(ready.box, descriptor, switch.handle)
         except AgentFixError:
@@ -138,16 +147,18 @@ class Crew:
             logger.debug("an agent that was ready could not be taken over", exc_info=True)
             box.sandbox.close()
             return
-        self.ahead.put(Recruit(agent=agent, box=box, switch=switch, is_ahead=True))
+        self.ahead.put(WarmAgent(agent=agent, box=box, switch=switch, is_ahead=True))
 
-    def _recruit_ahead(self, unneeded: Event) -> Recruit:
-        return replace(self.recruit(self._access, Summons(is_off=unneeded)), is_ahead=True)
+    def _recruit_ahead(self, unneeded: Event) -> WarmAgent:
+        return replace(self.recruit(self._access, StartupSignals(is_off=unneeded)), is_ahead=True)
 
-    def recruit(self, access: ModelAccess, summons: Summons, deadline: float = math.inf) -> Recruit:
+    def recruit(
+        self, access: ModelEndpoint, summons: StartupSignals, deadline: float = math.inf
+    ) -> WarmAgent:
         """One that is up on the base as it was laid out, and warm unless that was urgent."""
         return self._bring_up(access, self._sandboxes.open_for_agent, deadline, summons)
 
-    def plan(self, access: ModelAccess) -> OpenCodePlan:
+    def plan(self, access: ModelEndpoint) -> OpenCodePlan:
         """What every agent is given, whatever it will be sent to."""
         return OpenCodePlan(
             access=access,
@@ -160,8 +171,10 @@ class Crew:
         """Dismiss those who have no post."""
         self.ahead.close()
 
-    def _recruit_on_copy(self, post: Post, deadline: float, summons: Summons) -> Recruit:
-        def open_box(accept: AcceptHandler) -> Box:
+    def _recruit_on_copy(
+        self, post: AgentRequest, deadline: float, summons: StartupSignals
+    ) -> WarmAgent:
+        def open_box(accept: AcceptHandler) -> WorkspaceSandbox:
             box = self._sandboxes.open_copy_for_agent(accept, post.base, post.shown)
             self._sandboxes.note_kept("agent", box, post.keep)
             return box
@@ -170,12 +183,12 @@ class Crew:
 
     def _bring_up(
         self,
-        access: ModelAccess,
-        open_box: Callable[[AcceptHandler], Box],
+        access: ModelEndpoint,
+        open_box: Callable[[AcceptHandler], WorkspaceSandbox],
         deadline: float,
-        summons: Summons,
-    ) -> Recruit:
-        switch = Switch(WarmUp(clock=self._clock))
+        summons: StartupSignals,
+    ) -> WarmAgent:
+        switch = SwitchableHandler(WarmupModel(clock=self._clock))
         box = open_box(switch.handle)
         agent = OpenCodeAgent(box.sandbox, self.plan(access), clock=self._clock)
         try:
@@ -186,7 +199,7 @@ class Crew:
         except BaseException:
             agent.close()
             raise
-        return Recruit(agent=agent, box=box, switch=switch)
+        return WarmAgent(agent=agent, box=box, switch=switch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +207,7 @@ class _Sent:
     """An agent with a post. While it is at work, what its judge will need is made ahead."""
 
     agent: OpenCodeAgent
-    sandboxes: Sandboxes
+    sandboxes: SandboxFactory
 
     def prompt(self, text: str, *, deadline: float) -> Turn:
         """As the agent does."""
@@ -210,5 +223,5 @@ class _Sent:
         self.agent.close()
 
 
-def _dismiss(recruit: Recruit) -> None:
+def _dismiss(recruit: WarmAgent) -> None:
     recruit.agent.close()

@@ -22,14 +22,14 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.paths import fold
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.policy import Policy, apply_policy
 from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.test_files import Suite
-from pytest_agentfix.judge.sessions.session_limit import Slots
-from pytest_agentfix.judge.suite_facts import SuiteKnowledge
+from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
+from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
 from pytest_agentfix.runtime.cluster_scope import (
@@ -38,16 +38,16 @@ from pytest_agentfix.runtime.cluster_scope import (
     inside,
     target_files,
 )
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.sandbox_factory import Keep, Sandboxes
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.sandbox_factory import Keep, SandboxFactory
 from pytest_agentfix.sandbox.workspace import Base
 
 
-class Bench:
+class BaseVersions:
     """Any thread may use it. A ``number`` tells a base by the fixes of this run in it."""
 
     def __init__(
-        self, setup: Setup, *, sandboxes: Sandboxes, request: RunRequest, clock: Clock
+        self, setup: RunContext, *, sandboxes: SandboxFactory, request: RunRequest, clock: Clock
     ) -> None:
         self._setup = setup
         self._sandboxes = sandboxes
@@ -56,9 +56,9 @@ class Bench:
         self._passed: list[list[str]] = [list(request.passed)]  # judges read it anew each time
         self._bases: list[Base] = [sandboxes.base]
         self._paths = [frozenset(sandboxes.base.files)]  # of each base; the policy knows them again
-        self._suites = [SuiteKnowledge(seed=secrets.randbelow(1_000_000))]
-        self._slots = Slots(count_cores())
-        self._known: dict[str, Before] = {}  # by slug: what was found out ahead
+        self._suites = [SuiteFacts(seed=secrets.randbelow(1_000_000))]
+        self._slots = SessionLimiter(count_cores())
+        self._known: dict[str, Baseline] = {}  # by slug: what was found out ahead
         self._submodules = setup.repository.submodules
         self._test_paths = folders_of_tests(setup.invocation, self._top)
         self._suite = Suite.build(
@@ -89,7 +89,7 @@ class Bench:
         """Tests that are green without a fix of their own have to stay green as well."""
         self._passed[-1].extend(targets)
 
-    def know(self, slug: str, before: Before) -> None:
+    def know(self, slug: str, before: Baseline) -> None:
         """Take what was found out about a cluster ahead of time, on the first base."""
         self._known[slug] = before
 
@@ -190,7 +190,7 @@ def _paths_after(paths: frozenset[str], changes: ChangeSet) -> frozenset[str]:
     return paths - gone | new if new or gone else paths
 
 
-def find_test_files(setup: Setup) -> Callable[[Path], bool]:
+def find_test_files(setup: RunContext) -> Callable[[Path], bool]:
     """Tell whether a file, by its absolute path, is a test's; before there is a base."""
     top = setup.repository.top
     suite = Suite.build(

@@ -16,8 +16,8 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.lazy_run import LateRun
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay
 
 
-def prepare(settings: Settings, invocation: Invocation) -> LateRun:
+def prepare(settings: Settings, invocation: Invocation) -> LazyRun:
     """Check everything a repair will need, cheapest first; raises ``SetupError``.
 
     Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
@@ -45,8 +45,8 @@ def prepare(settings: Settings, invocation: Invocation) -> LateRun:
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
-    return LateRun(
-        Setup(
+    return LazyRun(
+        RunContext(
             settings=settings,
             invocation=invocation,
             repository=repository,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import (
     ChangeSet,
@@ -19,25 +19,25 @@ from pytest_agentfix.core.model import (
     Probe,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Clock, Progress, Summons
+from pytest_agentfix.core.ports import Agent, Clock, Progress, StartupSignals
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.judge import SandboxJudge
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.loop import repair
-from pytest_agentfix.repair.merge_queue import Train
+from pytest_agentfix.repair.merge_queue import MergeQueue
 from pytest_agentfix.repair.prompts.prompt import next_prompt
-from pytest_agentfix.repair.state import Ground, Parts
+from pytest_agentfix.repair.state import BaseView, LoopServices
 from pytest_agentfix.repository import CommitLander
 from pytest_agentfix.repository.commit_message import default_message
-from pytest_agentfix.runtime.agent_pool import Crew, Post
-from pytest_agentfix.runtime.base_versions import Bench
+from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest
+from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_scope import locked_patterns
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.gateway_factory import Gateways
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.gateway_factory import GatewayFactory
 
 
-class Workshop:
+class ClusterRepairer:
     """Makes the loop's parts for each cluster; any thread may use it.
 
     ``split_off`` is given clusters that came out of others, ``settle`` results of parts.
@@ -45,11 +45,11 @@ class Workshop:
 
     def __init__(  # noqa: PLR0913 - all but the first by name
         self,
-        setup: Setup,
+        setup: RunContext,
         *,
-        bench: Bench,
-        crew: Crew,
-        gateways: Gateways,
+        bench: BaseVersions,
+        crew: AgentPool,
+        gateways: GatewayFactory,
         clock: Clock,
         split_off: Callable[[Cluster], None],
         settle: Callable[[ClusterResult], None],
@@ -69,7 +69,7 @@ class Workshop:
             is_committing=setup.settings.commit,
             patch_folder=setup.patch_folder,
         )
-        self.train = Train(
+        self.train = MergeQueue(
             lander=self._lander, advance=bench.advance, keep_green=bench.keep_green, clock=clock
         )
 
@@ -89,7 +89,7 @@ class Workshop:
             gateway, access = self._gateways.open(upstream)
         except AgentFixError as error:
             return unprepared(cluster, error)
-        job = _Job(gateway=gateway, access=access)
+        job = _ClusterRun(gateway=gateway, access=access)
         try:
             parts = replace(self._parts(job, upstream, stop_run), under_way=under_way)
             result = repair(cluster, parts, progress)
@@ -105,10 +105,12 @@ class Workshop:
             kept=tuple(job.kept),
         )
 
-    def _parts(self, job: _Job, upstream: Upstream, stop_run: Callable[[str], None]) -> Parts:
+    def _parts(
+        self, job: _ClusterRun, upstream: Upstream, stop_run: Callable[[str], None]
+    ) -> LoopServices:
         settings = self._setup.settings
         get_ground = partial(self._stand, job)
-        return Parts(
+        return LoopServices(
             ground=get_ground,
             land=lambda fix, made_on, deadline: self.train.land(
                 fix, made_on, get_ground=get_ground, deadline=deadline
@@ -126,11 +128,11 @@ class Workshop:
             is_minimising=settings.minimise,
         )
 
-    def _stand(self, job: _Job) -> Ground:
+    def _stand(self, job: _ClusterRun) -> BaseView:
         """The base as it is now, and who works on it for ``job``."""
         settled = self.train.settled  # before anything else: what comes later is looked at again
         number, bench = self._bench.number, self._bench
-        return Ground(
+        return BaseView(
             number=number,
             settled=settled,
             judge=self._find_judge(job, number),
@@ -141,7 +143,7 @@ class Workshop:
             first_prompt=partial(bench.first_prompt, number),
         )
 
-    def _find_judge(self, job: _Job, number: int) -> SandboxJudge:
+    def _find_judge(self, job: _ClusterRun, number: int) -> SandboxJudge:
         """The judge of ``job`` on the base with ``number`` fixes; it remembers what it found."""
         if number not in job.judges:
             job.judges[number] = self._bench.make_judge(
@@ -150,7 +152,7 @@ class Workshop:
         return job.judges[number]
 
     def _find_fixer(
-        self, job: _Job, cluster: Cluster, ground: Ground, deadline: float
+        self, job: _ClusterRun, cluster: Cluster, ground: BaseView, deadline: float
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
         return self.train.find_fixer(
             cluster.targets,
@@ -160,15 +162,15 @@ class Workshop:
 
     def _open_agent(  # noqa: PLR0913, PLR0917 - two are bound, four are the loop's
         self,
-        job: _Job,
+        job: _ClusterRun,
         number: int,
         cluster: Cluster,
         hold_out: HoldOut,
         deadline: float,
-        summons: Summons,
+        summons: StartupSignals,
     ) -> Agent:
         shown = {path: FileChange(content) for path, content in hold_out.files.items()}
-        post = Post(
+        post = AgentRequest(
             access=job.access,
             door=job.gateway,
             base=self._bench.base(number),
@@ -184,11 +186,11 @@ class Workshop:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Job:
+class _ClusterRun:
     """One cluster's repair: its way to the model, and what adds up meanwhile."""
 
     gateway: ModelGateway
-    access: ModelAccess
+    access: ModelEndpoint
     test_seconds: list[float] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     judges: dict[int, SandboxJudge] = field(default_factory=dict)  # by the number of fixes

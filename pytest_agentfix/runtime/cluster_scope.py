@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.model import Cluster, Invocation, ItemKind
 from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
@@ -14,12 +14,12 @@ from pytest_agentfix.gateway.providers.upstream import Upstream
 
 def model_access(
     upstream: Upstream, token: str, known: CatalogueModel | None = None
-) -> ModelAccess:
+) -> ModelEndpoint:
     """How OpenCode is told to reach ``upstream`` through the gateway.
 
     ``known`` is what OpenCode's own catalogue says of the model, ``None`` if it says nothing.
     """
-    return ModelAccess(
+    return ModelEndpoint(
         provider=upstream.provider,
         model=upstream.model,
         base_url=f"http://127.0.0.1:{MODEL_PORT}{upstream.row.sandbox_prefix}",

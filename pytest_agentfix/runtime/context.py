@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class RunContext:
     """What was found to be in order before the first test ran."""
 
     settings: Settings

@@ -10,15 +10,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core import figures
 from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
+from pytest_agentfix.gateway.cassettes import PathPlaceholders, Recording, Replay
 from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock
-from pytest_agentfix.gateway.gateway import ModelGateway, PosterMaker, make_line
-from pytest_agentfix.gateway.http.connection import Poster
+from pytest_agentfix.gateway.gateway import ModelGateway, SenderFactory, make_line
+from pytest_agentfix.gateway.http.connection import Sender
 from pytest_agentfix.gateway.http.key_filter import is_secret
 from pytest_agentfix.gateway.http.traffic_log import TrafficLog, silent_library
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
@@ -26,7 +26,7 @@ from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_
 from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.secret_discovery import find_secrets
-from pytest_agentfix.gateway.spending.daily_ledger import DayFile
+from pytest_agentfix.gateway.spending.daily_ledger import DailyLedger
 from pytest_agentfix.gateway.spending.ledger import Ledger
 from pytest_agentfix.gateway.spending.tariffs import (
     check_prices,
@@ -38,7 +38,7 @@ from pytest_agentfix.runtime.cluster_scope import model_access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class GatewayContext:
     """What the gateways of a run are given beside the settings."""
 
     opencode: Path  # the binary, whose catalogue knows prices and limits
@@ -50,14 +50,14 @@ class Surroundings:
     replay: Replay | None = None
 
 
-class Gateways:
+class GatewayFactory:
     """The gateways of one run. Raises ``AgentFixError`` from ``open`` where a model cannot be used.
 
     All sandboxes of a run send the same token. It opens nothing but their own pipe's door.
     """
 
     def __init__(
-        self, settings: Settings, around: Surroundings, *, clock: Clock, token: str
+        self, settings: Settings, around: GatewayContext, *, clock: Clock, token: str
     ) -> None:
         self._settings = settings
         self._around = around
@@ -75,27 +75,27 @@ class Gateways:
         day = (
             None
             if around.replay
-            else DayFile(around.cache, clock=clock, is_needed=is_capped_by_day)
+            else DailyLedger(around.cache, clock=clock, is_needed=is_capped_by_day)
         )
         self.ledger = Ledger(caps, clock=clock, day=day)
         self._places = find_places(around.top)
 
-    def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
+    def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelEndpoint]:
         """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
         with self._lock:  # a command for a key is run once, and a binary read once
             return self._open(upstream)
 
-    def describe(self, upstream: Upstream) -> ModelAccess:
+    def describe(self, upstream: Upstream) -> ModelEndpoint:
         """What an agent is told of ``upstream``, before there is a gateway for it."""
         with self._lock:
             return self._describe(upstream)
 
-    def _describe(self, upstream: Upstream) -> ModelAccess:
+    def _describe(self, upstream: Upstream) -> ModelEndpoint:
         catalogue = self._read_catalogue(upstream.provider)
         known = catalogue.models.get(upstream.model) if catalogue else None
         return model_access(upstream, self._token, known)
 
-    def _open(self, upstream: Upstream) -> tuple[ModelGateway, ModelAccess]:
+    def _open(self, upstream: Upstream) -> tuple[ModelGateway, ModelEndpoint]:
         catalogue = self._read_catalogue(upstream.provider)
         upstream = limit_output(upstream, catalogue)
         tariff = make_tariff(upstream, catalogue, self._settings.price)
@@ -170,7 +170,7 @@ class Gateways:
     def _timeouts(self) -> GatewayTimeouts:
         return GatewayTimeouts(**dict(self._settings.model_timeouts))
 
-    def _make_poster(self, upstream: Upstream) -> PosterMaker:
+    def _make_poster(self, upstream: Upstream) -> SenderFactory:
         replay = self._around.replay
         if replay is not None:
             return lambda _check: nullcontext(replay.open(self._places, self._secrets))
@@ -192,9 +192,9 @@ class Gateways:
         return self._recording
 
 
-def find_places(top: Path) -> Places:
+def find_places(top: Path) -> PathPlaceholders:
     """The paths that differ from machine to machine and turn up in what agents see."""
-    return Places(
+    return PathPlaceholders(
         top=top,
         common=frozenset({"/usr", "/usr/local", "/tmp"}),  # noqa: S108 - a name to look for
         others={
@@ -207,9 +207,9 @@ def find_places(top: Path) -> Places:
     )
 
 
-def _listen(line: PosterMaker, recording: Recording | None) -> PosterMaker:
+def _listen(line: SenderFactory, recording: Recording | None) -> SenderFactory:
     @contextmanager
-    def open_poster(check: Callable[[], None]) -> Iterator[Poster]:
+    def open_poster(check: Callable[[], None]) -> Iterator[Sender]:
         with silent_library(), line(check) as poster:
             yield poster if recording is None else recording.wrap(poster)
 

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 from pytest_agentfix.core.import_hook import plain_imports
 from pytest_agentfix.core.model import Failure, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.prewarm.client import HeadStart
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.sandbox.scratch import Scratch
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
-    from pytest_agentfix.runtime.run import Run
+    from pytest_agentfix.runtime.run import RepairRun
 
 
-class LateRun:
+class LazyRun:
     """Implements ``session.Repairer``; what repairs is loaded when it is needed."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: RunContext) -> None:
         self._setup = setup
         self._token = secrets.token_urlsafe(24)  # of this run's sandboxes, for their own door
         self._scratch: Scratch | None = None
-        self._head_start: HeadStart | None = None
-        self._run: Run | None = None
+        self._head_start: PrewarmClient | None = None
+        self._run: RepairRun | None = None
 
     def get_ready(self, failures: Sequence[Failure]) -> None:
         """Have a process of its own make ready what it can while the suite goes on."""
         if self._setup.settings.keep or not self._setup.engine.is_local:
             return  # what is kept has to be told by who made it; other engines' pipes stay put
         self._scratch = Scratch(self._setup.scratch_root)
-        self._head_start = HeadStart.begin(
+        self._head_start = PrewarmClient.begin(
             self._setup, self._scratch, token=self._token, failures=failures
         )
 
@@ -43,9 +43,9 @@ class LateRun:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         with plain_imports():
             finding = self._begin_finding()
-            from pytest_agentfix.runtime.run import Run  # noqa: PLC0415 - takes a moment
+            from pytest_agentfix.runtime.run import RepairRun  # noqa: PLC0415 - takes a moment
 
-        self._run = Run(
+        self._run = RepairRun(
             self._setup,
             token=self._token,
             scratch=self._scratch,

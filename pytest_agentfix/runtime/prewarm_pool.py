@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Stock(Generic[T]):
+class PrewarmPool(Generic[T]):
     """Keeps as many as wanted ready; whoever takes one makes it himself where none is.
 
     ``make(unneeded)`` gives up soon once ``unneeded`` is set; ``dispose`` ends what nobody took.

@@ -16,18 +16,18 @@ from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.repair.clustering import make_clusters
-from pytest_agentfix.repair.scheduler import Schedule
-from pytest_agentfix.runtime.agent_pool import Crew
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.runtime.base_versions import Bench, find_test_files
-from pytest_agentfix.runtime.cluster_repair import Workshop, unprepared
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.gateway_factory import Gateways, Surroundings
+from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.runtime.agent_pool import AgentPool
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.base_versions import BaseVersions, find_test_files
+from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
-from pytest_agentfix.runtime.prewarm.client import HeadStart
+from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.prewarm.reaper import begin_aftercare
-from pytest_agentfix.runtime.prewarm.result import Ready, sort_out
-from pytest_agentfix.runtime.sandbox_factory import Sandboxes, lay_out_base, list_base_files
+from pytest_agentfix.runtime.prewarm.result import PrewarmResult, sort_out
+from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, lay_out_base, list_base_files
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
@@ -38,7 +38,7 @@ PAUSE: Final = 0.1  # seconds between two looks for clusters that can begin now
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
-class Run:
+class RepairRun:
     """What ``lazy_run.LateRun`` is when there is something to repair.
 
     ``scratch`` and ``head_start`` are there if the suite failed before its end; ``token`` is the
@@ -47,32 +47,32 @@ class Run:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: RunContext,
         *,
         token: str,
         scratch: Scratch | None,
-        head_start: HeadStart | None,
+        head_start: PrewarmClient | None,
         finding: Future[FoundOpenCode] | None = None,
     ) -> None:
         self._setup = setup
         self._clock = SystemClock()
-        self._schedule = Schedule((), limit=setup.settings.max_clusters)
+        self._schedule = Scheduler((), limit=setup.settings.max_clusters)
         self._notices: list[str] = []
         self._began = self._clock.monotonic()
         self._scratch = scratch
         self._token = token
-        self._gateways: Gateways | None = None
-        self._sandboxes: Sandboxes | None = None
-        self._crew: Crew | None = None
+        self._gateways: GatewayFactory | None = None
+        self._sandboxes: SandboxFactory | None = None
+        self._crew: AgentPool | None = None
         self._head_start = head_start
         self._finding = finding
-        self._aftercare: StandBy | None = None
+        self._aftercare: BackgroundProcess | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         self._began = self._clock.monotonic()
         clusters = make_clusters(request.failures, is_test=find_test_files(self._setup))
-        self._schedule = Schedule(
+        self._schedule = Scheduler(
             clusters, limit=self._setup.settings.max_clusters, starts=count_cores()
         )
         try:
@@ -122,7 +122,7 @@ class Run:
         if self._gateways is not None:
             self._gateways.close_all()
 
-    def _prepare(self) -> Ready:
+    def _prepare(self) -> PrewarmResult:
         """Make what every cluster needs; what a stand-by has ready is not made again."""
         setup = self._setup
         if swept := sweep_dead(setup.engine, setup.scratch_root):
@@ -135,7 +135,7 @@ class Run:
             raise
         return ready
 
-    def _make_sandboxes(self, ready: Ready) -> None:
+    def _make_sandboxes(self, ready: PrewarmResult) -> None:
         setup = self._setup
         scratch = self._scratch = self._scratch or Scratch(setup.scratch_root)
         if not setup.settings.keep:
@@ -144,7 +144,7 @@ class Run:
         self._notices += base.notices
         opencode = ready.opencode or self._find_opencode()
         self._gateways = self._make_gateways(opencode)
-        self._sandboxes = Sandboxes(
+        self._sandboxes = SandboxFactory(
             engine=setup.engine,
             environment=setup.environment,
             scratch=scratch,
@@ -154,7 +154,7 @@ class Run:
             is_kept=setup.settings.keep,
         )
 
-    def _bring_up_to_date(self, ready: Ready) -> Base | None:
+    def _bring_up_to_date(self, ready: PrewarmResult) -> Base | None:
         """The base of the stand-by as the tree is now; what stood on an older one is dropped."""
         if ready.base is None:
             ready.drop_agent()
@@ -179,9 +179,9 @@ class Run:
                 return self._finding.result()
         return find(setup.find_opencode, setup.upstream.provider)
 
-    def _make_gateways(self, opencode: FoundOpenCode) -> Gateways:
+    def _make_gateways(self, opencode: FoundOpenCode) -> GatewayFactory:
         setup = self._setup
-        around = Surroundings(
+        around = GatewayContext(
             opencode=opencode.path,
             cache=setup.cache,
             top=setup.repository.top,
@@ -189,24 +189,24 @@ class Run:
             replay=setup.replay,
             catalogues={setup.upstream.provider: opencode.catalogue},
         )
-        return Gateways(setup.settings, around, clock=self._clock, token=self._token)
+        return GatewayFactory(setup.settings, around, clock=self._clock, token=self._token)
 
-    def _repair_all(self, request: RunRequest, progress: Progress, ready: Ready) -> None:
+    def _repair_all(self, request: RunRequest, progress: Progress, ready: PrewarmResult) -> None:
         setup, sandboxes = self._setup, self._sandboxes
         assert self._gateways is not None
         assert sandboxes is not None
-        self._crew = crew = Crew(
+        self._crew = crew = AgentPool(
             sandboxes,
             self._gateways.describe(setup.upstream),
             environ={**setup.invocation.environ, **setup.environment.env},
             clock=self._clock,
         )
-        bench = Bench(setup, sandboxes=sandboxes, request=request, clock=self._clock)
+        bench = BaseVersions(setup, sandboxes=sandboxes, request=request, clock=self._clock)
         if ready.before is not None:
             bench.know(ready.before.slug, ready.before.before)
         if ready.agent is not None:
             crew.adopt(ready.agent, ready.descriptor)
-        shop = Workshop(
+        shop = ClusterRepairer(
             setup,
             bench=bench,
             crew=crew,
@@ -231,7 +231,7 @@ class Run:
         self._notices += self._gateways.notices()
 
     def _work_through(
-        self, executor: Executor, jobs: int, shop: Workshop, progress: Progress
+        self, executor: Executor, jobs: int, shop: ClusterRepairer, progress: Progress
     ) -> None:
         """Keep ``jobs`` clusters under way until none is left; any executor will do."""
         running: set[Future[None]] = set()
@@ -246,7 +246,7 @@ class Run:
             for future in done:
                 future.result()
 
-    def _repair_one(self, shop: Workshop, cluster: Cluster, progress: Progress) -> None:
+    def _repair_one(self, shop: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
         result = shop.repair(
             cluster,
             progress,

@@ -23,8 +23,8 @@ from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import IgnoreRules, Repository, make_snapshot
-from pytest_agentfix.runtime.prewarm_pool import Stock
-from pytest_agentfix.sandbox.attached_socket import Attached
+from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environment import Environment
@@ -84,7 +84,7 @@ def _is_nothing(_path: str) -> bool:
 
 
 @dataclass(slots=True, kw_only=True)
-class Box:
+class WorkspaceSandbox:
     """A sandbox that is up and holds the base as it was laid out, or more by now."""
 
     sandbox: ContainerSandbox
@@ -92,7 +92,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyBox:
+class DetachedSandbox:
     """An agent's sandbox that was let go of by the process that made it, all but its pipe."""
 
     state: SandboxState
@@ -100,7 +100,7 @@ class ReadyBox:
 
 
 @dataclass(slots=True, kw_only=True)
-class Sandboxes:
+class SandboxFactory:
     """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes."""
 
     engine: Engine
@@ -116,12 +116,12 @@ class Sandboxes:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turns: int = 0  # agents at work now
     _open: weakref.WeakSet[ContainerSandbox] = field(default_factory=weakref.WeakSet)
-    judges: Stock[Box] = field(init=False)  # made ahead
+    judges: PrewarmPool[WorkspaceSandbox] = field(init=False)  # made ahead
 
     def __post_init__(self) -> None:
         # Whoever looks at what was kept wants to see the whole tree, not what differs.
         self._has_overlays = not self.is_kept
-        self.judges = Stock(
+        self.judges = PrewarmPool(
             lambda _: self._make_plain("judge"), _close_box, name="agentfix-judges-ahead"
         )
 
@@ -137,23 +137,27 @@ class Sandboxes:
         self.note_kept("judge", box, keep)
         return box.sandbox
 
-    def open_for_agent(self, accept: AcceptHandler) -> Box:
+    def open_for_agent(self, accept: AcceptHandler) -> WorkspaceSandbox:
         """A sandbox with the base as it was laid out, OpenCode, and a port to ``accept``."""
         return self._listening(self._make_plain("agent", {self.opencode: BINARY}, accept))
 
-    def open_copy_for_agent(self, accept: AcceptHandler, base: Base, shown: ChangeSet) -> Box:
+    def open_copy_for_agent(
+        self, accept: AcceptHandler, base: Base, shown: ChangeSet
+    ) -> WorkspaceSandbox:
         """The same with ``base`` plus ``shown`` in it, for environments that have no git."""
         workspace = self._make_copy(base, shown, is_agents=True)
         return self._listening(self._start("agent", workspace, {self.opencode: BINARY}, accept))
 
-    def adopt(self, ready: ReadyBox, descriptor: int, accept: AcceptHandler) -> Box:
+    def adopt(
+        self, ready: DetachedSandbox, descriptor: int, accept: AcceptHandler
+    ) -> WorkspaceSandbox:
         """Go on with an agent's sandbox that another process has made on the same base.
 
         ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
         """
         workspace = self._find_workspace(ready.mount)
         state = ready.state
-        attached = Attached.from_fd(
+        attached = AttachedSocket.from_fd(
             state.identity,
             descriptor,
             state.attached,
@@ -169,7 +173,7 @@ class Sandboxes:
             accept=accept,
         )
         self._open.add(sandbox)
-        return Box(sandbox=sandbox, workspace=workspace)
+        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
 
     def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
         """The workspace of an agent that is mounted in this way."""
@@ -182,7 +186,7 @@ class Sandboxes:
         skip = self.environment.mounts_inside(self.base.top)
         return lambda: workspace.collect(is_ignored=self.ignore.is_ignored, skip=skip)
 
-    def show(self, box: Box, base: Base, shown: ChangeSet, keep: Keep) -> bool:
+    def show(self, box: WorkspaceSandbox, base: Base, shown: ChangeSet, keep: Keep) -> bool:
         """Write ``base`` plus ``shown`` into an agent's sandbox in which no agent has worked yet.
 
         ``shown`` are files as the agent is to see them; what it makes of them is compared with
@@ -211,7 +215,7 @@ class Sandboxes:
             is_wanted = bool(self._turns) and not self.is_kept
             self.judges.want(JUDGES_AHEAD if is_wanted else 0)
 
-    def note_kept(self, kind: str, box: Box, keep: Keep) -> None:
+    def note_kept(self, kind: str, box: WorkspaceSandbox, keep: Keep) -> None:
         """Tell ``keep`` where a sandbox will be left, if sandboxes are left at all."""
         if self.is_kept:
             keep(f"{kind}: container {box.sandbox.identity[:12]}, {box.workspace.path}")
@@ -223,7 +227,7 @@ class Sandboxes:
         for sandbox in list(self._open):
             sandbox.close()
 
-    def _lay(self, box: Box, wanted: Base, history: History) -> bool:
+    def _lay(self, box: WorkspaceSandbox, wanted: Base, history: History) -> bool:
         changes = wanted.delta()
         if not changes:
             return True
@@ -244,7 +248,7 @@ class Sandboxes:
         kind: str,
         read_only: Mapping[Path, Path] | None = None,
         accept: AcceptHandler | None = None,
-    ) -> Box:
+    ) -> WorkspaceSandbox:
         is_agents = kind == "agent"
         if self._has_overlays:
             try:
@@ -280,7 +284,7 @@ class Sandboxes:
         workspace: AnyWorkspace,
         read_only: Mapping[Path, Path] | None,
         accept: AcceptHandler | None,
-    ) -> Box:
+    ) -> WorkspaceSandbox:
         make_mount_points(
             workspace.path, self.environment.mounts_inside(self.base.top), owner=self._owner
         )
@@ -298,14 +302,14 @@ class Sandboxes:
         except BaseException:
             sandbox.close()
             raise
-        return Box(sandbox=sandbox, workspace=workspace)
+        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
 
     def _check_open(self) -> None:
         if self._is_shut:
             raise SandboxError("The run was interrupted.", "Run it again.")
 
     @staticmethod
-    def _listening(box: Box) -> Box:
+    def _listening(box: WorkspaceSandbox) -> WorkspaceSandbox:
         try:
             box.sandbox.listen(MODEL_PORT)
         except BaseException:
@@ -337,5 +341,5 @@ class Sandboxes:
                 self._checked.add(kind)
 
 
-def _close_box(box: Box) -> None:
+def _close_box(box: WorkspaceSandbox) -> None:
     box.sandbox.close()

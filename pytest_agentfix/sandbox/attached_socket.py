@@ -29,7 +29,7 @@ class AttachedState:
     complaints: bytes
 
 
-class Attached:
+class AttachedSocket:
     """A container seen through its pipe. Implements ``pipe.Connection``."""
 
     def __init__(self, identity: str, attached: Any, is_out_of_memory: Callable[[], bool]) -> None:
@@ -49,7 +49,7 @@ class Attached:
         descriptor: int,
         state: AttachedState,
         is_out_of_memory: Callable[[], bool],
-    ) -> Attached:
+    ) -> AttachedSocket:
         """Go on with the socket that another process has released; takes the descriptor over."""
         attached = cls(identity, socket.socket(fileno=descriptor), is_out_of_memory)
         attached._demux = Demux.from_state(state)

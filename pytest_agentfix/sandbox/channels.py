@@ -19,9 +19,9 @@ from pytest_agentfix.sandbox.frames import (
     CREDIT_STEP,
     MAX_PAYLOAD,
     WINDOW,
-    Frame,
     FrameError,
-    Kind,
+    FrameKind,
+    PipeFrame,
 )
 
 KILL_PATIENCE: Final = 30.0  # seconds from a KILL to the EXIT it brings, fork bombs included
@@ -36,11 +36,11 @@ GONE_NEXT_STEP: Final = (
 class Link(Protocol):
     """The pipe as its channels see it."""
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: PipeFrame) -> None:
         """Send one frame; raises ``SandboxError`` when the guest is gone."""
         ...
 
-    def send_quietly(self, frame: Frame) -> None:
+    def send_quietly(self, frame: PipeFrame) -> None:
         """Send one frame whose loss does not matter."""
         ...
 
@@ -56,7 +56,7 @@ class Link(Protocol):
 class Channel(Protocol):
     """Where the pipe hands a channel's frames to."""
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: PipeFrame) -> None:
         """Take one frame in; raises ``FrameError`` when it makes no sense here."""
         ...
 
@@ -181,16 +181,16 @@ class RunningCommand:
             seconds=time.monotonic() - self._started,
         )
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: PipeFrame) -> None:
         """Take one of the command's frames in."""
         match frame.kind:
-            case Kind.DATA:
+            case FrameKind.DATA:
                 self._stdout.add(frame.payload)
-            case Kind.STDERR:
+            case FrameKind.STDERR:
                 self._stderr.add(frame.payload)
-            case Kind.REPORT:
+            case FrameKind.REPORT:
                 self._take_report(frame.payload)
-            case Kind.EXIT:
+            case FrameKind.EXIT:
                 self._exit = Exit.from_payload(frame.payload)
                 self._ended.set()
             case _:
@@ -216,7 +216,7 @@ class RunningCommand:
     def kill(self) -> None:
         """End it and everything in its session."""
         if self.is_running():
-            self._link.send_quietly(Frame(Kind.KILL, self.channel))
+            self._link.send_quietly(PipeFrame(FrameKind.KILL, self.channel))
 
     def tail(self) -> str:
         """The last of its output, stderr last."""
@@ -244,7 +244,7 @@ class RunningCommand:
         )
 
 
-class Tunnel:
+class HostTunnel:
     """A byte stream to or from a port inside. Implements ``ports.Stream``."""
 
     def __init__(self, link: Link, channel: int) -> None:
@@ -260,21 +260,21 @@ class Tunnel:
         self._is_lost = False  # the pipe is gone
         self._failure = ""
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: PipeFrame) -> None:
         """Take one of the tunnel's frames in."""
         with self._changed:
             match frame.kind:
-                case Kind.DATA:
+                case FrameKind.DATA:
                     self._take_data(frame.payload)
-                case Kind.CREDIT:
+                case FrameKind.CREDIT:
                     self._credit = min(WINDOW, self._credit + _parse_credit(frame.payload))
-                case Kind.EOF:
+                case FrameKind.EOF:
                     self._is_ended = True
-                case Kind.CLOSE:
+                case FrameKind.CLOSE:
                     self._is_ended = self._is_broken = True
-                case Kind.OPENED:
+                case FrameKind.OPENED:
                     self._is_opened = True
-                case Kind.FAIL:
+                case FrameKind.FAIL:
                     words = frame.payload[:NOTICE].decode("utf-8", "replace")
                     self._failure = words or "refused"
                     self._is_opened = self._is_ended = self._is_broken = True
@@ -317,7 +317,7 @@ class Tunnel:
             due, self._taken = (self._taken, 0) if self._taken >= CREDIT_STEP else (0, self._taken)
         if due:
             credit = struct.pack(">I", due)
-            self._link.send_quietly(Frame(Kind.CREDIT, self.channel, credit))
+            self._link.send_quietly(PipeFrame(FrameKind.CREDIT, self.channel, credit))
         return data
 
     def write(self, data: bytes) -> None:
@@ -325,7 +325,7 @@ class Tunnel:
         view = memoryview(data)
         while view:
             count = self._take_credit(min(len(view), MAX_PAYLOAD // 4))
-            self._link.send(Frame(Kind.DATA, self.channel, bytes(view[:count])))
+            self._link.send(PipeFrame(FrameKind.DATA, self.channel, bytes(view[:count])))
             view = view[count:]
 
     def _take_credit(self, wanted: int) -> int:
@@ -346,8 +346,8 @@ class Tunnel:
             self._inbox.clear()
             self._changed.notify_all()
         if self._link.forget(self.channel):
-            self._link.send_quietly(Frame(Kind.EOF, self.channel))
-            self._link.send_quietly(Frame(Kind.CLOSE, self.channel))
+            self._link.send_quietly(PipeFrame(FrameKind.EOF, self.channel))
+            self._link.send_quietly(PipeFrame(FrameKind.CLOSE, self.channel))
 
 
 def _parse_credit(payload: bytes) -> int:

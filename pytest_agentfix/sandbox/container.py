@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
-from pytest_agentfix.sandbox.attached_socket import Attached, AttachedState
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket, AttachedState
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environment import Environment
@@ -77,7 +77,7 @@ class ContainerSandbox:
         *,
         read_changes: Callable[[], Collected],
         accept: AcceptHandler | None = None,
-        adopted: tuple[Attached, PipeState] | None = None,  # see ``adopt``
+        adopted: tuple[AttachedSocket, PipeState] | None = None,  # see ``adopt``
     ) -> None:
         self._engine = engine
         self._plan = plan
@@ -107,7 +107,7 @@ class ContainerSandbox:
         engine: Engine,
         plan: SandboxPlan,
         copy: Copy,
-        attached: Attached,
+        attached: AttachedSocket,
         pipe_state: PipeState,
         *,
         read_changes: Callable[[], Collected],
@@ -133,7 +133,7 @@ class ContainerSandbox:
         """A command that was running when the sandbox was released; raises ``SandboxError``."""
         return self._pipe.command(channel)
 
-    def _start(self) -> Attached:
+    def _start(self) -> AttachedSocket:
         environment = self._plan.environment
         uid, gid = environment.user
         spec = ContainerSpec(

@@ -29,7 +29,7 @@ from pytest_agentfix.core.errors import (
     EnvironmentUnavailableError,
     SandboxError,
 )
-from pytest_agentfix.sandbox.attached_socket import Attached
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, unavailable
 
 logger = logging.getLogger(__name__)
@@ -126,10 +126,10 @@ class Engine:
         except TROUBLE as error:
             raise _trouble("import the empty image", error) from None
 
-    def start(self, spec: ContainerSpec) -> Attached:
+    def start(self, spec: ContainerSpec) -> AttachedSocket:
         """Create and start a container with its pipe attached; leaves nothing when it fails."""
         identity = ""
-        attached: Attached | None = None
+        attached: AttachedSocket | None = None
         try:
             identity = self._create(spec)
             self._check_overlay(identity, spec)
@@ -144,10 +144,10 @@ class Engine:
             raise
         return attached
 
-    def _attach(self, identity: str) -> Attached:
+    def _attach(self, identity: str) -> AttachedSocket:
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._api.attach_socket(identity, params=streams)
-        return Attached(identity, attached, partial(self.is_out_of_memory, identity))
+        return AttachedSocket(identity, attached, partial(self.is_out_of_memory, identity))
 
     def _create(self, spec: ContainerSpec) -> str:
         created = self._api.create_container(

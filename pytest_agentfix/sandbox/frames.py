@@ -20,7 +20,7 @@ CREDIT_STEP: Final = WINDOW // 4  # bytes taken before credit is given for them:
 FIRST_GUEST_CHANNEL: Final = 1 << 31  # the guest numbers the tunnels it opens from here
 
 
-class Kind(enum.IntEnum):
+class FrameKind(enum.IntEnum):
     """What a frame says."""
 
     SPAWN = 1  # host: start a command (JSON)
@@ -42,10 +42,10 @@ class Kind(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PipeFrame:
     """One message of the pipe."""
 
-    kind: Kind
+    kind: FrameKind
     channel: int
     payload: bytes = b""
 
@@ -68,7 +68,7 @@ class FrameParser:
         """What was fed and has not come out as a frame."""
         return bytes(self._buffer)
 
-    def feed(self, data: bytes) -> Generator[Frame, None, None]:
+    def feed(self, data: bytes) -> Generator[PipeFrame, None, None]:
         """Yield every frame that ``data`` completes; raises ``FrameError`` on nonsense."""
         self._buffer += data
         start = 0
@@ -81,15 +81,15 @@ class FrameParser:
                     break
                 payload = bytes(self._buffer[start + HEADER.size : end])
                 start = end
-                yield Frame(kind, channel, payload)
+                yield PipeFrame(kind, channel, payload)
         finally:
             del self._buffer[:start]
 
 
-def _check(length: int, number: int) -> Kind:
+def _check(length: int, number: int) -> FrameKind:
     if length > MAX_PAYLOAD:
         raise FrameError(f"a frame of {length} bytes is over the limit of {MAX_PAYLOAD}")
     try:
-        return Kind(number)
+        return FrameKind(number)
     except ValueError:
         raise FrameError(f"a frame of the unknown kind {number}") from None

@@ -23,16 +23,16 @@ from pytest_agentfix.sandbox.channels import (
     GONE_NEXT_STEP,
     Channel,
     CommandState,
+    HostTunnel,
     RunningCommand,
-    Tunnel,
 )
 from pytest_agentfix.sandbox.frames import (
     FIRST_GUEST_CHANNEL,
     MAX_PAYLOAD,
-    Frame,
     FrameError,
+    FrameKind,
     FrameParser,
-    Kind,
+    PipeFrame,
 )
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Pipe:
         marker = self._mark_end()
         self._is_silent.set()  # no ping may come between the last word here and the first there
         # The receiver waits for bytes, so the guest is asked for some that mean nothing.
-        self.send(Frame(Kind.DIAL, marker, _encode({"port": NO_PORT, "timeout": timeout})))
+        self.send(PipeFrame(FrameKind.DIAL, marker, _encode({"port": NO_PORT, "timeout": timeout})))
         for thread in self._threads:
             thread.join(timeout)
         if self._loss is not None:
@@ -138,7 +138,7 @@ class Pipe:
         if not self._is_released or any(thread.is_alive() for thread in self._threads):
             raise SandboxError("The sandbox cannot be handed over now.", GONE_NEXT_STEP)
         for target in self._targets():
-            if isinstance(target, Tunnel):
+            if isinstance(target, HostTunnel):
                 target.close()
         state = self._state()
         self._lose(SandboxError("The sandbox was handed over.", GONE_NEXT_STEP))
@@ -148,7 +148,7 @@ class Pipe:
         """From now on a stream opened from inside, or an answer on this channel, is the last."""
         with self._lock:
             is_dialled = any(
-                isinstance(target, Tunnel) and channel < FIRST_GUEST_CHANNEL
+                isinstance(target, HostTunnel) and channel < FIRST_GUEST_CHANNEL
                 for channel, target in self._channels.items()
             )
             if self._loss is None and not is_dialled:
@@ -205,26 +205,26 @@ class Pipe:
         )
         running = RunningCommand(self, CommandState.at_start(channel, command))
         self._add(channel, running)
-        self.send(Frame(Kind.SPAWN, channel, order))
+        self.send(PipeFrame(FrameKind.SPAWN, channel, order))
         for start in range(0, len(command.stdin), MAX_PAYLOAD):
             part = command.stdin[start : start + MAX_PAYLOAD]
-            self.send(Frame(Kind.DATA, channel, part))
-        self.send(Frame(Kind.EOF, channel))
+            self.send(PipeFrame(FrameKind.DATA, channel, part))
+        self.send(PipeFrame(FrameKind.EOF, channel))
         return running
 
-    def dial(self, port: int, *, timeout: float) -> Tunnel:
+    def dial(self, port: int, *, timeout: float) -> HostTunnel:
         """Connect to a port inside; ``ConnectionError`` when none listens there."""
-        return self._open(Kind.DIAL, {"port": port, "timeout": timeout}, timeout)
+        return self._open(FrameKind.DIAL, {"port": port, "timeout": timeout}, timeout)
 
     def listen(self, port: int, *, timeout: float) -> None:
         """Let the guest listen on ``port``; what connects there goes to the accept handler."""
-        self.forget(self._open(Kind.LISTEN, {"port": port}, timeout).channel)
+        self.forget(self._open(FrameKind.LISTEN, {"port": port}, timeout).channel)
 
-    def _open(self, kind: Kind, order: dict[str, object], timeout: float) -> Tunnel:
+    def _open(self, kind: FrameKind, order: dict[str, object], timeout: float) -> HostTunnel:
         channel = next(self._numbers)
-        tunnel = Tunnel(self, channel)
+        tunnel = HostTunnel(self, channel)
         self._add(channel, tunnel)
-        self.send(Frame(kind, channel, _encode(order)))
+        self.send(PipeFrame(kind, channel, _encode(order)))
         try:
             tunnel.wait_opened(timeout)
         except ConnectionError:
@@ -244,7 +244,7 @@ class Pipe:
         with self._lock:
             return self._channels.pop(channel, None) is not None
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: PipeFrame) -> None:
         """Send one frame; raises ``SandboxError`` when the guest is gone."""
         try:
             with self._send_lock:
@@ -257,7 +257,7 @@ class Pipe:
             return
         raise self.loss()
 
-    def send_quietly(self, frame: Frame) -> None:
+    def send_quietly(self, frame: PipeFrame) -> None:
         """Send one frame whose loss does not matter."""
         try:
             self.send(frame)
@@ -281,7 +281,7 @@ class Pipe:
 
     def _ping(self) -> None:
         while not self._is_silent.wait(PING_EVERY) and self._loss is None:
-            self.send_quietly(Frame(Kind.PING, 0))
+            self.send_quietly(PipeFrame(FrameKind.PING, 0))
 
     def _receive(self) -> None:
         try:
@@ -300,7 +300,7 @@ class Pipe:
         """Dispatch what ``data`` completes; says whether to receive more."""
         with closing(self._parser.feed(data)) as frames:
             for frame in frames:
-                if self._marker is not None and frame.kind is Kind.ACCEPT:
+                if self._marker is not None and frame.kind is FrameKind.ACCEPT:
                     left = frame.encode()  # for the next holder, who has another handler
                 elif self._marker is not None and frame.channel == self._marker:
                     left = b""
@@ -314,17 +314,17 @@ class Pipe:
         self._is_released = True
         return False
 
-    def _dispatch(self, frame: Frame) -> None:
-        if frame.kind is Kind.HELLO:
+    def _dispatch(self, frame: PipeFrame) -> None:
+        if frame.kind is FrameKind.HELLO:
             self._is_ready.set()
-        elif frame.kind is Kind.ACCEPT:
+        elif frame.kind is FrameKind.ACCEPT:
             self._take_tunnel(frame.channel)
         else:
             with self._lock:
                 target = self._channels.get(frame.channel)
             if target is not None:  # else: late words for a channel that is done with
                 target.take(frame)
-                if frame.kind is Kind.EXIT:
+                if frame.kind is FrameKind.EXIT:
                     self.forget(frame.channel)
 
     def _take_tunnel(self, channel: int) -> None:
@@ -334,7 +334,7 @@ class Pipe:
             raise FrameError("a tunnel on a channel that is not the guest's")
         if self._accept is None or len(accepted) >= MAX_ACCEPTED:
             return  # left unanswered: whoever opens so many waits for ever, and harms nobody else
-        tunnel = Tunnel(self, channel)
+        tunnel = HostTunnel(self, channel)
         self._add(channel, tunnel)
         threading.Thread(
             target=self._accept, args=(tunnel,), name="agentfix-accept", daemon=True

@@ -29,9 +29,9 @@ from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot
-from pytest_agentfix.runtime.base_versions import Bench
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.sandbox_factory import Sandboxes, is_agent_file
+from pytest_agentfix.runtime.base_versions import BaseVersions
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, is_agent_file
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
@@ -89,7 +89,7 @@ class Room:
         self._scratch = Scratch(folder / "scratch")
         self.shop_setup = setup = self._make_setup(engine, folder)
         self.sandboxes = self._make_sandboxes(setup)
-        self._bench = Bench(
+        self._bench = BaseVersions(
             setup,
             sandboxes=self.sandboxes,
             request=RunRequest(
@@ -127,7 +127,7 @@ class Room:
         self.sandboxes.shut()
         self._scratch.close()
 
-    def _make_setup(self, engine: Engine, folder: Path) -> Setup:
+    def _make_setup(self, engine: Engine, folder: Path) -> RunContext:
         settings = Settings(base_url="http://127.0.0.1:9/v1", model="scripted/model")
         invocation = Invocation(
             rootdir=self.top,
@@ -135,7 +135,7 @@ class Room:
             config_file=_find_config(self.top),
             has_cwd_on_path=True,
         )
-        return Setup(
+        return RunContext(
             settings=settings,
             invocation=invocation,
             repository=Repository.open(self.top),
@@ -149,7 +149,7 @@ class Room:
             patch_folder=folder,
         )
 
-    def _make_sandboxes(self, setup: Setup) -> Sandboxes:
+    def _make_sandboxes(self, setup: RunContext) -> SandboxFactory:
         base = Base.lay_out(
             top=self.top,
             files=setup.repository.list_files(()),
@@ -158,7 +158,7 @@ class Room:
             is_hidden=is_agent_file,
             snapshot=make_snapshot,
         )
-        return Sandboxes(
+        return SandboxFactory(
             engine=setup.engine,
             environment=setup.environment,
             scratch=self._scratch,

@@ -9,8 +9,8 @@ from typing import cast
 
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.runtime.background.handover import Handed, Order
-from pytest_agentfix.runtime.background.outbox import Desk
+from pytest_agentfix.runtime.background.handover import Job, Transfer
+from pytest_agentfix.runtime.background.outbox import Outbox
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
@@ -39,9 +39,9 @@ raise SystemExit(7)
 """
 
 
-def order(fifo: Path, scratch: Path) -> Order:
+def order(fifo: Path, scratch: Path) -> Job:
     facts = {"fifo": str(fifo), "scratch": scratch}
-    return Order(work="tests.docker.standby_work:bring_up", facts=facts)
+    return Job(work="tests.docker.standby_work:bring_up", facts=facts)
 
 
 def make_plan(engine: Engine, scratch: Path) -> SandboxPlan:
@@ -59,20 +59,20 @@ class SandboxOffer:
         self._sandbox = sandbox
         self._process = process
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         state, descriptor = self._sandbox.release()
         facts = {
             "state": state,
             "workspace": self._sandbox.workspace,
             "channel": self._process.channel,
         }
-        return Handed(facts=facts, descriptors=(descriptor,))
+        return Transfer(facts=facts, descriptors=(descriptor,))
 
     def discard(self) -> None:
         self._sandbox.close()
 
 
-def bring_up(facts: object, desk: Desk) -> None:
+def bring_up(facts: object, desk: Outbox) -> None:
     """The work, in the stand-by's process."""
     known = cast("dict[str, Path]", facts)
     words = os.open(known["fifo"], os.O_WRONLY)

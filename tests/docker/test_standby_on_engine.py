@@ -15,8 +15,8 @@ import pytest
 
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import Stream
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.sandbox.attached_socket import Attached
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxState
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
@@ -46,15 +46,17 @@ def words(tmp_path: Path) -> Iterator[Words]:
 
 
 @pytest.fixture
-def standby(place: Place, words: Words) -> Iterator[StandBy]:
+def standby(place: Place, words: Words) -> Iterator[BackgroundProcess]:
     folder = place.scratch.folder("standby")
-    standby = StandBy.spawn(order(words.path, place.scratch.path), folder=folder)
+    standby = BackgroundProcess.spawn(order(words.path, place.scratch.path), folder=folder)
     assert standby is not None
     yield standby
     standby.close()
 
 
-def _adopt(place: Place, standby: StandBy, answers: list[bytes]) -> tuple[ContainerSandbox, int]:
+def _adopt(
+    place: Place, standby: BackgroundProcess, answers: list[bytes]
+) -> tuple[ContainerSandbox, int]:
     handed = standby.collect(TIMEOUT, wait_for=["sandbox"])
     assert handed is not None
     item = handed.take("sandbox")
@@ -73,7 +75,9 @@ def _adopt(place: Place, standby: StandBy, answers: list[bytes]) -> tuple[Contai
         place.engine,
         plan,
         FolderCopy(facts["workspace"], plan.environment.user),
-        Attached.from_fd(state.identity, item.descriptors[0], state.attached, is_out_of_memory),
+        AttachedSocket.from_fd(
+            state.identity, item.descriptors[0], state.attached, is_out_of_memory
+        ),
         state.pipe,
         read_changes=Collected,
         accept=answer,
@@ -82,7 +86,7 @@ def _adopt(place: Place, standby: StandBy, answers: list[bytes]) -> tuple[Contai
 
 
 def test_a_sandbox_goes_on_where_its_stand_by_stopped(
-    place: Place, standby: StandBy, words: Words
+    place: Place, standby: BackgroundProcess, words: Words
 ) -> None:
     assert [words.hear(), words.hear()] == ["begun", "up"]
     answers: list[bytes] = []
@@ -112,14 +116,18 @@ def test_a_sandbox_goes_on_where_its_stand_by_stopped(
     assert not sandbox.workspace.exists()
 
 
-def test_what_was_not_taken_over_ends(place: Place, standby: StandBy, words: Words) -> None:
+def test_what_was_not_taken_over_ends(
+    place: Place, standby: BackgroundProcess, words: Words
+) -> None:
     assert [words.hear(), words.hear()] == ["begun", "up"]
     handed = standby.collect(TIMEOUT)
     assert handed is not None
     handed.close()  # the rest is for the ``residue`` fixture to see
 
 
-def test_what_nobody_asked_for_is_removed(place: Place, standby: StandBy, words: Words) -> None:
+def test_what_nobody_asked_for_is_removed(
+    place: Place, standby: BackgroundProcess, words: Words
+) -> None:
     assert [words.hear(), words.hear()] == ["begun", "up"]
     standby.close()
     assert words.hear() is None
@@ -127,7 +135,9 @@ def test_what_nobody_asked_for_is_removed(place: Place, standby: StandBy, words:
     assert [path.name.partition("-")[0] for path in place.scratch.path.iterdir()] != ["workspace"]
 
 
-def test_a_killed_stand_by_takes_its_sandboxes_along(standby: StandBy, words: Words) -> None:
+def test_a_killed_stand_by_takes_its_sandboxes_along(
+    standby: BackgroundProcess, words: Words
+) -> None:
     assert [words.hear(), words.hear()] == ["begun", "up"]
     os.killpg(standby._group, signal.SIGKILL)
     assert words.hear() is None

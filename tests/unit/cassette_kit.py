@@ -10,21 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.cassettes import Places, Recording, Replay
+from pytest_agentfix.gateway.cassettes import PathPlaceholders, Recording, Replay
 from pytest_agentfix.gateway.gateway import SystemClock
-from pytest_agentfix.gateway.http.connection import Line, LineError, Poster, translated_errors
-from pytest_agentfix.gateway.http.transport import GatewayTimeouts, Wire
+from pytest_agentfix.gateway.http.connection import (
+    Sender,
+    UpstreamConnection,
+    UpstreamError,
+    translated_errors,
+)
+from pytest_agentfix.gateway.http.transport import GatewayTimeouts, TransportConfig
 from pytest_agentfix.testing.scripted_model.model_server import Reply, Script, ScriptedModel
 
 MODEL = "test-model"
 SENTINEL = "sk-sentinel-0123456789abcdef"
-HERE = Places(top="/home/ann/proj", others={"home": "/home/ann", "python": "/opt/py311"})
-THERE = Places(top='/srv/ci "x"/büro\\repo', others={"home": "/home/ci", "python": "/usr/lib/pypy"})
+HERE = PathPlaceholders(top="/home/ann/proj", others={"home": "/home/ann", "python": "/opt/py311"})
+THERE = PathPlaceholders(
+    top='/srv/ci "x"/büro\\repo', others={"home": "/home/ci", "python": "/usr/lib/pypy"}
+)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An answer as it came out of a line; ``error`` is a ``LineError``'s words."""
+    """An answer as it came out of a line; ``error`` is a ``UpstreamError``'s words."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -63,7 +70,7 @@ def make_chat(*messages: Mapping[str, Any] | str, **changes: Any) -> dict[str, A
     return {**body, **changes}
 
 
-def ask(line: Poster, admission: Admission) -> Seen:
+def ask(line: Sender, admission: Admission) -> Seen:
     """Post a request and return all that comes."""
     seen = Seen()
     try:
@@ -75,19 +82,21 @@ def ask(line: Poster, admission: Admission) -> Seen:
             seen = Seen(exchange.status, kept)
             for chunk in exchange.iter_stream():
                 seen = Seen(seen.status, kept, seen.body + chunk)
-    except LineError as error:
+    except UpstreamError as error:
         return Seen(seen.status, seen.headers, seen.body, str(error))
     return seen
 
 
 @contextmanager
-def open_line(url: str) -> Iterator[Line]:
-    wire = Wire.from_environment(url, clock=SystemClock(), timeouts=GatewayTimeouts())
-    with Line(wire, check=lambda: None) as line:
+def open_line(url: str) -> Iterator[UpstreamConnection]:
+    wire = TransportConfig.from_environment(url, clock=SystemClock(), timeouts=GatewayTimeouts())
+    with UpstreamConnection(wire, check=lambda: None) as line:
         yield line
 
 
-def make_recording(path: Path, places: Places = HERE, secrets: Sequence[str] = ()) -> Recording:
+def make_recording(
+    path: Path, places: PathPlaceholders = HERE, secrets: Sequence[str] = ()
+) -> Recording:
     return Recording(
         path, provider="local", model=MODEL, dialect="chat-completions", places=places,
         secrets=secrets,
@@ -99,7 +108,7 @@ def record(
     script: Script | Sequence[Reply],
     bodies: Sequence[Any],
     *,
-    places: Places = HERE,
+    places: PathPlaceholders = HERE,
     secrets: Sequence[str] = (),
 ) -> list[Seen]:
     """Have a scripted model answer ``bodies`` one after the other; return what was seen live."""
@@ -113,7 +122,7 @@ def record(
     return seen
 
 
-def replay(path: Path, bodies: Sequence[Any], *, places: Places = HERE) -> list[Seen]:
+def replay(path: Path, bodies: Sequence[Any], *, places: PathPlaceholders = HERE) -> list[Seen]:
     """Return what the cassette answers to ``bodies``."""
     line = Replay.load(path).open(places)
     return [ask(line, make_admission(body)) for body in bodies]

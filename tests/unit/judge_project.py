@@ -28,7 +28,7 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
 from pytest_agentfix.judge.lint import RULES, Level
-from pytest_agentfix.judge.suite_facts import SuiteKnowledge
+from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 BROKEN = "def add(a, b):\n    return a - b\n"
@@ -168,7 +168,7 @@ class Project:
             clock=self.clock,
             stopwatch=self.seconds.append,
             rng=random.Random(7),
-            suite=None if self.seed is None else SuiteKnowledge(seed=self.seed),
+            suite=None if self.seed is None else SuiteFacts(seed=self.seed),
         )
 
     def read_base(self, path: str) -> tuple[bytes, bool] | None:

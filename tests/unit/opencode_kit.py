@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Tokens
@@ -24,7 +24,7 @@ from pytest_agentfix.testing.socket_stream import SocketStream
 
 SESSION = "ses_1"
 TOP = Path("/top")
-ACCESS = ModelAccess(
+ACCESS = ModelEndpoint(
     provider="anthropic", model="m-1", base_url="http://127.0.0.1:4601/v1", token="secret-token"
 )
 

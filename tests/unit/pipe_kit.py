@@ -6,7 +6,7 @@ import queue
 from collections.abc import Iterator
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.sandbox.frames import Frame, FrameParser, Kind
+from pytest_agentfix.sandbox.frames import FrameKind, FrameParser, PipeFrame
 
 PATIENCE = 30.0
 
@@ -18,10 +18,10 @@ class FakeGuest:
         self.is_hung_up = False
         self.send_error: OSError | None = None
         self._said: queue.Queue[bytes] = queue.Queue()
-        self._heard: queue.Queue[Frame] = queue.Queue()
+        self._heard: queue.Queue[PipeFrame] = queue.Queue()
         self._parser = FrameParser()
         if is_greeting:
-            self.say(Kind.HELLO, 0, b"{}")
+            self.say(FrameKind.HELLO, 0, b"{}")
 
     def receive(self) -> bytes:
         return self._said.get()
@@ -41,19 +41,19 @@ class FakeGuest:
     def describe_end(self) -> SandboxError:
         return SandboxError("The guest is gone.", "Look for it.")
 
-    def say(self, kind: Kind, channel: int = 0, payload: bytes = b"") -> None:
+    def say(self, kind: FrameKind, channel: int = 0, payload: bytes = b"") -> None:
         """Send one frame to the host."""
-        self.say_raw(Frame(kind, channel, payload).encode())
+        self.say_raw(PipeFrame(kind, channel, payload).encode())
 
     def say_raw(self, data: bytes) -> None:
         """Send bytes to the host; none of them is the end."""
         self._said.put(data)
 
-    def hear(self) -> Frame:
+    def hear(self) -> PipeFrame:
         """Wait for the host's next frame."""
         return self._heard.get(timeout=PATIENCE)
 
-    def hear_until(self, kind: Kind) -> Iterator[Frame]:
+    def hear_until(self, kind: FrameKind) -> Iterator[PipeFrame]:
         """The host's frames up to the first of ``kind``."""
         while True:
             frame = self.hear()
@@ -61,7 +61,7 @@ class FakeGuest:
             if frame.kind is kind:
                 return
 
-    def heard(self) -> list[Frame]:
+    def heard(self) -> list[PipeFrame]:
         """What the host has sent and nobody heard yet."""
         frames = []
         while not self._heard.empty():

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from pytest_agentfix.runtime.background.handover import Handed, Order, Plain
-from pytest_agentfix.runtime.background.outbox import Desk
+from pytest_agentfix.runtime.background.handover import Job, PlainTransfer, Transfer
+from pytest_agentfix.runtime.background.outbox import Outbox
 
 PATIENCE = 120.0
 Step = tuple[str, str]
@@ -29,12 +29,12 @@ def open_descriptors() -> set[str]:
     return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
-def order(fifo: Path, *steps: Step) -> Order:
+def order(fifo: Path, *steps: Step) -> Job:
     """An order for ``follow``: each step is an action and what it is about."""
-    return Order(work="tests.unit.standby_kit:follow", facts={"fifo": str(fifo), "steps": steps})
+    return Job(work="tests.unit.standby_kit:follow", facts={"fifo": str(fifo), "steps": steps})
 
 
-def follow(facts: object, desk: Desk) -> None:
+def follow(facts: object, desk: Outbox) -> None:
     """The work, in the stand-by's process."""
     script = cast("dict[str, Any]", facts)
     work = ScriptedWork(os.open(script["fifo"], os.O_WRONLY), desk)
@@ -46,7 +46,7 @@ def follow(facts: object, desk: Desk) -> None:
 class ScriptedWork:
     """One method for each action."""
 
-    def __init__(self, words: int, desk: Desk) -> None:
+    def __init__(self, words: int, desk: Outbox) -> None:
         self.words = words
         self.desk = desk
 
@@ -65,19 +65,21 @@ class ScriptedWork:
         self.say(f"offered {name}")
 
     def offer_facts(self, name: str) -> None:
-        self.desk.offer(name, Plain({"of": name, "path": Path("/x"), "set": frozenset({1})}))
+        self.desk.offer(
+            name, PlainTransfer({"of": name, "path": Path("/x"), "set": frozenset({1})})
+        )
 
     def offer_environment(self, name: str) -> None:
-        self.desk.offer(name, Plain(dict(os.environ)))
+        self.desk.offer(name, PlainTransfer(dict(os.environ)))
 
     def offer_big(self, name: str) -> None:
-        self.desk.offer(name, Plain(b"x" * 5_000_000))
+        self.desk.offer(name, PlainTransfer(b"x" * 5_000_000))
 
     def offer_what_breaks(self, name: str) -> None:
         self.desk.offer(name, BreakingOffer(self, name))
 
     def offer_what_cannot_be_packed(self, name: str) -> None:
-        self.desk.offer(name, Plain(threading.Lock()))
+        self.desk.offer(name, PlainTransfer(threading.Lock()))
 
     def wait_for(self, path: str) -> None:
         """Until something can be read from that FIFO; whether it is wanted is looked at."""
@@ -120,11 +122,11 @@ class ScriptedOffer:
         self.work = work
         self.name = name
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         source, sink = os.pipe()
         os.write(sink, self.name.encode())
         os.close(sink)
-        return Handed(facts=self.name, descriptors=(source,))
+        return Transfer(facts=self.name, descriptors=(source,))
 
     def discard(self) -> None:
         self.work.say(f"discarded {self.name}")
@@ -133,7 +135,7 @@ class ScriptedOffer:
 class TellingOffer(ScriptedOffer):
     """Says that it is handed over."""
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         self.work.say(f"handed over {self.name}")
         return super().hand_over()
 
@@ -141,7 +143,7 @@ class TellingOffer(ScriptedOffer):
 class BreakingOffer(ScriptedOffer):
     """Cannot be handed over."""
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         raise ValueError(self.name)
 
 

@@ -15,10 +15,10 @@ from typing import Any
 from pytest_agentfix.core.ports import Command, Completed
 from pytest_agentfix.judge.sessions.orders import PLAIN_PROGRAM, load_program
 from pytest_agentfix.judge.variants import (
+    DirectCall,
     Mutant,
-    Plain,
     TestName,
-    Variant,
+    TestVariant,
     make_clone,
     make_mutant,
     make_plain,
@@ -30,7 +30,7 @@ KEY = "00" * 32
 _LINE = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+)", re.MULTILINE)
 
 
-def clone_of(key: str, shape: Shape) -> Variant:
+def clone_of(key: str, shape: Shape) -> TestVariant:
     rng = random.Random(1)
     conftests = [text for path, text in shape.files.items() if path == "conftest.py"]
     stem = f"test_{key}"
@@ -41,7 +41,7 @@ def mutant_of(shape: Shape) -> Mutant:
     return make_mutant(shape.text, [shape.name], rng=random.Random(2))
 
 
-def plain_of(shape: Shape, *, text: str = "") -> Plain:
+def plain_of(shape: Shape, *, text: str = "") -> DirectCall:
     conftests = [text for path, text in shape.files.items() if path == "conftest.py"]
     rng = random.Random(3)
     return make_plain(text or shape.text, [shape.name], rng=rng, conftests=conftests)
@@ -90,7 +90,7 @@ def run_plain(top: Path, order: Mapping[str, Any]) -> tuple[list[dict[str, Any]]
     return [json.loads(line.partition(b" ")[2]) for line in done.report.splitlines()], done
 
 
-def call_plain(top: Path, plain: Plain, shape: Shape) -> list[tuple[str, str, str]]:
+def call_plain(top: Path, plain: DirectCall, shape: Shape) -> list[tuple[str, str, str]]:
     """Call a shape's test without pytest; gives outcome, exception and message of each call."""
     calls = [call.describe("1", shape.case) for call in plain.calls.values()]
     lines, _ = run_plain(top, {"source": plain.source, "calls": calls})

@@ -37,7 +37,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAccess:
+class ModelEndpoint:
     """How OpenCode reaches the model from inside: the gateway's port and a per-run token.
 
     ``provider`` is the name OpenCode uses, ``npm`` the SDK package it speaks with, whatever its
@@ -56,7 +56,7 @@ class ModelAccess:
     small_model: str = ""
 
 
-def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
+def make_config(access: ModelEndpoint, *, instructions: str) -> dict[str, Any]:
     """The whole of OpenCode's configuration."""
     name = f"{access.provider}/{access.model}"
     return {
@@ -85,7 +85,7 @@ def make_config(access: ModelAccess, *, instructions: str) -> dict[str, Any]:
     }
 
 
-def _provider(access: ModelAccess) -> dict[str, Any]:
+def _provider(access: ModelEndpoint) -> dict[str, Any]:
     models = {access.model: _model(access.model, is_known=access.is_known)}
     if access.small_model:
         models.setdefault(access.small_model, _model(access.small_model, is_known=False))
@@ -118,7 +118,7 @@ def _model(model: str, *, is_known: bool) -> dict[str, Any]:
     return {**always, "name": model, "tool_call": True, "limit": limit}
 
 
-def make_catalogue(access: ModelAccess) -> bytes:
+def make_catalogue(access: ModelEndpoint) -> bytes:
     """A catalogue with the one model that is used, in the place of OpenCode's own of thousands.
 
     Reading those takes it more than a second of a processor, and a hundred megabytes, at its first

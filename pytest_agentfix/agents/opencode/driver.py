@@ -22,7 +22,7 @@ from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
 from pytest_agentfix.agents.opencode.turn import QUIET, TICK, TurnContext, TurnFollower
 from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.model import Collected, Turn, TurnEnd
-from pytest_agentfix.core.ports import Clock, Door, Process, Sandbox
+from pytest_agentfix.core.ports import Clock, ModelAccess, Process, Sandbox
 
 __all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
 
@@ -47,7 +47,7 @@ class OpenCodeAgent:
         )
         self._listener = EventListener(self._server)
         self._process: Process | None = None
-        self._door: Door | None = None
+        self._door: ModelAccess | None = None
         self._session = ""
 
     @classmethod
@@ -112,7 +112,7 @@ class OpenCodeAgent:
                 heard = now
         return not watch.error
 
-    def begin(self, door: Door, *, locked: Sequence[str] = ()) -> None:
+    def begin(self, door: ModelAccess, *, locked: Sequence[str] = ()) -> None:
         """Open the session whose prompts are to come; raises ``AgentUnavailableError``.
 
         ``door`` is the gateway that its model requests reach. ``locked`` are patterns of paths
@@ -144,7 +144,7 @@ class OpenCodeAgent:
             retries=turn.watch.retries,
         )
 
-    def _make_context(self, door: Door) -> TurnContext:
+    def _make_context(self, door: ModelAccess) -> TurnContext:
         return TurnContext(
             server=self._server,
             session=self._session,

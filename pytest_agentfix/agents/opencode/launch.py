@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.agents.opencode.config import (
-    ModelAccess,
+    ModelEndpoint,
     make_catalogue,
     make_config,
     make_environ,
@@ -36,7 +36,7 @@ class Patience:
 class OpenCodePlan:
     """What OpenCode is given when it comes up, whatever it will have to repair."""
 
-    access: ModelAccess
+    access: ModelEndpoint
     instructions: str
     directory: Path  # the repository's top, inside
     env: Mapping[str, str]

@@ -17,7 +17,7 @@ from pytest_agentfix.agents.opencode.listener import EventListener
 from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
 from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.model import TurnEnd
-from pytest_agentfix.core.ports import Clock, Door
+from pytest_agentfix.core.ports import Clock, ModelAccess
 
 TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
 QUIET: Final = 10.0  # seconds without an event after which the server is asked
@@ -31,7 +31,7 @@ class TurnContext:
 
     server: OpenCodeServer
     session: str
-    door: Door
+    door: ModelAccess
     listener: EventListener
     clock: Clock
     patience: Patience

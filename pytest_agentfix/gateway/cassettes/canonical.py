@@ -10,7 +10,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.cassettes.path_placeholders import Places, map_strings, merge_names
+from pytest_agentfix.gateway.cassettes.path_placeholders import (
+    PathPlaceholders,
+    map_strings,
+    merge_names,
+)
 from pytest_agentfix.gateway.cassettes.volatile_text import normalise
 from pytest_agentfix.gateway.redaction import redact_secrets
 from pytest_agentfix.gateway.sse.events import DEPTH_LIMIT
@@ -28,7 +32,7 @@ _DATA_KEYS: Final = frozenset({"arguments", "args", "input", "response"})
 
 
 @dataclass(frozen=True)
-class Turn:
+class CanonicalTurn:
     """One turn of a conversation, a JSON value; requests that share it share the object."""
 
     value: Any
@@ -50,7 +54,7 @@ class CanonicalRequest:
 
     model: str
     tools: tuple[str, ...]
-    turns: tuple[Turn, ...]
+    turns: tuple[CanonicalTurn, ...]
 
     @cached_property
     def marks(self) -> tuple[bytes, ...]:
@@ -63,10 +67,10 @@ class CanonicalRequest:
         return self.marks[-1]
 
 
-class Canon:
+class Canonicalizer:
     """Reads requests; keeps the texts it knows, because every request repeats those before it."""
 
-    def __init__(self, places: Places, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, places: PathPlaceholders, secrets: Sequence[str] = ()) -> None:
         self._places = places
         self.secrets = tuple(secrets)
         self._known: dict[str, str] = {}
@@ -78,7 +82,7 @@ class Canon:
         return CanonicalRequest(
             model=admission.model,
             tools=tuple(sorted(self._clean(name) for name in _iter_tools(body.get("tools")))),
-            turns=tuple(Turn(self._reduce(turn, depth=0)) for turn in _iter_turns(body)),
+            turns=tuple(CanonicalTurn(self._reduce(turn, depth=0)) for turn in _iter_turns(body)),
         )
 
     def _clean(self, text: str) -> str:
@@ -121,13 +125,13 @@ def settle(text: str) -> str:
     return normalise(merge_names(text))
 
 
-def settle_turn(value: Any) -> Turn:
+def settle_turn(value: Any) -> CanonicalTurn:
     """Return a recorded turn as it would be written today."""
-    return Turn(map_strings(value, settle))
+    return CanonicalTurn(map_strings(value, settle))
 
 
 def _iter_marks(request: CanonicalRequest) -> Iterator[bytes]:
-    mark = Turn([request.model, list(request.tools)]).mark
+    mark = CanonicalTurn([request.model, list(request.tools)]).mark
     yield mark
     for turn in request.turns:
         mark = hashlib.sha256(mark + turn.mark).digest()

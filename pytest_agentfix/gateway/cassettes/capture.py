@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pytest_agentfix.gateway.cassettes.validation import End
-from pytest_agentfix.gateway.http.connection import Exchange, LineError, translated_errors
+from pytest_agentfix.gateway.http.connection import Exchange, UpstreamError, translated_errors
 
 BODY_LIMIT: Final = 32_000_000  # bytes of an answer that are kept
 
 
-class Heard:
+class CapturedExchange:
     """An exchange so far. Until its answer has a head, it counts as given up."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ def _find_words(error: Exception) -> str:
     try:
         with translated_errors():
             raise error  # noqa: TRY301 - to have it translated
-    except LineError as translated:
+    except UpstreamError as translated:
         return str(translated)
     except Exception:  # noqa: BLE001 - it is raised again by who asks
         return ""

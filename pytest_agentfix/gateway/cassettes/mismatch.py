@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from pytest_agentfix.core.errors import ProviderTrouble
-from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, CanonicalTurn
 from pytest_agentfix.gateway.cassettes.request_diff import (
     QUOTE_LIMIT,
     clean_line,
@@ -143,7 +143,7 @@ def _list_others(names: Sequence[str], others: Sequence[str]) -> str:
     return f"with {_quote(', '.join(own))}" if own else "without them"
 
 
-def _find_lines(recorded: Turn | None, now: Turn | None) -> tuple[str, str]:
+def _find_lines(recorded: CanonicalTurn | None, now: CanonicalTurn | None) -> tuple[str, str]:
     """Return the first lines that differ of two turns, or what stands for one that is not there."""
     if recorded is None or now is None:
         return _quote_turn(recorded), _quote_turn(now)
@@ -168,7 +168,7 @@ def _quote_pair(first: str, second: str) -> tuple[str, str]:
     return _quote(cut + first[start:]), _quote(cut + second[start:])
 
 
-def _quote_turn(turn: Turn | None) -> str:
+def _quote_turn(turn: CanonicalTurn | None) -> str:
     return "not there" if turn is None else _quote(" ".join(list_lines(turn.value)))
 
 

@@ -25,7 +25,7 @@ _TMP: Final = re.compile(rf"(?<!\}}){_BEFORE}/tmp{_AFTER}")  # noqa: S108 - of a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class PathPlaceholders:
     """The paths that differ from machine to machine, by name: ``top`` is the repository's.
 
     ``hide`` writes ``@{top}`` for a path, and ``@{top/u}`` where it stands in JSON inside the

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.bodies import unpack_body
-from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest
+from pytest_agentfix.gateway.cassettes.canonical import Canonicalizer, CanonicalRequest
 from pytest_agentfix.gateway.cassettes.mismatch import (
     Candidate,
     CassetteMismatch,
@@ -26,11 +26,11 @@ from pytest_agentfix.gateway.cassettes.mismatch import (
     describe_mismatch,
     find_nearest,
 )
-from pytest_agentfix.gateway.cassettes.path_placeholders import Places
-from pytest_agentfix.gateway.cassettes.reader import Answer, Header, Taped, load_tape
+from pytest_agentfix.gateway.cassettes.path_placeholders import PathPlaceholders
+from pytest_agentfix.gateway.cassettes.reader import Answer, Header, StoredExchange, load_tape
 from pytest_agentfix.gateway.cassettes.request_diff import diff_requests
 from pytest_agentfix.gateway.cassettes.validation import End
-from pytest_agentfix.gateway.http.connection import Exchange, LineError, Poster
+from pytest_agentfix.gateway.http.connection import Exchange, Sender, UpstreamError
 
 _log = logging.getLogger(__name__)
 _BROKEN = "broke the connection"
@@ -40,7 +40,7 @@ _GIVEN_UP = "was not waited for when this was recorded"
 class Replay:
     """A cassette that is played, for any number of lines side by side."""
 
-    def __init__(self, header: Header, tape: Sequence[Taped]) -> None:
+    def __init__(self, header: Header, tape: Sequence[StoredExchange]) -> None:
         self._header = header
         self._tape = tuple(tape)
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class Replay:
         with self._lock:
             return sum(len(places) for places in self._left.values())
 
-    def open(self, places: Places, secrets: Sequence[str] = ()) -> Poster:
+    def open(self, places: PathPlaceholders, secrets: Sequence[str] = ()) -> Sender:
         """Return a line that answers from here, for a repository at ``places``.
 
         ``secrets`` are taken out of requests as they were when it was recorded.
@@ -127,12 +127,12 @@ class Replay:
 class _ReplayLine:
     """A line to a cassette."""
 
-    def __init__(self, replay: Replay, places: Places, secrets: Sequence[str]) -> None:
+    def __init__(self, replay: Replay, places: PathPlaceholders, secrets: Sequence[str]) -> None:
         self.silence = 0.0  # nothing is waited for
         self._replay = replay
         self._places = places
-        self._canon = Canon(places, secrets)
-        self._plain = Canon(places)
+        self._canon = Canonicalizer(places, secrets)
+        self._plain = Canonicalizer(places)
 
     @contextmanager
     def post(
@@ -140,13 +140,13 @@ class _ReplayLine:
         admission: Admission,
         credential: tuple[str, str],  # noqa: ARG002 - none is needed
     ) -> Iterator[Exchange]:
-        """Yield the recorded answer; raises ``LineError`` and ``CassetteMismatch``."""
+        """Yield the recorded answer; raises ``UpstreamError`` and ``CassetteMismatch``."""
         answer = self._replay.take(
             self._canon.read(admission), partial(self._plain.read, admission)
         )
         if not answer.status:
             words = self._places.restore(answer.words)
-            raise LineError(words or _GIVEN_UP)
+            raise UpstreamError(words or _GIVEN_UP)
         yield _Played(status=answer.status, answer=answer, places=self._places)
 
 
@@ -156,7 +156,7 @@ class _Played:
 
     status: int
     answer: Answer
-    places: Places
+    places: PathPlaceholders
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
@@ -164,13 +164,13 @@ class _Played:
         return list(_iter_headers(self.answer.headers))
 
     def iter_stream(self) -> Iterator[bytes]:
-        """Yield the body; raises ``LineError`` where the recorded one broke off."""
+        """Yield the body; raises ``UpstreamError`` where the recorded one broke off."""
         yield from unpack_body(self.answer.body, restore=self.places.restore)
         is_error = self.status >= 300  # noqa: PLR2004 - nobody reads all of a long one
         if self.answer.end is End.BROKEN:
-            raise LineError(self.places.restore(self.answer.words) or _BROKEN)
+            raise UpstreamError(self.places.restore(self.answer.words) or _BROKEN)
         if self.answer.end is End.GIVEN_UP and not is_error:
-            raise LineError(_GIVEN_UP)
+            raise UpstreamError(_GIVEN_UP)
 
 
 def _iter_headers(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:

@@ -57,21 +57,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taped:
+class StoredExchange:
     """One exchange as it is on the tape."""
 
     request: CanonicalRequest
     answer: Answer
 
 
-def load_tape(path: Path) -> tuple[Header, tuple[Taped, ...]]:
+def load_tape(path: Path) -> tuple[Header, tuple[StoredExchange, ...]]:
     """Return what is in the file; raises ``SettingError`` for anything that is no cassette.
 
     A last line that was not written to its end is left out: its run was killed.
     """
     first, *lines = _read_lines(path)
     header = _load_header(path, first)
-    loaded: list[Taped] = []
+    loaded: list[StoredExchange] = []
     turns = 0
     for number, line in enumerate(lines, start=2):
         try:
@@ -130,7 +130,7 @@ def _load_header(path: Path, line: str) -> Header:
         raise _complain(path, "its first line is not a cassette's") from None
 
 
-def _load_exchange(found: Any, earlier: Sequence[Taped]) -> Taped:
+def _load_exchange(found: Any, earlier: Sequence[StoredExchange]) -> StoredExchange:
     """Return the exchange in a line; raises ``ValueError`` with words that say what is wrong."""
     if not isinstance(found, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - one error for all of the file's faults
@@ -145,10 +145,10 @@ def _load_exchange(found: Any, earlier: Sequence[Taped]) -> Taped:
     may_have_none = has_none or answer.end is End.GIVEN_UP
     if has_none > (answer.status == 0) or (answer.status == 0) > may_have_none:
         raise ValueError("its status and its end do not go together")
-    return Taped(request=_load_request(found, earlier), answer=answer)
+    return StoredExchange(request=_load_request(found, earlier), answer=answer)
 
 
-def _load_request(found: Mapping[str, Any], earlier: Sequence[Taped]) -> CanonicalRequest:
+def _load_request(found: Mapping[str, Any], earlier: Sequence[StoredExchange]) -> CanonicalRequest:
     turns = found.get("turns")
     if not isinstance(turns, list):
         raise ValueError("its turns are no list")  # noqa: TRY004 - as above

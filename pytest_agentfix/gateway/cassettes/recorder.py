@@ -12,18 +12,18 @@ from typing import Final
 
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes.bodies import pack_body
-from pytest_agentfix.gateway.cassettes.canonical import Canon
-from pytest_agentfix.gateway.cassettes.capture import BODY_LIMIT, Heard
-from pytest_agentfix.gateway.cassettes.path_placeholders import Places
+from pytest_agentfix.gateway.cassettes.canonical import Canonicalizer
+from pytest_agentfix.gateway.cassettes.capture import BODY_LIMIT, CapturedExchange
+from pytest_agentfix.gateway.cassettes.path_placeholders import PathPlaceholders
 from pytest_agentfix.gateway.cassettes.reader import (
     WORDS_LIMIT,
     Answer,
     Header,
-    Taped,
+    StoredExchange,
 )
 from pytest_agentfix.gateway.cassettes.validation import HEADERS
-from pytest_agentfix.gateway.cassettes.writer import TapeWriter
-from pytest_agentfix.gateway.http.connection import Exchange, Poster
+from pytest_agentfix.gateway.cassettes.writer import CassetteWriter
+from pytest_agentfix.gateway.http.connection import Exchange, Sender
 from pytest_agentfix.gateway.redaction import redact_secrets
 from pytest_agentfix.gateway.sse.joining import CutSecretError
 
@@ -46,14 +46,14 @@ class Recording:
         provider: str,
         model: str,
         dialect: str,
-        places: Places,
+        places: PathPlaceholders,
         secrets: Sequence[str] = (),
     ) -> None:
         today = datetime.now(timezone.utc).date().isoformat()
         self._header = Header(provider=provider, model=model, dialect=dialect, date=today)
         self._places = places
-        self._canon = Canon(places, secrets)
-        self._tape = TapeWriter(path)
+        self._canon = Canonicalizer(places, secrets)
+        self._tape = CassetteWriter(path)
         self._lock = threading.Lock()
 
     def add_secrets(self, secrets: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ class Recording:
         with self._lock:
             known = self._canon.secrets
             if more := [one for one in secrets if one and one not in known]:
-                self._canon = Canon(self._places, (*known, *more))
+                self._canon = Canonicalizer(self._places, (*known, *more))
 
     @property
     def trouble(self) -> str:
@@ -73,7 +73,7 @@ class Recording:
         """How many exchanges are in the file."""
         return self._tape.count
 
-    def wrap(self, line: Poster) -> Poster:
+    def wrap(self, line: Sender) -> Sender:
         """Return a line that passes everything on to ``line`` and writes down what was said."""
         return _RecordedLine(line, self)
 
@@ -81,14 +81,16 @@ class Recording:
         """Let go of the file; what comes later is not written."""
         self._tape.close()
 
-    def keep(self, admission: Admission, heard: Heard) -> None:
+    def keep(self, admission: Admission, heard: CapturedExchange) -> None:
         """Write an exchange down; never raises."""
         if heard.size > BODY_LIMIT:
             self._tape.give_up("an answer is too long for it")
             return
         try:
             canon = self._canon
-            taped = Taped(request=canon.read(admission), answer=self._make_answer(heard, canon))
+            taped = StoredExchange(
+                request=canon.read(admission), answer=self._make_answer(heard, canon)
+            )
             self._tape.write(self._header, taped)
         except CutSecretError:
             self._tape.give_up("a secret is in an answer in pieces that cannot be taken out")
@@ -96,7 +98,7 @@ class Recording:
             _log.info("an exchange cannot be recorded: %s", type(error).__name__)
             self._tape.give_up("an exchange has a form that cannot be written down")
 
-    def _make_answer(self, heard: Heard, canon: Canon) -> Answer:
+    def _make_answer(self, heard: CapturedExchange, canon: Canonicalizer) -> Answer:
         def clean(text: str) -> str:
             return self._places.hide(redact_secrets(text, canon.secrets))
 
@@ -115,7 +117,7 @@ class Recording:
 class _RecordedLine:
     """A line that is listened to."""
 
-    def __init__(self, line: Poster, recording: Recording) -> None:
+    def __init__(self, line: Sender, recording: Recording) -> None:
         self._line = line
         self._recording = recording
 
@@ -131,7 +133,7 @@ class _RecordedLine:
     @contextmanager
     def post(self, admission: Admission, credential: tuple[str, str]) -> Iterator[Exchange]:
         """Send a request and yield the answer when its head is there; raises ``LineError``."""
-        heard = Heard()
+        heard = CapturedExchange()
         try:
             with self._line.post(admission, credential) as exchange:
                 heard.begin(exchange)
@@ -144,7 +146,7 @@ class _RecordedLine:
             self._recording.keep(admission, heard)
 
 
-def _iter_headers(heard: Heard) -> Iterator[tuple[str, str]]:
+def _iter_headers(heard: CapturedExchange) -> Iterator[tuple[str, str]]:
     """Yield those headers of an answer that a cassette keeps, in a form it can be loaded from."""
     for raw_name, raw_value in heard.headers:
         name = raw_name.decode("latin-1").lower()

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, CanonicalTurn
 
 QUOTE_LIMIT: Final = 200  # characters
 _PIECE: Final = 160  # characters of a line of the diff; longer ones are cut up
@@ -39,7 +39,7 @@ def count_shared(first: Sequence[Any], second: Sequence[Any]) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def name_role(turn: Turn) -> str:
+def name_role(turn: CanonicalTurn) -> str:
     """Return who speaks in ``turn``, in brackets."""
     value = turn.value
     role = value.get("role") or value.get("type") if isinstance(value, dict) else "user"

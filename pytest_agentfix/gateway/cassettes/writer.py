@@ -20,14 +20,14 @@ from pytest_agentfix.gateway.cassettes.reader import (
     VALUES_LIMIT,
     VERSION,
     Header,
-    Taped,
+    StoredExchange,
     count_values,
 )
 
 _log = logging.getLogger(__name__)
 
 
-class TapeWriter:
+class CassetteWriter:
     """The file of a run, written exchange by exchange, from any number of threads."""
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +43,7 @@ class TapeWriter:
         self.trouble = ""
         self.count = 0
 
-    def write(self, header: Header, taped: Taped) -> None:
+    def write(self, header: Header, taped: StoredExchange) -> None:
         """Append an exchange, unless something went wrong before."""
         with self._lock:
             if self._is_over:
@@ -73,7 +73,7 @@ class TapeWriter:
             self._is_over = True
             self._release()
 
-    def _is_full(self, taped: Taped, line: bytes) -> bool:
+    def _is_full(self, taped: StoredExchange, line: bytes) -> bool:
         self._size += len(line)
         self._values += count_values(line)
         self._turns += len(taped.request.turns)
@@ -147,7 +147,7 @@ class Shortener:
         self._count = 0
         self._seen: dict[bytes, tuple[int, int]] = {}
 
-    def dump(self, taped: Taped) -> bytes:
+    def dump(self, taped: StoredExchange) -> bytes:
         """Return the exchange's line."""
         request, answer = taped.request, taped.answer
         base, keep = self._find_base(request.marks)

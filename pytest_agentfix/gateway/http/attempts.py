@@ -28,7 +28,7 @@ class AttemptState:
     cap: str = ""  # the words of the cap that was reached
 
 
-class Book:
+class AttemptLog:
     """Counters of a cluster's model access, and the state of its current attempt."""
 
     def __init__(self) -> None:

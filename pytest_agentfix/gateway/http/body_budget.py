@@ -10,7 +10,7 @@ from pytest_agentfix.gateway.admission.refusal import RefusedError
 ROOM: Final = 40_000_000  # bytes; real requests have some hundred thousand, and come one by one
 
 
-class BodyRoom:
+class BodyMemoryBudget:
     """Bytes of bodies that are being read or answered. Shared by threads."""
 
     def __init__(self, size: int = ROOM) -> None:

@@ -11,12 +11,12 @@ import httpcore
 
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.http.transport import Wire
+from pytest_agentfix.gateway.http.transport import TransportConfig
 
 _SLICE: Final = 0.2  # seconds between two looks at whether to go on
 
 
-class LineError(Exception):
+class UpstreamError(Exception):
     """The provider could not be reached, or the connection broke; words that follow its name.
 
     ``is_sent``: it may have got the request, and what it did with that may have to be paid for.
@@ -41,11 +41,11 @@ class Exchange(Protocol):
         ...
 
     def iter_stream(self) -> Iterator[bytes]:
-        """Yield the body as it comes; raises ``LineError`` or one of httpcore's errors."""
+        """Yield the body as it comes; raises ``UpstreamError`` or one of httpcore's errors."""
         ...
 
 
-class Poster(Protocol):
+class Sender(Protocol):
     """What requests are sent with: a line to the provider, or something that answers in its place.
 
     ``silence`` is how long to wait for the next bytes, in seconds.
@@ -56,18 +56,18 @@ class Poster(Protocol):
     def post(
         self, admission: Admission, credential: tuple[str, str]
     ) -> AbstractContextManager[Exchange]:
-        """Send a request and give the answer when its head is there; raises ``LineError``."""
+        """Send a request and give the answer when its head is there; raises ``UpstreamError``."""
         ...
 
 
-class Line:
+class UpstreamConnection:
     """One kept-alive connection to the provider, for one thread.
 
     ``check`` is called several times a second while waiting for the provider and may raise to
     give up: that closes the connection.
     """
 
-    def __init__(self, wire: Wire, *, check: Callable[[], None]) -> None:
+    def __init__(self, wire: TransportConfig, *, check: Callable[[], None]) -> None:
         self.silence = wire.timeouts.first_byte
         self._timeouts = wire.timeouts
         self._pool = httpcore.ConnectionPool(
@@ -77,7 +77,7 @@ class Line:
             network_backend=_WatchedBackend(self, wire.clock, check),
         )
 
-    def __enter__(self) -> Line:  # noqa: PYI034 - nothing derives from it
+    def __enter__(self) -> UpstreamConnection:  # noqa: PYI034 - nothing derives from it
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +87,7 @@ class Line:
     def post(
         self, admission: Admission, credential: tuple[str, str]
     ) -> Iterator[httpcore.Response]:
-        """Send a request and yield the answer when its head is there; raises ``LineError``."""
+        """Send a request and yield the answer when its head is there; raises ``UpstreamError``."""
         self.silence = self._timeouts.first_byte
         headers = [
             *admission.headers,
@@ -113,26 +113,28 @@ class Line:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn what the HTTP library raises into a ``LineError`` that quotes nothing of a request."""
+    """Turn the HTTP library's errors into ``UpstreamError``, which quotes nothing of a request."""
     try:
         yield
     except httpcore.ConnectError as error:
-        raise LineError(f"cannot be reached ({error})", is_sent=False) from None
+        raise UpstreamError(f"cannot be reached ({error})", is_sent=False) from None
     except (httpcore.ConnectTimeout, httpcore.PoolTimeout):
         words = "cannot be reached (it takes too long to connect)"
-        raise LineError(words, is_sent=False) from None
+        raise UpstreamError(words, is_sent=False) from None
     except (httpcore.ReadTimeout, httpcore.WriteTimeout):
-        raise LineError("is silent for too long") from None
+        raise UpstreamError("is silent for too long") from None
     except httpcore.ProxyError as error:
-        raise LineError(f"cannot be reached (the proxy refuses: {error})", is_sent=False) from None
+        raise UpstreamError(
+            f"cannot be reached (the proxy refuses: {error})", is_sent=False
+        ) from None
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError):
-        raise LineError("broke the connection") from None
+        raise UpstreamError("broke the connection") from None
 
 
 class _WatchedBackend(httpcore.NetworkBackend):
     """Opens connections whose reads are cut into short waits with a look around in between."""
 
-    def __init__(self, line: Line, clock: Clock, check: Callable[[], None]) -> None:
+    def __init__(self, line: UpstreamConnection, clock: Clock, check: Callable[[], None]) -> None:
         self._line = line
         self._clock = clock
         self._check = check

@@ -11,14 +11,14 @@ from typing import Final
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.admission.rules import Admission
-from pytest_agentfix.gateway.http.attempts import AttemptState, Book
+from pytest_agentfix.gateway.http.attempts import AttemptLog, AttemptState
 from pytest_agentfix.gateway.http.connection import (
     Exchange,
-    LineError,
-    Poster,
+    Sender,
+    UpstreamError,
     translated_errors,
 )
-from pytest_agentfix.gateway.http.key_filter import KeyCurtain
+from pytest_agentfix.gateway.http.key_filter import KeyFilter
 from pytest_agentfix.gateway.http.provider_errors import (
     clean_words,
     describe_outage,
@@ -30,11 +30,11 @@ from pytest_agentfix.gateway.http.provider_errors import (
     parse_retry_delay,
     quote_words,
 )
-from pytest_agentfix.gateway.http.server import Door
-from pytest_agentfix.gateway.http.traffic_log import Entry
+from pytest_agentfix.gateway.http.server import HttpConnection
+from pytest_agentfix.gateway.http.traffic_log import TrafficEntry
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.gateway.spending.budget import Ticket
+from pytest_agentfix.gateway.spending.budget import Reservation
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ _SSE_STARTS: Final = (b"data:", b"event:", b":")  # of a stream that is not call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class RetryableError:
     """A try that came to nothing and may be repeated. ``retry_after`` in seconds.
 
     ``is_busy``: more patience is likely to help; ``is_lasting``: none is.
@@ -58,29 +58,29 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class FinalError:
     """A try whose answer no repetition will change."""
 
     status: int
     trouble: ProviderTrouble
 
 
-Outcome = Outage | Refusal | None  # None: the answer was passed on, as far as it came
+Outcome = RetryableError | FinalError | None  # None: the answer was passed on, as far as it came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class Forwarder:
     """The way of one connection's requests, try by try."""
 
     upstream: Upstream
-    line: Poster
-    door: Door
-    book: Book
+    line: Sender
+    door: HttpConnection
+    book: AttemptLog
     clock: Clock
     timeouts: GatewayTimeouts
 
     def take(
-        self, admission: Admission, attempt: AttemptState, ticket: Ticket, entry: Entry
+        self, admission: Admission, attempt: AttemptState, ticket: Reservation, entry: TrafficEntry
     ) -> Outcome:
         """Send the request and pass its answer on. What it took is charged to ``ticket``."""
         key = self.upstream.key
@@ -92,17 +92,17 @@ class Passage:
             ):
                 entry.status = response.status
                 return self._receive(response, attempt, ticket, entry)
-        except LineError as error:
+        except UpstreamError as error:
             if not error.is_sent:
                 ticket.settle_nothing()
             words = clean_words(str(error), key=key)
-            return Outage(what=words, is_lasting="certificate" in words)
+            return RetryableError(what=words, is_lasting="certificate" in words)
         except ProviderTrouble as trouble:  # a recording without an answer
             ticket.settle_nothing()
-            return Refusal(status=400, trouble=trouble)
+            return FinalError(status=400, trouble=trouble)
 
     def _receive(
-        self, response: Exchange, attempt: AttemptState, ticket: Ticket, entry: Entry
+        self, response: Exchange, attempt: AttemptState, ticket: Reservation, entry: TrafficEntry
     ) -> Outcome:
         """Pass a good answer on, from its first byte; read and judge any other."""
         if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's success
@@ -116,11 +116,11 @@ class Passage:
                 ticket.settle_nothing()
             what = "answers with something that is no model's answer"
             trouble = describe_outage(what, self.upstream, is_final=True)
-            return Refusal(status=400, trouble=trouble)
+            return FinalError(status=400, trouble=trouble)
         chunks = response.iter_stream()
         first = next(chunks, b"")
         if not first:
-            return Outage(what="sent an empty answer")
+            return RetryableError(what="sent an empty answer")
         self.book.note_answer()
         entry.first_byte = self.clock.monotonic()
         self.line.silence = self.timeouts.idle
@@ -138,13 +138,13 @@ class Passage:
         chunks: Iterator[bytes],
         scanner: UsageScanner,
         attempt: AttemptState,
-        accounts: tuple[Ticket, Entry],
+        accounts: tuple[Reservation, TrafficEntry],
     ) -> None:
         """Pass the answer on to its end, and charge it; one that breaks off is cut off here too."""
         ticket, entry = accounts
         try:
             self._pass_on(chunks, scanner, entry)
-        except LineError as error:
+        except UpstreamError as error:
             ticket.settle(scanner, is_whole=False)
             self._count_break(attempt, str(error))
             self.door.close()
@@ -156,9 +156,9 @@ class Passage:
             self._count_break(attempt, f"broke off its answer: {words}")
         self.door.finish()
 
-    def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: Entry) -> None:
-        """Send the answer's bytes as they come; raises ``LineError`` when they break off."""
-        curtain = KeyCurtain(self.upstream.key)
+    def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: TrafficEntry) -> None:
+        """Send the answer's bytes as they come; raises ``UpstreamError`` when they break off."""
+        curtain = KeyFilter(self.upstream.key)
         with translated_errors():
             for chunk in chunks:
                 scanner.feed(chunk)
@@ -172,7 +172,7 @@ class Passage:
             trouble = describe_outage(f"{what}, for the third time", self.upstream)
             self.book.record(attempt, trouble)
 
-    def _judge(self, response: Exchange, entry: Entry) -> Outcome:
+    def _judge(self, response: Exchange, entry: TrafficEntry) -> Outcome:
         """Read an answer that is an error."""
         raw = _read_error(response)
         entry.add(raw)
@@ -181,7 +181,7 @@ class Passage:
         if is_retried(status) and not is_money:
             said = f": {words}" if words else ""
             after = parse_retry_after(read_header(response, b"retry-after"), now=time.time())
-            return Outage(
+            return RetryableError(
                 what=f"answered {status}{said}",
                 retry_after=parse_retry_delay(raw) if after is None else after,
                 is_busy=is_busy(status),
@@ -193,7 +193,7 @@ class Passage:
             is_money=is_money,
             has_answered=self.book.has_answered,
         )
-        return Refusal(status=max(status, 400), trouble=trouble)
+        return FinalError(status=max(status, 400), trouble=trouble)
 
 
 def read_header(response: Exchange, name: bytes) -> str:

@@ -24,7 +24,7 @@ def is_secret(key: str) -> bool:
     return len(key) >= _LONG or (len(key) >= _SHORTEST and is_mixed)
 
 
-class KeyCurtain:
+class KeyFilter:
     """Keeps the key out of what passes by, wherever it is cut into pieces.
 
     Also out in JSON's and URLs' spellings of it, and in base64. A key that is an ordinary word

@@ -9,11 +9,11 @@ from typing import Final
 
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError
-from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptState, Book
-from pytest_agentfix.gateway.http.forwarding import Outage, Outcome, Passage, Refusal
+from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptLog, AttemptState
+from pytest_agentfix.gateway.http.forwarding import FinalError, Forwarder, Outcome, RetryableError
 from pytest_agentfix.gateway.http.provider_errors import describe_outage
-from pytest_agentfix.gateway.http.traffic_log import Entry, TrafficLog
-from pytest_agentfix.gateway.spending.budget import Ticket, Till
+from pytest_agentfix.gateway.http.traffic_log import TrafficEntry, TrafficLog
+from pytest_agentfix.gateway.spending.budget import Budget, Reservation
 from pytest_agentfix.gateway.spending.ledger import BusyError, CapError
 
 _log = logging.getLogger(__name__)
@@ -25,12 +25,12 @@ _STEP: Final = 0.2  # seconds slept between two looks at whether to go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
+class RetryingForwarder:
     """Serves requests of one connection. ``check`` raises when it is no use to go on."""
 
-    passage: Passage
-    book: Book
-    till: Till
+    passage: Forwarder
+    book: AttemptLog
+    till: Budget
     log: TrafficLog
     check: Callable[[], None]
     random: Callable[[], float]
@@ -49,19 +49,21 @@ class Relay:
             match outcome:
                 case None:
                     return
-                case Refusal():
+                case FinalError():
                     self._give_up(attempt, outcome.trouble, status=outcome.status)
                     return
-                case Outage() if final := self._judge_pause(
+                case RetryableError() if final := self._judge_pause(
                     outcome, pause if _has_more(outcome, number) else None, attempt
                 ):
                     self._give_up(attempt, final)
                     return
-                case Outage():
+                case RetryableError():
                     _log.info("%s %s; trying again", self._name, outcome.what)
                     self._sleep(self._choose_pause(outcome, pause or 0.0))
 
-    def _hold(self, admission: Admission, attempt: AttemptState, *, is_repeated: bool) -> Ticket:
+    def _hold(
+        self, admission: Admission, attempt: AttemptState, *, is_repeated: bool
+    ) -> Reservation:
         """Hold the most the request can take, once requests under way leave room for it.
 
         Raises ``RefusedError`` if one of those has ended the attempt's access meanwhile.
@@ -79,9 +81,9 @@ class Relay:
             if ticket:
                 return ticket
 
-    def _try(self, admission: Admission, attempt: AttemptState, ticket: Ticket) -> Outcome:
+    def _try(self, admission: Admission, attempt: AttemptState, ticket: Reservation) -> Outcome:
         clock = self.passage.clock
-        entry = Entry(model=admission.model, sent=admission.body, began=clock.monotonic())
+        entry = TrafficEntry(model=admission.model, sent=admission.body, began=clock.monotonic())
         try:
             with ticket:
                 return self.passage.take(admission, attempt, ticket, entry)
@@ -93,7 +95,7 @@ class Relay:
         return self.passage.upstream.name
 
     def _judge_pause(
-        self, outage: Outage, pause: float | None, attempt: AttemptState
+        self, outage: RetryableError, pause: float | None, attempt: AttemptState
     ) -> ProviderTrouble | None:
         """Return the trouble if it is over, ``None`` if another try may come in time."""
         upstream = self.passage.upstream
@@ -108,7 +110,7 @@ class Relay:
             return describe_outage(outage.what, upstream)
         return None
 
-    def _choose_pause(self, outage: Outage, pause: float) -> float:
+    def _choose_pause(self, outage: RetryableError, pause: float) -> float:
         jittered = pause * (1 - _JITTER + 2 * _JITTER * self.random())
         return max(jittered, outage.retry_after or 0.0)
 
@@ -135,6 +137,6 @@ class Relay:
         self.passage.door.answer(400, GIVEN_UP)
 
 
-def _has_more(outage: Outage, number: int) -> bool:
+def _has_more(outage: RetryableError, number: int) -> bool:
     """Whether another try may follow try ``number``, counted from 0."""
     return outage.is_busy or number + 1 < _USUAL_TRIES

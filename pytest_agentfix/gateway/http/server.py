@@ -13,7 +13,7 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
-from pytest_agentfix.gateway.http.body_budget import BodyRoom
+from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
 from pytest_agentfix.gateway.http.request_head import (
     BODY_LIMIT,
     HEAD_END,
@@ -22,7 +22,7 @@ from pytest_agentfix.gateway.http.request_head import (
     read_body_length,
 )
 
-__all__ = ["BODY_LIMIT", "Door", "GoneError"]
+__all__ = ["BODY_LIMIT", "GoneError", "HttpConnection"]
 
 _POLL: Final = 0.5  # seconds between two looks at whether to go on
 _KINDS: Final = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain")
@@ -33,7 +33,7 @@ class GoneError(Exception):
     """The sandbox's side of the connection is not there any more, or makes no sense."""
 
 
-class Door:
+class HttpConnection:
     """One connection: requests out of it, answers into it. Used by one thread.
 
     ``is_over`` is asked while nothing comes; ``patience`` is the time in seconds a request may
@@ -51,10 +51,10 @@ class Door:
         clock: Clock,
         patience: float,
         is_over: Callable[[], bool],
-        room: BodyRoom | None = None,
+        room: BodyMemoryBudget | None = None,
     ) -> None:
         self._stream = stream
-        self._room = room or BodyRoom()
+        self._room = room or BodyMemoryBudget()
         self._held = 0  # bytes of the room, for the request that was read last
         self._clock = clock
         self._patience = patience

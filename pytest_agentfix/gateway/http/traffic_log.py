@@ -52,7 +52,7 @@ def _install_filter() -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Entry:
+class TrafficEntry:
     """One try of a request as it goes on. Times are of the gateway's clock, in seconds."""
 
     model: str
@@ -81,7 +81,7 @@ class TrafficLog:
     has_bodies: bool = False
     secrets: Sequence[str] = field(default=(), repr=False)
 
-    def write(self, entry: Entry, *, now: float, tokens: Tokens, cost: float | None) -> None:
+    def write(self, entry: TrafficEntry, *, now: float, tokens: Tokens, cost: float | None) -> None:
         """Write the lines of a try that is over; nothing is put together that nobody reads."""
         if _log.isEnabledFor(logging.INFO):
             self._write_figures(entry, now, tokens, cost)
@@ -89,7 +89,9 @@ class TrafficLog:
             _log.debug("request: %s", self._clean(entry.sent[:_BODY_LIMIT]))
             _log.debug("answer: %s", self._clean(bytes(entry.body)))
 
-    def _write_figures(self, entry: Entry, now: float, tokens: Tokens, cost: float | None) -> None:
+    def _write_figures(
+        self, entry: TrafficEntry, now: float, tokens: Tokens, cost: float | None
+    ) -> None:
         first = "-" if entry.first_byte is None else f"{entry.first_byte - entry.began:.3f} s"
         _log.info(
             "model=%s status=%d sent=%dB received=%dB first_byte=%s took=%.3f s"

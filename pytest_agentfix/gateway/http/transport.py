@@ -27,7 +27,7 @@ class GatewayTimeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class TransportConfig:
     """What all lines of a run share."""
 
     clock: Clock
@@ -36,7 +36,9 @@ class Wire:
     proxy: httpcore.Proxy | None = None
 
     @classmethod
-    def from_environment(cls, base_url: str, *, clock: Clock, timeouts: GatewayTimeouts) -> Wire:
+    def from_environment(
+        cls, base_url: str, *, clock: Clock, timeouts: GatewayTimeouts
+    ) -> TransportConfig:
         """Honour ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` as other tools do.
 
         Raises ``SettingError`` for a proxy of a kind that is not supported, and for certificates

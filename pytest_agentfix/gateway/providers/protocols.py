@@ -22,7 +22,7 @@ _BEARER_HEADERS: Final = frozenset({"authorization", "cf-aig-authorization"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class ModelVariant:
     """What is different for the models whose id ``pattern`` matches (from its start)."""
 
     pattern: str
@@ -55,7 +55,7 @@ class ProviderRow:
     sent_key_header: str = ""
     forwarded_headers: tuple[str, ...] = ("content-type", "accept")
     fixed_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[ModelVariant, ...] = ()
     url_end: str = ""  # of ``base_url``; OpenCode's package for it adds that by itself
     is_key_optional: bool = False  # a server of the user's own, which may or may not want one
 

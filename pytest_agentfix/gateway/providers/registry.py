@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from pytest_agentfix.gateway.providers.chat_providers import CHAT_PROVIDERS
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, Variant, make_row
+from pytest_agentfix.gateway.providers.protocols import Dialect, ModelVariant, ProviderRow, make_row
 
 __all__ = [
     "COMPATIBLE",
     "PROVIDERS",
     "Dialect",
+    "ModelVariant",
     "ProviderRow",
-    "Variant",
     "find_by_package",
     "find_provider",
 ]
@@ -61,12 +61,12 @@ _AZURE: Final = make_row(
     sent_key_header="api-key",
     url_end="/v1",
     variants=(
-        Variant(
+        ModelVariant(
             pattern=r"claude-",
             dialect=Dialect.MESSAGES,
             base_url="https://${AZURE_RESOURCE_NAME}.services.ai.azure.com/anthropic/v1",
         ),
-        Variant(
+        ModelVariant(
             pattern=r"kimi-|deepseek-|llama-|mistral-|ministral-|phi-|codestral-|cohere-",
             dialect=Dialect.CHAT,
             sent_key_header="api-key",
@@ -81,11 +81,11 @@ _ZEN: Final = make_row(
     base_url="https://opencode.ai/zen/v1",
     key_names=("OPENCODE_API_KEY",),
     variants=(
-        Variant(pattern=r"gpt-|muse-|grok-(?!code)", dialect=Dialect.RESPONSES),
-        Variant(
+        ModelVariant(pattern=r"gpt-|muse-|grok-(?!code)", dialect=Dialect.RESPONSES),
+        ModelVariant(
             pattern=r"claude-|qwen[\d.]+-(plus|flash)|minimax-.*-free", dialect=Dialect.MESSAGES
         ),
-        Variant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+        ModelVariant(pattern=r"gemini-", dialect=Dialect.GENERATE),
     ),
 )
 _GO: Final = make_row(
@@ -94,9 +94,9 @@ _GO: Final = make_row(
     base_url="https://opencode.ai/zen/go/v1",
     key_names=("OPENCODE_API_KEY",),
     variants=(
-        Variant(pattern=r"gpt-|muse-|grok-", dialect=Dialect.RESPONSES),
-        Variant(pattern=r"claude-|qwen[\d.]+-flash|minimax-", dialect=Dialect.MESSAGES),
-        Variant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+        ModelVariant(pattern=r"gpt-|muse-|grok-", dialect=Dialect.RESPONSES),
+        ModelVariant(pattern=r"claude-|qwen[\d.]+-flash|minimax-", dialect=Dialect.MESSAGES),
+        ModelVariant(pattern=r"gemini-", dialect=Dialect.GENERATE),
     ),
 )
 

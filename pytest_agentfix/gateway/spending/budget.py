@@ -12,7 +12,11 @@ from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.providers.prices import Prices
 from pytest_agentfix.gateway.spending.ledger import Account, Amount, CapError, Hold, Ledger
-from pytest_agentfix.gateway.spending.token_estimate import Load, PromptGauge, is_plausible
+from pytest_agentfix.gateway.spending.token_estimate import (
+    PromptEstimator,
+    RequestSize,
+    is_plausible,
+)
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 
 _log = logging.getLogger(__name__)
@@ -26,7 +30,7 @@ class Tariff:
     context_limit: int | None = None
 
 
-class Till:
+class Budget:
     """One cluster's side of the ledger. Shared by the threads of its gateway."""
 
     def __init__(self, ledger: Ledger, tariff: Tariff) -> None:
@@ -34,7 +38,7 @@ class Till:
         self._tariff = tariff
         self._cluster = ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
-        self._gauges: dict[str, PromptGauge] = {}  # one for each model: they count otherwise
+        self._gauges: dict[str, PromptEstimator] = {}  # one for each model: they count otherwise
         self._excess = Amount()
         self._lock = threading.Lock()
         self._tokens = Tokens()
@@ -45,19 +49,19 @@ class Till:
         """Start a new attempt's account."""
         self._attempt = self._cluster.open("attempt")
 
-    def hold(self, admission: Admission, *, is_repeated: bool) -> Ticket:
+    def hold(self, admission: Admission, *, is_repeated: bool) -> Reservation:
         """Hold the most that a request can take; raises ``CapError`` or ``BusyError``.
 
         One that ``is_repeated`` by the gateway itself counts as the same request.
         """
-        load = Load(
+        load = RequestSize(
             body=admission.body,
             images=admission.images,
             is_measurable=admission.is_measurable,
         )
         with self._lock:
             gauge = self._gauges.setdefault(
-                admission.model, PromptGauge(context_limit=self._tariff.context_limit)
+                admission.model, PromptEstimator(context_limit=self._tariff.context_limit)
             )
             prompt, excess = gauge.bound(load), self._excess
         prices = self._tariff.prices.get(admission.model)
@@ -66,7 +70,7 @@ class Till:
         requests = 0 if is_repeated else 1
         amount = self._weigh(most, prices, requests=requests, is_most=True)
         hold = self._ledger.hold(self._attempt, amount + Amount(cost=excess.cost))
-        return Ticket(self, hold, load, most, (gauge, prices))
+        return Reservation(self, hold, load, most, (gauge, prices))
 
     def _refuse_unknown(
         self, admission: Admission, prices: Prices | None, prompt: int | None
@@ -94,7 +98,7 @@ class Till:
         return Amount(requests=requests, tokens=tokens.total, cost=cost)
 
     def charge(
-        self, ticket: Ticket, tokens: Tokens, *, is_most: bool, said: float = 0.0
+        self, ticket: Reservation, tokens: Tokens, *, is_most: bool, said: float = 0.0
     ) -> float | None:
         """Charge ``tokens`` for what was held; ``is_most``: as dear as they can be.
 
@@ -120,7 +124,7 @@ class Till:
             cost=self._excess.cost + max(0.0, amount.cost - held.cost),
         )
 
-    def learn(self, gauge: PromptGauge, load: Load, tokens: Tokens) -> None:
+    def learn(self, gauge: PromptEstimator, load: RequestSize, tokens: Tokens) -> None:
         """Take note of what the provider counted for a prompt."""
         with self._lock:
             gauge.learn(load, tokens)
@@ -147,7 +151,7 @@ class Till:
             return self._cost if self._is_cost_known else None
 
 
-class Ticket:
+class Reservation:
     """One try of a request. Leaving it as a context manager charges all of it, if nobody else did.
 
     Whatever goes wrong on the way, an answer that may have been made may have to be paid for.
@@ -155,11 +159,11 @@ class Ticket:
 
     def __init__(
         self,
-        till: Till,
+        till: Budget,
         hold: Hold,
-        load: Load,
+        load: RequestSize,
         most: Tokens,
-        model: tuple[PromptGauge, Prices | None],
+        model: tuple[PromptEstimator, Prices | None],
     ) -> None:
         self.hold = hold
         self._gauge, self.prices = model
@@ -170,7 +174,7 @@ class Ticket:
         self._most = most
         self._is_open = True
 
-    def __enter__(self) -> Ticket:  # noqa: PYI034 - nothing derives from it
+    def __enter__(self) -> Reservation:  # noqa: PYI034 - nothing derives from it
         return self
 
     def __exit__(

@@ -32,7 +32,7 @@ def name_today() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 
-class DayFile:
+class DailyLedger:
     """Implements ``ledger.DayBook`` for runs side by side. ``is_needed``: a cap depends on it.
 
     Where it is not needed, trouble with the file is logged and changes nothing.

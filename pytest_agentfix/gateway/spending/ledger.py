@@ -63,7 +63,7 @@ class BusyError(Exception):
     """It may fit, once requests that are under way have turned out cheaper than they might be."""
 
 
-class DayBook(Protocol):
+class DailySpending(Protocol):
     """What all runs of a day have spent, wherever it is kept."""
 
     def hold(self, amount: Amount, check: Check) -> Settle | None:
@@ -178,7 +178,7 @@ def check_caps(scope: str, caps: Caps, *, spent: Amount, more: Amount, seconds: 
 class Ledger:
     """Holds and charges in all accounts of a row at once. Shared by all threads of a run."""
 
-    def __init__(self, caps: Caps, *, clock: Clock, day: DayBook | None = None) -> None:
+    def __init__(self, caps: Caps, *, clock: Clock, day: DailySpending | None = None) -> None:
         self.caps = caps
         self.run = Account("run", caps, clock=clock)
         self._day = day

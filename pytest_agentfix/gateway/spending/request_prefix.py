@@ -15,13 +15,13 @@ _SHORTENED: Final = ("context_management", "truncation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
+class RequestPrefix:
     """Digests of a request's turns, each with its bytes, and one of everything else in it."""
 
     rest: bytes
     turns: tuple[tuple[bytes, int], ...]
 
-    def count_new(self, earlier: Outline) -> int | None:
+    def count_new(self, earlier: RequestPrefix) -> int | None:
         """Return the bytes of the turns that came after ``earlier``; ``None`` if it is no part.
 
         Only whole turns at the end are new. With anything else changed, what the provider passed
@@ -33,7 +33,7 @@ class Outline:
         return sum(size for _, size in self.turns[known:])
 
 
-def read_outline(body: bytes) -> Outline | None:
+def read_outline(body: bytes) -> RequestPrefix | None:
     """Return the outline of a body; ``None`` where none can be relied on."""
     if len(body) > _SIZE_LIMIT:
         return None
@@ -45,7 +45,7 @@ def read_outline(body: bytes) -> Outline | None:
         return None
     name = next((name for name in _TURNS if isinstance(fields.get(name), list)), None)
     turns = fields.pop(name) if name else []
-    return Outline(rest=_digest(_unmark_all(fields))[0], turns=tuple(map(_read_turn, turns)))
+    return RequestPrefix(rest=_digest(_unmark_all(fields))[0], turns=tuple(map(_read_turn, turns)))
 
 
 def _read_turn(turn: Any) -> tuple[bytes, int]:

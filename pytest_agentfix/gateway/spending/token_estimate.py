@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.spending.request_prefix import Outline, read_outline
+from pytest_agentfix.gateway.spending.request_prefix import RequestPrefix, read_outline
 
 # A token stands for at least one byte of text. What a provider puts around it (chat templates,
 # words that announce the tools) is not in the body; the providers' own figures are below this.
@@ -22,7 +22,7 @@ _CONVERSATIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class RequestSize:
     """What of a request makes tokens: its whole body, and how many images are in that.
 
     ``is_measurable`` is false where it holds documents or sound, whose tokens no size tells.
@@ -37,12 +37,12 @@ class Load:
 class _Known:
     """A request whose tokens of prompt the provider has counted, those of its images too."""
 
-    outline: Outline
+    outline: RequestPrefix
     tokens: int
     images: int
 
 
-class PromptGauge:
+class PromptEstimator:
     """Bounds the prompts to one model. Used under a lock, or by one thread.
 
     A conversation is sent again and again with a little more at its end. So once the provider has
@@ -54,14 +54,14 @@ class PromptGauge:
         self._context_limit = context_limit
         self._known: list[_Known] = []  # what was learnt last is at the end
 
-    def bound(self, load: Load) -> int | None:
+    def bound(self, load: RequestSize) -> int | None:
         """Return the most tokens of prompt that ``load`` can be; ``None`` if nobody can tell."""
         if not load.is_measurable:
             return self._context_limit
         most = FRAME_TOKENS + min(self._iter_counts(load))
         return most if self._context_limit is None else min(most, self._context_limit)
 
-    def _iter_counts(self, load: Load) -> Iterator[int]:
+    def _iter_counts(self, load: RequestSize) -> Iterator[int]:
         """Yield what the request can be at most, by its bytes and by what is known already."""
         yield len(load.body) + load.images * IMAGE_TOKENS
         outline = read_outline(load.body) if self._known else None
@@ -71,7 +71,7 @@ class PromptGauge:
             if (new := outline.count_new(known.outline)) is not None:
                 yield known.tokens + new + (load.images - known.images) * IMAGE_TOKENS
 
-    def learn(self, load: Load, tokens: Tokens) -> None:
+    def learn(self, load: RequestSize, tokens: Tokens) -> None:
         """Remember what the provider counted for ``load``."""
         prompt = tokens.input + tokens.cached + tokens.written
         if self._context_limit is not None:  # the catalogue's word, which may be an old one
@@ -85,7 +85,7 @@ class PromptGauge:
         self._known = [*others, known][-_CONVERSATIONS:]
 
 
-def is_plausible(load: Load, tokens: Tokens, *, events: int) -> bool:
+def is_plausible(load: RequestSize, tokens: Tokens, *, events: int) -> bool:
     """Whether a provider's count can be true; one that is far too low is a mistake or a lie.
 
     ``events`` are the pieces that the answer came in, each of them a token or several.

@@ -24,7 +24,7 @@ import types
 import unittest
 from typing import Any
 
-from pytest_agentfix.judge.in_sandbox.signed_report import Writer, claim_report, read_order
+from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, claim_report, read_order
 
 MESSAGE_LIMIT = 500
 
@@ -131,7 +131,7 @@ def describe(error: BaseException) -> "tuple[str, str]":
     return type(error).__name__, (text.splitlines() or [""])[0][:MESSAGE_LIMIT]
 
 
-def run_calls(order: "dict[str, Any]", writer: Writer) -> int:
+def run_calls(order: "dict[str, Any]", writer: ReportWriter) -> int:
     """Run all calls and report each; gives the exit status.
 
     Every exception is a failure: nobody interrupts this from a keyboard, and a test that ends the
@@ -166,7 +166,7 @@ def attempt(module: types.ModuleType, one: "dict[str, Any]") -> "tuple[str, str]
 def main() -> None:
     """Do what the order on stdin says; ends with 0 if all calls passed."""
     order = read_order()
-    writer = Writer(claim_report(), order.pop("key"))
+    writer = ReportWriter(claim_report(), order.pop("key"))
     prepare(order)
     writer.write("start", python=sys.version.split()[0])
     status = run_calls(order, writer)

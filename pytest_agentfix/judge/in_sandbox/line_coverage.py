@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.judge.in_sandbox.signed_report import Writer
+from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter
 
 COVERED_LIMIT = 2_000  # node ids
 PROBLEM_LIMIT = 500  # characters
@@ -98,7 +98,7 @@ class Coverer:
         yield
         self._switch(before)
 
-    def report(self, writer: Writer) -> None:
+    def report(self, writer: ReportWriter) -> None:
         """Stop watching and tell what was seen."""
         sys.modules.update(self._modules)
         seen = set(self._unseen)  # our own end of it is none

@@ -36,7 +36,7 @@ import pytest
 
 from pytest_agentfix.judge.in_sandbox.line_coverage import Coverer
 from pytest_agentfix.judge.in_sandbox.signed_report import (
-    Writer,
+    ReportWriter,
     claim_report,
     hide_descriptor,
     read_order,
@@ -76,7 +76,7 @@ NEUTRAL = {
 class Reporter:
     """The pytest plugin: keeps to the wanted node ids and reports every phase of each."""
 
-    def __init__(self, writer: Writer, order: "dict[str, Any]") -> None:
+    def __init__(self, writer: ReportWriter, order: "dict[str, Any]") -> None:
         self._writer = writer
         self._wanted = frozenset(order["ids"])
         self._words = order["words"]
@@ -192,7 +192,7 @@ def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "
     return [item for group in order for item in shuffle_groups(group, rng, depth=depth + 1)]
 
 
-class Tally:
+class TallyWriter:
     """What pytest's own session counted, for the second channel."""
 
     def __init__(self, key: str) -> None:
@@ -301,8 +301,8 @@ def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
 def main() -> None:
     """Do what the order on stdin says and end with pytest's exit status."""
     order = read_order()
-    writer = Writer(claim_report(), order.pop("key"))
-    tally = Tally(order.pop("tally_key"))
+    writer = ReportWriter(claim_report(), order.pop("key"))
+    tally = TallyWriter(order.pop("tally_key"))
     plugins: list[object] = [Reporter(writer, order), tally]
     if order["shuffle"] is not None:
         plugins.append(Shuffler(order["shuffle"]))

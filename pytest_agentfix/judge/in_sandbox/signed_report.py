@@ -6,7 +6,7 @@ in the place of the line that imports it, and hands the whole to the sandbox's P
 An order is one JSON object on stdin. A report is JSON lines on descriptor 3, each with a tag in
 front: an HMAC, under the order's key, over this line and all lines before it. So a line that
 somebody else wrote, or one that was left out, repeated or moved, is noticed by the host. The key
-itself is nowhere in the process once the ``Writer`` has it; code that finds the ``Writer`` can
+itself is nowhere in the process once the ``ReportWriter`` has it; code that finds the writer can
 still make it sign, which is why the judge does not rest on these lines alone.
 """
 
@@ -24,7 +24,7 @@ HIDDEN_DESCRIPTOR = 100  # out of the way of tests that count or close descripto
 TAG_LENGTH = 32  # hexadecimal digits
 
 
-class Writer:
+class ReportWriter:
     """Signed JSON lines to the host, from this process only."""
 
     def __init__(self, descriptor: int, key: str) -> None:

@@ -15,7 +15,7 @@ from pytest_agentfix.core.python_source import (
 )
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import finding, qualified
-from pytest_agentfix.judge.lint.hits import Finding
+from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.module import Module
 
 _METHODS: Final = frozenset(
@@ -33,7 +33,7 @@ _TRUE: Final = object()  # what is always true without being a literal
 Callable_ = Function | ast.Lambda
 
 
-def find_always_equal(module: Module) -> Iterator[Finding]:
+def find_always_equal(module: Module) -> Iterator[RawHit]:
     """Comparisons that do not compare."""
     for node in module.nodes:
         match node:
@@ -59,7 +59,7 @@ def _target_name(target: ast.expr) -> str:
     return ""
 
 
-def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator[Finding]:
+def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator[RawHit]:
     if name not in _METHODS:
         return
     function = _function(module, value)

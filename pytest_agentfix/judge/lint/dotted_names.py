@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.python_source import FUNCTIONS, fingerprint, lines_of
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import IMPORTERS, Module, Use
 
 
@@ -135,7 +135,7 @@ GROUPS: Final = (
 )  # fmt: skip
 
 
-def find_names(module: Module) -> Iterator[Finding]:
+def find_names(module: Module) -> Iterator[RawHit]:
     """The mentions of names that a rule is about."""
     for use in module.uses:
         for group in GROUPS:
@@ -163,7 +163,7 @@ def _is_from_own_package(call: ast.Call) -> bool:
     return False
 
 
-def name_finding(rule: str, use: Use, capability: str = "") -> Finding:
+def name_finding(rule: str, use: Use, capability: str = "") -> RawHit:
     """The finding of one mention; moved elsewhere, it is the same."""
     name = use.name.removeprefix("builtins.")
     return finding(rule, use.node, printable(name), key=use.name, capability=capability)
@@ -171,10 +171,10 @@ def name_finding(rule: str, use: Use, capability: str = "") -> Finding:
 
 def finding(
     rule: str, node: ast.AST, what: str, *, key: str | None = None, capability: str = ""
-) -> Finding:
+) -> RawHit:
     """The finding of a whole ``node``, by default known again by all that it is made of."""
     line, end = lines_of(node)
-    return Finding(
+    return RawHit(
         rule=rule,
         what=what,
         key=fingerprint(node) if key is None else key,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_agentfix.judge.lint.dotted_names import finding
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
 REMARK: Final = "surroundings"
@@ -24,7 +24,7 @@ _ASKED: Final = frozenset(
 _GIVEN_AWAY: Final = ("/.dockerenv", "/proc/", "/run/.containerenv", "/sys/fs/cgroup")
 
 
-def find_surroundings(module: Module) -> Iterator[Finding]:
+def find_surroundings(module: Module) -> Iterator[RawHit]:
     """Conditions on the terminal, the clock, the environment, and other signs of a judge."""
     for node in module.nodes:
         yield from _find_given_away(module, node)
@@ -35,7 +35,7 @@ def find_surroundings(module: Module) -> Iterator[Finding]:
                     yield finding(REMARK, one, f"depends on {printable(str(name))}")
 
 
-def _find_given_away(module: Module, node: ast.AST) -> Iterator[Finding]:
+def _find_given_away(module: Module, node: ast.AST) -> Iterator[RawHit]:
     match node:
         case ast.Constant(value=str(text)) if text.startswith(_GIVEN_AWAY):
             yield finding(REFUSED, node, f"looks at {printable(text, limit=40)}")

@@ -14,7 +14,7 @@ from pytest_agentfix.judge.lint.dotted_names import (
     is_in_main_guard,
     name_finding,
 )
-from pytest_agentfix.judge.lint.hits import Finding
+from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.module import Module
 
 _EXITS: Final = frozenset(
@@ -30,7 +30,7 @@ _GUARDED: Final = frozenset({"unittest", "doctest"})  # run by a module that is 
 _MOCKED: Final = ("unittest.mock", "pytest.MonkeyPatch", "_pytest.monkeypatch")
 
 
-def find_exits(module: Module) -> Iterator[Finding]:
+def find_exits(module: Module) -> Iterator[RawHit]:
     """Ways out of the process other than those a program's own main function has."""
     for use in module.uses:
         if use.name not in _EXITS or is_in_main_guard(module, use.node):
@@ -42,7 +42,7 @@ def find_exits(module: Module) -> Iterator[Finding]:
         yield _mark(use.node, "exit")
 
 
-def find_outcomes(module: Module) -> Iterator[Finding]:
+def find_outcomes(module: Module) -> Iterator[RawHit]:
     """The test runner's own words in code that is not a test."""
     for use in module.uses:
         root = use.name.partition(".")[0]
@@ -54,7 +54,7 @@ def find_outcomes(module: Module) -> Iterator[Finding]:
     yield from _find_outcome_names(module)
 
 
-def _find_outcome_names(module: Module) -> Iterator[Finding]:
+def _find_outcome_names(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         match node:
             case ast.Raise(exc=ast.expr() as exc) if _last_name(exc) in _OUTCOME_NAMES:
@@ -89,12 +89,12 @@ def _is_in_main(module: Module, node: ast.AST) -> bool:
     )
 
 
-def _mark(node: ast.AST, capability: str) -> Finding:
+def _mark(node: ast.AST, capability: str) -> RawHit:
     """A remark that the file can do something; never a hit by itself."""
     return finding("", node, "", key=capability, capability=capability)
 
 
-def is_expected(one: Finding, raised: frozenset[str]) -> bool:
+def is_expected(one: RawHit, raised: frozenset[str]) -> bool:
     """Whether the failing tests themselves ask for this exit by the exception's name."""
     if one.rule != "process-exit" or one.key not in _EXITS:
         return False

@@ -51,7 +51,7 @@ class LintHit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class RawHit:
     """One construct in one file, old or new; it becomes a hit only where it is new.
 
     ``key`` is the construct without its place, so that moved code can be told. ``capability``:

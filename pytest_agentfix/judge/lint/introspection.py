@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_agentfix.judge.lint.dotted_names import finding, name_finding
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module, Use
 
 _FRAME_PARTS: Final = frozenset(
@@ -30,7 +30,7 @@ _EDITS: Final = frozenset(
 _SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
 
 
-def find_insides(module: Module) -> Iterator[Finding]:
+def find_insides(module: Module) -> Iterator[RawHit]:
     """Reads and writes of what only the interpreter and debuggers have business with."""
     yield from _find_parts(module)
     yield from _find_writes(module)
@@ -39,7 +39,7 @@ def find_insides(module: Module) -> Iterator[Finding]:
             yield from _find_calls(module, node)
 
 
-def _find_parts(module: Module) -> Iterator[Finding]:
+def _find_parts(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         name = _attribute_name(module, node)
         if name in _FRAME_PARTS - _TRACEBACK_PARTS:
@@ -68,7 +68,7 @@ def _attribute_name(module: Module, node: ast.AST) -> str:
     return ""
 
 
-def _find_writes(module: Module) -> Iterator[Finding]:
+def _find_writes(module: Module) -> Iterator[RawHit]:
     for use in module.uses:
         if use.is_written and not isinstance(use.node, ast.Name) and _is_foreign(module, use):
             rule = "global-state" if use.name.startswith("os.environ") else "introspection"
@@ -84,7 +84,7 @@ def _find_writes(module: Module) -> Iterator[Finding]:
                     yield finding("global-state", node, f"sets decimal's {printable(node.attr)}")
 
 
-def _find_item_write(module: Module, node: ast.Subscript, held: ast.expr) -> Iterator[Finding]:
+def _find_item_write(module: Module, node: ast.Subscript, held: ast.expr) -> Iterator[RawHit]:
     name = module.dotted(held) or ""
     if name == "os.environ":
         yield finding("global-state", node, "writes os.environ", key="os.environ")
@@ -94,7 +94,7 @@ def _find_item_write(module: Module, node: ast.Subscript, held: ast.expr) -> Ite
         yield finding("introspection", node, f"writes {printable(name)}")
 
 
-def _find_calls(module: Module, node: ast.Call) -> Iterator[Finding]:
+def _find_calls(module: Module, node: ast.Call) -> Iterator[RawHit]:
     name = module.dotted(node.func) or ""
     held, _, edit = name.rpartition(".")
     if name in _MADE:

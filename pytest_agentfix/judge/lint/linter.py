@@ -15,7 +15,7 @@ from pytest_agentfix.judge.lint.environment_checks import find_surroundings
 from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.file_diff import FileDiff
-from pytest_agentfix.judge.lint.hits import Finding, Level, LintHit
+from pytest_agentfix.judge.lint.hits import Level, LintHit, RawHit
 from pytest_agentfix.judge.lint.introspection import find_insides
 from pytest_agentfix.judge.lint.lookup_tables import find_tables
 from pytest_agentfix.judge.lint.module import Module
@@ -69,7 +69,7 @@ def _order(hit: LintHit) -> tuple[str, int, str, str]:
     return hit.path, hit.line, hit.rule, hit.what
 
 
-def _hit(path: str, found: Finding, levels: Mapping[str, Level]) -> LintHit:
+def _hit(path: str, found: RawHit, levels: Mapping[str, Level]) -> LintHit:
     level = levels[found.rule]
     if found.rule == "unparsable" and found.capability and level is Level.REFUSE:
         level = Level.REPORT
@@ -108,10 +108,10 @@ def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Pla
     yield from find_weakened(diffs)
 
 
-def _unparsable(diff: FileDiff) -> Finding:
+def _unparsable(diff: FileDiff) -> RawHit:
     capability = "before" if diff.was_unparsable else ""
     what = "cannot be read as Python"
-    return Finding(rule="unparsable", what=what, key="", line=0, end=0, capability=capability)
+    return RawHit(rule="unparsable", what=what, key="", line=0, end=0, capability=capability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,11 @@ class _Pair:
     """What was found in a file before, and what is found in it now."""
 
     diff: FileDiff
-    old: tuple[Finding, ...]
-    new: tuple[Finding, ...]
+    old: tuple[RawHit, ...]
+    new: tuple[RawHit, ...]
 
 
-def _find(module: Module | None, expected: Expectations) -> tuple[Finding, ...] | None:
+def _find(module: Module | None, expected: Expectations) -> tuple[RawHit, ...] | None:
     """All constructs that rules are about; ``None`` where the tree is too deep for them."""
     if module is None:
         return ()
@@ -148,9 +148,9 @@ def _find_surplus(pairs: Sequence[_Pair]) -> Iterator[Placed]:
         yield from ((pair.diff.path, one) for one in _take(pair, there) if one.rule)
 
 
-def _take(pair: _Pair, there: Counter[tuple[str, str]]) -> Iterator[Finding]:
+def _take(pair: _Pair, there: Counter[tuple[str, str]]) -> Iterator[RawHit]:
     """The findings of one file that nothing accounts for; each that is there excuses one."""
-    surplus: list[Finding] = []
+    surplus: list[RawHit] = []
     for one in pair.new:
         if not _is_added(one, pair.diff):
             continue
@@ -172,6 +172,6 @@ def _capabilities(pair: _Pair) -> frozenset[tuple[str, str]]:
     return frozenset((one.rule, one.capability) for one in (*pair.old, *kept) if one.capability)
 
 
-def _is_added(one: Finding, diff: FileDiff) -> bool:
+def _is_added(one: RawHit, diff: FileDiff) -> bool:
     lines = [line in diff.added for line in range(one.line, one.end + 1)]
     return all(lines) if one.is_whole else any(lines)

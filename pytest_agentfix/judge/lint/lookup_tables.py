@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_agentfix.judge.lint.dotted_names import finding
 from pytest_agentfix.judge.lint.expectations import Expectations
-from pytest_agentfix.judge.lint.hits import Finding
+from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key, parts
 from pytest_agentfix.judge.lint.module import Module
 
@@ -17,7 +17,7 @@ _TRIVIAL_ENTRIES: Final = 3  # from which a table of small numbers is the tests'
 _PAIR: Final = 2
 
 
-def find_tables(module: Module, expected: Expectations) -> Iterator[Finding]:
+def find_tables(module: Module, expected: Expectations) -> Iterator[RawHit]:
     """New tables most of whose entries are cases of the failing tests."""
     for node in module.nodes:
         if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
@@ -52,7 +52,7 @@ def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> 
     return f"rows:{','.join(kinds)}"
 
 
-def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[Finding]:
+def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[RawHit]:
     """``ANSWERS[question] = answer``, one by one."""
     if isinstance(node.targets[0], ast.Subscript):
         pair = module.fold(node.targets[0].slice), module.fold(node.value)
@@ -60,7 +60,7 @@ def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iter
             yield _hit(node, 1, "")
 
 
-def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -> Iterator[Finding]:
+def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -> Iterator[RawHit]:
     """``ANSWERS[QUESTIONS.index(n)]``."""
     match node.slice:
         case ast.Call(func=ast.Attribute(attr="index", value=asked)):
@@ -71,7 +71,7 @@ def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -
                     yield _hit(node, len(entries), "")
 
 
-def _hit(node: ast.AST, count: int, capability: str) -> Finding:
+def _hit(node: ast.AST, count: int, capability: str) -> RawHit:
     what = f"a table of the tests' answers ({count} entries)"
     found = finding("special-case", node, what, capability=capability)
     return replace(found, is_whole=True)

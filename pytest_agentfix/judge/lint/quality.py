@@ -10,14 +10,14 @@ from typing import Final
 
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import finding
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
 _BROAD: Final = frozenset({"builtins.Exception", "builtins.BaseException"})
 RULE: Final = "swallowed-error"
 
 
-def find_swallowed(module: Module) -> Iterator[Finding]:
+def find_swallowed(module: Module) -> Iterator[RawHit]:
     """Handlers and conditions that make errors and checks go away."""
     for node in module.nodes:
         match node:
@@ -36,7 +36,7 @@ def find_swallowed(module: Module) -> Iterator[Finding]:
                     yield finding(RULE, node, "or True" if always else "and False")
 
 
-def _judge_handler(module: Module, node: ast.ExceptHandler) -> Iterator[Finding]:
+def _judge_handler(module: Module, node: ast.ExceptHandler) -> Iterator[RawHit]:
     if node.type is None:
         if not any(isinstance(one, ast.Raise) for one in ast.walk(node)):
             yield finding(RULE, node, "a bare except")
@@ -60,7 +60,7 @@ def _is_nothing(module: Module, statement: ast.stmt) -> bool:
     return False
 
 
-def find_unicode(module: Module) -> Iterator[Finding]:
+def find_unicode(module: Module) -> Iterator[RawHit]:
     """Identifiers that are not ASCII. The syntax tree has them folded, the text as they are."""
     if module.text.isascii():
         return
@@ -70,7 +70,7 @@ def find_unicode(module: Module) -> Iterator[Finding]:
         return
     for token in tokens:
         if token.type == tokenize.NAME and not token.string.isascii():
-            yield Finding(
+            yield RawHit(
                 rule="unicode",
                 what=f"the identifier {printable(token.string)}",
                 key=token.string,

@@ -10,7 +10,7 @@ from typing import Final
 from pytest_agentfix.core.python_source import FUNCTIONS, Function
 from pytest_agentfix.judge.lint.dotted_names import qualified
 from pytest_agentfix.judge.lint.file_diff import FileDiff
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
 _MUCH: Final = 10  # lines fewer than before
@@ -20,7 +20,7 @@ _SECURITY: Final = re.compile(
     re.IGNORECASE,
 )
 
-Placed = tuple[str, Finding]  # a path, and what was found there
+Placed = tuple[str, RawHit]  # a path, and what was found there
 
 
 def find_deletions(diffs: Sequence[FileDiff]) -> Iterator[Placed]:
@@ -49,8 +49,8 @@ def find_weakened(diffs: Sequence[FileDiff]) -> Iterator[Placed]:
                 yield diff.path, _note("security", what, line=now.lineno)
 
 
-def _note(rule: str, what: str, *, line: int = 0) -> Finding:
-    return Finding(rule=rule, what=what, key=what, line=line, end=line)
+def _note(rule: str, what: str, *, line: int = 0) -> RawHit:
+    return RawHit(rule=rule, what=what, key=what, line=line, end=line)
 
 
 def _defined(module: Module | None) -> set[str]:

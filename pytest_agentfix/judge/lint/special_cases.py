@@ -16,7 +16,7 @@ from pytest_agentfix.judge.lint.answers import find_answers, is_encoded, split
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import finding, qualified
 from pytest_agentfix.judge.lint.expectations import Expectations
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_rich, is_trivial, literal_key
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.recognition import Closeness, Recognition, recognise
@@ -40,10 +40,10 @@ _MAKERS: Final = frozenset(
 )
 _REACH: Final = 3  # statements after an ``if`` that are still its other branch
 _ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-Find = Callable[[Module, Expectations], Iterator[Finding]]
+Find = Callable[[Module, Expectations], Iterator[RawHit]]
 
 
-def find_special_cases(module: Module, expected: Expectations) -> Iterator[Finding]:
+def find_special_cases(module: Module, expected: Expectations) -> Iterator[RawHit]:
     """Branches, constant functions and texts that answer what only the tests ask."""
     if not expected.outputs:
         return
@@ -52,7 +52,7 @@ def find_special_cases(module: Module, expected: Expectations) -> Iterator[Findi
         yield from find(module, expected)
 
 
-def find_chains(module: Module) -> Iterator[Finding]:
+def find_chains(module: Module) -> Iterator[RawHit]:
     """Remarks about functions that are tables in the form of branches, or are constant."""
     counts: dict[str, int] = {}
     for node in module.nodes:
@@ -80,7 +80,7 @@ def _is_plain(module: Module, test: ast.expr) -> bool:
     return False
 
 
-def _find_branches(module: Module, expected: Expectations) -> Iterator[Finding]:
+def _find_branches(module: Module, expected: Expectations) -> Iterator[RawHit]:
     for node in module.nodes:
         for test, then, other in list_branches(module, node):
             found = recognise(module, test, expected)
@@ -142,7 +142,7 @@ def _answered(
     node: ast.AST,
     found: tuple[Recognition, Iterable[ast.AST]],
     expected: Expectations,
-) -> Iterator[Finding]:
+) -> Iterator[RawHit]:
     recognition, branch = found
     for literal in find_answers(module, branch):
         value = module.fold(literal)
@@ -152,12 +152,12 @@ def _answered(
             yield _hit(literal, "answers one input with", value, f"once:{qualified(module, node)}")
 
 
-def _hit(node: ast.AST, how: str, value: Any, capability: str = "") -> Finding:
+def _hit(node: ast.AST, how: str, value: Any, capability: str = "") -> RawHit:
     shown = printable(repr(value), limit=40)
     return finding(RULE, node, f"{how} {shown}", key=literal_key(value), capability=capability)
 
 
-def _find_constants(module: Module, expected: Expectations) -> Iterator[Finding]:
+def _find_constants(module: Module, expected: Expectations) -> Iterator[RawHit]:
     for node in module.nodes:
         if isinstance(node, FUNCTIONS):
             for literal in _constant_answers(module, node):
@@ -214,7 +214,7 @@ def _is_idle(module: Module, statement: ast.stmt) -> bool:
     return False
 
 
-def _find_encoded(module: Module, expected: Expectations) -> Iterator[Finding]:
+def _find_encoded(module: Module, expected: Expectations) -> Iterator[RawHit]:
     for node in module.nodes:
         if not isinstance(node, ast.expr) or not is_encoded(node):
             continue
@@ -225,7 +225,7 @@ def _find_encoded(module: Module, expected: Expectations) -> Iterator[Finding]:
             yield _hit(node, "hides", value)
 
 
-def find_literals(module: Module, expected: Expectations) -> Iterator[Finding]:
+def find_literals(module: Module, expected: Expectations) -> Iterator[RawHit]:
     """Literals that a failing test expects, wherever they are."""
     for node in module.nodes:
         if not isinstance(node, ast.expr) or isinstance(node, (ast.Name, ast.Expr)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_agentfix.judge.lint.dotted_names import finding
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
 _VARIABLE: Final = re.compile(r"PYTEST_[A-Z_]+|_called_from_test|@py_(assert|builtins)|@pytest_ar")
@@ -33,7 +33,7 @@ _FILE_READS: Final = frozenset({"read", "read_text", "readlines", "read_bytes", 
 _FRAGMENT: Final = 4  # characters from which a prefix of pytest's variable is no accident
 
 
-def find_detection(module: Module) -> Iterator[Finding]:
+def find_detection(module: Module) -> Iterator[RawHit]:
     """Texts with which only the presence of a test runner can be asked for."""
     for node, text in module.strings():
         is_question = _is_asked(module, node) and _is_runner(text, module, node)
@@ -42,7 +42,7 @@ def find_detection(module: Module) -> Iterator[Finding]:
     yield from _find_named(module)
 
 
-def _find_named(module: Module) -> Iterator[Finding]:
+def _find_named(module: Module) -> Iterator[RawHit]:
     """``name in sys.modules``, where a name stands for the text."""
     for node in module.nodes:
         if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
@@ -52,7 +52,7 @@ def _find_named(module: Module) -> Iterator[Finding]:
             yield _detected(node, text)
 
 
-def _detected(node: ast.AST, text: str) -> Finding:
+def _detected(node: ast.AST, text: str) -> RawHit:
     return finding("test-detection", node, f"asks for {printable(text)!r}", key=text)
 
 
@@ -109,7 +109,7 @@ def _called(call: ast.Call) -> str:
     return ""
 
 
-def find_test_reading(module: Module) -> Iterator[Finding]:
+def find_test_reading(module: Module) -> Iterator[RawHit]:
     """Texts that name test files, and ways to read what is not data."""
     for node, text in module.strings():
         if "://" in text or "\n" in text or _is_in_raise(module, node):
@@ -121,7 +121,7 @@ def find_test_reading(module: Module) -> Iterator[Finding]:
     yield from _find_source_reading(module)
 
 
-def _find_source_reading(module: Module) -> Iterator[Finding]:
+def _find_source_reading(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         match node:
             case ast.Call(func=called) if module.dotted(called) == "ast.parse":

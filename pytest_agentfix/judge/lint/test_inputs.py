@@ -15,7 +15,7 @@ from typing import Any, Final
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import finding
 from pytest_agentfix.judge.lint.expectations import Expectations
-from pytest_agentfix.judge.lint.hits import Finding, printable
+from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.special_cases import list_branches
@@ -32,7 +32,7 @@ _LIST: Final = 3
 Asked = tuple[ast.expr, ast.expr]  # what is asked about, and the literal it is compared with
 
 
-def find_inputs(module: Module, expected: Expectations) -> Iterator[Finding]:
+def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
     """Questions whether something is what a failing test puts in.
 
     Who asked the same thing about other literals before may ask for one more.
@@ -54,7 +54,7 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[Finding]:
             yield from _find_spelled_out(module, test, (then, other), expected)
 
 
-def find_disguises(module: Module) -> Iterator[Finding]:
+def find_disguises(module: Module) -> Iterator[RawHit]:
     """Questions for one number in a sum, for a function's name, and tables of what is given."""
     for node in module.nodes:
         match node:
@@ -85,7 +85,7 @@ def _find_spelled_out(
     test: ast.expr,
     ways: tuple[Sequence[ast.AST], Sequence[ast.AST]],
     expected: Expectations,
-) -> Iterator[Finding]:
+) -> Iterator[RawHit]:
     """A question for one input, whose answer is a literal: any, also one that means nothing."""
     for node in ast.walk(test):
         for subject, literal in _list_asked(node):
@@ -127,7 +127,7 @@ def _is_literal(module: Module, node: ast.AST) -> bool:
     return False
 
 
-def _hit(node: ast.AST, value: Any, capability: str) -> Finding:
+def _hit(node: ast.AST, value: Any, capability: str) -> RawHit:
     what = f"asks for the tests' own {printable(repr(value), limit=40)}"
     return finding(RULE, node, what, key=literal_key(value), capability=capability)
 

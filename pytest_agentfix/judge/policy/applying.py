@@ -11,7 +11,7 @@ from pytest_agentfix.judge.policy.base_names import folders_of
 from pytest_agentfix.judge.policy.policy import Accepted, Policy
 from pytest_agentfix.judge.policy.rules import Context, Subject, find_rule
 from pytest_agentfix.judge.policy.test_files import Suite, find_test_files
-from pytest_agentfix.judge.policy.tree import Tree
+from pytest_agentfix.judge.policy.tree import PathTree
 
 _IN_THE_WAY = "a file is where another one needs a folder"
 _MODE = "the executable bit stays as it was"
@@ -55,7 +55,7 @@ def _make_context(
     policy: Policy, changes: Mapping[str, FileChange], read_base: ReadBase
 ) -> Context:
     new = [path for path, change in changes.items() if not change.is_deletion]
-    tree = Tree.build(policy.base_paths, new, test_files=find_test_files(policy))
+    tree = PathTree.build(policy.base_paths, new, test_files=find_test_files(policy))
     return Context(policy=policy, tree=tree, suite=Suite.build(policy), read_base=read_base)
 
 
@@ -81,7 +81,7 @@ def _settle_mode(subject: Subject) -> tuple[FileChange | None, Drop | None]:
     return replace(subject.change, executable=executable), drop
 
 
-def _find_blocked(kept: Mapping[str, FileChange], tree: Tree) -> frozenset[str]:
+def _find_blocked(kept: Mapping[str, FileChange], tree: PathTree) -> frozenset[str]:
     """New files that cannot be in one tree with the rest.
 
     They come about when half of "a file becomes a folder" was left out by another rule.

@@ -15,7 +15,7 @@ from pytest_agentfix.judge.policy import file_names
 from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.policy import Policy
 from pytest_agentfix.judge.policy.test_files import Suite
-from pytest_agentfix.judge.policy.tree import Tree
+from pytest_agentfix.judge.policy.tree import PathTree
 
 _TEST_RUNNERS: Final = frozenset({"pytest", "_pytest", "pluggy", "_pluggy", "iniconfig"})
 _BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -26,7 +26,7 @@ class Context:
     """All that does not depend on the one change that is looked at."""
 
     policy: Policy
-    tree: Tree
+    tree: PathTree
     suite: Suite
     read_base: ReadBase
 

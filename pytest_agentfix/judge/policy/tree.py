@@ -16,7 +16,7 @@ _GIT_NAMES: Final = frozenset({"head", "objects", "refs", "commondir", "config",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class PathTree:
     """Facts about all paths there are, for the rules that look further than one path."""
 
     base: BaseNames
@@ -27,7 +27,7 @@ class Tree:
     @classmethod
     def build(
         cls, base: Collection[str], new: Collection[str], *, test_files: Collection[str]
-    ) -> Tree:
+    ) -> PathTree:
         """The tree of ``base``, with the ``new`` files that want to come in."""
         names = names_of(frozenset(base))
         spellings = _spell(new)

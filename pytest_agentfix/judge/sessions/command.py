@@ -14,7 +14,7 @@ from pytest_agentfix.core.ports import Command
 from pytest_agentfix.judge.sessions.orders import (
     PLAIN_PROGRAM,
     Files,
-    Order,
+    SessionOrder,
     load_program,
     make_key,
 )
@@ -28,7 +28,7 @@ _LEFT_OUT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What one pytest session in a sandbox is to do; see ``reporter.Order``."""
+    """What one pytest session in a sandbox is to do; see ``reporter.SessionOrder``."""
 
     ids: Sequence[str]
     files: Files = field(default_factory=dict)
@@ -61,7 +61,7 @@ class CommandBuilder:
     def build(self, task: Task, *, keys: Keys) -> Command:
         """Make the command that runs pytest for ``task`` and reports with ``keys``."""
         invocation = self.invocation
-        order = Order(
+        order = SessionOrder(
             args=self._arguments(),
             ids=tuple(task.ids),
             rootdir=str(invocation.rootdir),

@@ -42,7 +42,7 @@ def _list_words() -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class SessionOrder:
     """What the reporter is to run.
 
     ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a

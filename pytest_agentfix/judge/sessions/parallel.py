@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class SessionRunner:
     """What a job works with: both end at once when the job is not needed any more."""
 
     sessions: Sessions
@@ -56,7 +56,7 @@ class _Held:
             self.is_gone = True
 
 
-class Alongside:
+class ParallelSessions:
     """A block in which jobs run in threads.
 
     At its end, however it comes, every job is over and every sandbox that was opened through
@@ -69,9 +69,9 @@ class Alongside:
         self._held: list[_Held] = []
         self._open_sandbox = open_sandbox
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="agentfix-judge")
-        self.hands = Hands(replace(sessions, stop=self._stop), self._open)
+        self.hands = SessionRunner(replace(sessions, stop=self._stop), self._open)
 
-    def __enter__(self) -> Alongside:  # noqa: PYI034 - nothing derives from it
+    def __enter__(self) -> ParallelSessions:  # noqa: PYI034 - nothing derives from it
         return self
 
     def __exit__(
@@ -91,7 +91,7 @@ class Alongside:
             closer.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def start(self, job: Callable[[Hands], T]) -> Future[T]:
+    def start(self, job: Callable[[SessionRunner], T]) -> Future[T]:
         """Begin ``job``; its result, or what it raised, is in the future."""
         return self._pool.submit(job, self.hands)
 

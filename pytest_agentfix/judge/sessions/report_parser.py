@@ -34,7 +34,7 @@ _WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
 def parse_report(data: bytes, *, key: str) -> RunReport:
     """Read the reporter's lines; what is not signed with ``key``, in order, counts against it."""
     lines = SignedLines(key)
-    reader = _Reader()
+    reader = _RecordReader()
     for line in _split(data):
         reader.take(lines.verify(line))
     return reader.finish()
@@ -99,12 +99,12 @@ def _split(data: bytes) -> Iterator[bytes]:
         start = len(data) if end < 0 else end + 1
 
 
-class _Reader:
+class _RecordReader:
     """Takes lines one after another and keeps what matters."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._tests: dict[str, _Tally] = {}
+        self._tests: dict[str, _TallyReader] = {}
         self._errors: list[CollectError] = []
         self._collected: tuple[str, ...] = ()
         self._sys_path: tuple[str, ...] = ()
@@ -170,7 +170,7 @@ class _Reader:
             return False
         if nodeid not in self._running:  # nobody collected it, or it ran before it was collected
             return False
-        tally = self._tests.setdefault(nodeid, _Tally())
+        tally = self._tests.setdefault(nodeid, _TallyReader())
         is_xfail = fields.get("wasxfail") is True
         self._failed += outcome == "failed" and not is_xfail
         tally.add(when, _classify(when, outcome, is_xfail=is_xfail))
@@ -224,7 +224,7 @@ class _Reader:
         return self._finish is not None and self._finish.get("counts") == lines
 
 
-class _Tally:
+class _TallyReader:
     """The phases of one test as they are reported."""
 
     __slots__ = ("bad", "detail", "exception", "passes")

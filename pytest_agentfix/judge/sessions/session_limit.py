@@ -46,7 +46,7 @@ class Stop:
                 self._waiting.remove(condition)
 
 
-class Slots:
+class SessionLimiter:
     """Room for ``number`` sessions, shared by all judges of a run; any thread may use it.
 
     ``number`` is the cores that this process may use, where it is not given.

@@ -19,7 +19,7 @@ _MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class SessionResult:
     """One pytest session in a sandbox.
 
     ``limit`` are the seconds it was given, ``tally`` is what its second channel says, which counts

@@ -14,8 +14,8 @@ from pytest_agentfix.core.ports import Clock, Command, Completed, Sandbox
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import Files, encode_files, make_key
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
-from pytest_agentfix.judge.sessions.session_limit import Slots, Stop
-from pytest_agentfix.judge.sessions.session_result import Run
+from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 _OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
 
@@ -43,7 +43,7 @@ class Sessions:
 
     commands: CommandBuilder
     clock: Clock
-    slots: Slots
+    slots: SessionLimiter
     stopwatch: Callable[[float], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
 
@@ -55,7 +55,7 @@ class Sessions:
         *,
         patience: float = math.inf,
         is_tallied: bool = True,
-    ) -> Run:
+    ) -> SessionResult:
         """Run pytest for at most ``patience`` seconds, and no longer than to ``deadline``.
 
         Without ``is_tallied`` what pytest's own session counted is not looked at. Raises
@@ -66,7 +66,7 @@ class Sessions:
         completed, limit = self._complete(sandbox, command, deadline, patience)
         report = parse_report(completed.report, key=keys.report)
         tally = parse_tally(completed.stdout, key=keys.tally)
-        return Run(
+        return SessionResult(
             completed=completed, report=report, limit=limit, tally=tally, is_tallied=is_tallied
         )
 
@@ -78,7 +78,7 @@ class Sessions:
         *,
         patience: float = math.inf,
         is_tallied: bool = True,
-    ) -> Run:
+    ) -> SessionResult:
         """The same; raises ``TimeoutError`` also where ``deadline`` passes meanwhile."""
         run = self.run(sandbox, task, deadline, patience=patience, is_tallied=is_tallied)
         _require_in_time(run.completed, run.limit, patience)
@@ -112,7 +112,7 @@ class Sessions:
         return seconds
 
     @contextmanager
-    def take_turn(self, turn: Slots, deadline: float) -> Iterator[None]:
+    def take_turn(self, turn: SessionLimiter, deadline: float) -> Iterator[None]:
         """Hold ``turn`` for the block; ends as waiting for a slot does."""
         with turn.hold(timeout=self.remaining(deadline), stop=self.stop):
             yield

@@ -10,21 +10,21 @@ from pytest_agentfix.judge.variants.direct_call import make_plain
 from pytest_agentfix.judge.variants.mutant import make_mutant
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.results import (
+    DirectCall,
     Mutant,
     Parameters,
-    Plain,
     PlainCall,
     TestName,
-    Variant,
+    TestVariant,
 )
 
 __all__ = [
+    "DirectCall",
     "Mutant",
     "Parameters",
-    "Plain",
     "PlainCall",
     "TestName",
-    "Variant",
+    "TestVariant",
     "make_canary",
     "make_clone",
     "make_mutant",

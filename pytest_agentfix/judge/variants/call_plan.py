@@ -20,7 +20,7 @@ from pytest_agentfix.judge.variants.decorators import (
     UnclearError,
     read_decorators,
 )
-from pytest_agentfix.judge.variants.locate import Place
+from pytest_agentfix.judge.variants.locate import SourcePlace
 from pytest_agentfix.judge.variants.pytest_features import find_set_up
 from pytest_agentfix.judge.variants.results import Kind
 
@@ -34,13 +34,13 @@ _CLASS_UNCLEAR: Final = "its class cannot be made without pytest"
 class Description:
     """What is to be called and with what."""
 
-    place: Place
+    place: SourcePlace
     kind: Kind
     is_async: bool
     parametrized: tuple[Parametrized, ...]
 
 
-def describe(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Description:
+def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> Description:
     """Describe the call of a test; raises ``UnclearError`` where there can be none."""
     if is_generator(place.function.body):
         raise UnclearError("it is a generator")
@@ -66,7 +66,7 @@ def describe(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Desc
     )
 
 
-def _find_kind(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Kind:
+def _find_kind(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> Kind:
     if not place.classes:
         return "function"
     lineage = [place.classes[-1], *_list_bases(tree, place)]
@@ -87,7 +87,7 @@ def _list_members(one: ast.ClassDef) -> Iterator[str]:
         yield from list_bound(statement)
 
 
-def _list_bases(tree: ast.Module, place: Place) -> list[ast.ClassDef]:
+def _list_bases(tree: ast.Module, place: SourcePlace) -> list[ast.ClassDef]:
     """Give the classes of the module that a test's class is made from, directly or not."""
     defined = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
     found = list(place.classes[-1:])
@@ -99,7 +99,7 @@ def _list_bases(tree: ast.Module, place: Place) -> list[ast.ClassDef]:
     return found[1:]
 
 
-def _list_marks(tree: ast.Module, place: Place) -> Iterator[ast.expr]:
+def _list_marks(tree: ast.Module, place: SourcePlace) -> Iterator[ast.expr]:
     """Give the marks in ``pytestmark`` of the module, the test's classes and their bases."""
     classes = [*place.classes, *_list_bases(tree, place)]
     for one in _list_bases(tree, place):
@@ -115,7 +115,7 @@ def _list_marks(tree: ast.Module, place: Place) -> Iterator[ast.expr]:
 
 
 def _check_arguments(
-    place: Place,
+    place: SourcePlace,
     own: Decorated,
     around: list[Decorated],
     parametrized: list[Parametrized],
@@ -148,7 +148,7 @@ def _list_defaulted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str
     return {one.arg for one in defaulted} | {one.arg for one, value in only if value is not None}
 
 
-def _check_values(place: Place, parametrized: list[Parametrized]) -> None:
+def _check_values(place: SourcePlace, parametrized: list[Parametrized]) -> None:
     """See that parameters can be made outside the test's classes; raises ``UnclearError``."""
     members = {name for one in place.classes for name in _list_members(one)}
     if any(members & list_references(one.values) for one in parametrized):

@@ -10,7 +10,7 @@ from typing import Final
 from pytest_agentfix.judge.variants.bindings import list_bound, list_identifiers, map_imports
 from pytest_agentfix.judge.variants.call_plan import Description, describe
 from pytest_agentfix.judge.variants.decorators import UnclearError, read_decorators
-from pytest_agentfix.judge.variants.locate import Place, find_places
+from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
 from pytest_agentfix.judge.variants.pytest_features import find_surroundings
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.reduction import (
@@ -20,7 +20,7 @@ from pytest_agentfix.judge.variants.reduction import (
     strip_classes,
 )
 from pytest_agentfix.judge.variants.renaming import part_renamable, rename
-from pytest_agentfix.judge.variants.results import Parameters, Plain, PlainCall, TestName
+from pytest_agentfix.judge.variants.results import DirectCall, Parameters, PlainCall, TestName
 from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
 _PROCESSES: Final = frozenset({"multiprocessing", "ProcessPoolExecutor"})
@@ -34,7 +34,7 @@ def make_plain(
     rng: random.Random,
     conftests: Sequence[str],
     module: str = "",
-) -> Plain:
+) -> DirectCall:
     """Reduce a module to what the wanted tests need, without pytest, under random names.
 
     ``conftests`` are the texts of the conftest files in force, and ``module`` is the stem of the
@@ -44,7 +44,7 @@ def make_plain(
         trees = [parse(text) for text in conftests]
         return _make(parse(source), names, rng=rng, conftests=trees, module=module)
     except UNREADABLE:
-        return Plain(source="", calls={}, impossible=refuse_all(names))
+        return DirectCall(source="", calls={}, impossible=refuse_all(names))
 
 
 def _make(
@@ -54,10 +54,10 @@ def _make(
     rng: random.Random,
     conftests: Sequence[ast.Module],
     module: str,
-) -> Plain:
+) -> DirectCall:
     reason = find_surroundings(conftests) or _find_module_obstacle(tree)
     if reason:
-        return Plain(source="", calls={}, impossible=refuse_all(names, reason))
+        return DirectCall(source="", calls={}, impossible=refuse_all(names, reason))
     imports = map_imports(tree)
     places, missing = find_places(tree, names)
     good, bad = part_renamable(tree, places, module=module, conftests=conftests, imports=imports)
@@ -66,7 +66,7 @@ def _make(
     needing = _drop_needing(tree, described)
     impossible = {**missing, **bad, **unclear, **needing}
     if not described:
-        return Plain(source="", calls={}, impossible=impossible)
+        return DirectCall(source="", calls={}, impossible=impossible)
     return _finish(tree, described, rng=rng, impossible=impossible)
 
 
@@ -77,7 +77,7 @@ def _find_module_obstacle(tree: ast.Module) -> str:
 
 
 def _describe_all(
-    tree: ast.Module, places: Mapping[TestName, Place], imports: Mapping[str, str]
+    tree: ast.Module, places: Mapping[TestName, SourcePlace], imports: Mapping[str, str]
 ) -> tuple[dict[TestName, Description], dict[TestName, str]]:
     described: dict[TestName, Description] = {}
     unclear: dict[TestName, str] = {}
@@ -90,7 +90,9 @@ def _describe_all(
     return described, unclear
 
 
-def _describe(tree: ast.Module, place: Place, imports: Mapping[str, str]) -> Description | str:
+def _describe(
+    tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]
+) -> Description | str:
     try:
         return describe(tree, place, imports)
     except UnclearError as error:
@@ -129,7 +131,7 @@ def _finish(
     *,
     rng: random.Random,
     impossible: Mapping[TestName, str],
-) -> Plain:
+) -> DirectCall:
     places = [one.place for one in described.values()]
     strip_classes(places)
     reduction = Reduction(tree.body, places)
@@ -148,7 +150,7 @@ def _finish(
         )
         for name, one in described.items()
     }
-    return Plain(source=render(reduced), calls=calls, impossible=impossible)
+    return DirectCall(source=render(reduced), calls=calls, impossible=impossible)
 
 
 def _put_lists(
@@ -166,5 +168,5 @@ def _put_lists(
     return tuple(made)
 
 
-def _find_index(body: Sequence[ast.stmt], place: Place) -> int:
+def _find_index(body: Sequence[ast.stmt], place: SourcePlace) -> int:
     return next(number for number, one in enumerate(body) if one is place.outermost)

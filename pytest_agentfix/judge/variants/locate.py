@@ -20,7 +20,7 @@ _TWICE: Final = "its module defines it more than once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SourcePlace:
     """A test's function, and the classes around it from the outside in."""
 
     name: TestName
@@ -40,9 +40,9 @@ class Place:
 
 def find_places(
     tree: ast.Module, names: Sequence[TestName]
-) -> tuple[dict[TestName, Place], dict[TestName, str]]:
+) -> tuple[dict[TestName, SourcePlace], dict[TestName, str]]:
     """Find each test, or say why it cannot be found."""
-    places: dict[TestName, Place] = {}
+    places: dict[TestName, SourcePlace] = {}
     missing: dict[TestName, str] = {}
     for name in names:
         found = _find(tree, name)
@@ -53,7 +53,7 @@ def find_places(
     return places, missing
 
 
-def _find(tree: ast.Module, name: TestName) -> Place | str:
+def _find(tree: ast.Module, name: TestName) -> SourcePlace | str:
     body: Sequence[ast.AST] = tree.body
     classes: list[ast.ClassDef] = []
     for part in name[:-1]:
@@ -65,7 +65,7 @@ def _find(tree: ast.Module, name: TestName) -> Place | str:
     last = _find_one(body, name[-1]) if name else _ELSEWHERE
     if not isinstance(last, FUNCTIONS):
         return last if isinstance(last, str) else _ELSEWHERE
-    return Place(name=name, function=last, classes=tuple(classes))
+    return SourcePlace(name=name, function=last, classes=tuple(classes))
 
 
 def _find_one(body: Iterable[ast.AST], name: str) -> Definition | str:

@@ -16,7 +16,7 @@ from pytest_agentfix.judge.variants.bindings import (
 )
 from pytest_agentfix.judge.variants.certain_statements import is_generator
 from pytest_agentfix.judge.variants.changed_values import Changer
-from pytest_agentfix.judge.variants.locate import Place, find_places
+from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
 from pytest_agentfix.judge.variants.mutant_helpers import make_helpers
 from pytest_agentfix.judge.variants.mutation import mutate
 from pytest_agentfix.judge.variants.results import Mutant, TestName
@@ -71,14 +71,14 @@ def _make(source: str, names: Sequence[TestName], rng: random.Random) -> Mutant:
     )
 
 
-def _find_obstacle(tree: ast.Module, place: Place) -> str:
+def _find_obstacle(tree: ast.Module, place: SourcePlace) -> str:
     if is_generator(place.function.body):
         return _YIELDS
     words = {word for mark in _list_marks(tree, place) for word in list_identifiers(mark)}
     return _MARKED if any(map(_FORGIVING.fullmatch, words)) else ""
 
 
-def _list_marks(tree: ast.Module, place: Place) -> list[ast.AST]:
+def _list_marks(tree: ast.Module, place: SourcePlace) -> list[ast.AST]:
     """Give decorators, ``pytestmark`` statements, and the assignments these refer to."""
     found: list[ast.AST] = [one for part in place.parts for one in part.decorator_list]
     for body in (tree.body, *(holder.body for holder in place.classes)):

@@ -18,7 +18,7 @@ from pytest_agentfix.judge.variants.certain_statements import (
     is_steady,
 )
 from pytest_agentfix.judge.variants.changed_values import Changer, find_made
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, Place
+from pytest_agentfix.judge.variants.locate import DEFINITIONS, SourcePlace
 from pytest_agentfix.judge.variants.mutant_helpers import Helpers
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.source_text import split_docstring
@@ -47,7 +47,7 @@ finally:
 """
 
 
-def mutate(place: Place, *, helpers: Helpers, changer: Changer) -> int:
+def mutate(place: SourcePlace, *, helpers: Helpers, changer: Changer) -> int:
     """Change the sure assertions of a test in place; gives their number, 0 leaves it as it was.
 
     An expected exception that is looked at afterwards is left alone, unless there is no other
@@ -70,7 +70,7 @@ def mutate(place: Place, *, helpers: Helpers, changer: Changer) -> int:
     return 0
 
 
-def _find_receiver(place: Place) -> str:
+def _find_receiver(place: SourcePlace) -> str:
     if not place.classes:
         return ""
     arguments = list_arguments(place.function)

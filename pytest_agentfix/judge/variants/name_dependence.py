@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import is_pytest, last_name, list_arguments, qualify
-from pytest_agentfix.judge.variants.locate import FUNCTIONS, Place
+from pytest_agentfix.judge.variants.locate import FUNCTIONS, SourcePlace
 from pytest_agentfix.judge.variants.random_names import split_words
 from pytest_agentfix.judge.variants.source_text import split_docstring
 
@@ -40,7 +40,7 @@ _FOLDERS: Final = ("parent", "parents", "dirname")
 
 
 def find_tie(
-    place: Place, trees: Iterable[ast.AST], *, module: str, imports: Mapping[str, str]
+    place: SourcePlace, trees: Iterable[ast.AST], *, module: str, imports: Mapping[str, str]
 ) -> str:
     """Say in one line what ties a test to its name or to ``module``'s stem, "" for nothing."""
     words = [part.name for part in place.parts] + ([module] if module else [])

@@ -36,7 +36,7 @@ def read_conftests(path: Path, *, top: Path, read_base: ReadBase) -> Iterator[st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class PlannedTest:
     """One test function of the cluster. ``path`` is relative to pytest's rootdir."""
 
     nodeid: str
@@ -46,7 +46,7 @@ class Target:
     failure: Failure
 
     @classmethod
-    def of(cls, failure: Failure) -> Target:
+    def of(cls, failure: Failure) -> PlannedTest:
         """Read the node id of a failure."""
         head = failure.function
         path, *names = head.split("::")
@@ -77,7 +77,7 @@ class PlainPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
+class VariantPlan:
     """What the judge adds to a cluster's tests.
 
     Files are absolute paths in the sandbox. ``clones`` has the node id of each target's clone.
@@ -116,7 +116,7 @@ class Preparation:
         clones: Collection[str] = (),
         plain: Collection[str] = (),
         is_without_canaries: bool = False,
-    ) -> Preparation:
+    ) -> VariantPlan:
         """The same without the clones and plain calls of these targets."""
         kept = {target: clone for target, clone in self.clones.items() if target not in clones}
         return replace(
@@ -128,7 +128,7 @@ class Preparation:
             plain=_leave_out(self.plain, plain),
         )
 
-    def only(self, targets: Collection[str], *, rootdir: Path) -> Preparation:
+    def only(self, targets: Collection[str], *, rootdir: Path) -> VariantPlan:
         """What of it is about ``targets``."""
         files = {str(rootdir / target.split("::")[0]) for target in targets}
         clones = {target: clone for target, clone in self.clones.items() if target in targets}
@@ -151,11 +151,11 @@ class Preparation:
             passed_over=self.passed_over & frozenset(targets),
         )
 
-    def only_canaries(self) -> Preparation:
+    def only_canaries(self) -> VariantPlan:
         """The canaries alone."""
-        return Preparation(canaries=self.canaries, canary_files=self.canary_files)
+        return VariantPlan(canaries=self.canaries, canary_files=self.canary_files)
 
-    def given(self, changed: Collection[str]) -> Preparation:
+    def given(self, changed: Collection[str]) -> VariantPlan:
         """What is left when these files change (absolute paths).
 
         Variants are of the base's tests. Where a user lets the agent change a target's own file,
@@ -169,7 +169,7 @@ class Preparation:
             left = left.rule_out(probe, dict.fromkeys(targets, _OWN_FILE))
         return left.without(clones=targets, plain=targets)
 
-    def rule_out(self, probe: str, reasons: Mapping[str, str]) -> Preparation:
+    def rule_out(self, probe: str, reasons: Mapping[str, str]) -> VariantPlan:
         """The same without ``probe`` for the targets that ``reasons`` names."""
         known = {**self.impossible.get(probe, {}), **reasons}
         return replace(self, impossible={**self.impossible, probe: known})

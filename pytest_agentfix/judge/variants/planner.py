@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from pytest_agentfix.core.model import Cluster, ItemKind, ReadBase
 from pytest_agentfix.judge.variants import (
-    Plain,
+    DirectCall,
     PlainCall,
     TestName,
-    Variant,
+    TestVariant,
     make_canary,
     make_clone,
     make_mutant,
@@ -31,8 +31,8 @@ from pytest_agentfix.judge.variants.plan import (
     MUTANT,
     PLAIN,
     PlainPlan,
-    Preparation,
-    Target,
+    PlannedTest,
+    VariantPlan,
     read_conftests,
     read_file,
 )
@@ -49,15 +49,15 @@ _KINDS: Final = {
 
 def prepare(
     cluster: Cluster, *, rootdir: Path, top: Path, read_base: ReadBase, rng: random.Random
-) -> Preparation:
+) -> VariantPlan:
     """Make all additions for ``cluster``. Never raises for what stands in a file."""
     unique = {failure.nodeid: failure for failure in cluster.failures}
-    everything = [Target.of(failure) for failure in unique.values()]
+    everything = [PlannedTest.of(failure) for failure in unique.values()]
     chosen = _choose(everything)
     names = {target.nodeid for target in chosen}
     rest = [target for target in everything if target.nodeid not in names]
-    making = _Making(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
-    by_path: dict[str, list[Target]] = {}
+    making = _PlanBuilder(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
+    by_path: dict[str, list[PlannedTest]] = {}
     for target in chosen:
         by_path.setdefault(target.path, []).append(target)
     for path, targets in by_path.items():
@@ -67,7 +67,7 @@ def prepare(
     return replace(making.finish(), passed_over=frozenset(target.nodeid for target in rest))
 
 
-def _choose(targets: Sequence[Target]) -> list[Target]:
+def _choose(targets: Sequence[PlannedTest]) -> list[PlannedTest]:
     """Those that get variants: the first, and one of each function, as a cluster may be parted."""
     first = {target.failure.function: target for target in reversed(targets)}
     ones = [target for target in targets if target is first[target.failure.function]]
@@ -92,7 +92,7 @@ def _order_call(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Making:
+class _PlanBuilder:
     """A preparation in the making, one test file after the other."""
 
     rootdir: Path
@@ -111,7 +111,7 @@ class _Making:
         default_factory=lambda: {probe: {} for probe in (CANARY, CLONE, MUTANT, PLAIN)}
     )
 
-    def take(self, path: str, targets: Sequence[Target]) -> None:
+    def take(self, path: str, targets: Sequence[PlannedTest]) -> None:
         """Make the additions for the targets in one file."""
         content = self._read(path)
         if content is None:
@@ -135,7 +135,7 @@ class _Making:
         if tests:
             self._add_variants(path, source, tests)
 
-    def _add_variants(self, path: str, source: str, tests: Sequence[Target]) -> None:
+    def _add_variants(self, path: str, source: str, tests: Sequence[PlannedTest]) -> None:
         names = list(dict.fromkeys(one.name for one in tests))
         around: dict[str, Any] = {
             "rng": self.rng,
@@ -150,7 +150,7 @@ class _Making:
         self._note(PLAIN, tests, plain.impossible)
         self._add_plain(path, plain, tests)
 
-    def _add_clones(self, path: str, clone: Variant, tests: Sequence[Target]) -> None:
+    def _add_clones(self, path: str, clone: TestVariant, tests: Sequence[PlannedTest]) -> None:
         self._note(CLONE, tests, clone.impossible)
         if not clone.names:
             return
@@ -160,20 +160,20 @@ class _Making:
             if one.name in clone.names:
                 self.clones[one.nodeid] = "::".join([new, *clone.names[one.name]]) + one.case
 
-    def _clone_module(self, path: str, source: str, modules: Sequence[Target]) -> None:
+    def _clone_module(self, path: str, source: str, modules: Sequence[PlannedTest]) -> None:
         if not modules or not path.endswith(".py"):
             return
         new = self._new_path(path)
         self.clone_files[self._at(new)] = source.encode()
         self.clones.update({one.nodeid: new for one in modules})
 
-    def _add_mutants(self, path: str, mutant: Variant, tests: Sequence[Target]) -> None:
+    def _add_mutants(self, path: str, mutant: TestVariant, tests: Sequence[PlannedTest]) -> None:
         self._note(MUTANT, tests, mutant.impossible)
         if mutant.names:
             self.mutant_files[self._at(path)] = mutant.source.encode()
             self.mutants += [one.nodeid for one in tests if one.name in mutant.names]
 
-    def _add_plain(self, path: str, plain: Plain, tests: Sequence[Target]) -> None:
+    def _add_plain(self, path: str, plain: DirectCall, tests: Sequence[PlannedTest]) -> None:
         calls = []
         targets = {}
         for number, one in enumerate(tests):
@@ -201,9 +201,9 @@ class _Making:
         self.canary_files[self._at(new)] = canary.source.encode()
         self.canaries = tuple("::".join([new, *name]) for name in canary.names.values())
 
-    def finish(self) -> Preparation:
+    def finish(self) -> VariantPlan:
         """All of it."""
-        return Preparation(
+        return VariantPlan(
             clones=self.clones,
             clone_files=self.clone_files,
             canaries=self.canaries,
@@ -216,12 +216,12 @@ class _Making:
         )
 
     def _note(
-        self, probe: str, tests: Sequence[Target], impossible: Mapping[TestName, str]
+        self, probe: str, tests: Sequence[PlannedTest], impossible: Mapping[TestName, str]
     ) -> None:
         reasons = {one.nodeid: impossible[one.name] for one in tests if one.name in impossible}
         self.impossible[probe].update(reasons)
 
-    def rule_out(self, probes: Iterable[str], tests: Sequence[Target], reason: str) -> None:
+    def rule_out(self, probes: Iterable[str], tests: Sequence[PlannedTest], reason: str) -> None:
         """Note why these tests have no such probes."""
         for probe in probes:
             self.impossible[probe].update({one.nodeid: reason for one in tests})

@@ -15,7 +15,7 @@ from pytest_agentfix.judge.variants.bindings import (
     list_identifiers,
     list_references,
 )
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS, Place
+from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS, SourcePlace
 from pytest_agentfix.judge.variants.test_scope import is_test
 
 USES_PYTEST: Final = "it uses pytest itself"
@@ -24,7 +24,7 @@ OTHER_TEST: Final = "it calls another test"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class Reducible:
     """One statement of the module: what it binds and what it looks up there."""
 
     statement: ast.stmt
@@ -42,7 +42,7 @@ class Item:
         return self.is_pytest or is_test(statement) or "pytestmark" in self.bound
 
 
-def strip_classes(places: Iterable[Place]) -> dict[str, set[str]]:
+def strip_classes(places: Iterable[SourcePlace]) -> dict[str, set[str]]:
     """Take marks, fixtures and other tests out of the classes of tests, in place.
 
     Gives the names that went, by the name of the outermost class.
@@ -68,10 +68,10 @@ def _is_spare_member(node: ast.stmt) -> bool:
 class Reduction:
     """The statements of a module, and which of them some tests need."""
 
-    def __init__(self, body: Sequence[ast.stmt], places: Iterable[Place]) -> None:
+    def __init__(self, body: Sequence[ast.stmt], places: Iterable[SourcePlace]) -> None:
         own = {id(place.function) for place in places}
         self._items = [_make_item(one, own) for one in _list_statements(body)]
-        self._by_name: dict[str, list[Item]] = {}
+        self._by_name: dict[str, list[Reducible]] = {}
         for item in self._items:
             for name in item.bound:
                 self._by_name.setdefault(name, []).append(item)
@@ -80,12 +80,12 @@ class Reduction:
         """Say why nothing of the module can run without pytest, "" when it can."""
         return MODULE_USES_PYTEST if self._close(self._list_acting()) is None else ""
 
-    def find_obstacle(self, place: Place, values: Iterable[ast.expr]) -> str:
+    def find_obstacle(self, place: SourcePlace, values: Iterable[ast.expr]) -> str:
         """Say why a test cannot run without pytest, "" when it can."""
         needed = self._list_needed(place, values)
         return USES_PYTEST if needed is None else ""
 
-    def keep(self, wanted: Iterable[tuple[Place, Sequence[ast.expr]]]) -> list[ast.stmt]:
+    def keep(self, wanted: Iterable[tuple[SourcePlace, Sequence[ast.expr]]]) -> list[ast.stmt]:
         """Give the statements that are left, in their order."""
         needed = {id(item) for item in self._close(self._list_acting()) or ()}
         for place, values in wanted:
@@ -99,17 +99,19 @@ class Reduction:
                 return [item.statement for item in kept]
             kept = fewer
 
-    def _list_acting(self) -> list[Item]:
+    def _list_acting(self) -> list[Reducible]:
         return [item for item in self._items if item.is_acting]
 
-    def _list_needed(self, place: Place, values: Iterable[ast.expr]) -> list[Item] | None:
+    def _list_needed(
+        self, place: SourcePlace, values: Iterable[ast.expr]
+    ) -> list[Reducible] | None:
         if _imports_pytest(place.function):
             return None
         names = list_references(place.function).union(*map(list_references, values))
         first = [item for item in self._items if item.statement is place.outermost]
         return self._close([*first, *self._find(names)])
 
-    def _close(self, items: list[Item]) -> list[Item] | None:
+    def _close(self, items: list[Reducible]) -> list[Reducible] | None:
         """Give items and all that they refer to, ``None`` when pytest is among these."""
         found = list(dict.fromkeys(items))
         seen = set(map(id, found))
@@ -121,7 +123,7 @@ class Reduction:
             found += more
         return found
 
-    def _find(self, names: Iterable[str]) -> list[Item]:
+    def _find(self, names: Iterable[str]) -> list[Reducible]:
         found = [item for name in sorted(names) for item in self._by_name.get(name, ())]
         return list(dict.fromkeys(found))
 
@@ -151,13 +153,13 @@ def _is_for_pytest(statement: ast.stmt) -> bool:
     return False
 
 
-def _make_item(statement: ast.stmt, own: set[int]) -> Item:
+def _make_item(statement: ast.stmt, own: set[int]) -> Reducible:
     if _is_for_types(statement):
-        return Item(statement, frozenset(), frozenset(), is_pytest=False, is_acting=False)
+        return Reducible(statement, frozenset(), frozenset(), is_pytest=False, is_acting=False)
     nodes = _list_parts(statement, own)
     bound = list_bound(statement)
     is_hook = isinstance(statement, FUNCTIONS) and statement.name.startswith("pytest_")
-    return Item(
+    return Reducible(
         statement,
         frozenset(bound),
         frozenset(name for node in nodes for name in list_references(node)),

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import list_identifiers
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, Place, list_definitions
+from pytest_agentfix.judge.variants.locate import DEFINITIONS, SourcePlace, list_definitions
 from pytest_agentfix.judge.variants.name_dependence import find_tie
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 from pytest_agentfix.judge.variants.results import TestName
 from pytest_agentfix.judge.variants.source_text import split_docstring
-from pytest_agentfix.judge.variants.test_scope import Scope
+from pytest_agentfix.judge.variants.test_scope import TestScope
 
 _CLASH: Final = "its name stands for other things in its module too"
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+")
@@ -23,15 +23,15 @@ _LOCALS: Final = frozenset({"locals", "vars", "dir"})
 
 def part_renamable(
     tree: ast.Module,
-    places: Mapping[TestName, Place],
+    places: Mapping[TestName, SourcePlace],
     *,
     module: str,
     conftests: Sequence[ast.Module],
     imports: Mapping[str, str],
-) -> tuple[dict[TestName, Place], dict[TestName, str]]:
+) -> tuple[dict[TestName, SourcePlace], dict[TestName, str]]:
     """Part tests into those that can get another name and those that cannot, with the reason."""
-    scope = Scope([tree, *conftests])
-    good: dict[TestName, Place] = {}
+    scope = TestScope([tree, *conftests])
+    good: dict[TestName, SourcePlace] = {}
     bad: dict[TestName, str] = {}
     for name, place in places.items():
         reason = find_tie(place, scope.gather(place), module=module, imports=imports)
@@ -43,7 +43,7 @@ def part_renamable(
     return good, bad
 
 
-def _find_clash(tree: ast.Module, place: Place) -> str:
+def _find_clash(tree: ast.Module, place: SourcePlace) -> str:
     if list(_list_bindings(tree)).count(place.outermost.name) > 1:
         return _CLASH
     if place.classes and place.function.name in set(list_identifiers(tree)):
@@ -88,7 +88,7 @@ def _list_declared(tree: ast.Module) -> Iterator[str]:
 
 
 def rename(
-    tree: ast.Module, places: Iterable[Place], *, rng: random.Random
+    tree: ast.Module, places: Iterable[SourcePlace], *, rng: random.Random
 ) -> dict[TestName, TestName]:
     """Rename tests in ``tree`` and stamp each with a constant of its own; gives the new names."""
     names: dict[TestName, TestName] = {}
@@ -128,7 +128,7 @@ def _rename_class(old: str, rng: random.Random) -> str:
     return f"{first}{make_word(rng).capitalize()}{last}"
 
 
-def _stamp(place: Place, rng: random.Random) -> None:
+def _stamp(place: SourcePlace, rng: random.Random) -> None:
     """Make a function's code another one than the original's."""
     function = place.function
     if _LOCALS & set(list_identifiers(function)):

@@ -13,7 +13,7 @@ from pytest_agentfix.judge.variants.bindings import (
     list_bound,
     list_references,
 )
-from pytest_agentfix.judge.variants.locate import FUNCTIONS, Place
+from pytest_agentfix.judge.variants.locate import FUNCTIONS, SourcePlace
 
 SETUP: Final = frozenset(
     f"{when}_{what}"
@@ -23,7 +23,7 @@ SETUP: Final = frozenset(
 _ALWAYS: Final = SETUP | {"pytest_generate_tests"}
 
 
-class Scope:
+class TestScope:
     """The statements of some modules by the names they are asked for."""
 
     def __init__(self, trees: Sequence[ast.Module]) -> None:
@@ -42,7 +42,7 @@ class Scope:
         if is_autouse(statement) or (is_own and bound & _ALWAYS):
             self._always.append(statement)
 
-    def gather(self, place: Place) -> list[ast.AST]:
+    def gather(self, place: SourcePlace) -> list[ast.AST]:
         """Give the trees that matter for a test: itself, its classes, helpers and fixtures."""
         found: list[ast.AST] = [*_list_own(place), *self._always]
         seen = {id(node) for node in (*found, *place.classes)}
@@ -55,7 +55,7 @@ class Scope:
         return found
 
 
-def _list_own(place: Place) -> Iterator[ast.AST]:
+def _list_own(place: SourcePlace) -> Iterator[ast.AST]:
     """Give the test's function, and of its classes all but the other tests."""
     yield place.function
     for holder in place.classes:

@@ -17,7 +17,7 @@ from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.repair.holdout import HoldOut, redact
 from pytest_agentfix.repair.prompts.excerpts import Sources, fill
 from pytest_agentfix.repair.prompts.relevant_source import find_excerpts
-from pytest_agentfix.repair.prompts.sections import Writer
+from pytest_agentfix.repair.prompts.sections import SectionWriter
 from pytest_agentfix.repair.prompts.test_list import list_tests, make_command
 from pytest_agentfix.repair.prompts.truncation import cut_middle
 
@@ -65,7 +65,7 @@ def first_prompt(  # noqa: PLR0913 - all by name
     """
     cluster, red = _show(cluster, red, hold_out)
     red = red or [_outcome(failure) for failure in cluster.failures]
-    write = Writer(hold_out=hold_out)
+    write = SectionWriter(hold_out=hold_out)
     sources = Sources(top, read_base, write.is_hidden)
     excerpts = fill(find_excerpts(cluster.failures, sources), SOURCE_BUDGET)
     parts = [
@@ -103,7 +103,7 @@ def next_prompt(
         parts.append("\n".join(f"- {cut_middle(line, 500)}" for line in complaints))
     if red:
         parts.append("Still red:\n" + list_tests([outcome.nodeid for outcome in red]))
-        parts += Writer(hold_out=hold_out).failures(red, ())
+        parts += SectionWriter(hold_out=hold_out).failures(red, ())
     if not dropped and not red and not complaints:
         parts.append("You changed no file. Edit the product code.")
     return cut_middle("\n\n".join(parts), PROMPT_BUDGET)
@@ -127,7 +127,7 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _cause(cluster: Cluster, write: Writer) -> list[str]:
+def _cause(cluster: Cluster, write: SectionWriter) -> list[str]:
     """What several tests are taken to have in common."""
     cause = clean_line(write.clean(cluster.cause), limit=300)
     if len(cluster.targets) == 1 or not cause:

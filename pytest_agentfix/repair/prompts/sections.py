@@ -11,7 +11,7 @@ from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.repair.holdout import HoldOut, redact
 from pytest_agentfix.repair.prompts.excerpts import Excerpt
 from pytest_agentfix.repair.prompts.truncation import (
-    Steady,
+    StableText,
     cut_line,
     cut_output,
     fence,
@@ -25,11 +25,11 @@ MANY: Final = 6  # failures of which something is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class SectionWriter:
     """Writes the parts of one prompt that untrusted text goes into."""
 
     hold_out: HoldOut
-    steady: Steady = field(default_factory=Steady)
+    steady: StableText = field(default_factory=StableText)
 
     def clean(self, text: str) -> str:
         """``text`` without what is held out, and without what is of this run only."""

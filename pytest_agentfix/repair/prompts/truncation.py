@@ -24,7 +24,7 @@ _ADDRESS: Final = re.compile(
 _PYTEST_FOLDER: Final = re.compile(r"pytest-of-[^/\s]{1,64}/pytest-\d{1,9}/")
 
 
-class Steady:
+class StableText:
     """Writes texts of one prompt in the same way in each run.
 
     Addresses of objects become numbers, the same one for the same object, so that what is one

@@ -17,12 +17,12 @@ from time import monotonic
 from typing import Final, cast
 
 from pytest_agentfix.runtime.background import messages
-from pytest_agentfix.runtime.background.handover import HandedOver, Item, Order, close_all
+from pytest_agentfix.runtime.background.handover import Handover, HandoverItem, Job, close_all
 from pytest_agentfix.runtime.background.messages import (
     CHUNK,
-    Kind,
     Message,
     MessageError,
+    MessageKind,
     fingerprint,
     pack,
 )
@@ -36,7 +36,7 @@ KILL_PATIENCE: Final = 5.0  # seconds for the kernel to end it
 MAX_ITEMS: Final = 1000
 
 
-class StandBy:
+class BackgroundProcess:
     """A process that makes things ready meanwhile. Made by ``spawn``."""
 
     def __init__(self, connection: Socket, group: int) -> None:
@@ -49,8 +49,8 @@ class StandBy:
 
     @classmethod
     def spawn(
-        cls, order: Order, *, folder: Path, environ: Mapping[str, str] | None = None
-    ) -> StandBy | None:
+        cls, order: Job, *, folder: Path, environ: Mapping[str, str] | None = None
+    ) -> BackgroundProcess | None:
         """Start the process; ``None`` when that cannot be.
 
         ``folder`` is there, private and the caller's; the process's log goes there. Of
@@ -64,7 +64,7 @@ class StandBy:
             logger.debug("there is no stand-by", exc_info=True)
             return None
 
-    def collect(self, timeout: float, *, wait_for: Collection[str] = ()) -> HandedOver | None:
+    def collect(self, timeout: float, *, wait_for: Collection[str] = ()) -> Handover | None:
         """What is ready, once; ``None`` when there is no stand-by to speak of.
 
         What is named in ``wait_for`` and has been begun is waited for, up to ``timeout`` seconds
@@ -73,7 +73,7 @@ class StandBy:
         if self._is_asked or not self._is_usable():
             return None
         self._is_asked = True
-        items: list[Item] = []
+        items: list[HandoverItem] = []
         try:
             self._ask(timeout, wait_for, items)
         except BaseException as error:
@@ -82,25 +82,25 @@ class StandBy:
                 raise
             logger.debug("the stand-by is of no use", exc_info=True)
             return None
-        return HandedOver(items)
+        return Handover(items)
 
-    def _ask(self, timeout: float, wait_for: Collection[str], items: list[Item]) -> None:
+    def _ask(self, timeout: float, wait_for: Collection[str], items: list[HandoverItem]) -> None:
         until = monotonic() + timeout + SLACK
         self._connection.settimeout(SLACK)
-        messages.send(self._connection, Kind.ASK, pack((timeout, tuple(wait_for))))
+        messages.send(self._connection, MessageKind.ASK, pack((timeout, tuple(wait_for))))
         hello = messages.receive(self._connection, until - monotonic())
-        if hello != Message(Kind.HELLO, fingerprint()):
+        if hello != Message(MessageKind.HELLO, fingerprint()):
             close_all(hello.descriptors)
             raise MessageError("another version answers")
         while len(items) < MAX_ITEMS:
             message = messages.receive(self._connection, until - monotonic())
-            if message.kind is not Kind.ITEM:
+            if message.kind is not MessageKind.ITEM:
                 break
             items.append(_item(message))
-        if message != Message(Kind.END, len(items)):
+        if message != Message(MessageKind.END, len(items)):
             close_all(message.descriptors)
             raise MessageError("that is no end")
-        messages.send(self._connection, Kind.TAKEN)
+        messages.send(self._connection, MessageKind.TAKEN)
 
     def close(self) -> None:
         """End the process, with all that was not handed over; twice is fine."""
@@ -124,7 +124,7 @@ class StandBy:
     def _say_goodbye(self) -> None:
         self._connection.settimeout(SLACK)
         with suppress(OSError):
-            messages.send(self._connection, Kind.DROP)  # of no effect after TAKEN
+            messages.send(self._connection, MessageKind.DROP)  # of no effect after TAKEN
 
     def _has_ended(self, patience: float) -> bool:
         """Read on until the other end of the socket is closed; says whether it came to that."""
@@ -151,6 +151,6 @@ def _identity(connection: Socket) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _item(message: Message) -> Item:
+def _item(message: Message) -> HandoverItem:
     name, facts = cast("tuple[str, object]", message.value)
-    return Item(name=name, facts=facts, descriptors=message.descriptors)
+    return HandoverItem(name=name, facts=facts, descriptors=message.descriptors)

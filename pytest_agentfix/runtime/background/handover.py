@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Job:
     """What the stand-by is to do. Nothing secret belongs here.
 
     ``work`` is a callable's name, as in ``"pytest_agentfix.module:function"``; it gets ``facts``
@@ -22,17 +22,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class Transfer:
     """What an offer gives away. The descriptors are closed here once they are sent."""
 
     facts: object = None
     descriptors: tuple[int, ...] = ()
 
 
-class Offer(Protocol):
+class Transferable(Protocol):
     """Something that is ready, as the stand-by holds it."""
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         """Let go of it for the pytest process; asked once at most."""
         ...
 
@@ -44,22 +44,22 @@ class Offer(Protocol):
         ...
 
 
-class Plain:
+class PlainTransfer:
     """An offer of nothing but facts."""
 
     def __init__(self, facts: object) -> None:
         self._facts = facts
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         """The facts."""
-        return Handed(facts=self._facts)
+        return Transfer(facts=self._facts)
 
     def discard(self) -> None:
         """There is nothing to take away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class HandoverItem:
     """Something that was handed over, as the pytest process gets it."""
 
     name: str
@@ -67,10 +67,10 @@ class Item:
     descriptors: tuple[int, ...] = ()
 
 
-class HandedOver:
+class Handover:
     """What the stand-by had ready, by name, in the order in which it became ready."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[HandoverItem]) -> None:
         self._items = {item.name: item for item in items}
 
     @property
@@ -78,7 +78,7 @@ class HandedOver:
         """The names of what nobody has taken yet."""
         return tuple(self._items)
 
-    def take(self, name: str) -> Item | None:
+    def take(self, name: str) -> HandoverItem | None:
         """The item of that name, once. Its descriptors are the caller's from now on."""
         return self._items.pop(name, None)
 

@@ -44,7 +44,7 @@ PLAIN: Final = {
 CLOSED_ON_EXEC: Final[int] = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)  # macOS has none
 
 
-class Kind(enum.IntEnum):
+class MessageKind(enum.IntEnum):
     """What a message says."""
 
     HELLO = 1  # stand-by: I am up (the package's version)
@@ -63,7 +63,7 @@ class MessageError(Exception):
 class Message:
     """One message as it arrived. The descriptors are the receiver's to close."""
 
-    kind: Kind
+    kind: MessageKind
     value: object
     descriptors: tuple[int, ...] = ()
 
@@ -106,7 +106,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def send(
-    connection: Socket, kind: Kind, body: bytes = EMPTY, *, descriptors: tuple[int, ...] = ()
+    connection: Socket, kind: MessageKind, body: bytes = EMPTY, *, descriptors: tuple[int, ...] = ()
 ) -> None:
     """Send one message with a packed value.
 
@@ -133,15 +133,15 @@ def receive(connection: Socket, timeout: float) -> Message:
         raise
 
 
-def _receive(connection: Socket, until: float, descriptors: list[int]) -> tuple[Kind, bytes]:
+def _receive(connection: Socket, until: float, descriptors: list[int]) -> tuple[MessageKind, bytes]:
     header = _read(connection, HEADER.size, until, descriptors)
     magic, number, count, length = HEADER.unpack(header)
-    if magic != MAGIC or length > MAX_BODY or number not in set(Kind):
+    if magic != MAGIC or length > MAX_BODY or number not in set(MessageKind):
         raise MessageError("this is no message")
     body = _read(connection, length, until, descriptors)
     if len(descriptors) != count:
         raise MessageError("descriptors got lost")
-    return Kind(number), body
+    return MessageKind(number), body
 
 
 def _read(connection: Socket, length: int, until: float, descriptors: list[int]) -> bytes:

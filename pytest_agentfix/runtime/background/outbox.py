@@ -6,16 +6,16 @@ import logging
 import threading
 from collections.abc import Callable, Collection
 
-from pytest_agentfix.runtime.background.handover import Offer
+from pytest_agentfix.runtime.background.handover import Transferable
 
 logger = logging.getLogger(__name__)
 
 
-class NotWanted(Exception):  # noqa: N818 - no error: the work stops and clears up what is half made
+class Cancelled(Exception):  # noqa: N818 - no error: the work stops and clears up what is half made
     """The pytest process has asked for what is ready, or is gone."""
 
 
-class Desk:
+class Outbox:
     """The work's side of the stand-by; every method may be called from any thread.
 
     ``notify`` is called after every change that the process has to look at.
@@ -25,8 +25,8 @@ class Desk:
         self._notify = notify
         self._lock = threading.Lock()
         self._begun: list[str] = []
-        self._ready: list[tuple[str, Offer]] = []
-        self._given: list[tuple[str, Offer]] = []
+        self._ready: list[tuple[str, Transferable]] = []
+        self._given: list[tuple[str, Transferable]] = []
         self._at_loss: list[Callable[[], None]] = []
         self._awaited: frozenset[str] | None = None  # None: nobody has asked yet
         self._is_stopped = False
@@ -35,15 +35,15 @@ class Desk:
     # For the work
 
     def begin(self, name: str) -> None:
-        """``name`` is under way now, and may be waited for; raises ``NotWanted``."""
+        """``name`` is under way now, and may be waited for; raises ``Cancelled``."""
         with self._lock:
             if self._awaited is None and not self._is_stopped:
                 self._begun.append(name)
                 return
-        raise NotWanted
+        raise Cancelled
 
-    def offer(self, name: str, offer: Offer) -> None:
-        """``name`` is ready. If nobody wants it any more it is discarded; raises ``NotWanted``."""
+    def offer(self, name: str, offer: Transferable) -> None:
+        """``name`` is ready. If nobody wants it any more it is discarded; raises ``Cancelled``."""
         with self._lock:
             is_wanted = not self._is_stopped
             if is_wanted:
@@ -51,14 +51,14 @@ class Desk:
                 self._begun = [other for other in self._begun if other != name]
         if not is_wanted:
             discard(name, offer)
-            raise NotWanted
+            raise Cancelled
         self._notify()
 
     def check(self) -> None:
-        """Raise ``NotWanted`` once there is nothing left that somebody waits for."""
+        """Raise ``Cancelled`` once there is nothing left that somebody waits for."""
         with self._lock:
             if self._is_stopped or (self._awaited is not None and not self._is_waited_for()):
-                raise NotWanted
+                raise Cancelled
 
     def at_loss(self, action: Callable[[], None]) -> None:
         """Have ``action`` done if the pytest process dies, after every offer was discarded."""
@@ -81,7 +81,7 @@ class Desk:
         is_any = self._awaited is not None and not self._awaited.isdisjoint(self._begun)
         return is_any and not self._is_done and not self._is_stopped
 
-    def give(self) -> list[tuple[str, Offer]]:
+    def give(self) -> list[tuple[str, Transferable]]:
         """What became ready since the last time, in that order."""
         with self._lock:
             given, self._ready = self._ready, []
@@ -116,7 +116,7 @@ class Desk:
             _attempt(action, "the end of it")
 
 
-def discard(name: str, offer: Offer) -> None:
+def discard(name: str, offer: Transferable) -> None:
     """Discard one offer; what goes wrong is only logged, for others have to be discarded too."""
     _attempt(offer.discard, name)
 

@@ -19,16 +19,16 @@ from time import monotonic
 from typing import Final, cast
 
 from pytest_agentfix.runtime.background import messages
-from pytest_agentfix.runtime.background.handover import Offer, Order, close_all
-from pytest_agentfix.runtime.background.messages import Kind, MessageError, fingerprint, pack
-from pytest_agentfix.runtime.background.outbox import Desk, NotWanted, discard
+from pytest_agentfix.runtime.background.handover import Job, Transferable, close_all
+from pytest_agentfix.runtime.background.messages import MessageError, MessageKind, fingerprint, pack
+from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox, discard
 from pytest_agentfix.runtime.background.parent import LOOK_EVERY, NONE, Parent
 
 logger = logging.getLogger(__name__)
 
 NICENESS: Final = 10  # the user's tests come first
 
-Work = Callable[[object, Desk], None]
+Work = Callable[[object, Outbox], None]
 
 MESSAGE_PATIENCE: Final = 30.0  # seconds for one message to get through, and for the last one
 DEATH_PATIENCE: Final = 2.0  # seconds from the end of a process's sockets to its own
@@ -48,7 +48,7 @@ class Ending(enum.Enum):
 PATIENCE: Final = {Ending.TAKEN: 0.5, Ending.DROPPED: 3.0, Ending.DEAD: 15.0}
 
 
-class Process:
+class BackgroundWork:
     """One stand-by, from its start to its end."""
 
     def __init__(self, connection: Socket, parent: Parent) -> None:
@@ -57,7 +57,7 @@ class Process:
         self._woken, self._waker = os.pipe()
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
-        self._desk = Desk(self.wake)
+        self._desk = Outbox(self.wake)
         self._until: float | None = None  # once asked: when to say that this was all
         self._is_told = False  # that this was all
         self._count = 0  # items sent
@@ -73,12 +73,12 @@ class Process:
         self._is_to_end = True
         self.wake()
 
-    def run(self, order: Order) -> Ending:
+    def run(self, order: Job) -> Ending:
         """Work until the pytest process has what it wants, or is gone; leaves nothing else."""
         worker = threading.Thread(target=self._work, args=(order,), daemon=True)
         worker.start()
         try:
-            messages.send(self._connection, Kind.HELLO, pack(fingerprint()))
+            messages.send(self._connection, MessageKind.HELLO, pack(fingerprint()))
             ending = self._serve()
         except Exception as error:  # whatever it was, what is here has to be cleared up
             logger.info("the pytest process is odd", exc_info=error)
@@ -90,10 +90,10 @@ class Process:
         self._clear_up(ending)
         return ending
 
-    def _work(self, order: Order) -> None:
+    def _work(self, order: Job) -> None:
         try:
             find_work(order.work)(order.facts, self._desk)
-        except NotWanted:
+        except Cancelled:
             logger.info("the work was stopped")
         except Exception:
             logger.exception("the work failed")
@@ -132,13 +132,13 @@ class Process:
     def _take_message(self) -> Ending | None:
         message = messages.receive(self._connection, MESSAGE_PATIENCE)
         match message.kind:
-            case Kind.ASK if self._until is None:
+            case MessageKind.ASK if self._until is None:
                 timeout, names = cast("tuple[float, tuple[str, ...]]", message.value)
                 self._until = monotonic() + timeout
                 self._desk.ask(names)
-            case Kind.TAKEN if self._is_told:
+            case MessageKind.TAKEN if self._is_told:
                 return Ending.TAKEN
-            case Kind.DROP:
+            case MessageKind.DROP:
                 return Ending.DROPPED
             case _:
                 raise MessageError(f"{message.kind.name} out of place")
@@ -154,12 +154,12 @@ class Process:
         for name, offer in self._desk.give():
             self._send(name, offer)
         self._connection.settimeout(MESSAGE_PATIENCE)
-        messages.send(self._connection, Kind.END, pack(self._count))
+        messages.send(self._connection, MessageKind.END, pack(self._count))
         self._desk.stop()
         self._is_told = True
         self._until = monotonic() + MESSAGE_PATIENCE
 
-    def _send(self, name: str, offer: Offer) -> None:
+    def _send(self, name: str, offer: Transferable) -> None:
         descriptors: tuple[int, ...] = ()
         try:
             handed = offer.hand_over()
@@ -172,7 +172,7 @@ class Process:
             return
         try:
             self._connection.settimeout(MESSAGE_PATIENCE)
-            messages.send(self._connection, Kind.ITEM, body, descriptors=descriptors)
+            messages.send(self._connection, MessageKind.ITEM, body, descriptors=descriptors)
         finally:
             close_all(descriptors)
         self._count += 1
@@ -208,12 +208,12 @@ def main(arguments: list[str], order: bytes) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     with suppress(OSError):
         os.nice(NICENESS)
-    process = Process(connection, Parent(handle, number))
+    process = BackgroundWork(connection, Parent(handle, number))
     signal.signal(signal.SIGTERM, lambda *_: process.end())
     code = 1
     try:
         known = messages.unpack(order)
-        if isinstance(known, Order):
+        if isinstance(known, Job):
             logger.info("the end: %s", process.run(known).value)
             code = 0
     finally:

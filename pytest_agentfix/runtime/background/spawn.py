@@ -19,7 +19,7 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Final
 
-from pytest_agentfix.runtime.background.handover import Order, close_all
+from pytest_agentfix.runtime.background.handover import Job, close_all
 from pytest_agentfix.runtime.background.messages import pack
 
 LOG: Final = "log"  # in the folder that the stand-by gets: all that it prints
@@ -38,7 +38,7 @@ PASSED_ON: Final = frozenset(
 PASSED_ON_BEGINNINGS: Final = ("LC_", "DOCKER_", "XDG_", "PYTHON", "DYLD_")
 
 
-def launch(order: Order, folder: Path, environ: Mapping[str, str]) -> tuple[Socket, int]:
+def launch(order: Job, folder: Path, environ: Mapping[str, str]) -> tuple[Socket, int]:
     """Start the process: our end of its socket, and its process group. Raises ``OSError``."""
     with ExitStack() as stack:
         ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
@@ -85,7 +85,7 @@ def _is_passed_on(name: str) -> bool:
     return name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS)
 
 
-def _write_order(order: Order, folder: Path) -> int:
+def _write_order(order: Job, folder: Path) -> int:
     """The order in a file without a name: it may be longer than a socket takes without a reader."""
     path = folder / "order"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

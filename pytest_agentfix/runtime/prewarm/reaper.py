@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.runtime.background.handover import Order
-from pytest_agentfix.runtime.background.outbox import Desk
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.background.handover import Job
+from pytest_agentfix.runtime.background.outbox import Outbox
 from pytest_agentfix.sandbox.scratch import Scratch
 
 WORK: Final = "pytest_agentfix.runtime.prewarm.reaper:wait_for_a_loss"
@@ -26,26 +26,26 @@ PAUSES: Final = (0.0, 0.5, 1.5, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class ReaperTarget:
     """Whose traces are to go."""
 
     root: Path
     name: str
 
 
-def begin_aftercare(scratch: Scratch) -> StandBy | None:
+def begin_aftercare(scratch: Scratch) -> BackgroundProcess | None:
     """Start the process; its ``close`` ends it. ``None`` when it cannot be started."""
-    facts = Session(root=scratch.root, name=scratch.session)
-    return StandBy.spawn(Order(work=WORK, facts=facts), folder=scratch.folder("aftercare"))
+    facts = ReaperTarget(root=scratch.root, name=scratch.session)
+    return BackgroundProcess.spawn(Job(work=WORK, facts=facts), folder=scratch.folder("aftercare"))
 
 
-def wait_for_a_loss(facts: object, desk: Desk) -> None:
+def wait_for_a_loss(facts: object, desk: Outbox) -> None:
     """Have the session cleared up after if pytest dies."""
-    assert isinstance(facts, Session)
+    assert isinstance(facts, ReaperTarget)
     desk.at_loss(partial(_clear_up, facts))
 
 
-def _clear_up(session: Session) -> None:
+def _clear_up(session: ReaperTarget) -> None:
     # Loaded when it comes to that, which it hardly ever does.
     from pytest_agentfix.sandbox.cleanup import end_session, sweep_session  # noqa: PLC0415
     from pytest_agentfix.sandbox.engine import Engine  # noqa: PLC0415

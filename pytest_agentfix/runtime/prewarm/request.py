@@ -19,7 +19,7 @@ BEFORE: Final = "before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PrewarmRequest:
     """What the stand-by has to know; ``upstream`` comes without its key.
 
     ``scratch`` is the session's folder, ``failures`` are those so far.

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.agent_pool import ReadyAgent
-from pytest_agentfix.runtime.background.handover import HandedOver, Item, close_all
+from pytest_agentfix.runtime.background.handover import Handover, HandoverItem, close_all
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
 from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE
-from pytest_agentfix.runtime.prewarm.worker import KnownBefore
+from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.workspace import Base, BaseRecord
 
 
 @dataclass(slots=True, kw_only=True)
-class Ready:
+class PrewarmResult:
     """What was made ready; all of it may be missing. ``descriptor`` is the agent's pipe."""
 
     opencode: FoundOpenCode | None = None
     base: Base | None = None
     agent: ReadyAgent | None = None
     descriptor: int = -1
-    before: KnownBefore | None = None
+    before: KnownBaseline | None = None
 
     def drop_agent(self) -> None:
         """End the agent: its sandbox ends with its pipe."""
@@ -31,11 +31,11 @@ class Ready:
         self.agent, self.descriptor = None, -1
 
 
-def sort_out(handed: HandedOver | None) -> Ready:
+def sort_out(handed: Handover | None) -> PrewarmResult:
     """Tell apart what was handed over; ``None`` is nothing."""
     if handed is None:
-        return Ready()
-    ready = Ready()
+        return PrewarmResult()
+    ready = PrewarmResult()
     for name in (OPENCODE, BASE, AGENT, BEFORE):
         item = handed.take(name)
         if item is not None:
@@ -44,13 +44,13 @@ def sort_out(handed: HandedOver | None) -> Ready:
     return ready
 
 
-def _put(ready: Ready, item: Item) -> None:
+def _put(ready: PrewarmResult, item: HandoverItem) -> None:
     facts = item.facts
     if isinstance(facts, FoundOpenCode):
         ready.opencode = facts
     elif isinstance(facts, BaseRecord):
         ready.base = Base.from_record(facts, is_hidden=is_agent_file, snapshot=make_snapshot)
-    elif isinstance(facts, KnownBefore):
+    elif isinstance(facts, KnownBaseline):
         ready.before = facts
     elif isinstance(facts, ReadyAgent) and len(item.descriptors) == 1:
         ready.agent, [ready.descriptor] = facts, item.descriptors

@@ -16,23 +16,23 @@ from threading import Thread
 from typing import Final
 
 from pytest_agentfix.agents.opencode.binary import find_opencode
-from pytest_agentfix.agents.opencode.config import ModelAccess
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import RunRequest
-from pytest_agentfix.core.ports import Summons
+from pytest_agentfix.core.ports import StartupSignals
 from pytest_agentfix.gateway.gateway import SystemClock
-from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.runtime.agent_pool import Crew, ReadyAgent, Recruit
-from pytest_agentfix.runtime.background.handover import Handed, Plain
-from pytest_agentfix.runtime.background.outbox import Desk, NotWanted
-from pytest_agentfix.runtime.base_versions import Bench, find_test_files
+from pytest_agentfix.runtime.agent_pool import AgentPool, ReadyAgent, WarmAgent
+from pytest_agentfix.runtime.background.handover import PlainTransfer, Transfer
+from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox
+from pytest_agentfix.runtime.base_versions import BaseVersions, find_test_files
 from pytest_agentfix.runtime.cluster_scope import model_access
-from pytest_agentfix.runtime.context import Setup
+from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
-from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE, Wanted
-from pytest_agentfix.runtime.sandbox_factory import ReadyBox, Sandboxes, lay_out_base
+from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE, PrewarmRequest
+from pytest_agentfix.runtime.sandbox_factory import DetachedSandbox, SandboxFactory, lay_out_base
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import Engine
@@ -44,43 +44,43 @@ REPRODUCING: Final = 120.0  # seconds for the first failing test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownBefore:
+class KnownBaseline:
     """What the first failing test did on the base."""
 
     slug: str
-    before: Before
+    before: Baseline
 
 
 @dataclass(slots=True)
-class AgentOffer:
+class AgentHandover:
     """An agent to be handed over. Implements ``standby.orders.Offer``."""
 
-    recruit: Recruit
+    recruit: WarmAgent
 
-    def hand_over(self) -> Handed:
+    def hand_over(self) -> Transfer:
         """Let go of the sandbox, and of the server that runs in it."""
         process = self.recruit.agent.release()
         assert isinstance(process, RunningCommand)
         box = self.recruit.box
         state, descriptor = box.sandbox.release()
-        ready = ReadyBox(state=state, mount=box.workspace.mount)
+        ready = DetachedSandbox(state=state, mount=box.workspace.mount)
         facts = ReadyAgent(box=ready, channel=process.channel)
-        return Handed(facts=facts, descriptors=(descriptor,))
+        return Transfer(facts=facts, descriptors=(descriptor,))
 
     def discard(self) -> None:
         """End it; where its pipe is gone already, the sandbox ends by itself."""
         self.recruit.agent.close()
 
 
-def get_ready(facts: object, desk: Desk) -> None:
+def get_ready(facts: object, desk: Outbox) -> None:
     """Make ready what can be; whatever goes wrong is left to be met again when it is needed."""
-    assert isinstance(facts, Wanted)
-    with contextlib.suppress(NotWanted, AgentFixError, TimeoutError):
-        _Readying(facts, desk).run()
+    assert isinstance(facts, PrewarmRequest)
+    with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
+        _Prewarmer(facts, desk).run()
 
 
-class _Readying:
-    def __init__(self, wanted: Wanted, desk: Desk) -> None:
+class _Prewarmer:
+    def __init__(self, wanted: PrewarmRequest, desk: Outbox) -> None:
         self._wanted = wanted
         self._desk = desk
         self._clock = SystemClock()
@@ -101,7 +101,7 @@ class _Readying:
         coming = Thread(target=self._bring_up, args=(sandboxes, opencode), name="agentfix-agent")
         coming.start()
         try:
-            with contextlib.suppress(NotWanted, AgentFixError, TimeoutError):
+            with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
                 self._reproduce(sandboxes)
         finally:
             coming.join()
@@ -115,18 +115,18 @@ class _Readying:
             cache=wanted.cache,
         )
         found = find(look, wanted.upstream.provider)
-        self._desk.offer(OPENCODE, Plain(found))
+        self._desk.offer(OPENCODE, PlainTransfer(found))
         return found
 
     def _lay_out(self) -> Base:
         wanted = self._wanted
         folder = self._scratch.folder("base")
         base = lay_out_base(self._repository, wanted.settings, wanted.environment, folder)
-        self._desk.offer(BASE, Plain(base.record()))
+        self._desk.offer(BASE, PlainTransfer(base.record()))
         return base
 
-    def _make_sandboxes(self, base: Base, opencode: Path) -> Sandboxes:
-        return Sandboxes(
+    def _make_sandboxes(self, base: Base, opencode: Path) -> SandboxFactory:
+        return SandboxFactory(
             engine=self._engine,
             environment=self._wanted.environment,
             scratch=self._scratch,
@@ -135,21 +135,21 @@ class _Readying:
             opencode=opencode,
         )
 
-    def _bring_up(self, sandboxes: Sandboxes, opencode: FoundOpenCode) -> None:
+    def _bring_up(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:
         wanted = self._wanted
         known = opencode.catalogue
-        access: ModelAccess = model_access(
+        access: ModelEndpoint = model_access(
             wanted.upstream,
             wanted.token,
             known.models.get(wanted.upstream.model) if known else None,
         )
         environ = {**wanted.invocation.environ, **wanted.environment.env}
-        crew = Crew(sandboxes, access, environ=environ, clock=self._clock)
-        with contextlib.suppress(NotWanted, AgentFixError, TimeoutError):
-            recruit = crew.recruit(access, Summons())
-            self._desk.offer(AGENT, AgentOffer(recruit))
+        crew = AgentPool(sandboxes, access, environ=environ, clock=self._clock)
+        with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
+            recruit = crew.recruit(access, StartupSignals())
+            self._desk.offer(AGENT, AgentHandover(recruit))
 
-    def _reproduce(self, sandboxes: Sandboxes) -> None:
+    def _reproduce(self, sandboxes: SandboxFactory) -> None:
         """See what the first failing test does; a parametrised one may have more cases to come."""
         setup = self._make_setup()
         failures = self._wanted.failures
@@ -158,16 +158,16 @@ class _Readying:
             return
         self._desk.begin(BEFORE)
         request = RunRequest(failures=failures, passed=(), invocation=self._wanted.invocation)
-        bench = Bench(setup, sandboxes=sandboxes, request=request, clock=self._clock)
+        bench = BaseVersions(setup, sandboxes=sandboxes, request=request, clock=self._clock)
         judge = bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
         judge.reproduce(cluster, deadline=self._clock.monotonic() + REPRODUCING)
         before = judge.before(cluster.slug)
         if before is not None:
-            self._desk.offer(BEFORE, Plain(KnownBefore(slug=cluster.slug, before=before)))
+            self._desk.offer(BEFORE, PlainTransfer(KnownBaseline(slug=cluster.slug, before=before)))
 
-    def _make_setup(self) -> Setup:
+    def _make_setup(self) -> RunContext:
         wanted = self._wanted
-        return Setup(
+        return RunContext(
             settings=wanted.settings,
             invocation=wanted.invocation,
             repository=self._repository,

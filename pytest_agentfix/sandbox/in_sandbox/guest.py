@@ -54,7 +54,7 @@ OOM_FILES = (
 TROUBLE = (OSError, ValueError, KeyError, RuntimeError, subprocess.SubprocessError)
 
 
-class Wire:
+class FrameWriter:
     """The pipe's guest end: framed writes under a lock, framed reads."""
 
     def __init__(self, source: int, sink: int) -> None:
@@ -172,7 +172,7 @@ class Reaper:
             ended(status)
 
 
-class Command:
+class GuestCommand:
     """One running command: its three output streams, its stdin, its end."""
 
     def __init__(self, guest: Guest, channel: int) -> None:
@@ -341,11 +341,11 @@ class Tunnel:
 class Guest:
     """Takes the host's orders one after another."""
 
-    def __init__(self, wire: Wire, score: OomScore) -> None:
+    def __init__(self, wire: FrameWriter, score: OomScore) -> None:
         self.wire = wire
         self.reaper = Reaper(score)
         self._lock = threading.Lock()
-        self._commands: dict[int, Command] = {}
+        self._commands: dict[int, GuestCommand] = {}
         self._tunnels: dict[int, Tunnel] = {}
         self._next_channel = FIRST_GUEST_CHANNEL
         self._silence = 0  # seconds, of those in which the sandbox was not frozen
@@ -386,7 +386,7 @@ class Guest:
             self._kill(channel)
 
     def _spawn(self, channel: int, order: dict[str, Any]) -> None:
-        command = Command(self, channel)
+        command = GuestCommand(self, channel)
         try:
             with self._lock:  # or a sweep might take the command before it is known
                 command.start(order)
@@ -582,7 +582,7 @@ def take_pipe() -> tuple[int, int]:
 def main() -> None:
     """Serve one host, then end everything."""
     sys.setswitchinterval(SWITCH_INTERVAL)
-    wire = Wire(*take_pipe())
+    wire = FrameWriter(*take_pipe())
     score = OomScore()
     keep_others_out()
     os.makedirs("/tmp/home", exist_ok=True)

@@ -60,7 +60,7 @@ def write(path: str, content: bytes, *, executable: bool) -> None:
         os.fchmod(file.fileno(), 0o755 if executable else 0o644)
 
 
-class Git:
+class SandboxGit:
     """The sandbox's own git, on the repository at ``top`` and nothing else."""
 
     def __init__(self, program: str, top: str, env: "dict[str, str]") -> None:
@@ -94,7 +94,9 @@ class Git:
         return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
-def snapshot(git: Git, removed: "list[str]", written: "list[str]", order: "dict[str, Any]") -> bool:
+def snapshot(
+    git: SandboxGit, removed: "list[str]", written: "list[str]", order: "dict[str, Any]"
+) -> bool:
     """Make the repository's one commit anew; says whether there was one before.
 
     Where there is a repository its index knows all other files: git looks at these alone.
@@ -119,7 +121,7 @@ def snapshot(git: Git, removed: "list[str]", written: "list[str]", order: "dict[
     return has_index
 
 
-def forget(git: Git) -> None:
+def forget(git: SandboxGit) -> None:
     """Take away what no commit leads to any more: all that stays is put into one new pack."""
     folder = git.env["GIT_DIR"]
     git.run("repack", "-a", "-d", "-q", "--window=0")
@@ -148,7 +150,7 @@ def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
     program = shutil.which("git")
     if program is None:
         return False
-    git = Git(program, top, order["snapshot"]["env"])
+    git = SandboxGit(program, top, order["snapshot"]["env"])
     removed = [path for path, size, _ in files if size is None]
     written = [path for path, size, _ in files if size is not None]
     if snapshot(git, removed, written, order["snapshot"]) and order["forgets"]:

@@ -12,9 +12,9 @@ from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.core.paths import display
 from pytest_agentfix.sandbox.workspace.base_layout import (
-    Laid,
+    BaseCopy,
+    FilePlace,
     Owner,
-    Place,
     find_changed,
     lay,
     lay_anew,
@@ -22,7 +22,7 @@ from pytest_agentfix.sandbox.workspace.base_layout import (
 from pytest_agentfix.sandbox.workspace.entry_kinds import is_disposable
 from pytest_agentfix.sandbox.workspace.files import give_to, is_inside, translated
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
-from pytest_agentfix.sandbox.workspace.tree import BaseFile, Tree, regular
+from pytest_agentfix.sandbox.workspace.tree import BaseFile, FileTree, regular
 
 GIT: Final = ".git"
 Snapshot = Callable[[Path], None]
@@ -54,9 +54,9 @@ class Base:
     all.
     """
 
-    place: Place
-    laid: Laid = field(repr=False)
-    files: Tree = field(repr=False)
+    place: FilePlace
+    laid: BaseCopy = field(repr=False)
+    files: FileTree = field(repr=False)
     overlay: Mapping[str, FileChange] = field(default_factory=dict, repr=False)
     snapshot: Snapshot | None = None
 
@@ -80,11 +80,11 @@ class Base:
         symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be
         read, ``DiskFullError`` when there is no room.
         """
-        place = Place(top=top, folder=folder, owner=owner, is_hidden=is_hidden)
+        place = FilePlace(top=top, folder=folder, owner=owner, is_hidden=is_hidden)
         place.make()
         laid = lay(place, files)
         _take_snapshot(place, snapshot)
-        return cls(place=place, laid=laid, files=Tree(laid.files), snapshot=snapshot)
+        return cls(place=place, laid=laid, files=FileTree(laid.files), snapshot=snapshot)
 
     def record(self) -> BaseRecord:
         """The base without its fixes, for another process."""
@@ -103,9 +103,11 @@ class Base:
     ) -> Base:
         """The base that another process laid out with the same two functions."""
         signatures = array("q", record.signatures)
-        laid = Laid(files=record.files, signatures=signatures, left_out=record.left_out)
-        place = Place(top=record.top, folder=record.folder, owner=record.owner, is_hidden=is_hidden)
-        return cls(place=place, laid=laid, files=Tree(laid.files), snapshot=snapshot)
+        laid = BaseCopy(files=record.files, signatures=signatures, left_out=record.left_out)
+        place = FilePlace(
+            top=record.top, folder=record.folder, owner=record.owner, is_hidden=is_hidden
+        )
+        return cls(place=place, laid=laid, files=FileTree(laid.files), snapshot=snapshot)
 
     @property
     def top(self) -> Path:
@@ -170,10 +172,10 @@ class Base:
             return self, False
         laid = lay_anew(self.place, self.laid, changed, gone)
         _take_snapshot(self.place, self.snapshot)
-        return replace(self, laid=laid, files=Tree(laid.files)), True
+        return replace(self, laid=laid, files=FileTree(laid.files)), True
 
 
-def _take_snapshot(place: Place, snapshot: Snapshot | None) -> None:
+def _take_snapshot(place: FilePlace, snapshot: Snapshot | None) -> None:
     if snapshot is None:
         return
     remove_tree(place.plain / GIT)
@@ -182,7 +184,7 @@ def _take_snapshot(place: Place, snapshot: Snapshot | None) -> None:
         give_to(place.plain / GIT, place.owner)
 
 
-def _require_tree(files: Tree, changes: ChangeSet) -> None:
+def _require_tree(files: FileTree, changes: ChangeSet) -> None:
     """Nothing may be a file and a folder at once; only what changed can be."""
     for path in sorted(path for path in changes.files if path in files):
         parts = path.split("/")

@@ -23,7 +23,7 @@ Owner = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FilePlace:
     """From where to where: the tree at ``top`` into the folders ``plain`` and ``hidden``."""
 
     top: Path
@@ -58,7 +58,7 @@ class Place:
 
 
 @dataclass(slots=True, kw_only=True)
-class Laid:
+class BaseCopy:
     """What was copied. ``signatures`` go with the files in their order."""
 
     files: dict[str, BaseFile] = field(default_factory=dict)
@@ -77,14 +77,14 @@ class Laid:
         self.left_out[path] = notice
 
 
-def lay(place: Place, files: Iterable[str]) -> Laid:
+def lay(place: FilePlace, files: Iterable[str]) -> BaseCopy:
     """Copy ``files`` to where they belong; the folders are there.
 
     A file that vanished since it was listed is skipped; what is neither a regular file nor a
     symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be read,
     ``DiskFullError`` when there is no room.
     """
-    laid = Laid()
+    laid = BaseCopy()
     plain, hidden = str(place.plain), str(place.hidden)
     path = ""
     try:
@@ -99,7 +99,7 @@ def lay(place: Place, files: Iterable[str]) -> Laid:
     return laid
 
 
-def _take(laid: Laid, copier: Copier, folder: str, path: str) -> None:
+def _take(laid: BaseCopy, copier: Copier, folder: str, path: str) -> None:
     try:
         found = copier.take(folder, path)
     except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +111,9 @@ def _take(laid: Laid, copier: Copier, folder: str, path: str) -> None:
         laid.take(path, *found)
 
 
-def find_changed(place: Place, laid: Laid, files: Iterable[str]) -> tuple[list[str], list[str]]:
+def find_changed(
+    place: FilePlace, laid: BaseCopy, files: Iterable[str]
+) -> tuple[list[str], list[str]]:
     """What is not in the tree as it was copied: new or other files, and those that are gone."""
     known = dict(zip(laid.files, laid.signatures, strict=True))
     other = []
@@ -133,7 +135,7 @@ def _is_as_it_was(path: str, signature: int) -> bool:
         return False
 
 
-def _is_copied(place: Place, entry: BaseFile | None, path: str) -> bool:
+def _is_copied(place: FilePlace, entry: BaseFile | None, path: str) -> bool:
     """Whether the copy is right all the same."""
     source = place.top / path
     try:
@@ -146,7 +148,7 @@ def _is_copied(place: Place, entry: BaseFile | None, path: str) -> bool:
         return False
 
 
-def take_away(place: Place, paths: Iterable[str]) -> None:
+def take_away(place: FilePlace, paths: Iterable[str]) -> None:
     """Remove copies, and the folders that are empty then."""
     for path in paths:
         copy = place.laid(path)
@@ -161,9 +163,11 @@ def take_away(place: Place, paths: Iterable[str]) -> None:
                 break
 
 
-def lay_anew(place: Place, before: Laid, changed: Sequence[str], gone: Sequence[str]) -> Laid:
+def lay_anew(
+    place: FilePlace, before: BaseCopy, changed: Sequence[str], gone: Sequence[str]
+) -> BaseCopy:
     """Bring the copy up to date, and say what it holds now."""
-    laid = Laid(left_out=dict(before.left_out))
+    laid = BaseCopy(left_out=dict(before.left_out))
     stale = {*changed, *gone}
     for (path, entry), signature in zip(before.files.items(), before.signatures, strict=True):
         if path not in stale:

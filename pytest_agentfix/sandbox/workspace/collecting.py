@@ -27,7 +27,7 @@ from pytest_agentfix.sandbox.workspace.entry_kinds import (
     find_planted,
     is_cache,
 )
-from pytest_agentfix.sandbox.workspace.findings import Findings
+from pytest_agentfix.sandbox.workspace.findings import CappedChanges
 from pytest_agentfix.sandbox.workspace.limits import Limits
 
 
@@ -64,7 +64,7 @@ class Walk:
     """One walk, depth first, with one descriptor per level."""
 
     def __init__(self, request: CollectRequest) -> None:
-        self.findings = Findings(request.limits)
+        self.findings = CappedChanges(request.limits)
         self.request = request
         self.files = request.base.files
         self.seen: set[str] = set()  # files of the base that are still there

@@ -10,7 +10,7 @@ _REST = "; the rest is left out"
 _NOTHING = "; nothing of such a change is taken"
 
 
-class Findings:
+class CappedChanges:
     """Collects changes and drops; beyond a cap it keeps the first line about it and no more.
 
     Of what is over a cap only so much is remembered as keeps the memory bounded.

@@ -54,7 +54,7 @@ class PathList:
             index = bisect_left(self._paths, after, index + 1) if slash else index + 1
 
 
-class Tree(Mapping[str, BaseFile]):
+class FileTree(Mapping[str, BaseFile]):
     """Paths -> files: ``laid``, and on top of it ``delta``, where ``None`` is a file that is gone.
 
     Making one from another costs as much as the delta is long.
@@ -77,9 +77,9 @@ class Tree(Mapping[str, BaseFile]):
         known = sum(path in laid for path in self.delta)
         self._count = len(laid) - known + sum(1 for _ in self._added.below(""))
 
-    def with_delta(self, delta: Mapping[str, BaseFile | None]) -> Tree:
+    def with_delta(self, delta: Mapping[str, BaseFile | None]) -> FileTree:
         """The same with ``delta`` on top."""
-        return Tree(self.laid, {**self.delta, **delta}, listed=self._listed)
+        return FileTree(self.laid, {**self.delta, **delta}, listed=self._listed)
 
     def __getitem__(self, path: str) -> BaseFile:
         """The file at ``path``; raises ``KeyError``."""

@@ -15,7 +15,7 @@ from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.gateway import warmup
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.providers.protocols import Dialect
-from pytest_agentfix.gateway.warmup import Switch, WarmUp
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.gateway.warmup_answers import make_answer
 from pytest_agentfix.testing.socket_stream import SocketStream, StreamPort
 from tests.unit.gateway_kit import HOST, Client
@@ -56,7 +56,7 @@ def read_events(answer: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_each_protocol_has_its_answer(dialect: Dialect) -> None:
-    with serve(WarmUp(clock=SystemClock()).handle) as port:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
         client = Client(port)
         answer = client.post({}, target=TARGETS[dialect], headers={})
         client.connection.close()
@@ -67,7 +67,7 @@ def test_each_protocol_has_its_answer(dialect: Dialect) -> None:
 
 
 def test_one_request_for_each_connection() -> None:
-    with serve(WarmUp(clock=SystemClock()).handle) as port:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
         answer = exchange(port, write_request("/v1/messages"))
     assert answer.startswith(b"HTTP/1.1 200 ")
 
@@ -85,13 +85,13 @@ def test_one_request_for_each_connection() -> None:
     ids=["path", "method", "host", "tls", "no-host", "head"],
 )
 def test_what_is_no_model_request_is_refused(data: bytes, status: bytes) -> None:
-    with serve(WarmUp(clock=SystemClock()).handle) as port:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
         assert exchange(port, data).startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_body_beyond_the_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warmup, "ROOM", 100)
-    warm_up = WarmUp(clock=SystemClock())
+    warm_up = WarmupModel(clock=SystemClock())
     with serve(warm_up.handle) as port:
         assert exchange(port, write_request("/v1/messages", body=b" " * 101)).startswith(
             b"HTTP/1.1 400 "
@@ -101,13 +101,13 @@ def test_a_body_beyond_the_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_answers_are_counted() -> None:
-    with serve(WarmUp(clock=SystemClock()).handle) as port:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
         answers = [exchange(port, write_request("/v1/messages"))[9:12] for _ in range(20)]
     assert answers == [b"200"] * 16 + [b"403"] * 4
 
 
 def test_a_switch_leads_to_the_one_and_then_to_the_other() -> None:
-    switch = Switch(WarmUp(clock=SystemClock()))
+    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
     taken: list[Stream] = []
 
     def take(stream: Stream) -> None:
@@ -141,7 +141,7 @@ class HeardStream:
 
 
 def test_what_is_still_open_is_closed() -> None:
-    switch = Switch(WarmUp(clock=SystemClock()))
+    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
     ours, theirs = socket.socketpair()
     stream = HeardStream(theirs)
     thread = threading.Thread(target=switch.handle, args=(stream,))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.judge.impact import Reach, find_reach
+from pytest_agentfix.judge.impact import Impact, find_reach
 
 TOP = Path("/top")
 BASE = """\
@@ -41,7 +41,7 @@ def short(): return 1
 """
 
 
-def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = False) -> Reach:
+def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = False) -> Impact:
     changes = ChangeSet({name: FileChange(new.encode(), executable=executable)})
     return find_reach(changes, lambda _: (old.encode(), False), top=TOP)
 
@@ -56,12 +56,12 @@ def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = Fa
     ],
 )
 def test_all_lines_of_a_changed_function(lines: list[int], old: str, new: str) -> None:
-    assert look(BASE.replace(old, new)) == Reach({"/top/a.py": lines})
+    assert look(BASE.replace(old, new)) == Impact({"/top/a.py": lines})
 
 
 def test_several_functions_of_one_file() -> None:
     changed = BASE.replace("return b", "return -b").replace("* 2", "* 3")
-    assert look(changed) == Reach({"/top/a.py": [7, 8, 9, 10, 18, 19, 20]})
+    assert look(changed) == Impact({"/top/a.py": [7, 8, 9, 10, 18, 19, 20]})
 
 
 @pytest.mark.parametrize(

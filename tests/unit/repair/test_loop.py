@@ -39,16 +39,16 @@ from pytest_agentfix.core.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Reproduction, Summons
+from pytest_agentfix.core.ports import Agent, Reproduction, StartupSignals
 from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.loop import repair
 from pytest_agentfix.repair.state import (
     GRACE,
-    Arrival,
-    ArrivalEnd,
+    BaseView,
     BrokenAgainError,
-    Ground,
-    Parts,
+    LandingOutcome,
+    LandingStatus,
+    LoopServices,
     find_suspicion,
 )
 from pytest_agentfix.testing.fakes import (
@@ -108,7 +108,9 @@ class World:
     locked: tuple[Drop, ...] = ()  # what the policy leaves out, where it was changed
     earlier: Reproduction = NOT_RED  # what the targets do without this run's fixes
     landed: list[Landing] = field(default_factory=list)  # before this cluster's own
-    arrivals: Sequence[tuple[ArrivalEnd, str]] = ()  # what the train says, before it lets it land
+    arrivals: Sequence[
+        tuple[LandingStatus, str]
+    ] = ()  # what the train says, before it lets it land
     fixers: list[tuple[str, ...]] = field(default_factory=list)  # targets that were asked about
     asked_on: list[int] = field(default_factory=list)  # the bases on which they were, by number
     asked_until: list[float] = field(default_factory=list)
@@ -144,8 +146,8 @@ class World:
         self.lander = FakeLander(Answers([self.landing]), self.journal)
         self.on_the_way = list(self.arrivals)
 
-    def parts(self) -> Parts:
-        return Parts(
+    def parts(self) -> LoopServices:
+        return LoopServices(
             ground=self.ground,
             land=self.land,
             find_fixer=self.find_fixer,
@@ -161,8 +163,8 @@ class World:
             is_minimising=self.is_minimising,
         )
 
-    def ground(self) -> Ground:
-        return Ground(
+    def ground(self) -> BaseView:
+        return BaseView(
             number=len(self.landed),
             judge=self.judge,
             read_base=lambda _: (b"0", False),
@@ -172,22 +174,22 @@ class World:
             first_prompt=self.first_prompt,
         )
 
-    def land(self, fix: Fix, _made_on: Ground, _deadline: float) -> Arrival:
+    def land(self, fix: Fix, _made_on: BaseView, _deadline: float) -> LandingOutcome:
         if self.on_the_way:
             end, detail = self.on_the_way.pop(0)
             self.landed.append(LANDED)  # another one's
             ground = self.ground()
             if self.moves_on:
                 self.landed.append(Landing(commit="b" * 40, branch="main"))
-            return Arrival(end=end, fix=fix, ground=ground, detail=detail)
-        return Arrival(end=ArrivalEnd.LANDED, fix=fix, landing=self.lander.land(fix))
+            return LandingOutcome(end=end, fix=fix, ground=ground, detail=detail)
+        return LandingOutcome(end=LandingStatus.LANDED, fix=fix, landing=self.lander.land(fix))
 
     def split_off(self, cluster: Cluster) -> None:
         self.parts_off.append(cluster)
         self.journal.append(f"split off: {', '.join(cluster.targets)}")
 
     def find_fixer(
-        self, cluster: Cluster, ground: Ground, deadline: float
+        self, cluster: Cluster, ground: BaseView, deadline: float
     ) -> tuple[Landing, tuple[Probe, ...]] | None:
         self.asked_on.append(ground.number)
         self.asked_until.append(deadline)
@@ -206,7 +208,7 @@ class World:
         return f"first, {len(judgement.red)} red"
 
     def open_agent(
-        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _summons: Summons
+        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _summons: StartupSignals
     ) -> Agent:
         assert hold_out == self.hold_out
         self.opened.append(deadline)
@@ -597,8 +599,8 @@ def red(*nodeids: str) -> Judgement:
 class TestOtherFixes:
     """Clusters are repaired side by side: other fixes land while this one is made."""
 
-    @pytest.mark.parametrize("end", [ArrivalEnd.COLLIDES, ArrivalEnd.RED])
-    def test_made_again_on_top_of_them(self, end: ArrivalEnd) -> None:
+    @pytest.mark.parametrize("end", [LandingStatus.COLLIDES, LandingStatus.RED])
+    def test_made_again_on_top_of_them(self, end: LandingStatus) -> None:
         world = World(arrivals=[(end, "both change calc.py")])
         result = world.repair()
         assert ends(result) == (Verdict.FIXED, "green after a change to 1 file, on main", 2)
@@ -607,19 +609,21 @@ class TestOtherFixes:
         assert world.journal.count("close") == 2  # each agent with a base of its own
 
     def test_the_same_change_may_be_right_on_another_base(self) -> None:
-        world = World(arrivals=[(ArrivalEnd.RED, "target: 1 failed")], collected=(changing("1"),))
+        world = World(
+            arrivals=[(LandingStatus.RED, "target: 1 failed")], collected=(changing("1"),)
+        )
         assert world.repair().verdict is Verdict.FIXED
         assert world.journal.count("judge: calc.py") == 2
 
     def test_never_at_one_with_them(self) -> None:
-        world = World(arrivals=[(ArrivalEnd.COLLIDES, "both change calc.py")] * 9)
+        world = World(arrivals=[(LandingStatus.COLLIDES, "both change calc.py")] * 9)
         result = world.repair()
         reason = "does not go with other fixes of this run: both change calc.py"
         assert ends(result) == (Verdict.CONFLICT, reason, 4)
         assert world.lander.fixes == []
 
     def test_one_of_them_had_the_same_cause(self) -> None:
-        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED)
+        world = World(arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED)
         result = world.repair()
         assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 1)
         assert (result.landing, result.files) == (LANDED, ())
@@ -627,19 +631,21 @@ class TestOtherFixes:
         assert world.asked_on == [1]
 
     def test_the_one_is_looked_for_even_if_the_time_is_up(self) -> None:
-        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, judge_seconds=59.0)
+        world = World(
+            arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, judge_seconds=59.0
+        )
         assert world.repair().verdict is Verdict.FIXED
         assert world.asked_until == [world.clock.now + GRACE]
 
     def test_the_one_is_looked_for_where_it_was_seen_green(self) -> None:
-        world = World(arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
+        world = World(arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
         result = world.repair()
         assert (result.verdict, result.landing) == (Verdict.FIXED, LANDED)
         assert world.asked_on == [1]  # although the base has two fixes by now
 
     def test_green_by_one_of_them_and_red_again_by_another(self) -> None:
         world = World(
-            arrivals=[(ArrivalEnd.UNNEEDED, "")], earlier=REPRODUCED, is_broken_again=True
+            arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, is_broken_again=True
         )
         assert ends(world.repair()) == (
             Verdict.FIXED,
@@ -650,7 +656,7 @@ class TestOtherFixes:
 
     def test_the_same_change_may_be_right_where_it_is_red_again(self) -> None:
         world = World(
-            arrivals=[(ArrivalEnd.UNNEEDED, "")],
+            arrivals=[(LandingStatus.UNNEEDED, "")],
             earlier=REPRODUCED,
             is_broken_again=True,
             collected=(changing("1"),),

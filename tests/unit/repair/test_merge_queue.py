@@ -26,8 +26,8 @@ from pytest_agentfix.core.model import (
     TestOutcome,
 )
 from pytest_agentfix.core.ports import Judge, Reproduction
-from pytest_agentfix.repair.merge_queue import Train
-from pytest_agentfix.repair.state import GRACE, ArrivalEnd, BrokenAgainError, Ground
+from pytest_agentfix.repair.merge_queue import MergeQueue
+from pytest_agentfix.repair.state import GRACE, BaseView, BrokenAgainError, LandingStatus
 from pytest_agentfix.testing.fakes import FakeClock
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
@@ -75,7 +75,7 @@ class Line:
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
 
     def __post_init__(self) -> None:
-        self.train = Train(
+        self.train = MergeQueue(
             lander=self, advance=self.advance, keep_green=self.kept.extend, clock=self.clock
         )
 
@@ -89,11 +89,11 @@ class Line:
             base[path] = change.content or b""
         self.bases.append(base)
 
-    def ground(self, number: int | None = None) -> Ground:
+    def ground(self, number: int | None = None) -> BaseView:
         number = len(self.bases) - 1 if number is None else number
         base = self.bases[number]
         unused = cast("Callable[..., Any]", None)
-        return Ground(
+        return BaseView(
             number=number,
             settled=self.train.settled,
             judge=cast("Judge", self),
@@ -117,15 +117,17 @@ class Line:
         self.asked.append((cluster.slug, contents, also, deadline))
         return self.again.pop(0) if self.again else judgement
 
-    def bring(self, fix: Fix, made_on: Ground, deadline: float = 200.0) -> tuple[ArrivalEnd, str]:
+    def bring(
+        self, fix: Fix, made_on: BaseView, deadline: float = 200.0
+    ) -> tuple[LandingStatus, str]:
         arrival = self.train.land(fix, made_on, get_ground=self.ground, deadline=deadline)
         return arrival.end, arrival.detail
 
 
 def test_nobody_before_it() -> None:
     line = Line()
-    assert line.bring(make_fix("one", {"a.py": b"1"}), line.ground()) == (ArrivalEnd.LANDED, "")
-    assert line.bring(make_fix("two", {"a.py": b"2"}), line.ground()) == (ArrivalEnd.LANDED, "")
+    assert line.bring(make_fix("one", {"a.py": b"1"}), line.ground()) == (LandingStatus.LANDED, "")
+    assert line.bring(make_fix("two", {"a.py": b"2"}), line.ground()) == (LandingStatus.LANDED, "")
     assert (line.history, line.asked) == (["one", "two"], [])
 
 
@@ -134,7 +136,7 @@ def test_made_on_an_older_base_it_is_judged_again_with_both() -> None:
     start = line.ground()
     line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}, "n1", "n2"), start)
     fix = make_fix("two", {"a.py": b"one\ntwo\nthree\nfour\n5\n"}, "n2", "n3")
-    assert line.bring(fix, start) == (ArrivalEnd.LANDED, "")
+    assert line.bring(fix, start) == (LandingStatus.LANDED, "")
     both = {"a.py": b"1\ntwo\nthree\nfour\n5\n"}
     assert line.asked == [("two", both, ["test_one.py::test_one", "n2", "n3", "n1"], 220.0)]
     assert line.bases[-1]["a.py"] == both["a.py"]
@@ -163,7 +165,7 @@ def test_the_same_lines_collide() -> None:
     start = line.ground()
     line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}), start)
     fix = make_fix("two", {"a.py": b"uno\ntwo\nthree\nfour\nfive\n"})
-    assert line.bring(fix, start) == (ArrivalEnd.COLLIDES, "both change a.py")
+    assert line.bring(fix, start) == (LandingStatus.COLLIDES, "both change a.py")
     assert (line.history, line.asked) == (["one"], [])
 
 
@@ -172,7 +174,7 @@ def test_red_together() -> None:
     start = line.ground()
     line.bring(make_fix("one", {"a.py": b"1"}), start)
     end = line.bring(make_fix("two", {"b.py": b"2"}), start)
-    assert end == (ArrivalEnd.RED, "pass-to-pass: 1 of 2 failed")
+    assert end == (LandingStatus.RED, "pass-to-pass: 1 of 2 failed")
     assert line.history == ["one"]
 
 
@@ -182,7 +184,7 @@ def test_green_without_it() -> None:
     line.bring(make_fix("one", {"a.py": b"1"}), start)
     fix = make_fix("two", {"b.py": b"2"})
     arrival = line.train.land(fix, start, get_ground=line.ground, deadline=200.0)
-    assert arrival.end is ArrivalEnd.UNNEEDED
+    assert arrival.end is LandingStatus.UNNEEDED
     assert arrival.ground is not None
     assert arrival.ground.number == 1
     assert line.history == ["one"]

@@ -14,7 +14,7 @@ from pytest_agentfix.core.model import (
     Tokens,
     Verdict,
 )
-from pytest_agentfix.repair.scheduler import STARTING, Schedule
+from pytest_agentfix.repair.scheduler import STARTING, Scheduler
 from pytest_agentfix.testing.fakes import FakeClock
 
 
@@ -39,19 +39,19 @@ def fixed(cluster: Cluster, verdict: Verdict = Verdict.FIXED) -> ClusterResult:
     return ClusterResult(cluster=cluster, verdict=verdict, reason="so")
 
 
-def ends(schedule: Schedule) -> list[tuple[str, str, str]]:
+def ends(schedule: Scheduler) -> list[tuple[str, str, str]]:
     return [(one.cluster.slug, one.verdict.value, one.reason) for one in schedule.results()]
 
 
 def test_in_order_and_those_split_off_last() -> None:
-    schedule = Schedule([ONE, TWO], limit=9)
+    schedule = Scheduler([ONE, TWO], limit=9)
     assert schedule.take() == ONE
     schedule.add(THREE)
     assert [schedule.take(), schedule.take(), schedule.take()] == [TWO, THREE, None]
 
 
 def test_so_many_come_up_at_once() -> None:
-    schedule = Schedule([ONE, TWO, THREE], limit=9, starts=1)
+    schedule = Scheduler([ONE, TWO, THREE], limit=9, starts=1)
     assert [schedule.take(), schedule.take()] == [ONE, None]
     assert schedule.count_waiting() == 2
     schedule.under_way(ONE)
@@ -63,7 +63,7 @@ def test_so_many_come_up_at_once() -> None:
 
 def test_nobody_waits_long_for_one_that_comes_up_slowly() -> None:
     clock = FakeClock(100.0)
-    schedule = Schedule([ONE, TWO, THREE], limit=9, starts=1, now=clock.monotonic)
+    schedule = Scheduler([ONE, TWO, THREE], limit=9, starts=1, now=clock.monotonic)
     assert schedule.take() == ONE
     clock.sleep(STARTING - 1)
     assert schedule.take() is None
@@ -72,7 +72,7 @@ def test_nobody_waits_long_for_one_that_comes_up_slowly() -> None:
 
 
 def test_results_in_the_order_of_the_clusters() -> None:
-    schedule = Schedule([ONE, TWO], limit=9)
+    schedule = Scheduler([ONE, TWO], limit=9)
     schedule.take()
     schedule.take()
     schedule.end(TWO, fixed(TWO))
@@ -86,7 +86,7 @@ def test_results_in_the_order_of_the_clusters() -> None:
 
 
 def test_over_the_limit() -> None:
-    schedule = Schedule([ONE, TWO], limit=1)
+    schedule = Scheduler([ONE, TWO], limit=1)
     assert schedule.count_waiting() == 1
     assert (schedule.take(), schedule.take()) == (ONE, None)
     schedule.end(ONE, fixed(ONE))
@@ -95,7 +95,7 @@ def test_over_the_limit() -> None:
 
 
 def test_stopped_by_one_of_them() -> None:
-    schedule = Schedule([ONE, TWO], limit=9)
+    schedule = Scheduler([ONE, TWO], limit=9)
     schedule.take()
     schedule.stop("No key.")
     schedule.stop("No money.")
@@ -109,7 +109,7 @@ def test_stopped_by_one_of_them() -> None:
 
 
 def test_after_an_interruption_only_fixes_count() -> None:
-    schedule = Schedule([ONE, TWO, THREE], limit=9)
+    schedule = Scheduler([ONE, TWO, THREE], limit=9)
     schedule.take()
     schedule.take()
     schedule.interrupt()
@@ -125,7 +125,7 @@ def test_after_an_interruption_only_fixes_count() -> None:
 
 
 def test_what_was_interrupted_tells_what_it_has_cost() -> None:
-    schedule = Schedule([ONE], limit=9)
+    schedule = Scheduler([ONE], limit=9)
     schedule.take()
     schedule.interrupt()
     spent = replace(
@@ -145,7 +145,7 @@ def test_what_was_interrupted_tells_what_it_has_cost() -> None:
 
 def test_what_was_split_off_is_told_once() -> None:
     whole = Cluster(slug="whole", failures=ONE.failures + TWO.failures + THREE.failures)
-    schedule = Schedule([whole], limit=9)
+    schedule = Scheduler([whole], limit=9)
     schedule.take()
     schedule.add(TWO)
     schedule.settle(fixed(THREE))
@@ -158,6 +158,6 @@ def test_what_was_split_off_is_told_once() -> None:
 
 
 def test_nothing_could_be_begun() -> None:
-    schedule = Schedule([ONE, TWO], limit=1)
+    schedule = Scheduler([ONE, TWO], limit=1)
     schedule.end_all(lambda cluster: fixed(cluster, Verdict.ENVIRONMENT))
     assert [verdict for _, verdict, _ in ends(schedule)] == ["environment", "environment"]

@@ -18,7 +18,7 @@ from pytest_agentfix.core.model import (
     Tokens,
     Verdict,
 )
-from pytest_agentfix.report.terminal import Line, progress_line, summary_lines
+from pytest_agentfix.report.terminal import SummaryLine, progress_line, summary_lines
 from tests.unit.report_sample import (
     FIXED,
     HOSTILE,
@@ -44,25 +44,27 @@ def test_nothing_to_tell_gives_no_lines() -> None:
 
 
 def test_a_notice_alone() -> None:
-    assert summary_lines(RunResult(notices=("one\ntwo",))) == [Line("note: one two", ("yellow",))]
+    assert summary_lines(RunResult(notices=("one\ntwo",))) == [
+        SummaryLine("note: one two", ("yellow",))
+    ]
 
 
 def test_fixed() -> None:
     assert summary_lines(RunResult(clusters=(FIXED,), seconds=50.0)) == [
-        Line("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
-        Line(
+        SummaryLine("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
+        SummaryLine(
             "       3 failed without the change; 2 tests passed with the change; "
             "41 tests still passed, shuffled (seed 251611)"
         ),
-        Line(
+        SummaryLine(
             "       stood up to: lint, clone, mutant, red-green-red, report, canary, hold-out, "
             "minimal"
         ),
-        Line("       not applicable: plain-call (it needs the fixture cart)"),
-        Line("       shop/cart.py +3 -1; commit 4be19c0 on main"),
-        Line("       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07"),
-        Line("       left out: tests/test_cart.py (test file)"),
-        Line(
+        SummaryLine("       not applicable: plain-call (it needs the fixture cart)"),
+        SummaryLine("       shop/cart.py +3 -1; commit 4be19c0 on main"),
+        SummaryLine("       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07"),
+        SummaryLine("       left out: tests/test_cart.py (test file)"),
+        SummaryLine(
             "3 failures, 1 cause: 1 fixed; 50.0 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
             ("green", "bold"),
         ),
@@ -86,14 +88,14 @@ def test_the_cause_of_one_function_is_not_told() -> None:
 def test_fixed_on_a_side_branch_tells_how_to_bring_it_in() -> None:
     lines = summary_lines(RunResult(clusters=(SIDE_BRANCH,), seconds=22.0))
     assert lines[2:7] == [
-        Line("       stood up to: lint, clone"),
-        Line(
+        SummaryLine("       stood up to: lint, clone"),
+        SummaryLine(
             "       lint: to be looked at: shop/tax.py:31: except Exception does nothing "
             "(swallowed-error)"
         ),
-        Line("       shop/tax.py +1 -1; commit 9d0e31f on agent-fix/test-rounding-5f0c1d2e"),
-        Line("       1 attempt; 21.4 s; tokens: 6.0k in, 410 out; $0.02"),
-        Line(
+        SummaryLine("       shop/tax.py +1 -1; commit 9d0e31f on agent-fix/test-rounding-5f0c1d2e"),
+        SummaryLine("       1 attempt; 21.4 s; tokens: 6.0k in, 410 out; $0.02"),
+        SummaryLine(
             "       to bring it in: git diff-tree -p --binary 9d0e31f27c64 | git apply", ("bold",)
         ),
     ]
@@ -113,10 +115,12 @@ def test_fixed_as_a_patch() -> None:
 
 def test_unfixed() -> None:
     assert summary_lines(RunResult(clusters=(UNFIXED,), seconds=132.0)) == [
-        Line("unfixed  tests/test_stock.py::test_reserve", ("red",)),
-        Line("         target: 1 failed with the change"),
-        Line("         3 attempts; 2 min 11 s; tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16"),
-        Line(
+        SummaryLine("unfixed  tests/test_stock.py::test_reserve", ("red",)),
+        SummaryLine("         target: 1 failed with the change"),
+        SummaryLine(
+            "         3 attempts; 2 min 11 s; tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16"
+        ),
+        SummaryLine(
             "1 failure, 1 cause: 1 unfixed; 2 min 12 s; "
             "tokens: 31.8k in, 4.0k out, 22.0k cached; $0.16",
             ("red", "bold"),
@@ -144,9 +148,9 @@ def test_unfixed() -> None:
 def test_every_verdict(verdict: Verdict, colour: str) -> None:
     name = verdict.value
     assert summary_lines(RunResult(clusters=(end(verdict),), seconds=1.0)) == [
-        Line(f"{name}  test_a.py::test_b", (colour,)),
-        Line(f"{' ' * len(name)}  why"),
-        Line(
+        SummaryLine(f"{name}  test_a.py::test_b", (colour,)),
+        SummaryLine(f"{' ' * len(name)}  why"),
+        SummaryLine(
             f"1 failure, 1 cause: 1 {name}; 1.0 s", ("green" if verdict.is_green else "red", "bold")
         ),
     ]
@@ -227,7 +231,7 @@ def test_durations(seconds: float, expected: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_line_can_do_harm(text: str) -> None:
     lines = summary_lines(make_hostile(text))
-    lines.append(Line(progress_line(1, 2, text, text)))
+    lines.append(SummaryLine(progress_line(1, 2, text, text)))
     assert [line.text for line in lines if not is_harmless(line.text)] == []
     assert max(len(line.text) for line in lines) < 2_500
 

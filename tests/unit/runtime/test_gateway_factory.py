@@ -17,22 +17,22 @@ from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock, replayed_upstream
 from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
-from pytest_agentfix.runtime.gateway_factory import Gateways, Surroundings
+from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.scripted_model.replies import Fail, Say, Script
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.unit.gateway_kit import KEY, Client, make_upstream
 
 
-def make_gateways(folder: Path, played: Replay | None = None, **settings: Any) -> Gateways:
-    around = Surroundings(
+def make_gateways(folder: Path, played: Replay | None = None, **settings: Any) -> GatewayFactory:
+    around = GatewayContext(
         opencode=folder / "no binary",
         cache=folder / "cache",
         top=folder / "project",
         environ={"SOME_TOKEN": KEY},
         replay=played,
     )
-    return Gateways(Settings(**settings), around, clock=SystemClock(), token="a-token")
+    return GatewayFactory(Settings(**settings), around, clock=SystemClock(), token="a-token")
 
 
 def ask(gateway: ModelGateway, token: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.runtime.prewarm_pool import Stock
+from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
 
 LIMIT = 60.0  # seconds after which a test has failed
 
@@ -34,8 +34,8 @@ class Maker:
         self.made.append(len(self.made))
         return self.made[-1]
 
-    def stock(self) -> Stock[int]:
-        return Stock(self.make, self.disposed.append, name="test")
+    def stock(self) -> PrewarmPool[int]:
+        return PrewarmPool(self.make, self.disposed.append, name="test")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

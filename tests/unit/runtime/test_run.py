@@ -10,11 +10,11 @@ import pytest
 from pytest_agentfix.core.model import Invocation, RunRequest, Verdict
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.runtime.background.handover import HandedOver
-from pytest_agentfix.runtime.context import Setup
-from pytest_agentfix.runtime.prewarm.client import HeadStart
-from pytest_agentfix.runtime.run import Run
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.background.handover import Handover
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.prewarm.client import PrewarmClient
+from pytest_agentfix.runtime.run import RepairRun
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.testing.fakes import FakeProgress
@@ -36,13 +36,13 @@ class EmptyEngine(Engine):
         return {}
 
 
-class InterruptedHeadStart(HeadStart):
+class InterruptedHeadStart(PrewarmClient):
     """The user presses Ctrl-C while pytest waits for what is under way."""
 
     def __init__(self) -> None:
-        super().__init__(cast("StandBy", None))
+        super().__init__(cast("BackgroundProcess", None))
 
-    def collect(self) -> HandedOver | None:
+    def collect(self) -> Handover | None:
         raise KeyboardInterrupt
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "top", {"test_calc.py": b""})
     upstream = make_upstream()
     invocation = Invocation(rootdir=top, cwd=top, config_file=None)
-    setup = Setup(
+    setup = RunContext(
         settings=Settings(),
         invocation=invocation,
         repository=Repository.open(top),
@@ -66,7 +66,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
         cache=tmp_path / "cache",
         patch_folder=tmp_path,
     )
-    run = Run(setup, token="a", scratch=None, head_start=InterruptedHeadStart())
+    run = RepairRun(setup, token="a", scratch=None, head_start=InterruptedHeadStart())
     failures = (failure("test_calc.py::test_add"), failure("test_calc.py::test_sub"))
     request = RunRequest(failures=failures, passed=(), invocation=invocation)
     with pytest.raises(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
-from pytest_agentfix.sandbox.attached_socket import Attached, Demux
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket, Demux
 
 PARTS = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(min_size=1, max_size=50)), max_size=8)
 
@@ -45,15 +45,15 @@ def test_any_bytes_are_taken_apart_somehow(chunks: list[bytes]) -> None:
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Attached, socket.socket]]:
+def ends() -> Iterator[tuple[AttachedSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
-    attached = Attached("id", SimpleNamespace(_sock=ours, close=ours.close), lambda: False)
+    attached = AttachedSocket("id", SimpleNamespace(_sock=ours, close=ours.close), lambda: False)
     with theirs:
         yield attached, theirs
         attached.close()
 
 
-def test_what_the_guest_says_is_received(ends: tuple[Attached, socket.socket]) -> None:
+def test_what_the_guest_says_is_received(ends: tuple[AttachedSocket, socket.socket]) -> None:
     attached, theirs = ends
     theirs.sendall(multiplex(2, b"a complaint\n") + multiplex(1, b"frames"))
     assert attached.receive() == b"frames"
@@ -66,7 +66,7 @@ def test_what_the_guest_says_is_received(ends: tuple[Attached, socket.socket]) -
     )
 
 
-def test_a_complaint_alone_is_no_end(ends: tuple[Attached, socket.socket]) -> None:
+def test_a_complaint_alone_is_no_end(ends: tuple[AttachedSocket, socket.socket]) -> None:
     attached, theirs = ends
     theirs.sendall(multiplex(2, b"x" * 100_000))
     timer = threading.Timer(0.05, theirs.sendall, (multiplex(1, b"frames"),))
@@ -76,7 +76,7 @@ def test_a_complaint_alone_is_no_end(ends: tuple[Attached, socket.socket]) -> No
 
 
 def test_silence_is_no_end(
-    ends: tuple[Attached, socket.socket], monkeypatch: pytest.MonkeyPatch
+    ends: tuple[AttachedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attached, theirs = ends
     attached._socket.settimeout(0.01)
@@ -84,14 +84,14 @@ def test_silence_is_no_end(
     assert attached.receive() == b"frames"
 
 
-def test_a_guest_that_does_not_read(ends: tuple[Attached, socket.socket]) -> None:
+def test_a_guest_that_does_not_read(ends: tuple[AttachedSocket, socket.socket]) -> None:
     attached, _ = ends
     attached._socket.settimeout(0.01)
     with pytest.raises(TimeoutError, match="it does not read its pipe"):
         attached.send(b"x" * 10_000_000)
 
 
-def test_hanging_up_wakes_who_receives(ends: tuple[Attached, socket.socket]) -> None:
+def test_hanging_up_wakes_who_receives(ends: tuple[AttachedSocket, socket.socket]) -> None:
     attached, _ = ends
     received: list[bytes] = []
     thread = threading.Thread(target=lambda: received.append(attached.receive()))
@@ -106,7 +106,7 @@ def test_hanging_up_wakes_who_receives(ends: tuple[Attached, socket.socket]) -> 
 @pytest.mark.parametrize("kind", [OutOfMemoryError, SandboxError])
 def test_out_of_memory_is_told_apart(kind: type[SandboxError]) -> None:
     ours, theirs = socket.socketpair()
-    attached = Attached("id", ours, lambda: kind is OutOfMemoryError)
+    attached = AttachedSocket("id", ours, lambda: kind is OutOfMemoryError)
     with ours, theirs:
         assert type(attached.describe_end()) is kind
 
@@ -125,13 +125,13 @@ def test_the_next_holder_goes_on_where_the_last_one_stopped(
         assert b"".join(part for stream, part in found if stream == number) == expected
 
 
-def test_letting_go_is_no_hanging_up(ends: tuple[Attached, socket.socket]) -> None:
+def test_letting_go_is_no_hanging_up(ends: tuple[AttachedSocket, socket.socket]) -> None:
     attached, theirs = ends
     theirs.sendall(multiplex(2, b"a complaint\n") + multiplex(1, b"first"))
     assert attached.receive() == b"first"
     state, descriptor = attached.release()
     attached.close()
-    adopted = Attached.from_fd("id", descriptor, state, lambda: False)
+    adopted = AttachedSocket.from_fd("id", descriptor, state, lambda: False)
     theirs.sendall(multiplex(1, b"second"))
     assert adopted.receive() == b"second"
     adopted.send(b"still open")
@@ -147,7 +147,7 @@ def test_what_is_no_plain_local_socket_is_kept(kind: str) -> None:
         wrapped = SimpleNamespace(
             settimeout=tcp.settimeout, close=tcp.close, shutdown=tcp.shutdown, fileno=tcp.fileno
         )
-        attached = Attached("id", tcp if kind == "TCP" else wrapped, lambda: False)
+        attached = AttachedSocket("id", tcp if kind == "TCP" else wrapped, lambda: False)
         with pytest.raises(SandboxError, match="cannot be handed over"):
             attached.release()
         assert tcp.fileno() != -1

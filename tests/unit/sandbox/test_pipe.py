@@ -26,8 +26,8 @@ from pytest_agentfix.sandbox.frames import (
     FIRST_GUEST_CHANNEL,
     MAX_PAYLOAD,
     WINDOW,
-    Frame,
-    Kind,
+    FrameKind,
+    PipeFrame,
 )
 from pytest_agentfix.sandbox.pipe import MAX_ACCEPTED, Pipe, PipeState
 from tests.unit.pipe_kit import PATIENCE, FakeGuest
@@ -74,16 +74,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def dial(pipe: Pipe, guest: FakeGuest, *, channel: int = 1) -> Stream:
-    guest.say(Kind.OPENED, channel)
+    guest.say(FrameKind.OPENED, channel)
     found: list[Stream] = []
     # The answer may only come after the question, so it is asked in another thread first.
     thread = threading.Thread(target=lambda: found.append(pipe.dial(80, timeout=PATIENCE)))
     thread.start()
     while thread.is_alive():
-        guest.say(Kind.OPENED, channel)
+        guest.say(FrameKind.OPENED, channel)
         thread.join(0.01)
-    assert guest.hear() == Frame(
-        Kind.DIAL, channel, json.dumps({"port": 80, "timeout": PATIENCE}).encode()
+    assert guest.hear() == PipeFrame(
+        FrameKind.DIAL, channel, json.dumps({"port": 80, "timeout": PATIENCE}).encode()
     )
     return found[0]
 
@@ -91,16 +91,16 @@ def dial(pipe: Pipe, guest: FakeGuest, *, channel: int = 1) -> Stream:
 class Answering:
     """Answers the host's next frame, once it is there, on the channel that it is about."""
 
-    def __init__(self, guest: FakeGuest, kind: Kind, payload: bytes = b"") -> None:
+    def __init__(self, guest: FakeGuest, kind: FrameKind, payload: bytes = b"") -> None:
         self._pool = ThreadPoolExecutor(1)
         self._heard = self._pool.submit(self._answer, guest, kind, payload)
 
-    def _answer(self, guest: FakeGuest, kind: Kind, payload: bytes) -> Frame:
+    def _answer(self, guest: FakeGuest, kind: FrameKind, payload: bytes) -> PipeFrame:
         frame = guest.hear()
         guest.say(kind, frame.channel, payload)
         return frame
 
-    def finish(self) -> Frame:
+    def finish(self) -> PipeFrame:
         """The frame that was answered."""
         self._pool.shutdown()
         return self._heard.result()
@@ -112,15 +112,19 @@ class Answering:
 def test_a_command_from_its_start_to_its_end(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), stdin=b"in", has_report=True))
     order = {"argv": ["a"], "cwd": "/t", "env": {}, "report": True}
-    assert list(guest.hear_until(Kind.EOF)) == [
-        Frame(Kind.SPAWN, 1, json.dumps(order).encode()),
-        Frame(Kind.DATA, 1, b"in"),
-        Frame(Kind.EOF, 1),
+    assert list(guest.hear_until(FrameKind.EOF)) == [
+        PipeFrame(FrameKind.SPAWN, 1, json.dumps(order).encode()),
+        PipeFrame(FrameKind.DATA, 1, b"in"),
+        PipeFrame(FrameKind.EOF, 1),
     ]
     assert running.is_running()
-    for kind, words in ((Kind.DATA, b"out"), (Kind.STDERR, b"err"), (Kind.REPORT, b"rep")):
+    for kind, words in (
+        (FrameKind.DATA, b"out"),
+        (FrameKind.STDERR, b"err"),
+        (FrameKind.REPORT, b"rep"),
+    ):
         guest.say(kind, 1, words)
-    guest.say(Kind.EXIT, 1, exit_payload(-9, oom=True))
+    guest.say(FrameKind.EXIT, 1, exit_payload(-9, oom=True))
     done = running.wait(PATIENCE)
     assert (done.code, done.stdout, done.stderr, done.report) == (-9, b"out", b"err", b"rep")
     assert done.is_out_of_memory
@@ -131,7 +135,7 @@ def test_a_command_from_its_start_to_its_end(pipe: Pipe, guest: FakeGuest) -> No
 
 def test_long_stdin_is_cut_into_frames(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(Command(argv=("a",), cwd=Path("/t"), stdin=b"x" * (MAX_PAYLOAD + 1)))
-    sizes = [len(frame.payload) for frame in guest.hear_until(Kind.EOF)][1:]
+    sizes = [len(frame.payload) for frame in guest.hear_until(FrameKind.EOF)][1:]
     assert sizes == [MAX_PAYLOAD, 1, 0]
 
 
@@ -144,11 +148,11 @@ def test_a_command_longer_than_the_pipe_takes(pipe: Pipe, guest: FakeGuest) -> N
 
 def test_a_command_out_of_time_is_killed(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(Kind.DATA, 1, b"begun")
+    guest.say(FrameKind.DATA, 1, b"begun")
 
     def answer() -> None:
-        list(guest.hear_until(Kind.KILL))
-        guest.say(Kind.EXIT, 1, exit_payload(-9))
+        list(guest.hear_until(FrameKind.KILL))
+        guest.say(FrameKind.EXIT, 1, exit_payload(-9))
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -166,17 +170,21 @@ def test_a_command_that_cannot_be_ended(pipe: Pipe, monkeypatch: pytest.MonkeyPa
 def test_a_report_over_its_limit_kills_once_and_has_no_gaps(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
     for words in (b"123456", b"too much", b"7", b"too much again"):
-        guest.say(Kind.REPORT, 1, words)
-    guest.say(Kind.EXIT, 1, exit_payload(-9))
+        guest.say(FrameKind.REPORT, 1, words)
+    guest.say(FrameKind.EXIT, 1, exit_payload(-9))
     done = running.wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"123456", True)
-    assert [frame.kind for frame in guest.heard()] == [Kind.SPAWN, Kind.EOF, Kind.KILL]
+    assert [frame.kind for frame in guest.heard()] == [
+        FrameKind.SPAWN,
+        FrameKind.EOF,
+        FrameKind.KILL,
+    ]
 
 
 def test_a_report_of_just_its_limit_is_whole(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
-    guest.say(Kind.REPORT, 1, b"1234567890")
-    guest.say(Kind.EXIT, 1, exit_payload())
+    guest.say(FrameKind.REPORT, 1, b"1234567890")
+    guest.say(FrameKind.EXIT, 1, exit_payload())
     done = running.wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"1234567890", False)
 
@@ -196,7 +204,7 @@ def test_output_keeps_its_first_and_last_half(parts: list[bytes], limit: int) ->
 
 def test_killing_what_has_ended_says_nothing(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 1, exit_payload())
+    guest.say(FrameKind.EXIT, 1, exit_payload())
     running.wait(PATIENCE)
     guest.heard()
     running.kill()
@@ -205,11 +213,11 @@ def test_killing_what_has_ended_says_nothing(pipe: Pipe, guest: FakeGuest) -> No
 
 def test_late_words_of_a_command_are_passed_over(pipe: Pipe, guest: FakeGuest) -> None:
     first = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 1, exit_payload())
-    guest.say(Kind.DATA, 1, b"late")
-    guest.say(Kind.EXIT, 1, b"nonsense")
+    guest.say(FrameKind.EXIT, 1, exit_payload())
+    guest.say(FrameKind.DATA, 1, b"late")
+    guest.say(FrameKind.EXIT, 1, b"nonsense")
     second = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 2, exit_payload(2))
+    guest.say(FrameKind.EXIT, 2, exit_payload(2))
     assert second.wait(PATIENCE).code == 2
     assert first.wait(PATIENCE).stdout == b""
 
@@ -236,7 +244,7 @@ def test_late_words_of_a_command_are_passed_over(pipe: Pipe, guest: FakeGuest) -
 )
 def test_an_exit_that_is_none_ends_the_pipe(pipe: Pipe, guest: FakeGuest, payload: bytes) -> None:
     running = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 1, payload)
+    guest.say(FrameKind.EXIT, 1, payload)
     with pytest.raises(SandboxError, match="spoke nonsense: an EXIT frame that is none"):
         running.wait(PATIENCE)
     wait_for(lambda: guest.is_hung_up)
@@ -248,38 +256,42 @@ def test_an_exit_that_is_none_ends_the_pipe(pipe: Pipe, guest: FakeGuest, payloa
 def test_a_dialled_stream_carries_both_ways(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     stream.write(b"to inside")
-    assert guest.hear() == Frame(Kind.DATA, 1, b"to inside")
-    guest.say(Kind.DATA, 1, b"from ")
-    guest.say(Kind.DATA, 1, b"inside")
-    guest.say(Kind.EOF, 1)
+    assert guest.hear() == PipeFrame(FrameKind.DATA, 1, b"to inside")
+    guest.say(FrameKind.DATA, 1, b"from ")
+    guest.say(FrameKind.DATA, 1, b"inside")
+    guest.say(FrameKind.EOF, 1)
     data = b""
     while part := stream.read(PATIENCE):
         data += part
     assert data == b"from inside"
     stream.close()
     stream.close()
-    assert guest.heard() == [Frame(Kind.EOF, 1), Frame(Kind.CLOSE, 1)]
+    assert guest.heard() == [PipeFrame(FrameKind.EOF, 1), PipeFrame(FrameKind.CLOSE, 1)]
 
 
 def test_a_refused_dial(pipe: Pipe, guest: FakeGuest) -> None:
-    answering = Answering(guest, Kind.FAIL, b"Connection refused")
+    answering = Answering(guest, FrameKind.FAIL, b"Connection refused")
     with pytest.raises(ConnectionError, match="Connection refused"):
         pipe.dial(80, timeout=PATIENCE)
-    assert answering.finish().kind is Kind.DIAL
+    assert answering.finish().kind is FrameKind.DIAL
     assert pipe._channels == {}
 
 
 def test_a_dial_without_an_answer(pipe: Pipe, guest: FakeGuest) -> None:
     with pytest.raises(ConnectionError, match="did not answer in time"):
         pipe.dial(80, timeout=0.01)
-    assert [frame.kind for frame in guest.heard()] == [Kind.DIAL, Kind.EOF, Kind.CLOSE]
+    assert [frame.kind for frame in guest.heard()] == [
+        FrameKind.DIAL,
+        FrameKind.EOF,
+        FrameKind.CLOSE,
+    ]
     assert pipe._channels == {}
 
 
 def test_listening(pipe: Pipe, guest: FakeGuest) -> None:
-    answering = Answering(guest, Kind.OPENED)
+    answering = Answering(guest, FrameKind.OPENED)
     pipe.listen(4601, timeout=PATIENCE)
-    assert answering.finish() == Frame(Kind.LISTEN, 1, b'{"port": 4601}')
+    assert answering.finish() == PipeFrame(FrameKind.LISTEN, 1, b'{"port": 4601}')
     assert pipe._channels == {}
 
 
@@ -287,7 +299,7 @@ def test_silence_is_a_time_out(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     with pytest.raises(TimeoutError):
         stream.read(timeout=0.01)
-    guest.say(Kind.DATA, 1, b"still here")
+    guest.say(FrameKind.DATA, 1, b"still here")
     assert stream.read(PATIENCE) == b"still here"
 
 
@@ -300,24 +312,24 @@ def test_nothing_is_sent_beyond_the_credit(pipe: Pipe, guest: FakeGuest) -> None
         sent += len(guest.hear().payload)
     writer.join(0.05)
     assert (sent, writer.is_alive(), guest.heard()) == (WINDOW, True, [])
-    guest.say(Kind.CREDIT, 1, credit(10))
+    guest.say(FrameKind.CREDIT, 1, credit(10))
     writer.join(PATIENCE)
-    assert guest.hear() == Frame(Kind.DATA, 1, b"x" * 10)
+    assert guest.hear() == PipeFrame(FrameKind.DATA, 1, b"x" * 10)
 
 
 def test_credit_is_given_in_lumps(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for size in (CREDIT_STEP - 1, 1, 7):
-        guest.say(Kind.DATA, 1, b"x" * size)
+        guest.say(FrameKind.DATA, 1, b"x" * size)
         assert len(stream.read(PATIENCE)) == size
-    assert guest.heard() == [Frame(Kind.CREDIT, 1, credit(CREDIT_STEP))]
+    assert guest.heard() == [PipeFrame(FrameKind.CREDIT, 1, credit(CREDIT_STEP))]
 
 
 def test_credit_cannot_be_piled_up(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for _ in range(5):
-        guest.say(Kind.CREDIT, 1, credit(2**32 - 1))
-    guest.say(Kind.DATA, 1, b"read after that")
+        guest.say(FrameKind.CREDIT, 1, credit(2**32 - 1))
+    guest.say(FrameKind.DATA, 1, b"read after that")
     assert stream.read(PATIENCE) == b"read after that"
     assert stream._credit == WINDOW  # type: ignore[attr-defined]
 
@@ -325,8 +337,8 @@ def test_credit_cannot_be_piled_up(pipe: Pipe, guest: FakeGuest) -> None:
 def test_a_stream_over_its_credit_ends_the_pipe(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for _ in range(WINDOW // MAX_PAYLOAD):
-        guest.say(Kind.DATA, 1, b"x" * MAX_PAYLOAD)
-    guest.say(Kind.DATA, 1, b"x")
+        guest.say(FrameKind.DATA, 1, b"x" * MAX_PAYLOAD)
+    guest.say(FrameKind.DATA, 1, b"x")
     wait_for(lambda: guest.is_hung_up)
     assert len(stream.read(PATIENCE)) == WINDOW
     with pytest.raises(SandboxError, match="a tunnel was sent more than its credit"):
@@ -335,7 +347,9 @@ def test_a_stream_over_its_credit_ends_the_pipe(pipe: Pipe, guest: FakeGuest) ->
 
 def test_empty_data_is_neither_an_end_nor_held(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
-    guest.say_raw(Frame(Kind.DATA, 1).encode() * 10_000 + Frame(Kind.DATA, 1, b"x").encode())
+    guest.say_raw(
+        PipeFrame(FrameKind.DATA, 1).encode() * 10_000 + PipeFrame(FrameKind.DATA, 1, b"x").encode()
+    )
     assert stream.read(PATIENCE) == b"x"
 
 
@@ -349,8 +363,8 @@ def test_a_closed_stream_takes_nothing_more(pipe: Pipe, guest: FakeGuest) -> Non
 
 def test_a_stream_that_the_guest_closes(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
-    guest.say(Kind.DATA, 1, b"last words")
-    guest.say(Kind.CLOSE, 1)
+    guest.say(FrameKind.DATA, 1, b"last words")
+    guest.say(FrameKind.CLOSE, 1)
     assert stream.read(PATIENCE) == b"last words"
     assert stream.read(PATIENCE) == b""
     with pytest.raises(BrokenPipeError):
@@ -367,13 +381,13 @@ def test_accepted_streams_reach_the_handler(guest: FakeGuest) -> None:
 
     with open_pipe(guest, accept=answer):
         for channel in (FIRST, FIRST + 1):
-            guest.say(Kind.ACCEPT, channel)
-            guest.say(Kind.DATA, channel, b"you")
-            frames = list(guest.hear_until(Kind.CLOSE))
+            guest.say(FrameKind.ACCEPT, channel)
+            guest.say(FrameKind.DATA, channel, b"you")
+            frames = list(guest.hear_until(FrameKind.CLOSE))
             assert frames == [
-                Frame(Kind.DATA, channel, b"to you"),
-                Frame(Kind.EOF, channel),
-                Frame(Kind.CLOSE, channel),
+                PipeFrame(FrameKind.DATA, channel, b"to you"),
+                PipeFrame(FrameKind.EOF, channel),
+                PipeFrame(FrameKind.CLOSE, channel),
             ]
 
 
@@ -381,21 +395,21 @@ def test_only_so_many_streams_are_served_at_once(guest: FakeGuest) -> None:
     streams: list[Stream] = []
     with open_pipe(guest, accept=streams.append) as pipe:
         for number in range(MAX_ACCEPTED + 10):
-            guest.say(Kind.ACCEPT, FIRST + number)
+            guest.say(FrameKind.ACCEPT, FIRST + number)
         running = pipe.run(COMMAND)
-        guest.say(Kind.EXIT, 1, exit_payload())
+        guest.say(FrameKind.EXIT, 1, exit_payload())
         running.wait(PATIENCE)
         wait_for(lambda: len(streams) == MAX_ACCEPTED)
         wait_for(lambda: len(pipe._channels) == MAX_ACCEPTED)  # the command's goes after its end
         streams[0].close()
-        guest.say(Kind.ACCEPT, FIRST + 1000)
+        guest.say(FrameKind.ACCEPT, FIRST + 1000)
         wait_for(lambda: len(streams) == MAX_ACCEPTED + 1)
 
 
 def test_nobody_is_asked_where_nothing_is_accepted(pipe: Pipe, guest: FakeGuest) -> None:
-    guest.say(Kind.ACCEPT, FIRST)
+    guest.say(FrameKind.ACCEPT, FIRST)
     running = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 1, exit_payload())
+    guest.say(FrameKind.EXIT, 1, exit_payload())
     assert running.wait(PATIENCE).code == 0
     wait_for(lambda: not pipe._channels)
 
@@ -406,7 +420,7 @@ def test_a_stream_on_a_channel_that_is_not_the_guests(
 ) -> None:
     with open_pipe(guest, accept=lambda _: None) as pipe:
         for channel in channels:
-            guest.say(Kind.ACCEPT, channel)
+            guest.say(FrameKind.ACCEPT, channel)
         wait_for(lambda: guest.is_hung_up)
         with pytest.raises(SandboxError, match="a channel that is not the guest's"):
             pipe.run(COMMAND)
@@ -436,7 +450,7 @@ def test_a_guest_that_dies_before_it_greets() -> None:
 def test_everybody_learns_of_the_loss(guest: FakeGuest) -> None:
     with open_pipe(guest) as pipe:
         running = pipe.run(COMMAND)
-        list(guest.hear_until(Kind.EOF))
+        list(guest.hear_until(FrameKind.EOF))
         stream = dial(pipe, guest, channel=2)
         guest.say_raw(b"")
         for use in (
@@ -483,7 +497,7 @@ def test_a_loss_wakes_who_waits(guest: FakeGuest) -> None:
 
 def test_what_ended_before_the_loss_stays_told(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(Kind.EXIT, 1, exit_payload(7))
+    guest.say(FrameKind.EXIT, 1, exit_payload(7))
     guest.say_raw(b"")
     assert running.wait(PATIENCE).code == 7
 
@@ -518,7 +532,7 @@ def test_closing_is_told_as_closing(guest: FakeGuest) -> None:
 def test_the_guest_is_pinged(guest: FakeGuest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe_module, "PING_EVERY", 0.01)
     with open_pipe(guest):
-        assert [guest.hear(), guest.hear()] == [Frame(Kind.PING, 0)] * 2
+        assert [guest.hear(), guest.hear()] == [PipeFrame(FrameKind.PING, 0)] * 2
 
 
 # From one process to the next
@@ -528,8 +542,10 @@ def release(pipe: Pipe, guest: FakeGuest, *, before: bytes = b"", after: bytes =
     """Have the pipe released by a guest that says this before and after its answer."""
 
     def answer() -> None:
-        frame = list(guest.hear_until(Kind.DIAL))[-1]
-        guest.say_raw(before + Frame(Kind.FAIL, frame.channel, b"refused").encode() + after)
+        frame = list(guest.hear_until(FrameKind.DIAL))[-1]
+        guest.say_raw(
+            before + PipeFrame(FrameKind.FAIL, frame.channel, b"refused").encode() + after
+        )
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -553,9 +569,15 @@ def adopted(
 def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: int) -> None:
     command = Command(argv=("a",), cwd=Path("/t"), output_limit=10, has_report=True)
     running = pipe.run(command)
-    guest.say(Kind.DATA, 1, b"0123456789")
-    said = Frame(Kind.DATA, 1, b"abcdefghi").encode() + Frame(Kind.STDERR, 1, b"words").encode()
-    last = Frame(Kind.REPORT, 1, b"report").encode() + Frame(Kind.EXIT, 1, exit_payload(3)).encode()
+    guest.say(FrameKind.DATA, 1, b"0123456789")
+    said = (
+        PipeFrame(FrameKind.DATA, 1, b"abcdefghi").encode()
+        + PipeFrame(FrameKind.STDERR, 1, b"words").encode()
+    )
+    last = (
+        PipeFrame(FrameKind.REPORT, 1, b"report").encode()
+        + PipeFrame(FrameKind.EXIT, 1, exit_payload(3)).encode()
+    )
     state = release(pipe, guest, after=(said + last)[:cut])
     assert not running.is_running()
     with pytest.raises(SandboxError, match="The sandbox was handed over"):
@@ -575,36 +597,39 @@ def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: i
 
 def test_the_limits_of_a_command_go_along(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
-    guest.say(Kind.REPORT, 1, b"12345")
+    guest.say(FrameKind.REPORT, 1, b"12345")
     with adopted(guest, release(pipe, guest)) as after:
-        guest.say(Kind.REPORT, 1, b"678901")
-        list(guest.hear_until(Kind.KILL))
-        guest.say(Kind.EXIT, 1, exit_payload(-9))
+        guest.say(FrameKind.REPORT, 1, b"678901")
+        list(guest.hear_until(FrameKind.KILL))
+        guest.say(FrameKind.EXIT, 1, exit_payload(-9))
         done = after.command(1).wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"12345", True)
 
 
 def test_a_command_that_had_ended_is_not_there(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(COMMAND)
-    said = Frame(Kind.EXIT, 1, exit_payload()).encode()
+    said = PipeFrame(FrameKind.EXIT, 1, exit_payload()).encode()
     with adopted(guest, release(pipe, guest, before=said)) as after:
         with pytest.raises(SandboxError, match="had ended"):
             after.command(1)
         stream = dial(after, guest, channel=3)
-        guest.say(Kind.DATA, 3, b"a new stream")
+        guest.say(FrameKind.DATA, 3, b"a new stream")
         assert stream.read(PATIENCE) == b"a new stream"
 
 
 def test_what_is_opened_meanwhile_is_for_the_next_pipe(guest: FakeGuest) -> None:
     streams: list[list[Stream]] = [[], []]
     with open_pipe(guest, accept=streams[0].append) as pipe:
-        guest.say(Kind.ACCEPT, FIRST)
+        guest.say(FrameKind.ACCEPT, FIRST)
         wait_for(lambda: len(streams[0]) == 1)
-        opened = Frame(Kind.ACCEPT, FIRST + 1).encode() + Frame(Kind.DATA, FIRST + 1, b"x").encode()
+        opened = (
+            PipeFrame(FrameKind.ACCEPT, FIRST + 1).encode()
+            + PipeFrame(FrameKind.DATA, FIRST + 1, b"x").encode()
+        )
         state = release(pipe, guest, before=opened)
-        assert guest.heard() == [Frame(Kind.EOF, FIRST), Frame(Kind.CLOSE, FIRST)]
+        assert guest.heard() == [PipeFrame(FrameKind.EOF, FIRST), PipeFrame(FrameKind.CLOSE, FIRST)]
         assert streams[0][0].read(PATIENCE) == b""
-    guest.say(Kind.DATA, FIRST, b"late words")
+    guest.say(FrameKind.DATA, FIRST, b"late words")
     with adopted(guest, state, streams[1].append):
         wait_for(lambda: len(streams[1]) == 1)
         assert streams[1][0].read(PATIENCE) == b"x"
@@ -614,10 +639,10 @@ def test_what_is_opened_meanwhile_is_for_the_next_pipe(guest: FakeGuest) -> None
 def test_a_pipe_is_released_again(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
     with adopted(guest, release(pipe, guest, after=b"\0\0")) as second:
-        guest.say_raw(Frame(Kind.DATA, 1, b"x").encode()[2:])
+        guest.say_raw(PipeFrame(FrameKind.DATA, 1, b"x").encode()[2:])
         state = release(second, guest)
     with adopted(guest, state) as third:
-        guest.say(Kind.EXIT, 1, exit_payload())
+        guest.say(FrameKind.EXIT, 1, exit_payload())
         assert third.command(running.channel).wait(PATIENCE).stdout == b"x"
 
 
@@ -625,7 +650,7 @@ def test_nothing_is_released_while_a_stream_is_open(pipe: Pipe, guest: FakeGuest
     stream = dial(pipe, guest)
     with pytest.raises(SandboxError, match="still open"):
         pipe.release(PATIENCE)
-    guest.say(Kind.DATA, 1, b"unharmed")
+    guest.say(FrameKind.DATA, 1, b"unharmed")
     assert stream.read(PATIENCE) == b"unharmed"
 
 
@@ -661,8 +686,8 @@ PAYLOADS = st.one_of(
 CHANNELS = st.one_of(st.integers(0, 4), st.sampled_from([FIRST, FIRST + 1, 2**32 - 1]))
 HOSTILE = st.one_of(
     st.builds(
-        lambda kind, channel, payload: Frame(kind, channel, payload).encode(),
-        st.sampled_from(Kind),
+        lambda kind, channel, payload: PipeFrame(kind, channel, payload).encode(),
+        st.sampled_from(FrameKind),
         CHANNELS,
         PAYLOADS,
     ),
@@ -685,7 +710,7 @@ def test_a_hostile_guest_can_only_lose_the_pipe(words: list[bytes]) -> None:
         with suppress(SandboxError, ConnectionError):
             running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True))
             uses.append(lambda: running.wait(PATIENCE))
-            guest.say(Kind.OPENED, 2)
+            guest.say(FrameKind.OPENED, 2)
             for word in words:
                 guest.say_raw(word)
             stream = pipe.dial(80, timeout=0.01)

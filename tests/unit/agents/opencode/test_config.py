@@ -10,7 +10,7 @@ from typing import Any
 from pytest_agentfix.agents.opencode.config import (
     AGENT,
     PERMISSIONS,
-    ModelAccess,
+    ModelEndpoint,
     make_catalogue,
     make_config,
     make_environ,
@@ -126,7 +126,7 @@ def test_how_an_upstream_is_reached_from_inside() -> None:
     upstream = make_upstream(
         "https://real.example/v1beta", provider="google", model="g-2", row=row, small_model="g-1"
     )
-    access = ModelAccess(
+    access = ModelEndpoint(
         provider="google",
         model="g-2",
         base_url="http://127.0.0.1:4601/v1beta",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.agents.opencode import driver, launch
-from pytest_agentfix.agents.opencode.config import ModelAccess, make_config
+from pytest_agentfix.agents.opencode.config import ModelEndpoint, make_config
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.core.model import TurnEnd
@@ -24,7 +24,7 @@ from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.protocols import Dialect, make_row
-from pytest_agentfix.gateway.warmup import Switch, WarmUp
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.runtime.cluster_scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model.model_server import Say, ScriptedModel
@@ -78,7 +78,7 @@ class Place:
 
     def renew(self) -> None:
         """Forget what was before: what OpenCode keeps open leads to those who are gone."""
-        self.switch = Switch(WarmUp(clock=SystemClock()))
+        self.switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
         while self._streams:
             self._streams.pop().close()
 
@@ -100,7 +100,7 @@ class Place:
         )
 
 
-def make_access(dialect: Dialect, port: int) -> ModelAccess:
+def make_access(dialect: Dialect, port: int) -> ModelEndpoint:
     row = make_row(NAMES[dialect], dialect)
     upstream = make_upstream(provider=row.name, model="m-1", row=row)
     access = model_access(upstream, TOKEN, KNOWN if dialect is Dialect.CHAT else None)

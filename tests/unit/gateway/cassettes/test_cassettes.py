@@ -17,7 +17,7 @@ import pytest
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, Recording, Replay, writer
-from pytest_agentfix.gateway.cassettes.canonical import Canon
+from pytest_agentfix.gateway.cassettes.canonical import Canonicalizer
 from pytest_agentfix.gateway.http.connection import Exchange
 from pytest_agentfix.testing.scripted_model.model_server import (
     Break,
@@ -477,7 +477,7 @@ def test_what_goes_wrong_with_a_recording_costs_nothing_else(
     def fail(*_: object) -> None:
         raise TypeError(SENTINEL)
 
-    monkeypatch.setattr(Canon, "read", fail)
+    monkeypatch.setattr(Canonicalizer, "read", fail)
     recording = make_recording(tmp_path / "run.jsonl")
 
     assert talk_twice(recording) == ["one", "two"]

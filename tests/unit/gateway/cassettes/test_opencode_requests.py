@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_agentfix.agents.opencode.config import AGENT, ModelAccess, make_config, make_environ
+from pytest_agentfix.agents.opencode.config import AGENT, ModelEndpoint, make_config, make_environ
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION
-from pytest_agentfix.gateway.cassettes import CassetteMismatch, Places, Recording, Replay
-from pytest_agentfix.gateway.http.connection import Poster
+from pytest_agentfix.gateway.cassettes import CassetteMismatch, PathPlaceholders, Recording, Replay
+from pytest_agentfix.gateway.http.connection import Sender
 from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
 from tests.unit.cassette_kit import make_admission, open_line
 from tests.unit.cassette_streams import MODEL, STREAMS
@@ -42,12 +42,12 @@ class Door:
     """An HTTP server that has every request answered by ``line``; it keeps what went wrong."""
 
     def __init__(self) -> None:
-        self.line: Poster | None = None
+        self.line: Sender | None = None
         self.url = ""
         self.mismatch: CassetteMismatch | None = None
         self.lock = threading.Lock()  # one request at a time
 
-    def open(self, line: Poster, url: str = "http://127.0.0.1:1/v1") -> None:
+    def open(self, line: Sender, url: str = "http://127.0.0.1:1/v1") -> None:
         """Have ``line`` answer from now on."""
         self.line, self.url, self.mismatch = line, url, None
 
@@ -96,13 +96,13 @@ class Machine:
     door: Door
     port: int
 
-    def make_project(self, name: str, operator: str = "-") -> Places:
+    def make_project(self, name: str, operator: str = "-") -> PathPlaceholders:
         top = self.root / name
         top.mkdir()
         (top / "calc.py").write_text(f"def add(a, b):\n    return a {operator} b\n")
-        return Places(top=top, others={"home": self.root / "home"})
+        return PathPlaceholders(top=top, others={"home": self.root / "home"})
 
-    def repair(self, places: Places, dialect: str) -> str:
+    def repair(self, places: PathPlaceholders, dialect: str) -> str:
         """Have the project repaired; return all that was said and done."""
         where = f"?directory={quote(str(places.top), safe='')}"
         session = self._call("POST", f"/session{where}", {"title": "t", "agent": AGENT})["id"]
@@ -147,7 +147,7 @@ def start_machine(root: Path) -> Iterator[Machine]:
 def make_settings(base_url: str) -> dict[str, Any]:
     configs = [
         make_config(
-            ModelAccess(
+            ModelEndpoint(
                 provider=provider, model=MODEL, base_url=base_url + prefix, token="token", npm=npm
             ),
             instructions="Repair.",
@@ -166,7 +166,7 @@ def read_port(server: subprocess.Popen[bytes]) -> int:
     raise AssertionError("OpenCode's server does not start")
 
 
-def record(machine: Machine, path: Path, places: Places, dialect: str) -> Recording:
+def record(machine: Machine, path: Path, places: PathPlaceholders, dialect: str) -> Recording:
     recording = Recording(path, provider="p", model=MODEL, dialect=dialect, places=places)
     with (
         ScriptedModel(make_answers(dialect, Path(places.top))) as model,

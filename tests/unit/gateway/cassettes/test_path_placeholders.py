@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.gateway.cassettes import Places
+from pytest_agentfix.gateway.cassettes import PathPlaceholders
 from pytest_agentfix.gateway.cassettes.path_placeholders import merge_names
 
-HERE = Places(top="/home/ann/proj", others={"home": "/home/ann", "tmp": "/tmp"})
-ODD = Places(top='/srv/a "b"/büro\\x', others={"home": "/srv", "tmp": "/tmp/@{top}"})
+HERE = PathPlaceholders(top="/home/ann/proj", others={"home": "/home/ann", "tmp": "/tmp"})
+ODD = PathPlaceholders(top='/srv/a "b"/büro\\x', others={"home": "/srv", "tmp": "/tmp/@{top}"})
 
 pieces = st.sampled_from(
     [
@@ -50,7 +50,7 @@ places = st.sampled_from([HERE, ODD])
 
 @settings(deadline=None)
 @given(texts, places)
-def test_every_text_comes_back(text: str, here: Places) -> None:
+def test_every_text_comes_back(text: str, here: PathPlaceholders) -> None:
     assert here.restore(here.hide(text)) == text
 
 
@@ -61,7 +61,7 @@ def test_every_text_comes_back(text: str, here: Places) -> None:
     st.sampled_from("au"),
     st.integers(0, 1),
 )
-def test_every_json_comes_back(value: Any, here: Places, step: str, depth: int) -> None:
+def test_every_json_comes_back(value: Any, here: PathPlaceholders, step: str, depth: int) -> None:
     text = json.dumps(value, ensure_ascii=step == "a")
     whole = json.dumps([text], ensure_ascii=step == "a") if depth else text
 
@@ -73,7 +73,7 @@ def test_every_json_comes_back(value: Any, here: Places, step: str, depth: int) 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["@{top}", "@{home}", " x ", '"', "é", "\\"])), st.integers(0, 2))
 def test_it_is_valid_json_with_the_paths_of_any_machine(parts: list[str], depth: int) -> None:
-    def build(place: Places) -> tuple[str, str]:
+    def build(place: PathPlaceholders) -> tuple[str, str]:
         names = {"@{top}": str(place.top), "@{home}": str(place.others["home"])}
         text = plain = " ".join(names.get(part, part) for part in parts)
         for _ in range(depth):
@@ -132,7 +132,7 @@ def test_in_matching_one_place_may_have_several_names() -> None:
     ],
 )
 def test_what_all_machines_have_is_hidden_where_python_is(text: str, hidden: str) -> None:
-    here = Places(
+    here = PathPlaceholders(
         top="/home/ann/proj",
         others={"python": "/usr", "tmp": "/tmp"},
         common=frozenset({"/usr", "/tmp"}),
@@ -144,7 +144,7 @@ def test_what_all_machines_have_is_hidden_where_python_is(text: str, hidden: str
 
 
 def test_what_says_nothing_is_no_place() -> None:
-    here = Places(top="/", others={"home": "", "tmp": "tmp"})
+    here = PathPlaceholders(top="/", others={"home": "", "tmp": "tmp"})
 
     assert here.hide("/ tmp /x @{top}") == "/ tmp /x @{}top}"
     assert here.restore("@{top} @{home/a} @{other/x}") == "@{top} @{home/a} @{other/x}"
@@ -153,4 +153,4 @@ def test_what_says_nothing_is_no_place() -> None:
 @pytest.mark.parametrize("name", ["", "Top", "a b", "}"])
 def test_names_of_places(name: str) -> None:
     with pytest.raises(ValueError, match="is no name of a place"):
-        Places(top="/x", others={name: "/y"})
+        PathPlaceholders(top="/x", others={name: "/y"})

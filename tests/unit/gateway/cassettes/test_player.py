@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.gateway.cassettes import Places, canonical
-from pytest_agentfix.gateway.cassettes.canonical import Canon, CanonicalRequest, Turn
+from pytest_agentfix.gateway.cassettes import PathPlaceholders, canonical
+from pytest_agentfix.gateway.cassettes.canonical import (
+    Canonicalizer,
+    CanonicalRequest,
+    CanonicalTurn,
+)
 from pytest_agentfix.gateway.cassettes.mismatch import (
     Candidate,
     describe_end,
@@ -29,8 +33,8 @@ RECORD_AGAIN = (
 )
 
 
-def read(body: Any, places: Places = HERE) -> CanonicalRequest:
-    return Canon(places).read(make_admission(body))
+def read(body: Any, places: PathPlaceholders = HERE) -> CanonicalRequest:
+    return Canonicalizer(places).read(make_admission(body))
 
 
 def make_requests(top: str, run: str) -> Mapping[str, Any]:
@@ -206,7 +210,7 @@ def test_what_does_count(text: str) -> None:
     ],
 )
 def test_no_text_takes_the_square_of_its_length(text: str) -> None:
-    assert Canon(HERE).read(make_admission(make_chat(text * 200_000))).turns
+    assert Canonicalizer(HERE).read(make_admission(make_chat(text * 200_000))).turns
 
 
 def test_media_are_known_by_their_digest() -> None:
@@ -217,7 +221,7 @@ def test_media_are_known_by_their_digest() -> None:
 
 def make_request(*texts: str, **changes: Any) -> CanonicalRequest:
     values: dict[str, Any] = {"model": "m", "tools": ("edit", "read")}
-    turns = tuple(Turn({"content": text, "role": "user"}) for text in texts)
+    turns = tuple(CanonicalTurn({"content": text, "role": "user"}) for text in texts)
     return CanonicalRequest(**{**values, "turns": turns, **changes})
 
 
@@ -280,7 +284,7 @@ def test_what_one_would_not_see(recorded: str, now: str, words: str) -> None:
 
 
 def test_the_same_texts_under_other_names() -> None:
-    old, new = (make_request(turns=(Turn({key: []}),)) for key in ("a", "b"))
+    old, new = (make_request(turns=(CanonicalTurn({key: []}),)) for key in ("a", "b"))
 
     found = find_difference(old, new)
 
@@ -311,7 +315,7 @@ def test_the_diff_shows_what_is_late_in_a_long_line() -> None:
 
 def test_what_is_remembered_of_requests_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canonical, "_KNOWN_LIMIT", 10_000)
-    canon = Canon(HERE)
+    canon = Canonicalizer(HERE)
     for number in range(20):
         canon.read(make_admission(make_chat(f"{number} " * 500)))
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pytest_agentfix.gateway.http.key_filter import KeyCurtain, is_secret
+from pytest_agentfix.gateway.http.key_filter import KeyFilter, is_secret
 from pytest_agentfix.gateway.http.provider_errors import (
     describe_outage,
     describe_refusal,
@@ -187,7 +187,7 @@ def test_retry_after_in_both_forms(value: str, seconds: float | None) -> None:
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
 def test_the_key_never_passes_however_it_is_cut(size: int) -> None:
     text = f"sk-sk-sentinel-{KEY} and {KEY}{KEY} sk-sent".encode()
-    curtain = KeyCurtain(KEY)
+    curtain = KeyFilter(KEY)
 
     pieces = [curtain.feed(text[start : start + size]) for start in range(0, len(text), size)]
 
@@ -209,7 +209,7 @@ SPELLINGS = {
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_other_spellings_of_the_key_do_not_pass_either(spelling: str, size: int) -> None:
     text = f"a {spelling} b".encode()
-    curtain = KeyCurtain(ODD_KEY)
+    curtain = KeyFilter(ODD_KEY)
 
     pieces = [curtain.feed(text[start : start + size]) for start in range(0, len(text), size)]
 
@@ -219,7 +219,7 @@ def test_other_spellings_of_the_key_do_not_pass_either(spelling: str, size: int)
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])
 @pytest.mark.parametrize("key", [KEY, ODD_KEY, "abcdefg9"])
 def test_no_more_than_edges_of_the_key_in_base64_pass(before: str, key: str) -> None:
-    curtain = KeyCurtain(key)
+    curtain = KeyFilter(key)
 
     left = curtain.feed(b64encode(f"{before}{key}!".encode())) + curtain.finish()
 
@@ -232,17 +232,17 @@ def test_no_more_than_edges_of_the_key_in_base64_pass(before: str, key: str) -> 
 )
 def test_a_word_for_a_key_spoils_no_code(key: str) -> None:
     text = f"import {key}\n{key}".encode()
-    curtain = KeyCurtain(key)
+    curtain = KeyFilter(key)
 
     assert (is_secret(key), curtain.feed(text), curtain.finish()) == (False, text, b"")
 
 
 @pytest.mark.parametrize("key", [KEY, "hunter2x", "a" * 16, "9" * 16])
 def test_what_looks_like_a_key_is_one(key: str) -> None:
-    curtain = KeyCurtain(key)
+    curtain = KeyFilter(key)
 
     assert (is_secret(key), curtain.feed(f"<{key}>".encode())) == (True, b"<***>")
 
 
 def test_without_a_key_everything_passes_at_once() -> None:
-    assert KeyCurtain("").feed(b"abc") == b"abc"
+    assert KeyFilter("").feed(b"abc") == b"abc"

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.http import traffic_log
-from pytest_agentfix.gateway.http.traffic_log import Entry, TrafficLog
+from pytest_agentfix.gateway.http.traffic_log import TrafficEntry, TrafficLog
 from tests.unit.cassette_streams import STREAMS, frame
 
 NAME = "pytest_agentfix.gateway"
@@ -27,7 +27,7 @@ def write(
     **values: Any,
 ) -> list[str]:
     """Return the lines that are logged of a try; bodies are wanted."""
-    entry = Entry(model="m", sent=sent, began=10.0, status=200, first_byte=10.25)
+    entry = TrafficEntry(model="m", sent=sent, began=10.0, status=200, first_byte=10.25)
     entry.add(answer)
     caplog.clear()
     with caplog.at_level(level, NAME):
@@ -49,7 +49,7 @@ def test_a_line_for_each_try(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_is_not_known(caplog: pytest.LogCaptureFixture) -> None:
-    entry = Entry(model="m", sent=b"", began=1.0)
+    entry = TrafficEntry(model="m", sent=b"", began=1.0)
     with caplog.at_level(logging.INFO, NAME):
         TrafficLog().write(entry, now=2.0, tokens=Tokens(), cost=None)
 

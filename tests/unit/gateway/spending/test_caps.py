@@ -21,7 +21,7 @@ from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateway.providers.prices import Price, Prices
-from pytest_agentfix.gateway.spending.budget import Tariff, Ticket, Till
+from pytest_agentfix.gateway.spending.budget import Budget, Reservation, Tariff
 from pytest_agentfix.gateway.spending.ledger import Amount
 from pytest_agentfix.gateway.spending.token_estimate import FRAME_TOKENS
 from pytest_agentfix.testing import ScriptedModel
@@ -400,14 +400,14 @@ def test_who_has_room_is_not_sent_either_once_the_attempt_is_over(
 ) -> None:
     """The provider gives up for good between a request's admission and its turn."""
     calls = count()
-    plain = Till.hold
+    plain = Budget.hold
 
-    def hold_late(till: Till, admission: Admission, *, is_repeated: bool) -> Ticket:
+    def hold_late(till: Budget, admission: Admission, *, is_repeated: bool) -> Reservation:
         if next(calls):
             wait_for(lambda: gateway.trouble() is not None)
         return plain(till, admission, is_repeated=is_repeated)
 
-    monkeypatch.setattr(Till, "hold", hold_late)
+    monkeypatch.setattr(Budget, "hold", hold_late)
     refusal = LateRefusal()
     with stage(refusal) as (model, gateway):
         refusal.meet_two(gateway)

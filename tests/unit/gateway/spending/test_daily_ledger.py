@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.gateway.gateway import SystemClock
-from pytest_agentfix.gateway.spending.daily_ledger import DayFile
+from pytest_agentfix.gateway.spending.daily_ledger import DailyLedger
 from pytest_agentfix.gateway.spending.ledger import Amount, BusyError, CapError, Caps, Ledger
 from pytest_agentfix.testing.fakes import FakeClock
 
 DAY = "2026-01-02"
 
 
-def open_day(folder: Path, *, clock: FakeClock | None = None, day: str = DAY) -> DayFile:
-    return DayFile(folder, clock=clock or FakeClock(), is_needed=True, today=lambda: day)
+def open_day(folder: Path, *, clock: FakeClock | None = None, day: str = DAY) -> DailyLedger:
+    return DailyLedger(folder, clock=clock or FakeClock(), is_needed=True, today=lambda: day)
 
 
 def make_ledger(folder: Path, limits: dict[tuple[str, str], float], **day: Any) -> Ledger:
@@ -111,7 +111,7 @@ def test_what_could_not_be_added_is_not_taken_away(tmp_path: Path) -> None:
     page = tmp_path / f"spent-{DAY}.json"
     kept = page.read_text()
     page.write_text("damaged")
-    day = DayFile(tmp_path, clock=FakeClock(), is_needed=False, today=lambda: DAY)
+    day = DailyLedger(tmp_path, clock=FakeClock(), is_needed=False, today=lambda: DAY)
     ledger = Ledger(Caps(), clock=FakeClock(), day=day)
     hold = ledger.hold(ledger.run, Amount(tokens=90))
     page.write_text(kept)
@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_made_only_matters_for_a_cap(tmp_path: Path) -> 
     needed = Ledger(Caps({("day", "cost"): 1.0}), clock=FakeClock(), day=open_day(folder))
     with pytest.raises(CapError, match="cannot be known"):
         needed.hold(needed.run, Amount(cost=0.1))
-    day = DayFile(folder, clock=FakeClock(), is_needed=False)
+    day = DailyLedger(folder, clock=FakeClock(), is_needed=False)
     free = Ledger(Caps(), clock=FakeClock(), day=day)
     free.hold(free.run, Amount(cost=0.1)).settle(Amount(cost=0.1))
     assert free.run.spent == Amount(cost=0.1)
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_made_only_matters_for_a_cap(tmp_path: Path) -> 
 
 def spend_often(folder: Path, times: int) -> None:
     clock = SystemClock()
-    day = DayFile(folder, clock=clock, is_needed=True, today=lambda: DAY)
+    day = DailyLedger(folder, clock=clock, is_needed=True, today=lambda: DAY)
     ledger = Ledger(Caps({("day", "tokens"): 200}), clock=clock, day=day)
     with suppress(CapError):
         for _ in range(times):

@@ -13,16 +13,18 @@ from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.spending.token_estimate import (
     FRAME_TOKENS,
     IMAGE_TOKENS,
-    Load,
-    PromptGauge,
+    PromptEstimator,
+    RequestSize,
     is_plausible,
 )
 
 
 def test_unknown_text_counts_by_the_byte() -> None:
-    gauge = PromptGauge()
-    assert gauge.bound(Load(body=b"x" * 500)) == FRAME_TOKENS + 500
-    assert gauge.bound(Load(body=b"x" * 500, images=2)) == FRAME_TOKENS + 500 + 2 * IMAGE_TOKENS
+    gauge = PromptEstimator()
+    assert gauge.bound(RequestSize(body=b"x" * 500)) == FRAME_TOKENS + 500
+    assert (
+        gauge.bound(RequestSize(body=b"x" * 500, images=2)) == FRAME_TOKENS + 500 + 2 * IMAGE_TOKENS
+    )
 
 
 USER, CALL, RESULT = (
@@ -33,9 +35,9 @@ USER, CALL, RESULT = (
 TOOLS = [{"name": "t" * 5000}]
 
 
-def make_load(*messages: Any, images: int = 0, **fields: Any) -> Load:
+def make_load(*messages: Any, images: int = 0, **fields: Any) -> RequestSize:
     body = {"model": "m", "messages": messages, "tools": TOOLS, **fields}
-    return Load(body=json.dumps(body).encode(), images=images)
+    return RequestSize(body=json.dumps(body).encode(), images=images)
 
 
 def size(*turns: Any) -> int:
@@ -43,8 +45,8 @@ def size(*turns: Any) -> int:
     return sum(len(json.dumps(turn)) + 2 for turn in turns)
 
 
-def learn(load: Load, tokens: int, context_limit: int | None = None) -> PromptGauge:
-    gauge = PromptGauge(context_limit=context_limit)
+def learn(load: RequestSize, tokens: int, context_limit: int | None = None) -> PromptEstimator:
+    gauge = PromptEstimator(context_limit=context_limit)
     gauge.learn(load, Tokens(input=tokens - 600, cached=500, written=100, output=77))
     return gauge
 
@@ -53,7 +55,7 @@ def test_a_conversation_that_goes_on_counts_by_what_is_new() -> None:
     gauge = learn(make_load(USER), 3500)
     assert gauge.bound(make_load(USER)) == FRAME_TOKENS + 3500
     assert gauge.bound(make_load(USER, CALL, RESULT)) == FRAME_TOKENS + 3500 + size(CALL, RESULT)
-    short = Load(body=b'{"messages": []}')
+    short = RequestSize(body=b'{"messages": []}')
     assert gauge.bound(short) == FRAME_TOKENS + len(short.body)
 
 
@@ -88,14 +90,16 @@ def test_conversations_side_by_side_do_not_disturb_each_other() -> None:
         (make_load(USER, model="small"), make_load(USER)),
         (make_load(USER, context_management={}), make_load(USER, CALL, context_management={})),
         (make_load(USER, truncation="auto"), make_load(USER, CALL, truncation="auto")),
-        (Load(body=b"{" + b"x" * 9000), Load(body=b"{" + b"x" * 9001)),
+        (RequestSize(body=b"{" + b"x" * 9000), RequestSize(body=b"{" + b"x" * 9001)),
     ],
     ids=[
         *("another last turn", "another order", "a turn less", "tools count now"),
         *("another model", "what the provider left out", "what it cut off", "no json"),
     ],
 )
-def test_what_was_not_only_continued_counts_by_the_byte(before: Load, after: Load) -> None:
+def test_what_was_not_only_continued_counts_by_the_byte(
+    before: RequestSize, after: RequestSize
+) -> None:
     """A sandbox may hide text where the provider does not count it, and then let it count."""
     assert learn(before, 2500).bound(after) == FRAME_TOKENS + len(after.body)
 
@@ -112,20 +116,20 @@ def test_only_new_images_count_at_their_most() -> None:
 
 
 def test_a_catalogue_that_knows_too_low_a_limit_is_corrected() -> None:
-    load = Load(body=b"x" * 50_000)
+    load = RequestSize(body=b"x" * 50_000)
     assert learn(load, 12_000, context_limit=8000).bound(load) == 12_000
 
 
 def test_no_prompt_is_longer_than_the_model_takes() -> None:
-    gauge = PromptGauge(context_limit=8000)
-    assert gauge.bound(Load(body=b"x" * 500)) == FRAME_TOKENS + 500
-    assert gauge.bound(Load(body=b"x" * 50_000)) == 8000
+    gauge = PromptEstimator(context_limit=8000)
+    assert gauge.bound(RequestSize(body=b"x" * 500)) == FRAME_TOKENS + 500
+    assert gauge.bound(RequestSize(body=b"x" * 50_000)) == 8000
 
 
 def test_a_document_may_be_as_long_as_the_model_takes() -> None:
-    load = Load(body=b"x", is_measurable=False)
-    assert PromptGauge().bound(load) is None
-    assert PromptGauge(context_limit=8000).bound(load) == 8000
+    load = RequestSize(body=b"x", is_measurable=False)
+    assert PromptEstimator().bound(load) is None
+    assert PromptEstimator(context_limit=8000).bound(load) == 8000
 
 
 texts = st.lists(st.text(max_size=20), max_size=4)
@@ -137,7 +141,7 @@ def test_the_bound_holds_for_one_token_a_byte(
 ) -> None:
     """Where every byte is a token, the bound of any successor is at least its length."""
     first, second = (make_load(*turns) for turns in (old, [*old, *new] if is_longer else new))
-    gauge = PromptGauge()
+    gauge = PromptEstimator()
     gauge.learn(first, Tokens(input=len(first.body)))
     bound = gauge.bound(second)
     assert bound is not None
@@ -157,11 +161,11 @@ def test_the_bound_holds_for_one_token_a_byte(
     ids=str,
 )
 def test_counts_that_are_too_low_to_be_true(tokens: Tokens, events: int, expected: object) -> None:
-    load = Load(body=b"x" * 10_000)
+    load = RequestSize(body=b"x" * 10_000)
     assert is_plausible(load, tokens, events=events) is expected
 
 
 def test_images_have_bytes_that_are_no_text() -> None:
-    load = Load(body=b"x" * 1_000_000, images=1)
+    load = RequestSize(body=b"x" * 1_000_000, images=1)
     assert is_plausible(load, Tokens(input=2000, output=1), events=1)
     assert not is_plausible(load, Tokens(output=1), events=1)

@@ -16,9 +16,9 @@ from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.options import OPTIONS
 from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.in_sandbox import pytest_runner as inside
-from pytest_agentfix.judge.in_sandbox.signed_report import Writer
+from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
-from pytest_agentfix.judge.sessions.orders import Order
+from pytest_agentfix.judge.sessions.orders import SessionOrder
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.sessions.run_report import Tally
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
@@ -164,7 +164,7 @@ def test_cause_of_a_collection_error_is_named() -> None:
 def test_writer_survives_a_host_that_stopped_reading() -> None:
     source, sink = os.pipe()
     os.close(source)
-    writer = Writer(sink, "0a")
+    writer = ReportWriter(sink, "0a")
     writer.write("start")
     os.close(sink)
     writer.write("start")
@@ -312,12 +312,12 @@ def test_import_path_is_told(tmp_path: Path) -> None:
 
 def test_order_is_ascii_json_whatever_the_ids() -> None:
     ids = ["t.py::a[é\udcff\0]"]
-    order = Order(args=(), ids=ids, rootdir="/r", sys_path_first=None, key="0a")
+    order = SessionOrder(args=(), ids=ids, rootdir="/r", sys_path_first=None, key="0a")
     assert json.loads(order.encode().decode("ascii"))["ids"] == ids
 
 
 def test_all_words_of_this_package_are_known_inside() -> None:
-    order = Order(args=(), ids=(), rootdir="/r", sys_path_first=None, key="0a")
+    order = SessionOrder(args=(), ids=(), rootdir="/r", sys_path_first=None, key="0a")
     words = order.words
     flags = {option.flag for option in OPTIONS if not option.is_ini_only}
     assert flags == {*words["flags"], *words["options"]}

@@ -17,8 +17,8 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected, Invocation
 from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
-from pytest_agentfix.judge.sessions.parallel import Alongside, Hands
-from pytest_agentfix.judge.sessions.session_limit import Slots, Stop, StoppedError
+from pytest_agentfix.judge.sessions.parallel import ParallelSessions, SessionRunner
+from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop, StoppedError
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.testing.fakes import FakeClock
 
@@ -78,10 +78,10 @@ def make_sessions(slots: int = 9) -> Sessions:
     here = Path("/")
     invocation = Invocation(rootdir=here, cwd=here, config_file=None)
     commands = CommandBuilder(invocation=invocation, python="/python", base_env={})
-    return Sessions(commands=commands, clock=FakeClock(), slots=Slots(slots))
+    return Sessions(commands=commands, clock=FakeClock(), slots=SessionLimiter(slots))
 
 
-def run(hands: Hands) -> float:
+def run(hands: SessionRunner) -> float:
     with hands.open_sandbox(ChangeSet()) as sandbox:
         return hands.sessions.run(sandbox, Task(ids=("t",)), 60.0, patience=50.0).limit
 
@@ -99,7 +99,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def test_results() -> None:
     world = World(is_stuck=False)
-    with Alongside(make_sessions(), world.open) as jobs:
+    with ParallelSessions(make_sessions(), world.open) as jobs:
         futures = [jobs.start(run) for _ in range(5)]
         assert [future.result() for future in futures] == [50.0] * 5
     assert (world.opened, world.closed, threads()) == (5, 5, set())
@@ -110,7 +110,7 @@ def test_nothing_is_left_when_an_exception_comes_through(error: type[BaseExcepti
     world = World()
 
     def interrupt() -> None:
-        with Alongside(make_sessions(), world.open) as jobs:
+        with ParallelSessions(make_sessions(), world.open) as jobs:
             for _ in range(3):
                 jobs.start(run)
             for _ in range(3):
@@ -124,13 +124,16 @@ def test_nothing_is_left_when_an_exception_comes_through(error: type[BaseExcepti
 
 def test_jobs_that_wait_for_a_slot_or_a_turn_are_ended_too() -> None:
     world = World()
-    turn = Slots(1)
+    turn = SessionLimiter(1)
 
-    def wait_for_turn(hands: Hands) -> None:
+    def wait_for_turn(hands: SessionRunner) -> None:
         with hands.sessions.take_turn(turn, math.inf):
             pass
 
-    with turn.hold(timeout=LIMIT, stop=Stop()), Alongside(make_sessions(1), world.open) as jobs:
+    with (
+        turn.hold(timeout=LIMIT, stop=Stop()),
+        ParallelSessions(make_sessions(1), world.open) as jobs,
+    ):
         futures = [jobs.start(run), jobs.start(run)]
         waiting = jobs.start(wait_for_turn)
         assert world.running.acquire(timeout=LIMIT)
@@ -152,12 +155,12 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
         with world.open(changes) as sandbox:
             yield sandbox
 
-    def open_once_stopped(hands: Hands) -> None:
+    def open_once_stopped(hands: SessionRunner) -> None:
         wait_until(hands.sessions.stop.is_set)
         may_open.set()
 
     def leave() -> None:
-        with Alongside(make_sessions(), open_slowly) as jobs:
+        with ParallelSessions(make_sessions(), open_slowly) as jobs:
             late.append(jobs.start(run))
             assert is_opening.wait(LIMIT)
             threading.Thread(target=open_once_stopped, args=[jobs.hands]).start()
@@ -165,7 +168,7 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
     late: list[object] = []
     leave()
     assert (world.opened, world.closed, world.limits) == (1, 1, [])
-    with Alongside(make_sessions(), world.open) as jobs:
+    with ParallelSessions(make_sessions(), world.open) as jobs:
         hands = jobs.hands
     with pytest.raises(StoppedError), hands.open_sandbox(ChangeSet()):
         pass
@@ -189,14 +192,14 @@ def test_what_the_deadline_cuts_off_says_nothing_of_a_plain_call() -> None:
 
 def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
     world, clock = World(is_stuck=False), FakeClock()
-    slots = Slots(1)
+    slots = SessionLimiter(1)
     sessions = Sessions(commands=make_sessions().commands, clock=clock, slots=slots)
 
     def wait_and_run() -> float:
         with world.open(ChangeSet()) as sandbox:
             return sessions.run(sandbox, Task(ids=("t",)), 1000.0, patience=50.0).limit
 
-    with Alongside(sessions, world.open) as jobs:
+    with ParallelSessions(sessions, world.open) as jobs:
         with slots.hold(timeout=1, stop=Stop()):
             future = jobs.start(lambda _: wait_and_run())
             clock.now += 900  # of which it will have waited some
@@ -206,7 +209,7 @@ def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
 
 
 def test_no_slot_in_time() -> None:
-    slots = Slots(1)
+    slots = SessionLimiter(1)
     with slots.hold(timeout=1, stop=Stop()), pytest.raises(TimeoutError):  # noqa: SIM117
         with slots.hold(timeout=0.01, stop=Stop()):
             pass
@@ -216,7 +219,7 @@ def test_no_slot_in_time() -> None:
 
 def test_number_of_slots_is_that_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
-    slots = Slots()
+    slots = SessionLimiter()
     with ExitStack() as held:
         for _ in range(2):
             held.enter_context(slots.hold(timeout=1, stop=Stop()))

@@ -7,13 +7,13 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_agentfix.judge.variants import Parameters, Plain, TestName, make_plain
+from pytest_agentfix.judge.variants import DirectCall, Parameters, TestName, make_plain
 
 IT: TestName = ("test_it",)
 METHOD: TestName = ("TestIt", "test_it")
 
 
-def reduce(text: str, *names: TestName, conftest: str = "") -> Plain:
+def reduce(text: str, *names: TestName, conftest: str = "") -> DirectCall:
     conftests = [dedent(conftest)] if conftest else []
     return make_plain(dedent(text), names or (IT,), rng=random.Random(1), conftests=conftests)
 
@@ -170,7 +170,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("text", IMPOSSIBLE)
 def test_what_cannot_be_called(text: str) -> None:
-    assert Plain(source="", calls={}, impossible={IT: IMPOSSIBLE[text]}) == reduce(text)
+    assert DirectCall(source="", calls={}, impossible={IT: IMPOSSIBLE[text]}) == reduce(text)
 
 
 IMPOSSIBLE_METHODS = {
@@ -195,7 +195,7 @@ IMPOSSIBLE_METHODS = {
 
 @pytest.mark.parametrize("text", IMPOSSIBLE_METHODS)
 def test_what_cannot_be_called_in_a_class(text: str) -> None:
-    expected = Plain(source="", calls={}, impossible={METHOD: IMPOSSIBLE_METHODS[text]})
+    expected = DirectCall(source="", calls={}, impossible={METHOD: IMPOSSIBLE_METHODS[text]})
     assert expected == reduce(text, METHOD)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_agentfix.repair.prompts.truncation import (
-    Steady,
+    StableText,
     cut_line,
     cut_middle,
     cut_output,
@@ -32,7 +32,7 @@ HOSTILE = {
 @pytest.mark.parametrize("limit", [100, 1_000, 6_000])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_gets_longer_than_its_limit(name: str, limit: int) -> None:
-    text = Steady()(HOSTILE[name])
+    text = StableText()(HOSTILE[name])
     assert len(cut_output(text, limit)) <= limit
     assert len(cut_middle(text, limit)) <= limit
     assert len(cut_line(text, limit)) <= limit
@@ -111,18 +111,18 @@ def test_of_a_long_function_that_is_not_shown_the_ends_stay() -> None:
 
 
 def test_addresses_are_numbers_that_keep_objects_apart() -> None:
-    steady = Steady()
+    steady = StableText()
     text = "assert <Item object at 0x7f6076164150> is <Item object at 0x7f6076164999>"
     again = "E   <Item object at 0x7f6076164150>, <test.I...7f6076164999>"
     assert steady(text) == "assert <Item object at 0x1> is <Item object at 0x2>"
     assert steady(again) == "E   <Item object at 0x1>, <test.I...2>"
-    assert Steady()(again) != again
-    assert Steady()("assert hex(value) == '0xdeadbeef'") == "assert hex(value) == '0xdeadbeef'"
+    assert StableText()(again) != again
+    assert StableText()("assert hex(value) == '0xdeadbeef'") == "assert hex(value) == '0xdeadbeef'"
 
 
 def test_numbers_of_pytests_folders_do_not_vary() -> None:
     paths = [f"/tmp/pytest-of-me/pytest-{number}/test_a0/f.txt" for number in (3, 44)]
-    assert {Steady()(path) for path in paths} == {"/tmp/pytest-of-user/pytest-0/test_a0/f.txt"}
+    assert {StableText()(path) for path in paths} == {"/tmp/pytest-of-user/pytest-0/test_a0/f.txt"}
 
 
 def test_no_content_closes_its_fence() -> None:

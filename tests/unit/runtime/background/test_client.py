@@ -21,17 +21,17 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.runtime.background import client, messages
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.runtime.background.handover import HandedOver, Item, Order, Plain
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.background.handover import Handover, HandoverItem, Job, PlainTransfer
 from pytest_agentfix.runtime.background.messages import (
     HEADER,
     MAGIC,
-    Kind,
     MessageError,
+    MessageKind,
     fingerprint,
     pack,
 )
-from pytest_agentfix.runtime.background.outbox import Desk, NotWanted
+from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox
 from pytest_agentfix.runtime.background.parent import NONE, Parent
 from tests.unit.standby_kit import PATIENCE, open_descriptors
 
@@ -46,7 +46,9 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @contextmanager
-def standing_by(play: Callable[[Socket], None], *ended_by: type[Exception]) -> Iterator[StandBy]:
+def standing_by(
+    play: Callable[[Socket], None], *ended_by: type[Exception]
+) -> Iterator[BackgroundProcess]:
     """A stand-by whose process is ``play``, which gets its end of the socket.
 
     It may end by an exception of ``ended_by``.
@@ -59,7 +61,7 @@ def standing_by(play: Callable[[Socket], None], *ended_by: type[Exception]) -> I
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=run)
     thread.start()
-    standby = StandBy(ours, NO_GROUP)
+    standby = BackgroundProcess(ours, NO_GROUP)
     try:
         yield standby
     finally:
@@ -70,8 +72,8 @@ def standing_by(play: Callable[[Socket], None], *ended_by: type[Exception]) -> I
 
 
 def greet(connection: Socket) -> None:
-    messages.send(connection, Kind.HELLO, pack(fingerprint()))
-    assert messages.receive(connection, PATIENCE).kind is Kind.ASK
+    messages.send(connection, MessageKind.HELLO, pack(fingerprint()))
+    assert messages.receive(connection, PATIENCE).kind is MessageKind.ASK
 
 
 # Messages
@@ -83,8 +85,8 @@ VALUES = st.recursive(
 )
 
 
-@given(VALUES, st.sampled_from(Kind))
-def test_a_message_arrives_as_it_was_sent(value: object, kind: Kind) -> None:
+@given(VALUES, st.sampled_from(MessageKind))
+def test_a_message_arrives_as_it_was_sent(value: object, kind: MessageKind) -> None:
     with ends() as (ours, theirs):
         messages.send(ours, kind, pack(value))
         assert messages.receive(theirs, PATIENCE) == messages.Message(kind, value)
@@ -93,7 +95,7 @@ def test_a_message_arrives_as_it_was_sent(value: object, kind: Kind) -> None:
 def test_what_the_package_knows_can_be_packed() -> None:
     changes = ChangeSet(files={"a": FileChange(content=b"x")})
     known = (Path("/a"), frozenset({1}), {2}, array("q", [3]), timedelta(1), Decimal("0.1"))
-    value = (*known, changes, Kind.ITEM, Order(work="a:b"), messages.unpack)
+    value = (*known, changes, MessageKind.ITEM, Job(work="a:b"), messages.unpack)
     assert messages.unpack(pack(value)) == value
 
 
@@ -151,7 +153,7 @@ def test_any_bytes_are_a_message_or_an_error(data: bytes) -> None:
 def test_descriptors_arrive_and_are_not_inherited() -> None:
     with ends() as (ours, theirs):
         source, sink = os.pipe()
-        messages.send(ours, Kind.ITEM, pack(("a", 1)), descriptors=(source, sink))
+        messages.send(ours, MessageKind.ITEM, pack(("a", 1)), descriptors=(source, sink))
         message = messages.receive(theirs, PATIENCE)
         os.write(message.descriptors[1], b"through")
         assert os.read(source, 10) == b"through"
@@ -165,7 +167,7 @@ def test_descriptors_of_what_is_no_message_are_closed(body: bytes) -> None:
     before = open_descriptors()
     with ends() as (ours, theirs):
         source, sink = os.pipe()
-        header = HEADER.pack(MAGIC, Kind.ITEM, 1, 7)
+        header = HEADER.pack(MAGIC, MessageKind.ITEM, 1, 7)
         socket.send_fds(ours, [header + body], [source])
         ours.shutdown(socket.SHUT_WR)
         with pytest.raises(MessageError):
@@ -182,12 +184,12 @@ def test_what_is_handed_over() -> None:
     asked: list[object] = []
 
     def play(connection: Socket) -> None:
-        messages.send(connection, Kind.HELLO, pack(fingerprint()))
+        messages.send(connection, MessageKind.HELLO, pack(fingerprint()))
         asked.append(messages.receive(connection, PATIENCE))
         source, sink = os.pipe()
-        messages.send(connection, Kind.ITEM, pack(("b", 2)), descriptors=(source,))
-        messages.send(connection, Kind.ITEM, pack(("a", 1)))
-        messages.send(connection, Kind.END, pack(2))
+        messages.send(connection, MessageKind.ITEM, pack(("b", 2)), descriptors=(source,))
+        messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
+        messages.send(connection, MessageKind.END, pack(2))
         asked.append(messages.receive(connection, PATIENCE))
         os.close(source)
         os.close(sink)
@@ -197,13 +199,13 @@ def test_what_is_handed_over() -> None:
         handed = standby.collect(7.0, wait_for=["a"])
         assert handed is not None
         assert handed.names == ("b", "a")
-        assert handed.take("a") == Item(name="a", facts=1)
+        assert handed.take("a") == HandoverItem(name="a", facts=1)
         assert handed.take("a") is None
         assert standby.collect(7.0) is None
         handed.close()
     assert asked == [
-        messages.Message(Kind.ASK, (7.0, ("a",))),
-        messages.Message(Kind.TAKEN, None),
+        messages.Message(MessageKind.ASK, (7.0, ("a",))),
+        messages.Message(MessageKind.TAKEN, None),
     ]
     assert open_descriptors() == before
 
@@ -217,7 +219,7 @@ def _end_at_once(connection: Socket) -> None:
 
 
 def _be_another_version(connection: Socket) -> None:
-    messages.send(connection, Kind.HELLO, pack("another"))
+    messages.send(connection, MessageKind.HELLO, pack("another"))
 
 
 def _talk_nonsense(connection: Socket) -> None:
@@ -227,34 +229,34 @@ def _talk_nonsense(connection: Socket) -> None:
 
 def _never_come_to_an_end(connection: Socket) -> None:
     greet(connection)
-    messages.send(connection, Kind.ITEM, pack(("a", 1)))
+    messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
     connection.recv(1)
 
 
 def _die_after_an_item(connection: Socket) -> None:
     greet(connection)
     source, sink = os.pipe()
-    messages.send(connection, Kind.ITEM, pack(("a", 1)), descriptors=(source, sink))
+    messages.send(connection, MessageKind.ITEM, pack(("a", 1)), descriptors=(source, sink))
     os.close(source)
     os.close(sink)
 
 
 def _count_wrongly(connection: Socket) -> None:
     greet(connection)
-    messages.send(connection, Kind.ITEM, pack(("a", 1)))
-    messages.send(connection, Kind.END, pack(2))
+    messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
+    messages.send(connection, MessageKind.END, pack(2))
 
 
 def _send_what_is_no_item(connection: Socket) -> None:
     greet(connection)
-    messages.send(connection, Kind.ITEM, pack(17))
+    messages.send(connection, MessageKind.ITEM, pack(17))
 
 
 def _send_items_for_ever(connection: Socket) -> None:
     greet(connection)
     try:
         while True:
-            messages.send(connection, Kind.ITEM, pack(("a", 1)))
+            messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
     except OSError:
         pass
 
@@ -291,12 +293,12 @@ def test_closing_says_so_and_waits_for_the_end() -> None:
         standby.close()
         standby.close()
         assert standby.collect(0.0) is None
-    assert heard == [messages.Message(Kind.DROP, None)]
+    assert heard == [messages.Message(MessageKind.DROP, None)]
 
 
 def test_a_socket_that_a_test_closed_is_nobodys_to_use(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
-    standby = StandBy(ours, NO_GROUP)
+    standby = BackgroundProcess(ours, NO_GROUP)
     number = ours.fileno()
     os.close(number)
     file = os.open(tmp_path / "users", os.O_WRONLY | os.O_CREAT)
@@ -323,7 +325,7 @@ def test_a_forked_child_is_not_the_one_that_spawned_it(monkeypatch: pytest.Monke
 
 def test_what_is_not_taken_is_closed() -> None:
     source, sink = os.pipe()
-    HandedOver([Item(name="a", facts=None, descriptors=(source,))]).close()
+    Handover([HandoverItem(name="a", facts=None, descriptors=(source,))]).close()
     with pytest.raises(BrokenPipeError):
         os.write(sink, b"x")
     os.close(sink)
@@ -333,18 +335,18 @@ def test_what_is_not_taken_is_closed() -> None:
 
 
 def test_the_work_is_told_when_nobody_waits_for_it() -> None:
-    desk = Desk()
+    desk = Outbox()
     desk.begin("a")
     desk.begin("b")
     desk.ask(["a", "c"])
     desk.check()
     assert desk.is_waited_for()
-    with pytest.raises(NotWanted):
+    with pytest.raises(Cancelled):
         desk.begin("c")  # not begun when it was asked for
-    desk.offer("b", Plain(1))  # well, if it is there
+    desk.offer("b", PlainTransfer(1))  # well, if it is there
     desk.check()
-    desk.offer("a", Plain(2))
-    with pytest.raises(NotWanted):
+    desk.offer("a", PlainTransfer(2))
+    with pytest.raises(Cancelled):
         desk.check()
     assert not desk.is_waited_for()
     assert [name for name, _ in desk.give()] == ["b", "a"]
@@ -352,7 +354,7 @@ def test_the_work_is_told_when_nobody_waits_for_it() -> None:
 
 
 def test_what_is_begun_never_comes_once_the_work_is_over() -> None:
-    desk = Desk()
+    desk = Outbox()
     desk.begin("a")
     desk.ask(["a"])
     desk.finish()
@@ -372,7 +374,7 @@ class Noted:
 @pytest.mark.parametrize("is_all", [True, False])
 def test_what_is_discarded(is_all: bool) -> None:  # noqa: FBT001
     notes: list[str] = []
-    desk = Desk()
+    desk = Outbox()
     for name in ("a", "b", "c"):
         desk.offer(name, Noted(notes, name))  # type: ignore[arg-type]
         if name == "a":
@@ -380,7 +382,7 @@ def test_what_is_discarded(is_all: bool) -> None:  # noqa: FBT001
     desk.at_loss(lambda: notes.append("first"))
     desk.at_loss(lambda: notes.append("last"))
     desk.stop()
-    with pytest.raises(NotWanted):
+    with pytest.raises(Cancelled):
         desk.offer("late", Noted(notes, "late"))  # type: ignore[arg-type]
     if is_all:
         desk.discard_all()

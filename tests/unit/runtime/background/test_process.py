@@ -17,13 +17,13 @@ import pytest
 
 from pytest_agentfix.runtime.background import client
 from pytest_agentfix.runtime.background import spawn as spawning
-from pytest_agentfix.runtime.background.client import StandBy
-from pytest_agentfix.runtime.background.handover import HandedOver, Item, Order
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.background.handover import Handover, HandoverItem, Job
 from tests.places import REPOSITORY
 from tests.unit.process_kit import wait_until_gone
 from tests.unit.standby_kit import PATIENCE, Step, Words, listening, open_descriptors, order
 
-Spawn = Callable[..., StandBy]
+Spawn = Callable[..., BackgroundProcess]
 
 
 @pytest.fixture
@@ -34,11 +34,13 @@ def words(tmp_path: Path) -> Iterator[Words]:
 
 @pytest.fixture
 def spawn(words: Words, tmp_path: Path) -> Iterator[Spawn]:
-    made: list[StandBy] = []
+    made: list[BackgroundProcess] = []
 
-    def spawn(*steps: Step, **variables: str) -> StandBy:
+    def spawn(*steps: Step, **variables: str) -> BackgroundProcess:
         environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
-        standby = StandBy.spawn(order(words.path, *steps), folder=tmp_path, environ=environ)
+        standby = BackgroundProcess.spawn(
+            order(words.path, *steps), folder=tmp_path, environ=environ
+        )
         assert standby is not None
         made.append(standby)
         return standby
@@ -48,7 +50,7 @@ def spawn(words: Words, tmp_path: Path) -> Iterator[Spawn]:
         standby.close()
 
 
-def take(handed: HandedOver | None, name: str) -> Item:
+def take(handed: Handover | None, name: str) -> HandoverItem:
     assert handed is not None
     item = handed.take(name)
     assert item is not None
@@ -174,7 +176,7 @@ def test_no_secret_is_passed_on(spawn: Spawn, words: Words) -> None:
 # The stand-by's own end
 
 
-def _group_of(standby: StandBy) -> int:
+def _group_of(standby: BackgroundProcess) -> int:
     return standby._group
 
 
@@ -243,7 +245,7 @@ def test_a_terminated_stand_by_clears_up(spawn: Spawn, words: Words) -> None:
 
 @pytest.mark.parametrize("work", ["no.such:thing", "json:no_such_thing", "json", ""])
 def test_an_order_for_nothing(words: Words, tmp_path: Path, work: str) -> None:
-    standby = StandBy.spawn(Order(work=work), folder=tmp_path)
+    standby = BackgroundProcess.spawn(Job(work=work), folder=tmp_path)
     assert standby is not None
     handed = standby.collect(PATIENCE, wait_for=["a"])
     assert handed is not None
@@ -260,7 +262,7 @@ def test_where_it_cannot_be_started_there_is_none(
         monkeypatch.setattr(spawning, "DETACH", ("/no/such/shell",))
     facts = (lambda: None) if trouble == "no such value" else None
     before = open_descriptors()
-    assert StandBy.spawn(Order(work="a:b", facts=facts), folder=folder) is None
+    assert BackgroundProcess.spawn(Job(work="a:b", facts=facts), folder=folder) is None
     assert open_descriptors() == before
 
 

@@ -22,16 +22,23 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
-from pytest_agentfix.judge.baseline import Before
+from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.probes import Finding
 from pytest_agentfix.judge.variants.planner import prepare
 from pytest_agentfix.repository import make_snapshot
-from pytest_agentfix.runtime.background.handover import HandedOver, Item
+from pytest_agentfix.runtime.background.handover import Handover, HandoverItem
 from pytest_agentfix.runtime.background.messages import pack, unpack
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
-from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE, Wanted, strip_key
-from pytest_agentfix.runtime.prewarm.result import Ready, sort_out
-from pytest_agentfix.runtime.prewarm.worker import KnownBefore
+from pytest_agentfix.runtime.prewarm.request import (
+    AGENT,
+    BASE,
+    BEFORE,
+    OPENCODE,
+    PrewarmRequest,
+    strip_key,
+)
+from pytest_agentfix.runtime.prewarm.result import PrewarmResult, sort_out
+from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.environment import Environment
 from pytest_agentfix.sandbox.workspace import Base
@@ -66,11 +73,11 @@ def lay_out(folder: Path) -> Base:
     )
 
 
-def make_wanted(folder: Path) -> Wanted:
+def make_wanted(folder: Path) -> PrewarmRequest:
     settings = Settings(base_url="http://127.0.0.1:9/v1", model="openai/gpt", api_key_env="A_KEY")
     upstream = choose_upstream(settings, environ={"A_KEY": "sk-planted-key"}, home=folder)
     assert upstream.key == "sk-planted-key"
-    return Wanted(
+    return PrewarmRequest(
         settings=settings,
         invocation=Invocation(rootdir=folder, cwd=folder, config_file=None, environ={"A": "1"}),
         environment=Environment(kind="mirror", image="x", python="/usr/bin/python3", user=(1, 1)),
@@ -93,7 +100,7 @@ def test_the_order_goes_through_and_holds_no_key(tmp_path: Path) -> None:
 def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
     base = lay_out(tmp_path)
     record = unpack(pack(base.record()))
-    found = sort_out(HandedOver([Item(name=BASE, facts=record)])).base
+    found = sort_out(Handover([HandoverItem(name=BASE, facts=record)])).base
     assert found is not None
     assert found.read("a.py") == (b"def a(): return 1\n", False)
     assert found.refresh(["a.py", "opencode.json"])[1] is False
@@ -102,7 +109,7 @@ def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
     assert (is_changed, again.read("a.py")) == (True, (b"def a(): return 22\n", False))
 
 
-def make_known() -> KnownBefore:
+def make_known() -> KnownBaseline:
     """As ``prepare`` makes it of a real file, with everything a judge adds."""
     red = (TestOutcome(nodeid=FAILURE.nodeid, outcome="failed", detail="E"),)
     probe = Probe("fail-before", ProbeResult.PASSED, "1 failed")
@@ -114,23 +121,23 @@ def make_known() -> KnownBefore:
         read_base={"test_a.py": (b"def test_a():\n    assert 1 == 2\n", False)}.get,
         rng=random.Random(1),
     )
-    before = Before(
+    before = Baseline(
         targets=cluster.targets,
         reproduction=Reproduction(judgement=Judgement(probes=(probe,), red=red)),
         finding=Finding(probe=probe, red=red),
         preparation=preparation,
     )
-    return KnownBefore(slug=cluster.slug, before=before)
+    return KnownBaseline(slug=cluster.slug, before=before)
 
 
 def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
     opencode = FoundOpenCode(path=Path("/opencode"), catalogue=None)
     items = [
-        Item(name=OPENCODE, facts=unpack(pack(opencode))),
-        Item(name=BASE, facts=unpack(pack(lay_out(tmp_path).record()))),
-        Item(name=BEFORE, facts=unpack(pack(make_known()))),
+        HandoverItem(name=OPENCODE, facts=unpack(pack(opencode))),
+        HandoverItem(name=BASE, facts=unpack(pack(lay_out(tmp_path).record()))),
+        HandoverItem(name=BEFORE, facts=unpack(pack(make_known()))),
     ]
-    ready = sort_out(HandedOver(items))
+    ready = sort_out(Handover(items))
     assert ready.opencode == opencode
     assert ready.base is not None
     assert ready.before is not None
@@ -140,7 +147,7 @@ def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
 
 def test_an_agent_that_nobody_can_use_is_let_go() -> None:
     reading, writing = os.pipe()
-    handed = HandedOver([Item(name=AGENT, facts="no agent", descriptors=(writing,))])
-    assert sort_out(handed) == Ready()
+    handed = Handover([HandoverItem(name=AGENT, facts="no agent", descriptors=(writing,))])
+    assert sort_out(handed) == PrewarmResult()
     assert os.read(reading, 1) == b""  # closed: its sandbox ends
     os.close(reading)

@@ -16,7 +16,7 @@ from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.workspace import Base, BaseRecord
 from pytest_agentfix.sandbox.workspace.file_copier import sign
-from pytest_agentfix.sandbox.workspace.tree import EXECUTABLE_FILE, PLAIN_FILE, PathList, Tree
+from pytest_agentfix.sandbox.workspace.tree import EXECUTABLE_FILE, PLAIN_FILE, FileTree, PathList
 
 FILES = ["calc.py", "pkg/a.py", "pkg/b.py", "link", "conf/hidden.json"]
 LONG_AGO = 10**18  # ns
@@ -223,7 +223,7 @@ def test_another_process_can_go_on_with_a_base(base: Base) -> None:
 
 def test_a_hundred_thousand_files_take_little_room() -> None:
     paths = [f"package/module_{number % 1000}/file_{number}.py" for number in range(100_000)]
-    tree = Tree(dict.fromkeys(paths, PLAIN_FILE))
+    tree = FileTree(dict.fromkeys(paths, PLAIN_FILE))
     per_file = (sys.getsizeof(tree.laid) + sum(map(sys.getsizeof, paths))) / len(paths)
     assert per_file < 250  # bytes
     more = tree.with_delta({"new.py": EXECUTABLE_FILE})
@@ -243,7 +243,7 @@ def test_a_tree_says_what_a_plain_mapping_would(
     laid: set[str], delta: dict[str, None], folder: str
 ) -> None:
     plain = dict.fromkeys(laid, PLAIN_FILE)
-    tree = Tree(plain).with_delta(delta)
+    tree = FileTree(plain).with_delta(delta)
     for path, entry in delta.items():
         plain.pop(path, None)
         if entry is not None:
