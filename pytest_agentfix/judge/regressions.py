@@ -25,7 +25,7 @@ from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import SessionRunner
 from pytest_agentfix.judge.sessions.run_report import RunReport
 from pytest_agentfix.judge.sessions.session_result import SessionResult
-from pytest_agentfix.judge.suite_facts import SuiteFacts, TestOrder
+from pytest_agentfix.judge.suite_facts import RunOrder, SuiteFacts
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
 _log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class RegressionRunner:
 
     def _compare(
         self,
-        order: TestOrder,
+        order: RunOrder,
         ids: Sequence[str],
         run: SessionResult,
         asked: RegressionQuery,
@@ -167,7 +167,7 @@ class RegressionRunner:
         if not has_red(ids, run):
             return OrderBaseline()
         if asked.also is not None:  # a part of the suite has a base line of its own
-            order = TestOrder(order.seed)
+            order = RunOrder(order.seed)
         return _look_at_base(order, ids, asked.deadline, hands)
 
     def _find(self, asked: RegressionQuery, hands: SessionRunner) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
 
 
 def _look_at_base(
-    order: TestOrder, ids: Sequence[str], deadline: float, hands: SessionRunner
+    order: RunOrder, ids: Sequence[str], deadline: float, hands: SessionRunner
 ) -> OrderBaseline:
     """See what ``ids`` do without the change, run once for all judgements.
 

@@ -10,7 +10,7 @@ from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 
 
 @dataclass(slots=True)
-class TestOrder:
+class RunOrder:
     """One order to run in, and what the base does in it; ``seed`` ``None`` is the suite's own.
 
     ``turn`` lets one thread at a time ask the base, so that the others find the answer there.
@@ -39,8 +39,8 @@ class SuiteFacts:
     """
 
     def __init__(self, *, seed: int) -> None:
-        self.shuffled = TestOrder(seed)
-        self.usual = TestOrder(None)
+        self.shuffled = RunOrder(seed)
+        self.usual = RunOrder(None)
         self._seed = seed
         self._suite = _Suite()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.sandbox.engine import Engine
-from tests.acceptance.released_kit import Regression, Shelf, with_tests_of
-from tests.acceptance.test_released_packages import REGRESSIONS
 from tests.cheats.judge_kit import Room
+from tests.e2e.test_released_packages import REGRESSIONS
+from tests.kits.released_kit import Regression, Shelf, with_tests_of
 
 __all__ = ["MORE", "RELEASES", "Regression", "Shelf", "base_of", "fixes_of", "open_release"]
 

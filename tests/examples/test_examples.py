@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.places import REPOSITORY
+from tests.kits.places import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 FIXES = json.loads((REPOSITORY / "scripts" / "demo_fixes.json").read_text(encoding="utf-8"))

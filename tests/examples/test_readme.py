@@ -17,8 +17,8 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.pytest_hooks.markers import make_policy
 from pytest_agentfix.pytest_hooks.settings_reader import make_settings
 from pytest_agentfix.report.terminal import summary_lines
-from tests.places import REPOSITORY
-from tests.unit.report_sample import SAMPLE
+from tests.kits.places import REPOSITORY
+from tests.kits.report_sample import SAMPLE
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 CONFIGURATION = (REPOSITORY / "docs" / "configuration.md").read_text("utf-8")

@@ -14,8 +14,8 @@ from pytest_agentfix.judge.variants.results import (
     Mutant,
     Parameters,
     PlainCall,
+    SourceVariant,
     TestName,
-    TestVariant,
 )
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "Mutant",
     "Parameters",
     "PlainCall",
+    "SourceVariant",
     "TestName",
-    "TestVariant",
     "make_canary",
     "make_clone",
     "make_mutant",

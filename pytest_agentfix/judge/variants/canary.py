@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
-from pytest_agentfix.judge.variants.results import TestVariant
+from pytest_agentfix.judge.variants.results import SourceVariant
 
 _EXCEPTIONS: Final = ("ValueError", "TypeError", "RuntimeError", "LookupError", "OSError")
 
 
-def make_canary(*, rng: random.Random) -> TestVariant:
+def make_canary(*, rng: random.Random) -> SourceVariant:
     """Make a module with two tests: one asserts what is not so, one raises an exception."""
     first, second = make_word(rng), make_word(rng)
     local = make_word(rng)
@@ -27,7 +27,7 @@ def make_canary(*, rng: random.Random) -> TestVariant:
         f"    raise {exception}({make_word(rng)!r})\n"
     )
     names = [(f"test_{first}",), (f"test_{second}",)]
-    return TestVariant(source=source, names={name: name for name in names}, impossible={})
+    return SourceVariant(source=source, names={name: name for name in names}, impossible={})
 
 
 def _make_pair(rng: random.Random) -> tuple[object, object]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pytest_agentfix.judge.variants.bindings import map_imports
 from pytest_agentfix.judge.variants.locate import find_places
 from pytest_agentfix.judge.variants.renaming import part_renamable, rename
-from pytest_agentfix.judge.variants.results import TestName, TestVariant
+from pytest_agentfix.judge.variants.results import SourceVariant, TestName
 from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
 
@@ -19,18 +19,18 @@ def make_clone(
     rng: random.Random,
     module: str = "",
     conftests: Sequence[str] = (),
-) -> TestVariant:
+) -> SourceVariant:
     """Copy a module with random names for the wanted tests and for their classes.
 
     Without names the copy is the text itself. ``module`` is the stem of the module's file, and
     ``conftests`` are the texts of the conftest files above it: both may tie a test to its name.
     """
     if not names:
-        return TestVariant(source=source, names={}, impossible={})
+        return SourceVariant(source=source, names={}, impossible={})
     try:
         return _make(source, names, rng=rng, module=module, conftests=conftests)
     except UNREADABLE:
-        return TestVariant(source=source, names={}, impossible=refuse_all(names))
+        return SourceVariant(source=source, names={}, impossible=refuse_all(names))
 
 
 def _make(
@@ -40,7 +40,7 @@ def _make(
     rng: random.Random,
     module: str,
     conftests: Sequence[str],
-) -> TestVariant:
+) -> SourceVariant:
     tree = parse(source)
     places, missing = find_places(tree, names)
     good, bad = part_renamable(
@@ -51,6 +51,6 @@ def _make(
         imports=map_imports(tree),
     )
     if not good:
-        return TestVariant(source=source, names={}, impossible={**missing, **bad})
+        return SourceVariant(source=source, names={}, impossible={**missing, **bad})
     renamed = rename(tree, good.values(), rng=rng)
-    return TestVariant(source=render(tree), names=renamed, impossible={**missing, **bad})
+    return SourceVariant(source=render(tree), names=renamed, impossible={**missing, **bad})

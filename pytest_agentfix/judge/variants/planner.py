@@ -17,8 +17,8 @@ from pytest_agentfix.core.model import Cluster, ItemKind, ReadBase
 from pytest_agentfix.judge.variants import (
     DirectCall,
     PlainCall,
+    SourceVariant,
     TestName,
-    TestVariant,
     make_canary,
     make_clone,
     make_mutant,
@@ -150,7 +150,7 @@ class _PlanBuilder:
         self._note(PLAIN, tests, plain.impossible)
         self._add_plain(path, plain, tests)
 
-    def _add_clones(self, path: str, clone: TestVariant, tests: Sequence[PlannedTest]) -> None:
+    def _add_clones(self, path: str, clone: SourceVariant, tests: Sequence[PlannedTest]) -> None:
         self._note(CLONE, tests, clone.impossible)
         if not clone.names:
             return
@@ -167,7 +167,7 @@ class _PlanBuilder:
         self.clone_files[self._at(new)] = source.encode()
         self.clones.update({one.nodeid: new for one in modules})
 
-    def _add_mutants(self, path: str, mutant: TestVariant, tests: Sequence[PlannedTest]) -> None:
+    def _add_mutants(self, path: str, mutant: SourceVariant, tests: Sequence[PlannedTest]) -> None:
         self._note(MUTANT, tests, mutant.impossible)
         if mutant.names:
             self.mutant_files[self._at(path)] = mutant.source.encode()

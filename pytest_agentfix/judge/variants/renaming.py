@@ -14,7 +14,7 @@ from pytest_agentfix.judge.variants.name_dependence import find_tie
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 from pytest_agentfix.judge.variants.results import TestName
 from pytest_agentfix.judge.variants.source_text import split_docstring
-from pytest_agentfix.judge.variants.test_scope import TestScope
+from pytest_agentfix.judge.variants.test_scope import FunctionScope
 
 _CLASH: Final = "its name stands for other things in its module too"
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+")
@@ -30,7 +30,7 @@ def part_renamable(
     imports: Mapping[str, str],
 ) -> tuple[dict[TestName, SourcePlace], dict[TestName, str]]:
     """Part tests into those that can get another name and those that cannot, with the reason."""
-    scope = TestScope([tree, *conftests])
+    scope = FunctionScope([tree, *conftests])
     good: dict[TestName, SourcePlace] = {}
     bad: dict[TestName, str] = {}
     for name, place in places.items():

@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["function", "method", "unittest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestVariant:
+class SourceVariant:
     """A whole module to be written as UTF-8, and what became of each wanted test in it.
 
     ``names`` leads from a test's name to its name in ``source``; ``impossible`` says in one short
@@ -26,7 +26,7 @@ class TestVariant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant(TestVariant):
+class Mutant(SourceVariant):
     """A variant that must fail; ``changed`` counts the changed assertions of each test."""
 
     changed: Mapping[TestName, int] = field(default_factory=dict)

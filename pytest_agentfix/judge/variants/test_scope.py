@@ -23,7 +23,7 @@ SETUP: Final = frozenset(
 _ALWAYS: Final = SETUP | {"pytest_generate_tests"}
 
 
-class TestScope:
+class FunctionScope:
     """The statements of some modules by the names they are asked for."""
 
     def __init__(self, trees: Sequence[ast.Module]) -> None:

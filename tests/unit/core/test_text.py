@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.text import clean, encodable, quote_path, shorten
-from tests.unit.report_sample import HOSTILE, is_harmless
+from tests.kits.report_sample import HOSTILE, is_harmless
 
 # Rich in what could do harm, so that combinations of it are met.
 HARMFUL = "\x00\x07\x08\n\r\t\x1b\x7f\x85\x90\x9b\x9c\x9d\u00ad\u200b\u202e\u2028\u2066\ufeff\ufe0f"

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_agentfix.core.model import Landing, RunResult, Verdict
 from pytest_agentfix.report.json_report import render
-from tests.unit.report_sample import FIXED, HOSTILE, SIDE_BRANCH, UNFIXED, is_harmless, make_hostile
+from tests.kits.report_sample import FIXED, HOSTILE, SIDE_BRANCH, UNFIXED, is_harmless, make_hostile
 
 NO_VERDICTS = {verdict.value: 0 for verdict in Verdict}
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_agentfix.core.model import RunResult, Verdict
 from pytest_agentfix.report.junit import properties
-from tests.unit.report_sample import (
+from tests.kits.report_sample import (
     FIXED,
     HOSTILE,
     UNFIXED,

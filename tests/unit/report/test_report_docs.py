@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pytest_agentfix.core.model import RunResult, Verdict
 from pytest_agentfix.report.json_report import render
 from pytest_agentfix.report.junit import properties
-from tests.places import REPOSITORY
-from tests.unit.report_sample import DOCUMENTED, FIXED
+from tests.kits.places import REPOSITORY
+from tests.kits.report_sample import DOCUMENTED, FIXED
 
 PAGE = (REPOSITORY / "docs" / "report.md").read_text("utf-8")
 

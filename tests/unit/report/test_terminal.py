@@ -19,7 +19,7 @@ from pytest_agentfix.core.model import (
     Verdict,
 )
 from pytest_agentfix.report.terminal import SummaryLine, progress_line, summary_lines
-from tests.unit.report_sample import (
+from tests.kits.report_sample import (
     FIXED,
     HOSTILE,
     SAMPLE,

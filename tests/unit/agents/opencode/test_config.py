@@ -19,8 +19,8 @@ from pytest_agentfix.agents.opencode.config import (
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.registry import find_by_package
 from pytest_agentfix.runtime.cluster_scope import model_access
-from tests.unit.gateway_kit import make_upstream
-from tests.unit.opencode_kit import ACCESS
+from tests.kits.gateway_kit import make_upstream
+from tests.kits.opencode_kit import ACCESS
 
 
 def leaves(value: Any) -> Iterator[Any]:

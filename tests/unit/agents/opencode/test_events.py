@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.agents.opencode.events import TEXT_LIMIT, TurnWatch, describe_error
-from tests.unit.opencode_kit import BUSY, IDLE, SESSION, event
+from tests.kits.opencode_kit import BUSY, IDLE, SESSION, event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=10),

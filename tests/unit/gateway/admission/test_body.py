@@ -11,7 +11,7 @@ from pytest_agentfix.gateway.admission.body import clean_body
 from pytest_agentfix.gateway.admission.media_count import MediaCount, count_media
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.providers.registry import Dialect
-from tests.unit.body_kit import DATA, GOOD, PDF, WAYS_OUT
+from tests.kits.body_kit import DATA, GOOD, PDF, WAYS_OUT
 
 LIMIT = 32_000
 

@@ -18,8 +18,8 @@ from pytest_agentfix.gateway.admission.messages_body import MESSAGES
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, Request, admit
 from pytest_agentfix.gateway.providers.registry import Dialect
-from tests.unit.body_kit import DATA, ELSEWHERE, GOOD, IMAGE, ROWS, WAYS_OUT
-from tests.unit.gateway_kit import MODEL, TOKEN, make_headers, make_upstream
+from tests.kits.body_kit import DATA, ELSEWHERE, GOOD, IMAGE, ROWS, WAYS_OUT
+from tests.kits.gateway_kit import MODEL, TOKEN, make_headers, make_upstream
 
 LIMIT = 20_000
 TABLES = {

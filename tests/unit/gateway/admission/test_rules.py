@@ -20,8 +20,8 @@ from pytest_agentfix.gateway.providers.registry import (
     OPENAI,
     OPENROUTER,
 )
-from tests.unit.body_kit import GOOD, ROWS
-from tests.unit.gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
+from tests.kits.body_kit import GOOD, ROWS
+from tests.kits.gateway_kit import KEY, MODEL, TOKEN, make_body, make_headers, make_upstream
 
 TARGET = "/v1/chat/completions"
 

@@ -24,7 +24,7 @@ from pytest_agentfix.gateway.cassettes.mismatch import (
 )
 from pytest_agentfix.gateway.cassettes.request_diff import diff_requests
 from pytest_agentfix.gateway.cassettes.volatile_text import normalise
-from tests.unit.cassette_kit import HERE, THERE, make_admission, make_chat
+from tests.kits.cassette_kit import HERE, THERE, make_admission, make_chat
 
 SCHEMA = {"type": "object"}
 RECORD_AGAIN = (

@@ -17,7 +17,7 @@ from pytest_agentfix.gateway.http.provider_errors import (
     parse_retry_delay,
     quote_words,
 )
-from tests.unit.gateway_kit import KEY, make_upstream
+from tests.kits.gateway_kit import KEY, make_upstream
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.http import traffic_log
 from pytest_agentfix.gateway.http.traffic_log import TrafficEntry, TrafficLog
-from tests.unit.cassette_streams import STREAMS, frame
+from tests.kits.cassette_streams import STREAMS, frame
 
 NAME = "pytest_agentfix.gateway"
 KEY = "sk-sentinel-0123456789abcdef"

@@ -10,7 +10,7 @@ from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, CatalogueProvider
 from pytest_agentfix.gateway.providers.prices import Price, Prices
 from pytest_agentfix.gateway.spending.tariffs import make_tariff
-from tests.unit.gateway_kit import MODEL, make_upstream
+from tests.kits.gateway_kit import MODEL, make_upstream
 
 PLAIN = Price(input=3.0, output=15.0, cache_read=0.3, cache_write=3.75)
 LONG = Price(input=6.0, output=22.5, cache_read=0.6, cache_write=7.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_agentfix.gateway.providers.registry import PROVIDERS, ProviderRow
 from pytest_agentfix.gateway.providers.unsupported import UNSUPPORTED
-from tests.places import REPOSITORY
+from tests.kits.places import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "providers.md").read_text("utf-8")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_agentfix.gateway.cassettes.bodies import pack_body, unpack_body
 from pytest_agentfix.gateway.sse.events import parse_events, render_event
 from pytest_agentfix.gateway.sse.joining import join_events
-from tests.unit.cassette_streams import STREAMS, frame
+from tests.kits.cassette_streams import STREAMS, frame
 
 STREAM = "text/event-stream; charset=utf-8"
 

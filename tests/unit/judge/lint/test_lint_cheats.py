@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.lint_kit import lint, refused
+from tests.kits.lint_kit import lint, refused
 
 PLAIN = "def f(x):\n    return x\n"
 

@@ -6,7 +6,7 @@ import difflib
 
 from pytest_agentfix.core.options import LINT_RULES
 from pytest_agentfix.judge.lint import RULES, LintRule
-from tests.places import REPOSITORY
+from tests.kits.places import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "lint.md"
 

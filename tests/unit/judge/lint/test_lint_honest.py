@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.unit.lint_kit import lint, refused
+from tests.kits.lint_kit import lint, refused
 
 
 @dataclass(frozen=True, slots=True)

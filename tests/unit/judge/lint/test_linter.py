@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.judge.lint import RULES, Expectations, Level, LintHit, LintRule, lint_changes
-from tests.unit.lint_kit import expect, lint, lint_sample, refused
+from tests.kits.lint_kit import expect, lint, lint_sample, refused
 
 EXIT = "import os\n\ndef f(x):\n    os._exit(0)\n"
 PLAIN = "def f(x):\n    return x\n"

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_agentfix.judge.variants import TestName, TestVariant, make_clone
+from pytest_agentfix.judge.variants import SourceVariant, TestName, make_clone
 
 IT: TestName = ("test_it",)
 METHOD: TestName = ("TestIt", "test_it")
@@ -16,7 +16,7 @@ METHOD: TestName = ("TestIt", "test_it")
 
 def clone(
     text: str, *names: TestName, conftest: str = "", seed: int = 1, module: str = "test_mine"
-) -> TestVariant:
+) -> SourceVariant:
     return make_clone(
         dedent(text),
         names or (IT,),
@@ -28,7 +28,7 @@ def clone(
 
 def test_without_names_the_text_stays() -> None:
     text = "this is no Python (\n"
-    expected = TestVariant(source=text, names={}, impossible={})
+    expected = SourceVariant(source=text, names={}, impossible={})
     assert expected == make_clone(text, (), rng=random.Random(1))
 
 
@@ -165,7 +165,7 @@ TIED = {
 @pytest.mark.parametrize("reason", TIED)
 def test_tie_in_the_test_itself(reason: str) -> None:
     made = clone(TIED[reason])
-    assert TestVariant(source=TIED[reason], names={}, impossible={IT: reason}) == made
+    assert SourceVariant(source=TIED[reason], names={}, impossible={IT: reason}) == made
 
 
 TIED_ELSEWHERE = {

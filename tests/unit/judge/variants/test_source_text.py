@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.judge.variants import (
     DirectCall,
+    SourceVariant,
     TestName,
-    TestVariant,
     make_clone,
     make_mutant,
     make_plain,
@@ -32,7 +32,7 @@ HOSTILE = {
 
 def make_all(text: str, *names: TestName, conftest: str = "") -> list[dict[TestName, str]]:
     rng = random.Random(1)
-    made: list[TestVariant | DirectCall] = [
+    made: list[SourceVariant | DirectCall] = [
         make_clone(text, names, rng=rng, conftests=[conftest]),
         make_mutant(text, names, rng=rng),
         make_plain(text, names, rng=rng, conftests=[conftest]),

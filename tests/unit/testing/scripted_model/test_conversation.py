@@ -9,7 +9,7 @@ import pytest
 from pytest_agentfix.gateway.providers.registry import Dialect
 from pytest_agentfix.testing.scripted_model.conversation import Conversation, Speaker, Spoken
 from pytest_agentfix.testing.scripted_model.replies import Reply, Say, Turns, edits, reads, shell
-from tests.unit.protocol_kit import Part, Said, Used, User, make_body
+from tests.kits.protocol_kit import Part, Said, Used, User, make_body
 
 P1, P2 = User("first"), User("second")
 FIRST: list[Reply] = [reads("/f"), edits("/f", "a", "b"), Say("one")]

@@ -1,0 +1,77 @@
+"""What a killed pytest had begun is taken away at once, by a process that outlives it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.scratch import owner_name
+from tests.kits.places import REPOSITORY
+from tests.kits.project_kit import pids_of, wait_for
+
+# Makes a container and never starts it: what a kill between the two calls leaves.
+SESSION = """
+import sys, time
+from pytest_agentfix.runtime.prewarm.reaper import begin_aftercare
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.scratch import scratch_root
+from tests.engine.sandbox_kit import Place
+engine = Engine.connect()
+place = Place(engine, scratch_root())
+aftercare = begin_aftercare(place.scratch)
+engine._attach = lambda identity: (print("made", flush=True), time.sleep(600))
+if sys.argv[1:] == ["nothing"]:
+    print("made", flush=True)
+    input()
+    place.close()
+    aftercare.close()
+    print("closed", flush=True)
+    time.sleep(600)
+place.open()
+"""
+
+
+@contextmanager
+def session(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SESSION, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_container_that_never_started_goes(engine: Engine, root: Path) -> None:
+    with session():
+        assert len(engine.sessions(owner_name(root))) == 1
+    # The rest is for the ``residue`` fixture to see: container, volume and folder.
+
+
+def test_it_ends_with_its_session(root: Path) -> None:
+    with session("nothing") as process:
+        wait_for(lambda: count_processes(root) == 2)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "closed\n"
+        assert count_processes(root) == 1
+    assert list(root.iterdir()) == []
+
+
+def count_processes(root: Path) -> int:
+    """How many processes have this test's place for temporary files."""
+    return len(list(pids_of(root.parent)))

@@ -1,0 +1,316 @@
+"""The driver of OpenCode: how a session starts, and every way a turn can end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_agentfix.agents.opencode import driver, turn
+from pytest_agentfix.agents.opencode.config import make_catalogue
+from pytest_agentfix.agents.opencode.driver import OpenCodeAgent
+from pytest_agentfix.core.errors import AgentUnavailableError, ProviderTrouble, SandboxError
+from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Turn, TurnEnd
+from pytest_agentfix.core.ports import Command, Stream
+from tests.kits.opencode_kit import ACCESS, BUSY, IDLE, FakeProcess, Stage, event, open_stage
+
+FAR = 1e9
+
+
+@pytest.fixture(autouse=True)
+def _quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "TICK", 0.01)
+    monkeypatch.setattr(turn, "TICK", 0.01)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest.fixture
+def launched(stage: Stage) -> Stage:
+    stage.agent.launch(deadline=FAR)
+    stage.agent.begin(stage.door, locked=("tests/**",))
+    return stage
+
+
+def hear_one_request(stage: Stage) -> None:
+    stage.server.on_prompt = lambda: setattr(stage.door, "made", stage.door.made + 1)
+
+
+def test_how_it_is_launched(launched: Stage) -> None:
+    (process,) = launched.sandbox.processes
+    assert process.command.argv == [
+        "/opt/agentfix/opencode", "serve", "--port", "4602", "--hostname", "127.0.0.1",
+    ]  # fmt: skip
+    assert process.command.cwd == Path("/top")
+    assert process.command.env["HOME"] == "/tmp/home"
+    assert process.command.env["OPENCODE_MODELS_PATH"] == "/dev/stdin"
+    assert process.command.stdin == make_catalogue(ACCESS)
+    (session,) = [body for _, path, body in launched.server.calls if path == "/session"]
+    assert session["agent"] == "fixer"
+    assert session["permission"][-1] == {
+        "permission": "edit", "pattern": "tests/**", "action": "deny",
+    }  # fmt: skip
+    assert launched.server.queries == {("/top",)}
+
+
+def test_a_second_start_has_folders_of_its_own(stage: Stage) -> None:
+    stage.sandbox.starts = [False]
+    stage.agent.launch(deadline=FAR)
+    homes = [process.command.env["HOME"] for process in stage.sandbox.processes]
+    assert homes == ["/tmp/home", "/tmp/home-2"]
+
+
+def test_it_does_not_come_up(stage: Stage) -> None:
+    stage.sandbox.starts = [False, False]
+    with pytest.raises(AgentUnavailableError, match=r"come up in the sandbox \(exec format error"):
+        stage.agent.launch(deadline=FAR)
+
+
+def test_it_is_never_healthy(stage: Stage) -> None:
+    stage.server.answers["/global/health"] = (503, b"")
+    stage.clock.step = 10
+    with pytest.raises(AgentUnavailableError, match="no output"):
+        stage.agent.launch(deadline=FAR)
+    assert [process.running for process in stage.sandbox.processes] == [False, False]
+
+
+@pytest.mark.parametrize("identity", [None, 1, "", "a/b", "a b", "ä", "../x", "x" * 201, "a\n"])
+def test_a_session_without_a_usable_name(stage: Stage, identity: object) -> None:
+    stage.server.answers["/session"] = (200, json.dumps({"id": identity}).encode())
+    stage.agent.launch(deadline=FAR)
+    with pytest.raises(AgentUnavailableError, match="gave no usable session"):
+        stage.agent.begin(stage.door)
+
+
+@pytest.fixture
+def up(stage: Stage) -> Stage:
+    stage.agent.launch(deadline=FAR)
+    return stage
+
+
+def list_calls(stage: Stage) -> list[str]:
+    """The calls about the session, with nothing of what was asked before it."""
+    return [f"{how} {path}" for how, path, _ in stage.server.calls if path.startswith("/session")]
+
+
+def test_a_warm_up_leaves_nothing(up: Stage) -> None:
+    assert up.agent.warm_up(deadline=FAR)
+    assert list_calls(up) == [
+        "POST /session", "POST /session/ses_1/prompt_async", "DELETE /session/ses_1",
+    ]  # fmt: skip
+    assert up.door.begun == []
+
+
+def test_a_warm_up_that_ends_in_an_error(up: Stage) -> None:
+    up.server.turn = [BUSY, event("session.error", error={"name": "Oops"}), IDLE]
+    assert not up.agent.warm_up(deadline=FAR)
+    assert list_calls(up)[-2:] == ["POST /session/ses_1/abort", "DELETE /session/ses_1"]
+    up.agent.begin(up.door)
+    up.server.turn = [BUSY, IDLE]
+    assert up.agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
+
+
+def test_a_warm_up_without_a_session(up: Stage) -> None:
+    up.server.answers["/session"] = (500, b"")
+    assert not up.agent.warm_up(deadline=FAR)
+    assert list_calls(up) == ["POST /session"]
+
+
+def test_a_warm_up_out_of_time(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.clock.step = 1
+    assert not up.agent.warm_up(deadline=up.clock.now + 5)
+    assert list_calls(up)[-2:] == ["POST /session/ses_1/abort", "DELETE /session/ses_1"]
+
+
+def test_a_warm_up_is_not_waited_for_without_end(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.server.answers["/session/status"] = (200, b'{"ses_1": {"type": "busy"}}')
+    up.clock.step = 1
+    assert not up.agent.warm_up(deadline=FAR)
+    assert up.clock.now < 60
+
+
+def test_a_warm_up_that_nobody_needs_any_more(up: Stage) -> None:
+    unneeded = threading.Event()
+    up.server.turn = [BUSY]
+    up.server.on_prompt = unneeded.set
+    assert not up.agent.warm_up(deadline=FAR, unneeded=unneeded)
+
+
+def test_a_warm_up_whose_end_was_not_heard(up: Stage) -> None:
+    up.server.turn = []
+    up.clock.step = 1
+    assert up.agent.warm_up(deadline=FAR)
+
+
+def test_a_server_that_dies_of_its_warm_up(up: Stage) -> None:
+    up.server.turn = [BUSY]
+    up.sandbox.processes[0].words = "out of everything"
+    up.server.on_prompt = up.sandbox.processes[0].kill
+    with pytest.raises(AgentUnavailableError, match=r"not come up .* \(out of everything\)"):
+        up.agent.warm_up(deadline=FAR)
+
+
+def test_a_server_that_another_brought_up(stage: Stage) -> None:
+    process = FakeProcess(Command(argv=[], cwd=Path("/")))
+    agent = OpenCodeAgent.adopt(stage.sandbox, stage.agent._plan, process, clock=stage.clock)
+    agent.begin(stage.door)
+    assert stage.sandbox.processes == []
+    assert agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
+    stage.server.turn = [BUSY]
+    process.kill()
+    assert agent.prompt("x", deadline=FAR).end is TurnEnd.ERROR
+    agent.close()
+
+
+def test_a_turn_that_finishes(launched: Stage) -> None:
+    hear_one_request(launched)
+    info = {"id": "m1", "role": "assistant"}
+    part = {"messageID": "m1", "type": "text", "text": "Done."}
+    launched.server.turn = [
+        BUSY,
+        event("message.updated", info=info),
+        event("session.status", status={"type": "retry", "attempt": 1}),
+        event("message.part.updated", part=part),
+        IDLE,
+    ]
+    assert launched.agent.prompt("Repair it.", deadline=FAR) == Turn(
+        end=TurnEnd.FINISHED, detail="", text="Done.", requests=1, retries=1
+    )
+    assert launched.server.posts("prompt_async") == [
+        {
+            "agent": "fixer",
+            "model": {"providerID": "anthropic", "modelID": "m-1"},
+            "parts": [{"type": "text", "text": "Repair it."}],
+        }
+    ]
+    assert launched.door.begun == [FAR]
+    assert launched.server.posts("/abort") == []
+
+
+def test_what_was_left_of_the_turn_before_does_not_end_the_next(launched: Stage) -> None:
+    launched.agent.prompt("one", deadline=FAR)
+    launched.server.say(IDLE, IDLE)
+    launched.server.turn = [IDLE, BUSY, event("session.error", error={"name": "Oops"}), IDLE]
+    assert launched.agent.prompt("two", deadline=FAR).end is TurnEnd.ERROR
+
+
+def test_a_turn_that_ends_in_an_error(launched: Stage) -> None:
+    error = {"name": "APIError", "data": {"message": "no luck"}}
+    launched.server.turn = [BUSY, event("session.error", error=error), IDLE]
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.ERROR, "APIError: no luck")
+    assert len(launched.server.posts("/abort")) == 1
+
+
+def test_a_turn_over_its_requests(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.door.capped = "a cap is reached"
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.CAPPED, "a cap is reached")
+    assert len(launched.server.posts("/abort")) == 1
+
+
+def test_a_provider_that_fails(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.door.failed = ProviderTrouble("No quota.", "Pay.", is_final=True)
+    with pytest.raises(ProviderTrouble, match="No quota"):
+        launched.agent.prompt("x", deadline=FAR)
+    assert len(launched.server.posts("/abort")) == 1
+
+
+def test_a_turn_out_of_time(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.clock.step = 1
+    launched.door.flying = 1
+    turn = launched.agent.prompt("x", deadline=launched.clock.now + 5)
+    assert (turn.end, turn.detail) == (TurnEnd.DEADLINE, "the time of the cluster ran out")
+
+
+def test_a_sandbox_that_dies(launched: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(_port: int, *, timeout: float) -> Stream:
+        raise SandboxError("It is gone.", f"After {timeout} s.")
+
+    launched.server.turn = [BUSY]
+    launched.server.on_prompt = launched.sandbox.processes[0].kill
+    monkeypatch.setattr(launched.sandbox, "dial", lost)
+    with pytest.raises(SandboxError, match="It is gone"):
+        launched.agent.prompt("x", deadline=FAR)
+
+
+def test_a_server_that_dies(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.server.on_prompt = launched.sandbox.processes[0].kill
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.ERROR, "OpenCode ended in the middle of its turn")
+
+
+def test_a_turn_that_never_asks_the_model(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.clock.step = 20
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.STALLED, "no model request came within 90 s")
+
+
+def test_a_turn_of_which_nothing_is_heard(launched: Stage) -> None:
+    hear_one_request(launched)
+    launched.server.turn = [BUSY]
+    launched.server.answers["/session/status"] = (200, b'{"ses_1": {"type": "busy"}}')
+    launched.clock.step = 100
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.STALLED, "nothing was heard of it for 600 s")
+
+
+def test_a_request_under_way_is_not_silence(launched: Stage) -> None:
+    launched.server.turn = [BUSY]
+    launched.clock.step = 1000
+    launched.door.flying = 1
+    turn = launched.agent.prompt("x", deadline=launched.clock.now + 10_000)
+    assert turn.end is TurnEnd.DEADLINE
+
+
+def test_an_end_that_was_swallowed_is_asked_for(launched: Stage) -> None:
+    hear_one_request(launched)
+    launched.server.turn = [BUSY]
+    launched.clock.step = 5
+    turn = launched.agent.prompt("x", deadline=FAR)
+    assert (turn.end, turn.detail) == (TurnEnd.FINISHED, "")
+    assert ("GET", "/session/status", None) in launched.server.calls
+
+
+def test_a_stream_of_events_that_drops_is_opened_again(launched: Stage) -> None:
+    def drop() -> None:
+        launched.server.drop_events()
+        launched.server.say(BUSY, IDLE)
+
+    launched.server.turn = []
+    launched.server.on_prompt = drop
+    assert launched.agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
+
+
+def test_permissions_are_turned_down(launched: Stage) -> None:
+    launched.server.turn = [
+        BUSY,
+        event("permission.asked", id="per/1 ?"),
+        event("permission.asked", sessionID="other", id="per_2"),
+        IDLE,
+    ]
+    launched.agent.prompt("x", deadline=FAR)
+    replies = [call for call in launched.server.calls if call[1].startswith("/permission/")]
+    assert [(path, body["reply"]) for _, path, body in replies] == [
+        ("/permission/per%2F1%20%3F/reply", "reject")
+    ]
+
+
+def test_changes_come_from_the_sandbox_and_it_is_closed(launched: Stage) -> None:
+    assert launched.agent.collect() == Collected(changes=ChangeSet({"a": FileChange(b"")}))
+    launched.agent.close()
+    assert launched.sandbox.closed == 1

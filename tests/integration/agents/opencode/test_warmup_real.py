@@ -1,0 +1,225 @@
+"""The real OpenCode, warmed in every protocol and then sent to work. Its start is slow: one does.
+
+No engine is needed: the sandbox is this machine, and the gateway listens on a port of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.agents.opencode import driver, launch
+from pytest_agentfix.agents.opencode.config import ModelEndpoint, make_config
+from pytest_agentfix.agents.opencode.download import PINNED_VERSION
+from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, Patience
+from pytest_agentfix.core.model import TurnEnd
+from pytest_agentfix.core.ports import Command, Process, Stream
+from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
+from pytest_agentfix.gateway.http import request_head
+from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
+from pytest_agentfix.gateway.providers.protocols import Dialect, make_row
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
+from pytest_agentfix.runtime.cluster_scope import model_access
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
+from pytest_agentfix.testing.scripted_model.model_server import Say, ScriptedModel
+from pytest_agentfix.testing.socket_stream import StreamPort
+from tests.kits.free_port import find_free_port
+from tests.kits.gateway_kit import TOKEN, make_upstream
+
+BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
+pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason="OpenCode is not there")
+
+NAMES = {
+    Dialect.CHAT: "local",
+    Dialect.RESPONSES: "openai",
+    Dialect.MESSAGES: "anthropic",
+    Dialect.GENERATE: "google",
+}
+KNOWN = CatalogueModel(
+    id="m-1",
+    entry={
+        "id": "m-1",
+        "name": "M1",
+        "release_date": "2026-01-01",
+        "reasoning": True,
+        "tool_call": True,
+        "limit": {"context": 54_321, "output": 4_321},
+    },
+)
+FAR = 1e9
+PATIENCE = 240.0  # seconds, for a busy machine; no test waits for their end
+
+
+class HomelySandbox(LocalSandbox):
+    """A ``LocalSandbox`` whose ``/tmp/home`` is in its own folder."""
+
+    def start(self, command: Command) -> Any:
+        here = f"{self.folder}/home"
+        env = {name: value.replace("/tmp/home", here) for name, value in command.env.items()}
+        return super().start(replace(command, env=env))
+
+
+class Place:
+    """A server that knows a provider for each protocol, and what its requests come to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sandbox = HomelySandbox(folder)
+        self.project = folder / "project"
+        self.project.mkdir()
+        self.port = 0
+        self._streams: list[Stream] = []
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what was before: what OpenCode keeps open leads to those who are gone."""
+        self.switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+        while self._streams:
+            self._streams.pop().close()
+
+    def accept(self, stream: Stream) -> None:
+        self._streams.append(stream)
+        self.switch.handle(stream)
+
+    def make_agent(self, dialect: Dialect) -> OpenCodeAgent:
+        return OpenCodeAgent(self.sandbox, self.make_plan(dialect), clock=SystemClock())
+
+    def make_plan(self, dialect: Dialect) -> OpenCodePlan:
+        return OpenCodePlan(
+            access=make_access(dialect, self.port),
+            instructions="Repair it.",
+            directory=self.project,
+            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(self.sandbox.folder)},
+            patience=Patience(start=PATIENCE, warm_up=PATIENCE, first_request=PATIENCE),
+        )
+
+
+def make_access(dialect: Dialect, port: int) -> ModelEndpoint:
+    row = make_row(NAMES[dialect], dialect)
+    upstream = make_upstream(provider=row.name, model="m-1", row=row)
+    access = model_access(upstream, TOKEN, KNOWN if dialect is Dialect.CHAT else None)
+    return replace(access, base_url=access.base_url.replace("4601", str(port)))
+
+
+def make_joint_config(port: int) -> dict[str, Any]:
+    configs = [make_config(make_access(one, port), instructions="Repair it.") for one in Dialect]
+    providers = {name: one for config in configs for name, one in config["provider"].items()}
+    return {**configs[0], "enabled_providers": list(providers), "provider": providers}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("warm"))
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        place.port = stack.enter_context(StreamPort(place.accept)).port
+        stack.enter_context(place.sandbox)
+        server_port = find_free_port()
+        for module in (driver, launch):
+            patch.setattr(module, "SERVER_PORT", server_port)
+        patch.setattr(launch, "BINARY", BINARY)
+        joint = make_joint_config(place.port)
+        patch.setattr(launch, "make_config", lambda *_, **__: joint)
+        patch.setattr(request_head, "HOSTS", (f"127.0.0.1:{place.port}",))
+        yield place
+
+
+@pytest.fixture(scope="module")
+def process(place: Place) -> Process:
+    agent = place.make_agent(Dialect.CHAT)
+    agent.launch(deadline=FAR)
+    return agent.release()
+
+
+@pytest.fixture(params=list(Dialect), ids=lambda dialect: dialect.value)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    assert isinstance(request.param, Dialect)
+    return request.param
+
+
+@pytest.fixture
+def agent(place: Place, process: Process, dialect: Dialect) -> Iterator[OpenCodeAgent]:
+    """One around a server that another brought up."""
+    place.renew()
+    plan = place.make_plan(dialect)
+    agent = OpenCodeAgent.adopt(place.sandbox, plan, process, clock=SystemClock())
+    yield agent
+    agent._listener.close()
+    agent._server.close()
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel([Say("Done."), Say("Done.")]) as model:
+        yield model
+
+
+@pytest.fixture
+def gateway(model: ScriptedModel, dialect: Dialect) -> Iterator[ModelGateway]:
+    upstream = make_upstream(
+        model.base_url_for(dialect),
+        provider=NAMES[dialect],
+        model="m-1",
+        row=make_row(NAMES[dialect], dialect),
+    )
+    gateway = ModelGateway(upstream, token=TOKEN)
+    yield gateway
+    gateway.close()
+
+
+def work(agent: OpenCodeAgent, gateway: ModelGateway, text: str, lock: str) -> None:
+    """What it does for one cluster."""
+    agent.begin(gateway, locked=(lock,))
+    turn = agent.prompt(text, deadline=FAR)
+    assert (turn.end, turn.text, turn.requests) == (TurnEnd.FINISHED, "Done.", 1)
+
+
+def test_it_is_warmed_and_sent_to_work(
+    place: Place,
+    agent: OpenCodeAgent,
+    model: ScriptedModel,
+    gateway: ModelGateway,
+    dialect: Dialect,
+) -> None:
+    assert agent.warm_up(deadline=FAR)
+    assert model.requests == []
+    assert gateway.requests() == 0
+
+    place.switch.to(gateway.handle)
+    work(agent, gateway, "Repair one.", "tests/test_one.py")
+    work(agent, gateway, "Repair two.", "tests/test_two.py")
+
+    assert [request.dialect for request in model.requests] == [dialect, dialect]
+    said = [list(request.conversation.prompts) for request in model.requests]
+    assert said == [["Repair one."], ["Repair two."]]
+    for request in model.requests:
+        assert sorted(request.conversation.tools) == ["bash", "edit", "read", "write"]
+    # All but the prompt is the same for all clusters, and can come out of a provider's cache.
+    one, two = ({**request.body, "prompt_cache_key": ""} for request in model.requests)
+    assert json.dumps(one).replace("Repair one.", "Repair two.") == json.dumps(two)
+
+
+def test_a_warm_up_that_the_gateway_turns_away_does_no_harm(
+    place: Place, agent: OpenCodeAgent, model: ScriptedModel, gateway: ModelGateway
+) -> None:
+    place.switch.to(gateway.handle)
+    assert not agent.warm_up(deadline=FAR)
+    assert model.requests == []
+    work(agent, gateway, "Repair one.", "tests/test_one.py")
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CHAT])
+def test_what_is_known_of_the_model_came_with_the_start(agent: OpenCodeAgent) -> None:
+    found = agent._server._call("GET", "/config/providers", None)["providers"]
+    (local,) = [one for one in found if one["id"] == "local"]
+    model = local["models"]["m-1"]
+    assert (model["name"], model["capabilities"]["reasoning"]) == ("M1", True)
+    assert model["limit"] == {"context": 54_321, "output": 4_321}
+    # Nothing else of a provider's is there: OpenCode's own catalogue was not read.
+    assert {len(one["models"]) for one in found} == {1}

@@ -1,0 +1,249 @@
+"""The real OpenCode, whose SDKs read what a cassette plays, in a second folder after the first."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from pytest_agentfix.agents.opencode.config import AGENT, ModelEndpoint, make_config, make_environ
+from pytest_agentfix.agents.opencode.download import PINNED_VERSION
+from pytest_agentfix.gateway.cassettes import CassetteMismatch, PathPlaceholders, Recording, Replay
+from pytest_agentfix.gateway.http.connection import Sender
+from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
+from tests.kits.cassette_kit import make_admission, open_line
+from tests.kits.cassette_streams import MODEL, STREAMS
+
+BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
+pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason="OpenCode is not there")
+
+SDKS = {
+    "chat": ("local", "@ai-sdk/openai-compatible", "/v1"),
+    "messages": ("anthropic", "@ai-sdk/anthropic", "/v1"),
+    "responses": ("openai", "@ai-sdk/openai", "/v1"),
+    "generate": ("google", "@ai-sdk/google", "/v1beta"),
+}
+
+
+class Door:
+    """An HTTP server that has every request answered by ``line``; it keeps what went wrong."""
+
+    def __init__(self) -> None:
+        self.line: Sender | None = None
+        self.url = ""
+        self.mismatch: CassetteMismatch | None = None
+        self.lock = threading.Lock()  # one request at a time
+
+    def open(self, line: Sender, url: str = "http://127.0.0.1:1/v1") -> None:
+        """Have ``line`` answer from now on."""
+        self.line, self.url, self.mismatch = line, url, None
+
+    def answer(self, body: Any) -> tuple[int, bytes]:
+        assert self.line is not None
+        admission = make_admission(body, self.url)
+        try:
+            with self.lock, self.line.post(admission, ("", "")) as exchange:
+                return exchange.status, b"".join(exchange.iter_stream())
+        except CassetteMismatch as mismatch:
+            self.mismatch = self.mismatch or mismatch
+            return 400, b"no more"
+
+
+@contextmanager
+def serve_door(door: Door) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            size = int(self.headers["Content-Length"])
+            status, content = door.answer(json.loads(self.rfile.read(size)))
+            self.send_response(status)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A home with OpenCode's server, which knows one provider for each SDK; starting it is slow."""
+
+    root: Path
+    door: Door
+    port: int
+
+    def make_project(self, name: str, operator: str = "-") -> PathPlaceholders:
+        top = self.root / name
+        top.mkdir()
+        (top / "calc.py").write_text(f"def add(a, b):\n    return a {operator} b\n")
+        return PathPlaceholders(top=top, others={"home": self.root / "home"})
+
+    def repair(self, places: PathPlaceholders, dialect: str) -> str:
+        """Have the project repaired; return all that was said and done."""
+        where = f"?directory={quote(str(places.top), safe='')}"
+        session = self._call("POST", f"/session{where}", {"title": "t", "agent": AGENT})["id"]
+        body = {
+            "agent": AGENT,
+            "model": {"providerID": SDKS[dialect][0], "modelID": MODEL},
+            "parts": [{"type": "text", "text": f"Repair {places.top}/calc.py."}],
+        }
+        self._call("POST", f"/session/{session}/message{where}", body)
+        return json.dumps(self._call("GET", f"/session/{session}/message{where}"))
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, path, sent, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def start_machine(root: Path) -> Iterator[Machine]:
+    home = root / "home"
+    home.mkdir(parents=True)
+    door = Door()
+    with serve_door(door) as base_url:
+        environ = make_environ(
+            make_settings(base_url),
+            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            {"PATH": os.environ["PATH"], "TMPDIR": str(home)},
+            home=str(home),
+        )
+        argv = [str(BINARY), "serve", "--hostname", "127.0.0.1", "--port", "0"]
+        with subprocess.Popen(argv, cwd=root, env=environ, stdout=subprocess.PIPE) as server:
+            try:
+                yield Machine(root, door, read_port(server))
+            finally:
+                server.kill()
+
+
+def make_settings(base_url: str) -> dict[str, Any]:
+    configs = [
+        make_config(
+            ModelEndpoint(
+                provider=provider, model=MODEL, base_url=base_url + prefix, token="token", npm=npm
+            ),
+            instructions="Repair.",
+        )
+        for provider, npm, prefix in SDKS.values()
+    ]
+    providers = {name: one for config in configs for name, one in config["provider"].items()}
+    return {**configs[0], "provider": providers, "enabled_providers": list(providers)}
+
+
+def read_port(server: subprocess.Popen[bytes]) -> int:
+    assert server.stdout is not None
+    for line in server.stdout:
+        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise AssertionError("OpenCode's server does not start")
+
+
+def record(machine: Machine, path: Path, places: PathPlaceholders, dialect: str) -> Recording:
+    recording = Recording(path, provider="p", model=MODEL, dialect=dialect, places=places)
+    with (
+        ScriptedModel(make_answers(dialect, Path(places.top))) as model,
+        open_line(model.base_url) as line,
+    ):
+        machine.door.open(recording.wrap(line), f"{model.base_url}/chat/completions")
+        machine.repair(places, dialect)
+    recording.close()
+    return recording
+
+
+def make_answers(dialect: str, top: Path) -> list[Raw]:
+    """Return the answers of a repair: read, edit, look, say."""
+    path = f"{top}/calc.py"
+    edit = {"filePath": path, "oldString": "a - b", "newString": "a + b"}
+    look = {"command": "pwd; ls -la; date; echo pid $$", "description": "Look"}
+    steps: list[tuple[str, Any, str]] = [
+        (f"I read {path}.", {"filePath": path}, "read"),
+        ("I repair it.", edit, "edit"),
+        ("I look around.", look, "bash"),
+        (f"The sign in {path} was wrong.", {}, ""),
+    ]
+    make = STREAMS[dialect]
+    return [Raw(make(text, json.dumps(arguments), tool)) for text, arguments, tool in steps]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("machines")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)  # OpenCode's folders are large
+
+
+@pytest.fixture(scope="module")
+def here(folder: Path) -> Iterator[Machine]:
+    with start_machine(folder / "here") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def there(folder: Path) -> Iterator[Machine]:
+    with start_machine(folder / "ein 'Büro' \"x\"") as machine:
+        yield machine
+
+
+@pytest.mark.parametrize("dialect", SDKS)
+def test_a_repair_again_somewhere_else(
+    here: Machine, there: Machine, tmp_path: Path, dialect: str
+) -> None:
+    path = tmp_path / "run.jsonl"
+    first, second = here.make_project(dialect), there.make_project(f"my {dialect}")
+    recording = record(here, path, first, dialect)
+    cassette = Replay.load(path)
+    there.door.open(cassette.open(second))
+    played = there.repair(second, dialect)
+
+    assert (recording.trouble, recording.count) == ("", 4)
+    assert there.door.mismatch is None, there.door.mismatch
+    assert cassette.unused() == 0, played
+    for places in (first, second):
+        assert (Path(places.top) / "calc.py").read_text() == "def add(a, b):\n    return a + b\n"
+    assert "The sign in" in played
+    assert str(here.root) not in played
+    assert str(here.root).encode() not in path.read_bytes()
+
+
+def test_another_revision_is_told_from_the_recorded_one(
+    here: Machine, there: Machine, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.jsonl"
+    first, second = here.make_project("one"), there.make_project("other", "*")
+    record(here, path, first, "chat")
+    there.door.open(Replay.load(path).open(second))
+    there.repair(second, "chat")
+
+    assert there.door.mismatch is not None
+    assert there.door.mismatch.problem == (
+        "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
+        " message 3 (tool): recorded was '2:     return a - b', now it is '2:     return a * b'."
+    )

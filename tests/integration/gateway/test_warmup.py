@@ -1,0 +1,155 @@
+"""The throw-away request: answered here in every protocol, and the way to the real gateway."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.core.ports import Stream
+from pytest_agentfix.gateway import warmup
+from pytest_agentfix.gateway.gateway import SystemClock
+from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
+from pytest_agentfix.gateway.warmup_answers import make_answer
+from pytest_agentfix.testing.socket_stream import SocketStream, StreamPort
+from tests.kits.gateway_kit import HOST, Client
+
+TARGETS = {
+    Dialect.CHAT: "/v1/chat/completions",
+    Dialect.RESPONSES: "/v1/responses",
+    Dialect.MESSAGES: "/v1/messages",
+    Dialect.GENERATE: "/v1beta/models/m-1:streamGenerateContent?alt=sse",
+}
+
+
+@contextmanager
+def serve(handle: Callable[[Stream], None]) -> Iterator[int]:
+    with StreamPort(handle) as port:
+        yield port.port
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """Everything that comes back for ``data``, until the other side closes."""
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        connection.sendall(data)
+        answer = b""
+        while more := connection.recv(65_536):
+            answer += more
+        return answer
+
+
+def write_request(target: str, *, method: str = "POST", body: bytes = b"{}") -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def read_events(answer: bytes) -> list[dict[str, Any]]:
+    lines = [line for line in answer.decode().splitlines() if line.startswith("data: {")]
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_each_protocol_has_its_answer(dialect: Dialect) -> None:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
+        client = Client(port)
+        answer = client.post({}, target=TARGETS[dialect], headers={})
+        client.connection.close()
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.body == make_answer(dialect)
+    assert read_events(answer.body)
+
+
+def test_one_request_for_each_connection() -> None:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
+        answer = exchange(port, write_request("/v1/messages"))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (write_request("/v1/embeddings"), b"403"),
+        (write_request("/v1/messages", method="PUT"), b"403"),
+        (write_request("/v1/messages").replace(HOST.encode(), b"evil.example"), b"403"),
+        (b"\x16\x03\x01\x02\x00\x01", b"400"),
+        (b"POST /v1/messages HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"400"),
+        (b"POST /" + b"a" * 20_000, b"431"),
+    ],
+    ids=["path", "method", "host", "tls", "no-host", "head"],
+)
+def test_what_is_no_model_request_is_refused(data: bytes, status: bytes) -> None:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
+        assert exchange(port, data).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_body_beyond_the_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "ROOM", 100)
+    warm_up = WarmupModel(clock=SystemClock())
+    with serve(warm_up.handle) as port:
+        assert exchange(port, write_request("/v1/messages", body=b" " * 101)).startswith(
+            b"HTTP/1.1 400 "
+        )
+        # What was refused takes up nothing.
+        assert b" 200 " in exchange(port, write_request("/v1/messages", body=b" " * 100))
+
+
+def test_answers_are_counted() -> None:
+    with serve(WarmupModel(clock=SystemClock()).handle) as port:
+        answers = [exchange(port, write_request("/v1/messages"))[9:12] for _ in range(20)]
+    assert answers == [b"200"] * 16 + [b"403"] * 4
+
+
+def test_a_switch_leads_to_the_one_and_then_to_the_other() -> None:
+    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+    taken: list[Stream] = []
+
+    def take(stream: Stream) -> None:
+        taken.append(stream)
+        stream.close()
+
+    with serve(switch.handle) as port:
+        assert b" 200 " in exchange(port, write_request("/v1/messages"))
+        assert taken == []
+        switch.to(take)
+        assert exchange(port, b"") == b""
+    assert len(taken) == 1
+
+
+class HeardStream:
+    """A socket's stream that tells when it is read from."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._stream = SocketStream(connection)
+        self.is_heard = threading.Event()
+
+    def read(self, timeout: float | None = None) -> bytes:
+        self.is_heard.set()
+        return self._stream.read(timeout)
+
+    def write(self, data: bytes) -> None:
+        self._stream.write(data)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def test_what_is_still_open_is_closed() -> None:
+    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+    ours, theirs = socket.socketpair()
+    stream = HeardStream(theirs)
+    thread = threading.Thread(target=switch.handle, args=(stream,))
+    thread.start()
+    with ours:
+        assert stream.is_heard.wait(30)
+        switch.to(lambda _stream: None)
+        ours.settimeout(30)
+        assert ours.recv(1) == b""
+        thread.join(30)
+    assert not thread.is_alive()

@@ -1,0 +1,187 @@
+"""What is found out about a cluster before any change: in one session, or apart; and handed on."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, FileChange
+from pytest_agentfix.judge.variants import planner
+from tests.kits.judge_project import (
+    BROKEN,
+    FIXED,
+    TEST_ADD,
+    Project,
+    change,
+    cluster,
+    failure,
+    find,
+    soon,
+    tell_red,
+)
+
+MakeProject = Callable[..., Project]
+ADD = "test_calc.py::test_add"
+MORE = "test_calc.py::test_more"
+TWO = TEST_ADD + "\ndef test_more():\n    assert add(2, 2) == 4\n"
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> MakeProject:
+    def make(files: dict[str, str] | None = None, **more: Any) -> Project:
+        base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
+        return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
+
+    return make
+
+
+def test_one_sandbox_and_one_session_beside_the_plain_calls(make_project: MakeProject) -> None:
+    project = make_project()
+    judge = project.make_judge()
+    reproduction = judge.reproduce(cluster(ADD), deadline=soon())
+    assert tell_red(reproduction.judgement) == [(ADD, "failed")]
+    assert (len(project.opened), len(project.seconds)) == (1, 2)
+    known = judge.before("c1")
+    assert known is not None
+    added = known.preparation
+    assert (list(added.clones), len(added.canaries), len(added.plain)) == ([ADD], 2, 1)
+
+
+def test_additions_are_no_litter(make_project: MakeProject) -> None:
+    project = make_project()
+
+    def list_new() -> Collected:
+        files = (str(path.relative_to(project.top)) for path in project.top.rglob("*.py"))
+        new = {path: FileChange(b"") for path in files if path not in project.files}
+        return Collected(changes=ChangeSet({**new, "left.txt": FileChange(b"")}))
+
+    project.collect = list_new
+    judge = project.make_judge()
+    reproduction = judge.reproduce(cluster(ADD), deadline=soon())
+    assert reproduction.litter == {"left.txt"}
+    known = judge.before("c1")
+    assert known is not None
+    assert len(known.preparation.added_files) == 2  # which were there, or this shows nothing
+
+
+@pytest.mark.parametrize(
+    ("why", "files"),
+    [
+        (
+            "the clone cannot run after its original",
+            {
+                "calc.py": "seen = []\ndef add(a, b):\n    assert not seen\n    seen.append(1)\n"
+                "    raise LookupError\n"
+            },
+        ),
+        (
+            "the suite takes no tests of others",
+            {
+                "conftest.py": "import pytest\ndef pytest_collection_modifyitems(items):\n"
+                "    if any(i.name != 'test_add' for i in items): raise pytest.UsageError('no')\n"
+            },
+        ),
+        (
+            "the test takes pytest down",
+            {"calc.py": "import os\ndef add(a, b): os.kill(os.getpid(), 9)\n"},
+        ),
+        (
+            "another order puts the additions first",
+            {"conftest.py": "def pytest_collection_modifyitems(items): items.reverse()\n"},
+        ),
+    ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
+)
+def test_apart_where_anything_is_odd(
+    make_project: MakeProject, why: str, files: dict[str, str]
+) -> None:
+    project = make_project(files)
+    judge = project.make_judge()
+    reproduction = judge.reproduce(cluster(ADD), deadline=soon())
+    assert [red[0] for red in tell_red(reproduction.judgement)] == [ADD], why
+    assert len(project.opened) >= 3
+    assert reproduction.seconds == project.seconds[1]
+
+
+def test_plain_call_that_cannot_bear_what_the_session_left_is_tried_anew(
+    make_project: MakeProject,
+) -> None:
+    test = "import os\nfrom calc import add\ndef test_add():\n"
+    test += "    if os.path.exists('left'): raise LookupError\n"
+    test += "    import atexit; atexit.register(lambda: open('left', 'w').close())\n"
+    test += "    assert add(1, 2) == 3\n"
+    project = make_project({"test_calc.py": test})
+    judge = project.make_judge()
+    judge.reproduce(cluster(ADD), deadline=soon())
+    known = judge.before("c1")
+    assert known is not None
+    assert (len(project.opened), len(known.preparation.plain)) == (2, 1)
+
+
+def test_what_was_found_out_elsewhere_is_taken(make_project: MakeProject) -> None:
+    project = make_project()
+    first = project.make_judge()
+    reproduction = first.reproduce(cluster(ADD), deadline=soon())
+    before = pickle.loads(pickle.dumps(first.before("c1")))
+    assert before == first.before("c1")
+    project.opened.clear()
+    second = project.make_judge()
+    second.adopt("c1", before)
+    assert second.reproduce(cluster(ADD), deadline=soon()) == reproduction
+    assert project.opened == []
+    judgement = second.judge(cluster(ADD), change(calc=FIXED), deadline=soon())
+    assert judgement.is_accepted
+    assert find(judgement, "clone")[0] == "passed"
+    assert ChangeSet() not in project.opened
+
+
+def test_other_targets_are_looked_at_anew(make_project: MakeProject) -> None:
+    project = make_project({"test_calc.py": TWO})
+    judge = project.make_judge()
+    judge.reproduce(cluster(ADD), deadline=soon())
+    before = judge.before("c1")
+    assert before is not None
+    judge.adopt("c1", before)
+    reproduction = judge.reproduce(cluster(ADD, MORE), deadline=soon())
+    assert [red[0] for red in tell_red(reproduction.judgement)] == [ADD, MORE]
+
+
+def part(*nodeids: str) -> Cluster:
+    return Cluster(slug="part", failures=tuple(failure(nodeid) for nodeid in nodeids))
+
+
+def test_a_part_is_not_reproduced_again(make_project: MakeProject) -> None:
+    project = make_project({"test_calc.py": TWO})
+    judge, whole = project.make_judge(), cluster(ADD, MORE)
+    assert not judge.inherit(part(MORE), whole)
+    judge.reproduce(whole, deadline=soon())
+    assert judge.inherit(part(MORE), whole)
+    project.opened.clear()
+    reproduction = judge.reproduce(part(MORE), deadline=soon())
+    assert tell_red(reproduction.judgement) == [(MORE, "failed")]
+    only_more = "def add(a, b):\n    if a == b:\n        return a + b\n    return a - b\n"
+    judgement = judge.judge(part(MORE), change(calc=only_more), deadline=soon())
+    assert judgement.is_accepted
+    assert find(judgement, "fail-before") == ("passed", "1 failed without the change")
+    assert find(judgement, "clone") == ("passed", "1 test passed under other names")
+    assert find(judgement, "mutant")[1] == "1 test failed once something else was expected"
+    assert find(judgement, "plain-call") == ("passed", "1 test passed outside pytest")
+    assert ChangeSet() not in project.opened
+
+
+def test_a_part_that_is_not_known_enough(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "FUNCTIONS_LIMIT", 2)
+    monkeypatch.setattr(planner, "ADDED_LIMIT", 2)
+    ids = [ADD, MORE, "test_calc.py::test_last"]
+    project = make_project({"test_calc.py": TWO + "def test_last():\n    assert add(3, 3) == 6\n"})
+    judge, whole = project.make_judge(), cluster(*ids)
+    judge.reproduce(whole, deadline=soon())
+    assert judge.inherit(part(*ids[:2]), whole)
+    assert not judge.inherit(part(ids[2]), whole)  # others stand for it, and none is left
+    assert not judge.inherit(part("test_calc.py::gone"), whole)

@@ -1,0 +1,76 @@
+"""How a run ends that is over before it has begun with its first cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from pytest_agentfix.core.model import Invocation, RunRequest, Verdict
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.repository import Repository
+from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.background.handover import Handover
+from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.prewarm.client import PrewarmClient
+from pytest_agentfix.runtime.run import RepairRun
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.testing.fakes import FakeProgress
+from tests.kits.gateway_kit import make_upstream
+from tests.kits.judge_project import failure
+from tests.kits.repository_kit import make_repository
+
+
+class EmptyEngine(Engine):
+    """One on which nothing was ever left behind."""
+
+    def __init__(self) -> None:
+        """Without any connection."""
+
+    def sessions(self, owner: str) -> dict[str, list[str]]:
+        return {}
+
+    def volumes(self, owner: str) -> dict[str, list[str]]:
+        return {}
+
+
+class InterruptedHeadStart(PrewarmClient):
+    """The user presses Ctrl-C while pytest waits for what is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(cast("BackgroundProcess", None))
+
+    def collect(self) -> Handover | None:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Nothing was begun."""
+
+
+def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
+    top = make_repository(tmp_path / "top", {"test_calc.py": b""})
+    upstream = make_upstream()
+    invocation = Invocation(rootdir=top, cwd=top, config_file=None)
+    setup = RunContext(
+        settings=Settings(),
+        invocation=invocation,
+        repository=Repository.open(top),
+        engine=EmptyEngine(),
+        environment=cast("Environment", None),
+        upstream=upstream,
+        choose_upstream=lambda _: upstream,
+        find_opencode=lambda: tmp_path / "opencode",
+        scratch_root=tmp_path / "scratch",
+        cache=tmp_path / "cache",
+        patch_folder=tmp_path,
+    )
+    run = RepairRun(setup, token="a", scratch=None, head_start=InterruptedHeadStart())
+    failures = (failure("test_calc.py::test_add"), failure("test_calc.py::test_sub"))
+    request = RunRequest(failures=failures, passed=(), invocation=invocation)
+    with pytest.raises(KeyboardInterrupt):
+        run.repair(request, FakeProgress())
+    ends = {(one.verdict, one.reason) for one in run.result_so_far().clusters}
+    run.close()
+    assert ends == {(Verdict.SKIPPED, "not finished: the run was interrupted")}
