@@ -30,7 +30,7 @@ from pytest_agentfix.gateway.providers.registry import COMPATIBLE
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
-from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.environments import choose_environment
 
 TOKEN = "benchmark-token"
 STREAMS = (1, 16)

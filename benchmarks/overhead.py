@@ -30,7 +30,7 @@ from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
-from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.environments import choose_environment
 from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
 from pytest_agentfix.testing.scripted_model.replies import Say, Turns, edits, reads
 

@@ -43,6 +43,9 @@ LINT_RULES = (
 )
 LINT_LEVELS = ("refuse", "report", "off")
 
+# The environments that sandboxes can be made of, besides "auto".
+ENVIRONMENTS = ("mirror", "image")
+
 # What agent_fix_caps and agent_fix_model_timeouts know.
 CAP_SCOPES = ("attempt", "cluster", "run", "day")
 CAP_KINDS = ("cost", "tokens", "requests", "seconds")
@@ -137,7 +140,7 @@ OPTIONS = (
         "agent_fix_environment",
         "What sandboxes hold: a 'mirror' of this machine's packages, or an 'image' "
         "(default: auto: the image if one is named, else the mirror)",
-        "auto|mirror|image",
+        "|".join(("auto", *ENVIRONMENTS)),
     ),
     Option("agent_fix_image", "A Docker image with Python and the tests' packages", "IMAGE"),
     Option(

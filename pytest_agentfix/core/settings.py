@@ -23,7 +23,7 @@ class Settings:
     max_clusters: int = 10
     jobs: int | None = None  # clusters repaired side by side; ``None``: as many as fit
     timeout: float = 900.0
-    environment: str = "auto"  # "auto", "mirror" or "image"
+    environment: str = "auto"  # "auto", or a name of options.ENVIRONMENTS
     image: str | None = None
     branch: str | None = None
     commit: bool = True

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.pytest_hooks import option_values as values
 from pytest_agentfix.pytest_hooks.option_values import Form
@@ -39,7 +40,7 @@ def make_settings(config: pytest.Config) -> Settings:
         timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
         environment=read.one(
             "agent_fix_environment",
-            values.make_choice("auto", "mirror", "image"),
+            values.make_choice("auto", *ENVIRONMENTS),
             default.environment,
         ),
         image=read.maybe("agent_fix_image", values.IMAGE),

@@ -19,7 +19,7 @@ from pytest_agentfix.repository import Repository
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.environments import choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
 
 if TYPE_CHECKING:

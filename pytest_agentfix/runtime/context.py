@@ -12,7 +12,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 
 if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay

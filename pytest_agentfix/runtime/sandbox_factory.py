@@ -27,7 +27,7 @@ from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.file_writer import History, lay_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name

@@ -16,7 +16,7 @@ from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Proces
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket, AttachedState
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import guest
 from pytest_agentfix.sandbox.pipe import Pipe, PipeState

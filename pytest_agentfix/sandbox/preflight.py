@@ -9,7 +9,7 @@ from typing import Final
 from pytest_agentfix.core.errors import PreflightError
 from pytest_agentfix.core.ports import Command, Completed, Sandbox
 from pytest_agentfix.sandbox.engine import MEMORY, PROCESSES
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import inspect_sandbox
 

@@ -33,7 +33,7 @@ from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, is_agent_file
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.environments import choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
 from tests.cheats import failure_dump

@@ -21,7 +21,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, ContainerSpec, Engine
-from pytest_agentfix.sandbox.environment import Environment, choose_environment
+from pytest_agentfix.sandbox.environments import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import Base, BindMount, OverlayWorkspace, remove_tree
 from tests.kits.sandbox_contract import Box

@@ -14,7 +14,7 @@ from pytest_agentfix.runtime.background.outbox import Outbox
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
-from pytest_agentfix.sandbox.environment import choose_environment
+from pytest_agentfix.sandbox.environments import choose_environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, owner_name
 from pytest_agentfix.sandbox.workspace import remove_tree
 from tests.engine.sandbox_kit import TOP, FolderCopy

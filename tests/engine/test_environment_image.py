@@ -10,7 +10,7 @@ from pytest_agentfix.core.errors import EnvironmentUnavailableError, SandboxErro
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import Environment, choose_environment, sandbox_user
+from pytest_agentfix.sandbox.environments import Environment, choose_environment, sandbox_user
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from tests.engine.image_kit import new_image_name, remove_image
 from tests.engine.sandbox_kit import TOP, Place

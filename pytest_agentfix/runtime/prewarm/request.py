@@ -9,7 +9,7 @@ from typing import Final
 from pytest_agentfix.core.model import Failure, Invocation
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 
 WORK: Final = "pytest_agentfix.runtime.prewarm.worker:get_ready"
 OPENCODE: Final = "opencode"  # the names of what is handed over

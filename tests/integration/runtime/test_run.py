@@ -16,7 +16,7 @@ from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.run import RepairRun
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.testing.fakes import FakeProgress
 from tests.kits.gateway_kit import make_upstream
 from tests.kits.judge_project import failure

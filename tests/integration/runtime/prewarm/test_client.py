@@ -40,7 +40,7 @@ from pytest_agentfix.runtime.prewarm.request import (
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult, sort_out
 from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.workspace import Base
 
 FAILURE = Failure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import sys
 import tarfile
 from pathlib import Path
@@ -14,17 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.errors import EnvironmentUnavailableError
+from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import (
+from pytest_agentfix.sandbox.environments import (
+    KINDS,
     Environment,
-    _is_worth_a_mount,
-    _mirror_archive,
-    _mirror_path,
-    _outermost,
+    EnvironmentKind,
     choose_environment,
     sandbox_user,
+)
+from pytest_agentfix.sandbox.environments.mirror import (
+    _is_worth_a_mount,
+    _make_image,
+    _outermost,
+    _search_path,
 )
 
 PATHS = st.lists(
@@ -83,7 +89,7 @@ def test_a_similar_name_is_not_below() -> None:
 def test_the_path_leads_to_what_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
     monkeypatch.setenv("PATH", "/home/me/bin:/usr/bin:relative::/venv/bin:/usr/games")
-    path = _mirror_path([Path("/venv"), Path("/usr")])
+    path = _search_path([Path("/venv"), Path("/usr")])
     assert path == "/venv/bin:/usr/bin:/usr/games:/usr/local/bin:/bin"
 
 
@@ -110,7 +116,7 @@ def test_an_archive_holds_what_it_is_given() -> None:
 
 
 def test_the_mirrors_image() -> None:
-    found = members(_mirror_archive((1000, 1001)))
+    found = members(_make_image((1000, 1001)))
     assert found["tmp"] == found["var/tmp"] == (0o1777, None)
     assert found["usr"] == found["proc"] == found["dev"] == (0o755, None)
     passwd = b"root:x:0:0:root:/:/bin/sh\nagent:x:1000:1001:agent:/tmp/home:/bin/sh\n"
@@ -219,3 +225,58 @@ def test_a_mirror_of_another_system(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_repository_that_is_a_virtual_environment() -> None:
     with pytest.raises(EnvironmentUnavailableError, match="is the virtual environment itself"):
         choose(FakeEngine(), top=sys.prefix)
+
+
+def test_the_table_has_the_names_of_the_option() -> None:
+    assert tuple(KINDS) == ENVIRONMENTS
+
+
+def test_an_environment_reaches_the_background_process() -> None:
+    environment = choose(FakeEngine())
+    assert pickle.loads(pickle.dumps(environment)) == environment
+
+
+class RemoteMirror:
+    """A kind of another plugin's."""
+
+    def __init__(self, *, obstacle: str = "", is_implied: bool = False) -> None:
+        self._obstacle = obstacle
+        self._is_implied = is_implied
+
+    def is_implied(self, settings: Settings) -> bool:
+        assert settings.environment == "auto"
+        return self._is_implied
+
+    def find_obstacle(self, engine: Engine, *, top: Path) -> str:
+        return self._obstacle
+
+    def prepare(self, settings: Settings, engine: Engine, *, top: Path) -> Environment:
+        return Environment(kind="remote", image="i", python=str(top / "python"), user=(1, 1))
+
+
+def choose_with(kind: EnvironmentKind, environment: str) -> Environment:
+    engine = cast("Engine", FakeEngine())
+    settings = Settings(environment=environment)
+    return choose_environment(settings, engine, top=Path("/top"), further={"remote": kind})
+
+
+def test_a_further_kind() -> None:
+    expected = Environment(kind="remote", image="i", python="/top/python", user=(1, 1))
+    assert choose_with(RemoteMirror(), "remote") == expected
+    assert choose_with(RemoteMirror(is_implied=True), "auto") == expected
+    assert choose_with(RemoteMirror(), "auto").kind == "mirror"
+    assert choose_with(RemoteMirror(), "mirror").kind == "mirror"
+
+
+def test_a_further_kind_that_cannot_work() -> None:
+    with pytest.raises(EnvironmentUnavailableError, match="'remote' cannot work here: no host"):
+        choose_with(RemoteMirror(obstacle="no host"), "remote")
+
+
+def test_a_kind_that_nobody_has() -> None:
+    with pytest.raises(EnvironmentUnavailableError) as caught:
+        choose_with(RemoteMirror(), "conda")
+    assert str(caught.value) == (
+        "There is no environment 'conda'. "
+        "Choose one of mirror, image, remote with --agent-fix-environment."
+    )
