@@ -1,4 +1,4 @@
-"""The user's command line -> the options worth repeating in a sandbox. Pure.
+"""Choose the options of the user's command line that are repeated in a sandbox. Pure.
 
 A sandbox runs chosen tests, one process, with a reporter of ours; whatever selects tests, spreads
 them, writes reports or only changes what is shown stays behind. Everything else goes along, since
@@ -75,7 +75,7 @@ class _Cleaner:
         return [] if is_ours else [token, *values]
 
     def _has_value(self) -> bool:
-        """Whether a value follows an option that needs none."""
+        """Tell whether a value follows an option that needs none."""
         following = self._rest[-1] if self._rest else "-"
         return not following.startswith("-") and not self._positionals[following]
 
@@ -110,5 +110,5 @@ def _glue(letters: str) -> list[str]:
 
 
 def _is_ours(value: str) -> bool:
-    """Whether ``-p`` or ``-o`` with this value is about this plugin, switched on."""
+    """Tell whether ``-p`` or ``-o`` with this value would switch this plugin on."""
     return value.startswith(_OURS)

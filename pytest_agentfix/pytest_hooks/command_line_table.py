@@ -1,4 +1,4 @@
-"""Which options of pytest and of well-known plugins do not go into a sandbox. Data only."""
+"""The options of pytest and of well-known plugins that stay out of a sandbox. Data only."""
 
 from __future__ import annotations
 

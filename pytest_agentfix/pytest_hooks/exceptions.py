@@ -1,7 +1,8 @@
-"""An exception -> what it tells of its cause, as plain data: frames, message, what is missing.
+"""Describe an exception as plain data: its type, message, frames, and the name that is missing.
 
-Asked where the exception is, in the process that ran the test. An exception of the user's may do
-anything when it is asked; that must neither end the run nor cost more than a moment.
+This runs in the process that ran the test, where the exception is. An exception class of the
+user's may do anything when its attributes are read or its text is made; that must neither end the
+run nor cost more than a moment.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _T = TypeVar("_T")
 
 
 class Project:
-    """Tells the project's own files from all others.
+    """The project's own files, told apart from all others.
 
     They are below the repository's top, or below ``rootdir`` where there is no repository, and
-    belong to no environment (which may well be inside).
+    not in a virtual environment (which may well be inside).
     """
 
     def __init__(self, rootdir: Path) -> None:
@@ -45,7 +46,7 @@ class Project:
         self._known: dict[str, bool] = {}
 
     def has(self, path: str) -> bool:
-        """Whether ``path``, a code object's file name, is one of the project's files."""
+        """Tell whether ``path``, a code object's file name, is one of the project's files."""
         if path.startswith("<") or len(path) > _LONGEST_PATH:
             return False
         if path not in self._known:
@@ -65,44 +66,44 @@ class Project:
 
 
 def find_frames(error: BaseException, project: Project) -> list[FrameFacts]:
-    """Find the frames in the project's files, the one that raised last; the last 30 of them.
+    """Return the last 30 frames in the project's files; the frame that raised is the last.
 
-    A syntax error's own place counts as a frame. Of a group that none of the project's files
-    raised (pytest's, of several tear-downs) the first member is asked.
+    A syntax error's own place counts as a frame. Of an exception group that none of the project's
+    files raised (pytest's, of several tear-downs) the first member's frames are returned.
     """
-    return _ask(lambda: _find_frames(error, project), [])
+    return _call_safely(lambda: _find_frames(error, project), [])
 
 
 def find_missing(error: BaseException, project: Project) -> str:
-    """Name the module or the name that is not there; "" where it is something else.
+    """Return the name of the module or attribute that is missing; "" for any other error.
 
     ``package.module`` for a module, ``module.name`` or ``module.Class.name`` for what the project's
     modules and classes do not have, and a bare name.
     """
-    return _ask(lambda: _find_missing(error, project), "")
+    return _call_safely(lambda: _find_missing(error, project), "")
 
 
 def find_name(error: BaseException) -> str:
-    """Name the exception's type."""
-    return _ask(lambda: cut_name(type(error).__name__), "")
+    """Return the name of the exception's type, cut to 200 characters."""
+    return _call_safely(lambda: cut_name(type(error).__name__), "")
 
 
 def find_message(error: BaseException) -> str:
-    """The first line of the exception's message."""
+    """Return the first line of the exception's message, cut to 500 characters."""
     # A subclass of ``str`` may do anything, and does not cross xdist's wire.
-    text = _ask(lambda: str.__str__(str(error)), "(its message could not be made)")
+    text = _call_safely(lambda: str.__str__(str(error)), "(its message could not be made)")
     lines = text[:_LONGEST_TEXT].strip().splitlines() or [""]
     return lines[0][:_LONGEST_MESSAGE]
 
 
 def cut_name(value: object) -> str:
-    """Give a plain text of bounded length; "" for anything else, a subclass too."""
+    """Return a plain ``str`` cut to 200 characters; "" for anything else, a subclass too."""
     return str(value)[:_LONGEST_NAME] if type(value) is str else ""
 
 
-def _ask(question: Callable[[], _T], default: _T) -> _T:
+def _call_safely(read: Callable[[], _T], default: _T) -> _T:
     try:
-        return question()
+        return read()
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - even SystemExit: pytest itself lives through that
@@ -168,9 +169,9 @@ def _parse_import_error(error: ImportError) -> str:
 
 
 def _name_owner(owner: object, project: Project) -> str:
-    """Name what lacks an attribute: any module, or a class of the project's own.
+    """Name the owner that lacks an attribute: any module, or a class of the project's own.
 
-    That ``None`` or a list has no such attribute tells nothing of the cause.
+    That ``None`` or a list has no such attribute says nothing about the cause.
     """
     if issubclass(type(owner), ModuleType):
         return cut_name(getattr(owner, "__name__", None))
@@ -189,7 +190,7 @@ def _find_top(rootdir: Path) -> str:
 
 
 def _find_foreign(*tops: str) -> tuple[str, ...]:
-    """Find folders of Python, pytest and pluggy; one that the project is inside of is none."""
+    """Return the folders of Python, pytest and pluggy, without those the project is inside of."""
     packages = [Path(package.__file__ or "/").parent for package in (pytest, pluggy)]
     packages.append(packages[0].with_name("_pytest"))
     folders = [sys.prefix, sys.exec_prefix, sysconfig.get_path("stdlib"), *map(str, packages)]

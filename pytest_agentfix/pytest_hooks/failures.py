@@ -1,4 +1,4 @@
-"""pytest's reports -> what failed, what passed, and which failures are to be repaired."""
+"""Turn pytest's reports into failures and passed tests, and select the failures to repair."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALL_PHASES = 7
 
 
 class FailureCollector:
-    """Sees every report of a run, those of xdist's workers too, in the order they come."""
+    """All reports of a run, those of xdist's workers too, in the order they come."""
 
     def __init__(self, rootdir: Path, *, is_loadgroup: bool = False) -> None:
         self._rootdir = rootdir
@@ -35,7 +35,7 @@ class FailureCollector:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """One per failed phase."""
+        """The failures, one per failed phase."""
         return tuple(self._failures)
 
     @property
@@ -54,7 +54,7 @@ class FailureCollector:
 
     @property
     def has_run(self) -> bool:
-        """Whether any test was run at all."""
+        """Tell whether any test was run at all."""
         return bool(self._passed_phases or self._not_passed)
 
     def count_reports(self, nodeids: Collection[str]) -> int:
@@ -127,7 +127,7 @@ class FailureCollector:
 
 
 def cut_text(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Keep the first and the last half of what is too long."""
+    """Cut the middle out of ``text`` when it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -154,12 +154,12 @@ def _join_sections(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def select_failures(failures: Sequence[Failure], select: str) -> tuple[Failure, ...]:
-    """Those the user wants repaired: all, or the marked; never one with ``enabled=False``."""
+    """Return the failures to repair: all or the marked ones, none with ``enabled=False``."""
     return tuple(failure for failure in failures if _is_selected(failure, select))
 
 
 def describe_left_out(failures: Sequence[Failure], selected: Sequence[Failure]) -> tuple[str, ...]:
-    """Make a notice about what was not selected; nothing when all was."""
+    """Return a notice about the tests that were not selected; none when all were."""
     left_out = {failure.nodeid for failure in failures} - {failure.nodeid for failure in selected}
     if not left_out:
         return ()

@@ -1,4 +1,4 @@
-"""Everything that needs the inside of pytest, each with its reason. Nothing else imports it."""
+"""All uses of pytest's internals, each with its reason. No other module imports ``_pytest``."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _STOPS = re.compile(
     r"|Test failed, continuing from this test next run\."  # --stepwise
 )
 
-# Functions that a fixture's code is called by -> the variable that has its ``FixtureDef``.
+# Functions that call a fixture's code -> the local variable that holds its ``FixtureDef``.
 _FIXTURE_FRAMES = {"pytest_fixture_setup": "fixturedef", "finish": "self"}
 
 Properties = tuple[tuple[str, str], ...]
 
 
 def find_terminal(config: pytest.Config) -> TerminalReporter | None:
-    """Find the terminal reporter (``None`` with ``-p no:terminal``): it has no public type."""
+    """Return the terminal reporter, ``None`` with ``-p no:terminal``: it has no public type."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return reporter if isinstance(reporter, TerminalReporter) else None
 
 
 @contextmanager
 def catching_user_logs(config: pytest.Config) -> Iterator[None]:
-    """Give ``--log-file`` and live logs what is logged in here, if the user asked for them.
+    """Send what is logged inside to ``--log-file`` and to live logs, if the user asked for them.
 
     pytest catches logs around its own loop, and the repair phase comes after that. Handlers that
-    nobody asked for are left alone: with any, Python shows errors on stderr no more.
+    nobody asked for are left alone: with any, Python no longer shows errors on stderr.
     """
     plugin = config.pluginmanager.get_plugin("logging-plugin")
     with ExitStack() as stack:
@@ -61,7 +61,7 @@ def end_line(reporter: TerminalReporter) -> None:
 
 
 def find_collect_error(report: pytest.CollectReport) -> BaseException | None:
-    """Find what collecting raised.
+    """Return the exception that collecting raised, ``None`` when it is not known.
 
     ``pytest_make_collect_report`` leaves the ``CallInfo`` on the report for
     ``collect_one_node`` to take away; hooks are given no other way to it.
@@ -72,12 +72,12 @@ def find_collect_error(report: pytest.CollectReport) -> BaseException | None:
 
 
 def find_broken_fixture(error: BaseException) -> str:
-    """Find the name of the fixture whose set-up or tear-down raised ``error``; "" for none.
+    """Return the name of the fixture whose set-up or tear-down raised ``error``; "" for none.
 
     pytest does not say it anywhere. But the name of ``pytest_fixture_setup``'s argument is fixed by
     its specification, and an error stays the same while a fixture of a wider scope raises it
     again; so this costs nothing where no test fails. ``FixtureDef.finish`` is undocumented. The
-    innermost of them broke: the others asked for it.
+    innermost of them broke: the others requested it.
     """
     if isinstance(error, pytest.FixtureLookupError):
         return error.argname or ""
@@ -93,13 +93,13 @@ def find_broken_fixture(error: BaseException) -> str:
 
 
 def find_lookup_message(report: pytest.TestReport) -> str:
-    """Find what pytest shows of a ``FixtureLookupError``: it makes its message only for that."""
+    """Return the message of a ``FixtureLookupError``, which pytest makes only for the report."""
     text = getattr(report.longrepr, "errorstring", "")
     return text.strip().partition("\n")[0] if isinstance(text, str) else ""
 
 
 def is_stop_by_failures(error: BaseException) -> bool:
-    """Whether pytest's loop ended early because tests failed, and for no other reason.
+    """Tell whether pytest's loop ended early because tests failed, and for no other reason.
 
     ``Interrupted``, pytest's and xdist's, are ``KeyboardInterrupt`` as a user's Ctrl-C is, and
     xdist's says in its text only whether a worker was interrupted or ``-x`` was reached.
@@ -157,11 +157,11 @@ def add_junit_properties(config: pytest.Config, properties: Mapping[str, Propert
     xml = config.stash.get(xml_key, None)
     if xml is None:
         return
-    wanted = {_make_address(xml, nodeid): items for nodeid, items in properties.items()}
+    by_address = {_make_address(xml, nodeid): items for nodeid, items in properties.items()}
     for reporter in xml.node_reporters_ordered:
         is_open = "attrs" in vars(reporter)
         attributes = reporter.attrs if is_open else reporter.to_xml().attrib
-        items = wanted.get((attributes.get("classname", ""), attributes.get("name", "")), ())
+        items = by_address.get((attributes.get("classname", ""), attributes.get("name", "")), ())
         if is_open:
             for name, value in items:
                 reporter.add_property(name, value)

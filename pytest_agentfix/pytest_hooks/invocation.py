@@ -1,4 +1,4 @@
-"""How the user's pytest was started -> ``Invocation``."""
+"""Describe, as an ``Invocation``, the way the user's pytest was started."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _VARIABLES = frozenset(
 
 
 def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
-    """Note what a sandbox needs to start pytest in the way it was started here."""
+    """Return all that a sandbox needs to start pytest the way it was started here."""
     cwd = config.invocation_params.dir
     return Invocation(
         rootdir=config.rootpath,
@@ -61,12 +61,12 @@ def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str
 
 
 def _without_links(entry: str) -> str:
-    """The folder itself: in a sandbox, the link to it is not there."""
+    """Resolve links: a sandbox has the folder, but not the link to it."""
     return os.path.realpath(entry) if Path(entry).is_absolute() else entry
 
 
 def has_cwd_on_path(main_name: str, path: Sequence[str], cwd: Path) -> bool:
-    """Whether pytest came by ``python -m pytest``, which makes ``cwd`` importable.
+    """Tell whether pytest was started by ``python -m pytest``, which makes ``cwd`` importable.
 
     A ``conftest.py`` may have pushed it from the first place, and ``python -P`` keeps it out.
     """
@@ -74,13 +74,13 @@ def has_cwd_on_path(main_name: str, path: Sequence[str], cwd: Path) -> bool:
 
 
 def _find_main_name() -> str:
-    """Find the name the main program was imported by, "" for a script."""
+    """Return the name the main program was imported by, "" for a script."""
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     return spec.name if spec is not None else ""
 
 
 def _list_arguments(config: pytest.Config) -> list[str]:
-    """PYTEST_ADDOPTS, then the command line, with ``@file`` arguments read."""
+    """Return PYTEST_ADDOPTS, then the command line, with ``@file`` arguments read."""
     arguments = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
     for argument in map(os.fspath, config.invocation_params.args):
         if argument.startswith("@") and Path(argument[1:]).is_file():

@@ -1,7 +1,7 @@
-"""What has to happen where the items are: in the main process, or in each xdist worker.
+"""The hooks that run where the items are: in the main process, or in each xdist worker.
 
-Checks the markers, and attaches to every failed report what only the item knows. Reports cross
-xdist's wire with all their attributes, so those must be plain data.
+They check the markers, and attach to every failed report what only the item knows. Reports are
+serialised by xdist with all their attributes, so those must be plain data.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Description(TypedDict):
 
 
 class Facts(_Description):
-    """What an item knows about its failure, as plain data."""
+    """An item's knowledge of its failure, as plain data."""
 
     kind: str
     path: str
@@ -42,7 +42,7 @@ class Facts(_Description):
 
 
 class ItemPlugin:
-    """Registered in every process that collects items, when the plugin is on."""
+    """The plugin for every process that collects items, registered when agent-fix is on."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -52,7 +52,7 @@ class ItemPlugin:
     def pytest_collection_modifyitems(
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
-        """Check all markers, those of deselected tests and those added by a hook too."""
+        """Check all markers, including those of deselected tests and those added by a hook."""
         collected = list(items)
         yield
         errors = list(_find_marker_errors(collected))
@@ -69,7 +69,7 @@ class ItemPlugin:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Attach the facts to a failed report."""
+        """Attach ``Facts`` to a failed report."""
         report = yield
         if report.outcome == "failed":  # three times for every test: no property, no more
             setattr(report, FACTS, self._make_item_facts(item, report, call.excinfo))
@@ -79,7 +79,7 @@ class ItemPlugin:
     def pytest_make_collect_report(
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Attach the facts to the report of what could not be collected."""
+        """Attach ``Facts`` to the report of a collector that failed."""
         report = yield
         if report.failed:
             setattr(report, FACTS, self._make_collector_facts(collector, report))
@@ -121,7 +121,7 @@ class ItemPlugin:
         )
 
     def _describe(self, error: BaseException | None) -> _Description:
-        """Tell of the exception what can be told of any; all is empty without one."""
+        """Describe the exception; without one, every field is empty."""
         if error is None:
             return _Description(exception="", message="", frames=[], fixture="", missing="")
         if self._project is None:
@@ -155,9 +155,10 @@ def _find_marker_errors(items: Iterable[pytest.Item]) -> Generator[str, None, No
 def _is_marked(
     node: pytest.Item | pytest.Collector, marked: dict[pytest.Item | pytest.Collector, bool]
 ) -> bool:
-    """Whether it or a parent has our marker; asking each item for its closest costs more.
+    """Tell whether the node or a parent has our marker.
 
-    ``marked`` keeps what was found of parents, which many items share.
+    ``marked`` caches the answer for parents, which many items share; ``get_closest_marker`` for
+    each item costs more.
     """
     for mark in node.own_markers:  # mostly none
         if mark.name == _MARKER:
@@ -171,7 +172,7 @@ def _is_marked(
 
 
 def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
-    """Give the policy as plain data; a wrong marker is told at collection, not here."""
+    """Return the policy as plain data; a wrong marker is reported at collection, not here."""
     try:
         return dump_policy(find_policy(node))
     except SettingError:
@@ -179,7 +180,7 @@ def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
 
 
 def _find_case(item: pytest.Item) -> dict[str, int]:
-    """Give the indices of a parametrised test's values; none where pytest does not tell them.
+    """Return the indices of a parametrised test's values; none where pytest has no ``indices``.
 
     pytest documents ``callspec`` on items, but not its ``indices``.
     """
@@ -189,7 +190,7 @@ def _find_case(item: pytest.Item) -> dict[str, int]:
     return {
         name: index
         for name, index in indices.items()
-        if type(name) is str and type(index) is int  # no subclass crosses xdist's wire
+        if type(name) is str and type(index) is int  # xdist cannot serialise a subclass
     }
 
 

@@ -1,4 +1,4 @@
-"""The ``agent_fix`` marker -> ``TestPolicy``, and the policy as plain data for xdist's wire."""
+"""Read ``TestPolicy`` from the ``agent_fix`` marker, and turn it into plain data for xdist."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _NEXT_STEP = "See pytest --markers."
 
 
 def make_policy(args: tuple[object, ...], kwargs: Mapping[str, Any]) -> TestPolicy:
-    """Make the policy a marker's arguments spell; ``SettingError`` says what is wrong with them."""
+    """Return the policy a marker's arguments spell; raise ``SettingError`` if one is wrong."""
     if args:
         raise SettingError("the agent_fix marker takes keywords only.", _NEXT_STEP)
     for name, value in kwargs.items():
@@ -80,7 +80,7 @@ def make_policy(args: tuple[object, ...], kwargs: Mapping[str, Any]) -> TestPoli
 
 
 def dump_policy(policy: TestPolicy | None) -> dict[str, Any] | None:
-    """As numbers, texts and lists only."""
+    """Return the policy as numbers, texts and lists only, as xdist can send them."""
     if policy is None:
         return None
     data = asdict(policy)
@@ -89,7 +89,7 @@ def dump_policy(policy: TestPolicy | None) -> dict[str, Any] | None:
 
 
 def load_policy(data: Mapping[str, Any] | None) -> TestPolicy | None:
-    """Read what ``dump_policy`` made."""
+    """Return the policy that ``dump_policy`` wrote."""
     return (
         None if data is None else make_policy((), {k: v for k, v in data.items() if v is not None})
     )

@@ -1,27 +1,28 @@
-"""The forms a setting's text can have: text -> value, or ``ValueError``. Pure."""
+"""The forms a setting's text can have, each with the function that parses it. Pure."""
 
 from __future__ import annotations
 
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_agentfix.core.options import CAP_KINDS, CAP_SCOPES, LINT_LEVELS, LINT_RULES, WAITS
+from pytest_agentfix.report.formats import ReportFormat, find_format
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
-    """How a value is written.
+    """One form of a setting's text.
 
     ``takes`` completes the sentence "--option takes ...". ``parse`` raises ``ValueError`` for
-    text of another form. The text of a ``is_secret`` one is never repeated to the user: people
+    text of another form. The text of an ``is_secret`` form is never repeated to the user: people
     paste keys where names belong.
     """
 
@@ -60,7 +61,7 @@ def _parse_model(text: str) -> str:
 
 
 def _parse_word(text: str) -> str:
-    """One printable word that no program can take for an option."""
+    """Accept one printable word that no program can take for an option."""
     if not text.isprintable() or text.startswith("-") or len(text.split()) != 1:
         raise ValueError(text)
     return _parse_text(text)
@@ -97,12 +98,6 @@ def _parse_variable(text: str) -> str:
 def _parse_glob(text: str) -> str:
     path = PurePosixPath(_parse_text(text))
     if path.is_absolute() or ".." in path.parts:
-        raise ValueError(text)
-    return text
-
-
-def _parse_report(text: str) -> str:
-    if not _parse_text(text).lower().endswith(".json"):
         raise ValueError(text)
     return text
 
@@ -146,15 +141,29 @@ def _parse_command(text: str) -> tuple[str, ...]:
 
 
 def make_choice(*choices: str) -> Form[str]:
-    """One of ``choices``."""
+    """Return the form of a setting that takes one of ``choices``."""
 
     def parse(text: str) -> str:
         if text not in choices:
             raise ValueError(text)
         return text
 
-    *head, last = choices
-    return Form(f"{', '.join(head)} or {last}", parse)
+    return Form(_join_with_or(choices), parse)
+
+
+def make_report_path(formats: Mapping[str, ReportFormat]) -> Form[str]:
+    """Return the form of a report's path, which ends in one of the suffixes in ``formats``."""
+
+    def parse(text: str) -> str:
+        find_format(_parse_text(text), formats)
+        return text
+
+    return Form(f"a path that ends in {_join_with_or(list(formats))}", parse)
+
+
+def _join_with_or(words: Sequence[str]) -> str:
+    *head, last = words
+    return f"{', '.join(head)} or {last}" if head else last
 
 
 COUNT = Form("a whole number above 0", _parse_count)
@@ -194,4 +203,3 @@ GLOB = Form("globs relative to the repository's top", _parse_glob)
 LINT = Form(
     f"lines of RULE={'|'.join(LINT_LEVELS)}, with RULE one of {', '.join(LINT_RULES)}", _parse_lint
 )
-REPORT = Form("a path that ends in .json (no other format in this version)", _parse_report)

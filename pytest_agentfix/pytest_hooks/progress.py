@@ -18,16 +18,16 @@ class TerminalProgress:
         self._reporter = internals.find_terminal(config)
         self._is_quiet = config.get_verbosity() < 0
         self._numbers: dict[str, int] = {}
-        self._lock = threading.Lock()  # clusters tell side by side
+        self._lock = threading.Lock()  # clusters report from several threads
 
     def say(self, cluster: Cluster, phase: str) -> None:
-        """Tell what ``cluster`` is doing now, in a few words."""
+        """Show on one line that ``cluster`` is now in ``phase``."""
         with self._lock:
             number = self._numbers.setdefault(cluster.slug, len(self._numbers) + 1)
         self.write(f"[{number}] {clean(cluster.title)}: {clean(phase)}")
 
     def write(self, text: str) -> None:
-        """Show one line; ``text`` has to be clean."""
+        """Show one line; ``text`` must hold no control characters."""
         if self._reporter is None or self._is_quiet:
             return
         with self._lock:

@@ -1,9 +1,9 @@
-"""The controller's side of a run: collect what fails, have it repaired, settle what pytest says."""
+"""The controller's hooks: collect the failures, have them repaired, correct pytest's result."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,48 +25,55 @@ from pytest_agentfix.pytest_hooks.failures import (
 from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
-from pytest_agentfix.report import json_report, junit, terminal
+from pytest_agentfix.report import junit, terminal
+from pytest_agentfix.report.formats import FORMATS, ReportFormat, find_format
 
 logger = logging.getLogger(__name__)
 
 
 class Repairer(Protocol):
-    """What repairs, made before the first test runs, so that a bad setup is known then."""
+    """The repair phase, made before the first test runs so that a bad set-up is reported then."""
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
-        """Try every cluster; a cluster's trouble is its verdict, never an exception."""
+        """Try every cluster; trouble with a cluster becomes its verdict, never an exception."""
         ...
 
     def get_ready(self, failures: Sequence[Failure]) -> None:
-        """Begin to make ready what a repair takes, while the suite goes on; never raises.
+        """Begin to prepare the repair while the suite goes on; never raises.
 
         ``failures`` are those so far. Called once, between two tests.
         """
         ...
 
     def result_so_far(self) -> RunResult:
-        """Give what ``repair`` has reached yet; asked for when it was interrupted."""
+        """Return what ``repair`` has reached; called when it was interrupted."""
         ...
 
     def close(self) -> None:
-        """Remove everything it made. Called once, in every run, whatever happened."""
+        """Remove everything that was made. Called once, in every run, whatever happened."""
         ...
 
 
 Prepare = Callable[[Settings, Invocation], Repairer]
 
-# Who makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
+# Makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
 PREPARE = pytest.StashKey[Prepare]()
-# What became of the failures, for other plugins: there once the repair phase is over.
+# The outcome of the failures, for other plugins: set once the repair phase is over.
 RESULT = pytest.StashKey[RunResult]()
 
 
 class SessionPlugin:
-    """Registered in the controller only, when the plugin is on and tests will be run."""
+    """The plugin for the controller, registered when agent-fix is on and tests will be run."""
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        formats: Mapping[str, ReportFormat] = FORMATS,
+    ) -> None:
         self._config = config
         self._settings = settings
+        self._formats = formats
         self._collector = FailureCollector(
             config.rootpath, is_loadgroup=config.getoption("dist", None) == "loadgroup"
         )
@@ -75,7 +82,7 @@ class SessionPlugin:
         self._stop_in_collection: BaseException | None = None
         self._remarks: list[str] = []
         self._is_terminated = False
-        self._is_readied = False
+        self._is_preparing = False
         self._session: pytest.Session | None = None
         self._finished = 0  # tests
 
@@ -91,21 +98,21 @@ class SessionPlugin:
             raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of a test's phase, and get ready after the first test that failed."""
+        """Collect one phase of a test; after the first test that failed, prepare the repair."""
         self._collector.add_test_report(report)
         if report.when == "teardown":
             self._finished += 1
             # Not before the test's fixtures are gone: they may have patched what it takes.
-            if self._collector.failures and not self._is_readied:
-                self._get_ready()
+            if self._collector.failures and not self._is_preparing:
+                self._prepare_repair()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Take note of a collector."""
+        """Collect a collector that failed."""
         self._collector.add_collect_report(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        """Take the marker errors that an xdist worker found."""
+        """Collect the marker errors that an xdist worker found."""
         output = getattr(node, "workeroutput", {})
         self._marker_errors.update(dict.fromkeys(output.get(MARKER_ERRORS, ())))
 
@@ -120,7 +127,7 @@ class SessionPlugin:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """When all tests have run, or failures cut the run short, repair."""
+        """Repair when all tests have run, or when failures cut the run short."""
         stop: BaseException | None = None
         outcome: object = True
         try:
@@ -141,8 +148,9 @@ class SessionPlugin:
         """Write the reports, an empty one too when nothing failed."""
         if self._is_terminated:
             session.exitstatus = EXIT_STATUS
+        result = self._config.stash.get(RESULT, RunResult())
         for path in self._settings.reports:
-            text = json_report.render(self._config.stash.get(RESULT, RunResult()))
+            text = find_format(path.name, self._formats)(result)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, "utf-8")
@@ -150,7 +158,7 @@ class SessionPlugin:
                 self._remark(f"the report {path} could not be written: {error.strerror}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Tell what became of the failures, in a section of its own."""
+        """Write the section "agent-fix": the outcome of every failure."""
         result = self._config.stash.get(RESULT, RunResult())
         lines = terminal.summary_lines(result)
         lines += [terminal.SummaryLine(remark, ("red",)) for remark in self._remarks]
@@ -160,20 +168,20 @@ class SessionPlugin:
             terminalreporter.write_line(line.text, **dict.fromkeys(line.markup, True))
 
     def pytest_unconfigure(self) -> None:
-        """Close what no repair phase closed: pytest may end on many ways before that."""
+        """Close what no repair phase closed: pytest may end in many ways before it."""
         self._shield(self._close)
 
-    def _get_ready(self) -> None:
+    def _prepare_repair(self) -> None:
         failures = select_failures(self._collector.failures, self._settings.select)
         if failures and self._repairer is not None and not self._is_last_test():
-            self._is_readied = True
+            self._is_preparing = True
             try:
                 self._repairer.get_ready(failures)
             except Exception:  # the suite goes on, and the repair does without
-                logger.debug("nothing was made ready", exc_info=True)
+                logger.debug("the repair could not be prepared", exc_info=True)
 
     def _is_last_test(self) -> bool:
-        """Whether the suite is over now: what is begun in this moment would only be in the way."""
+        """Tell whether the suite is over: preparing now would only delay the repair itself."""
         total = 0 if self._session is None else self._session.testscollected
         return 0 < total <= self._finished  # 0: xdist's controller has not counted them
 
@@ -217,7 +225,7 @@ class SessionPlugin:
             self._settle(session, request, result or RunResult())
 
     def _settle(self, session: pytest.Session, request: RunRequest, result: RunResult) -> None:
-        """Keep the result, and let counts, exit status and JUnit's XML say what it says."""
+        """Keep the result, and bring counts, exit status and JUnit's XML in line with it."""
         left_out = describe_left_out(self._collector.failures, request.failures)
         result = replace(result, notices=result.notices + left_out)
         self._config.stash[RESULT] = result
@@ -230,7 +238,7 @@ class SessionPlugin:
         internals.add_junit_properties(self._config, junit.properties(result))
 
     def _find_green(self) -> frozenset[str]:
-        """Find the failed tests of which every cluster they are in is green."""
+        """Return the failed tests whose clusters are all green."""
         clusters = self._config.stash.get(RESULT, RunResult()).clusters
         green, red = set[str](), set[str]()
         for each in clusters:
@@ -243,7 +251,7 @@ class SessionPlugin:
             repairer.close()
 
     def _shield(self, step: Callable[[], None]) -> None:
-        """Take ``step``; what goes wrong in it is told, and changes nothing the tests said."""
+        """Call ``step``; an error in it is shown to the user and leaves the tests' result alone."""
         try:
             step()
         except pytest.exit.Exception:

@@ -1,8 +1,9 @@
-"""Options, ini values and defaults -> one frozen ``Settings``."""
+"""Read options, ini values and defaults into one frozen ``Settings``."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,14 +14,16 @@ from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.pytest_hooks import option_values as values
 from pytest_agentfix.pytest_hooks.option_values import Form
+from pytest_agentfix.report.formats import FORMATS, ReportFormat
 
 T = TypeVar("T")
 
 
-def make_settings(config: pytest.Config) -> Settings:
-    """Read everything: option beats ini value beats default.
+def make_settings(config: pytest.Config, formats: Mapping[str, ReportFormat] = FORMATS) -> Settings:
+    """Return all settings: an option beats an ini value, which beats the default.
 
-    Raises ``SettingError``, which names the option and what it takes.
+    ``formats`` are the reports that can be written, by suffix. Raise ``SettingError``, which names
+    the option and what it takes, if one is wrong.
     """
     read = _SettingReader(config)
     default = Settings()
@@ -46,7 +49,7 @@ def make_settings(config: pytest.Config) -> Settings:
         image=read.maybe("agent_fix_image", values.IMAGE),
         branch=read.maybe("agent_fix_branch", values.BRANCH),
         commit=not read.one("agent_fix_no_commit", values.FLAG, default=False),
-        reports=_resolve_reports(read),
+        reports=_resolve_reports(read, formats),
         keep=read.one("agent_fix_keep", values.FLAG, default=False),
         exit_non_zero_on_fix=read.one("agent_fix_exit_non_zero_on_fix", values.FLAG, default=False),
         opencode=_resolve_path(read, "agent_fix_opencode"),
@@ -69,36 +72,36 @@ def make_settings(config: pytest.Config) -> Settings:
 
 
 class _SettingReader:
-    """Reads single settings of one pytest run, with errors that name the place to correct."""
+    """Reader of single settings of one pytest run; its errors name the place to correct."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
     def one(self, name: str, form: Form[T], default: T) -> T:
-        """Read the value of ``name``, or give ``default``."""
+        """Return the value of ``name``, or ``default``."""
         value = self.maybe(name, form)
         return default if value is None else value
 
     def maybe(self, name: str, form: Form[T]) -> T | None:
-        """Read the value of ``name``; ``None`` when it is not set."""
+        """Return the value of ``name``; ``None`` when it is not set."""
         label, given = self._find(name, form)
         return None if given is None else _parse(label, str(given), form)
 
     def many(self, name: str, form: Form[T]) -> tuple[T, ...]:
-        """Read the values of a list, each checked, without repeats."""
+        """Return the values of a list, each checked, without repeats."""
         label, given = self._find(name, form)
         texts = given if isinstance(given, list) else []
         return tuple(dict.fromkeys(_parse(label, str(text), form) for text in texts))
 
     def resolve(self, name: str, text: str) -> Path:
-        """Make ``text`` an absolute path: from where the user typed it."""
+        """Return ``text`` as an absolute path, relative to where the user typed it."""
         ini_file = self._config.inipath
         is_ini = self._option(name) is None and ini_file is not None
         home = ini_file.parent if is_ini and ini_file else self._config.invocation_params.dir
         return Path(os.path.abspath(home / Path(text).expanduser()))  # noqa: PTH100 - keeps links
 
     def _find(self, name: str, form: Form[T]) -> tuple[str, object]:
-        """Find how the user spelled the setting, and what was given (``None``: nothing)."""
+        """Return the name the user gave the setting, and its value (``None``: not given)."""
         option = self._option(name)
         if option is not None:
             return "--" + name.replace("_", "-"), option
@@ -130,9 +133,10 @@ def _resolve_path(read: _SettingReader, name: str) -> Path | None:
     return None if text is None else read.resolve(name, text)
 
 
-def _resolve_reports(read: _SettingReader) -> tuple[Path, ...]:
+def _resolve_reports(read: _SettingReader, formats: Mapping[str, ReportFormat]) -> tuple[Path, ...]:
     name = "agent_fix_report"
-    paths = [read.resolve(name, text) for text in read.many(name, values.REPORT)]
+    form = values.make_report_path(formats)
+    paths = [read.resolve(name, text) for text in read.many(name, form)]
     for path in paths:
         _check_writable("--agent-fix-report", path)
     return tuple(dict.fromkeys(paths))

@@ -1,1 +1,1 @@
-"""Results -> text: the terminal's summary, the JSON report, JUnit properties. Pure: no I/O."""
+"""Text made from results: the summary, report files, JUnit properties. Pure: no I/O."""

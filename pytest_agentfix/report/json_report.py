@@ -1,4 +1,4 @@
-"""The JSON report: everything a run found, for programs. ``docs/report.md`` describes it."""
+"""The JSON report: all results of a run, for programs. ``docs/report.md`` describes it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pytest_agentfix.report.totals import Totals, add_up, known_cost
 VERSION: Final = 1
 _TEXT_LIMIT: Final = 2000
 
-# What ``json.dumps`` can write; a tighter type would need a recursive alias.
+# Anything ``json.dumps`` can write; a tighter type would need a recursive alias.
 _Object = dict[str, object]
 
 
 def render(result: RunResult) -> str:
-    """Write a run as JSON: ASCII only, keys in a fixed order, a newline at the end.
+    """Return a run as JSON: ASCII only, keys in a fixed order, a newline at the end.
 
     Names that programs compare (node ids, paths, branches) are exact, but for lone surrogates,
     which are spelled out. Prose goes through ``clean``, so that it can be printed as it is.

@@ -1,4 +1,4 @@
-"""Properties for pytest's JUnit XML: what became of each failing test."""
+"""Properties for pytest's JUnit XML: the outcome of each failing test."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from pytest_agentfix.report.totals import Totals, add_up, known_cost
 
 _TITLE_LIMIT: Final = 160
 _ADVICE_LIMIT: Final = 1000  # a command is of no use with its middle cut out
-_ROOM: Final = 90  # columns of facts on one line
+_WIDTH: Final = 90  # columns of facts on one line
 _SHOWN: Final = 3  # files, and changes left out, named before "and N more"
 _HASH_LENGTH: Final = 7
 REMARK: Final = "to be looked at"  # begins the detail of a check that passed with a remark
-# What a reader wants to see in numbers; of the other checks their names say enough.
-_SEEN: Final = frozenset({"fail-before", "target", "pass-to-pass"})
+# Checks whose numbers a reader wants to see; for the others the name is enough.
+_WITH_NUMBERS: Final = frozenset({"fail-before", "target", "pass-to-pass"})
 
 # Yellow: nothing is wrong with the repair itself, somebody has to look or decide.
 _YELLOW: Final = frozenset(
@@ -44,12 +44,12 @@ class SummaryLine:
 
 
 def summary_lines(result: RunResult) -> list[SummaryLine]:
-    """Tell what became of every cluster, then the run's notices and its totals.
+    """Return the outcome of every cluster, then the run's notices and its totals.
 
     A cluster takes two to five lines: verdict and test, the cause that several test functions
     share, the reason, then what changed and what it took; advice and things left behind follow
-    where there are any. No line holds a control character, whatever the run brought back. Nothing
-    to tell gives no lines.
+    where there are any. No line holds a control character, whatever the run brought back. A run
+    without clusters and notices gives no lines.
     """
     lines = [line for each in _cluster_blocks(result.clusters) for line in each]
     lines += [SummaryLine(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
@@ -59,7 +59,7 @@ def summary_lines(result: RunResult) -> list[SummaryLine]:
 
 
 def progress_line(index: int, total: int, title: str, phase: str) -> str:
-    """Say what cluster ``index`` (from 1) of ``total`` is doing: ``[1/3] test_a.py::test: ...``."""
+    """Return ``[1/3] test_a.py::test: phase`` for cluster ``index`` (from 1) of ``total``."""
     return f"[{index}/{total}] {clean(title, limit=_TITLE_LIMIT)}: {clean(phase)}"
 
 
@@ -100,16 +100,16 @@ def _title(result: ClusterResult) -> str:
 
 
 def _reason(result: ClusterResult) -> str:
-    """Say why the verdict is what it is; of a fix, what was seen, which says more."""
-    seen = [probe for probe in result.probes if probe.name in _SEEN]
-    if result.verdict is not Verdict.FIXED or not seen:
+    """Return the reason for the verdict; for a fix, the judge's evidence, which says more."""
+    measured = [probe for probe in result.probes if probe.name in _WITH_NUMBERS]
+    if result.verdict is not Verdict.FIXED or not measured:
         return clean(result.reason)
-    return clean("; ".join(map(_evidence, seen)))
+    return clean("; ".join(map(_evidence, measured)))
 
 
 def _proof(probes: Sequence[Probe]) -> Iterator[str]:
-    """Name the other checks it stood up to, and say which could not be made and why."""
-    others = [probe for probe in probes if probe.name not in _SEEN]
+    """Name the other checks that passed, and those that could not be made, with the reason."""
+    others = [probe for probe in probes if probe.name not in _WITH_NUMBERS]
     passed = [clean(probe.name) for probe in others if probe.result is ProbeResult.PASSED]
     if passed:
         yield f"stood up to: {', '.join(passed)}"
@@ -124,14 +124,14 @@ def _proof(probes: Sequence[Probe]) -> Iterator[str]:
 
 
 def _evidence(probe: Probe) -> str:
-    """A check that could not be made has to be told from one that passed."""
+    """Return the check's detail; a result other than passed is named as well."""
     if probe.result is ProbeResult.PASSED:
         return clean(probe.detail or probe.name)
     return clean(f"{probe.name} {probe.result.value.replace('-', ' ')}: {probe.detail}")
 
 
 def _outcome(result: ClusterResult) -> Iterator[str]:
-    """Yield what changed and where it went, each in a few words."""
+    """Yield the changed files, and the commit or patch that holds them."""
     if result.files:
         yield _name_some([_file(stat) for stat in result.files], "more files")
     if result.landing:
@@ -139,7 +139,7 @@ def _outcome(result: ClusterResult) -> Iterator[str]:
 
 
 def _effort(result: ClusterResult) -> Iterator[str]:
-    """Yield what it took: attempts, time, tokens, money, where there are any."""
+    """Yield attempts, time, tokens and money, where there are any."""
     if result.attempts:
         yield figures.count(result.attempts, "attempt")
     if result.seconds:
@@ -176,9 +176,9 @@ def _name_some(names: Sequence[str], others: str) -> str:
 
 
 def _layout(outcome: Sequence[str], effort: Sequence[str]) -> list[str]:
-    """Put both on one line where there is room, else on one each."""
+    """Join both on one line if it is short enough, else use a line for each."""
     together = "; ".join([*outcome, *effort])
-    lines = [together] if len(together) <= _ROOM else ["; ".join(outcome), "; ".join(effort)]
+    lines = [together] if len(together) <= _WIDTH else ["; ".join(outcome), "; ".join(effort)]
     return [line for line in lines if line]
 
 

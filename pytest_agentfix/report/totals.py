@@ -11,7 +11,7 @@ from pytest_agentfix.core.model import ClusterResult, RunResult, Tokens, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What all clusters of a run add up to.
+    """The sums over all clusters of a run.
 
     ``verdicts`` holds every verdict, in the order of ``Verdict``, those that never occurred as 0.
     ``cost_usd`` adds up the known costs, ``None`` if there is none; ``is_cost_complete`` says
@@ -31,12 +31,12 @@ class Totals:
 
     @property
     def is_green(self) -> bool:
-        """Whether every cluster was fixed."""
+        """Tell whether every cluster was fixed."""
         return all(verdict.is_green or not count for verdict, count in self.verdicts.items())
 
 
 def add_up(result: RunResult) -> Totals:
-    """Sum up a run; ``seconds`` is the run's own wall clock, not the sum of its clusters."""
+    """Return a run's totals; ``seconds`` is its own wall clock, not the sum of its clusters."""
     clusters = result.clusters
     verdicts = [each.verdict for each in clusters]
     costs = [cost for cost in map(known_cost, clusters) if cost is not None]
@@ -57,8 +57,8 @@ def add_up(result: RunResult) -> Totals:
 def known_cost(result: ClusterResult) -> float | None:
     """Return the cluster's cost in US dollars, ``None`` if unknown.
 
-    The figure comes through the pipe: what is no sum of money (negative, infinite, not a number)
-    counts as unknown.
+    The figure comes through the pipe, so a value that cannot be a sum of money (negative,
+    infinite, not a number) counts as unknown.
     """
     cost = result.cost_usd
     return cost if cost is not None and math.isfinite(cost) and cost >= 0 else None

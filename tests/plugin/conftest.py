@@ -20,7 +20,7 @@ ROOT = HERE.parent.parent
 
 
 def is_installed() -> bool:
-    """Whether pytest finds the plugin by itself."""
+    """Tell whether pytest finds the plugin by itself."""
     return any(each.value == "pytest_agentfix.plugin" for each in entry_points(group="pytest11"))
 
 
@@ -38,7 +38,7 @@ class Runner:
         return [*plugins, "-p", "fake_repairer", "-p", "no:randomly"]
 
     def script(self, **script: Any) -> None:
-        """What the double shall do."""
+        """Tell the double what to do."""
         (self.path / "fake.json").write_text(json.dumps(script), "utf-8")
 
     def run(self, *args: str, on: bool = True, is_subprocess: bool = False) -> pytest.RunResult:
@@ -55,7 +55,7 @@ class Runner:
 
     @property
     def request(self) -> RunRequest:
-        """What the double was asked, with tracebacks taken out."""
+        """Return the request the double was given, without tracebacks."""
         request = pickle.loads((self.path / "request.pickle").read_bytes())
         assert isinstance(request, RunRequest)
         failures = tuple(replace(failure, traceback="") for failure in request.failures)

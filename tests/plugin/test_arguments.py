@@ -1,4 +1,4 @@
-"""Which of the user's options go into a sandbox."""
+"""The user's options that go into a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the repair phase is told: every kind of failure, and what passed."""
+"""The repair phase gets every kind of failure, and the tests that passed."""
 
 from __future__ import annotations
 

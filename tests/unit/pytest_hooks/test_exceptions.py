@@ -1,4 +1,4 @@
-"""What an exception tells of its cause, whatever it does when it is asked."""
+"""An exception is described whatever its own code does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HERE = Path(__file__)
 
 
 class Text(str):
-    """What no text of ours may be: it would not cross xdist's wire."""
+    """A subclass of ``str``: xdist could not send it."""
 
     __slots__ = ()
 

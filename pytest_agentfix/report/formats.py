@@ -1,0 +1,28 @@
+"""The formats of report files, by the suffix of the file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pytest_agentfix.core.model import RunResult
+from pytest_agentfix.report import json_report
+
+ReportFormat = Callable[[RunResult], str]
+
+# The suffix, in lower case and with its dot -> the function that makes the file's text.
+# A new format is a module in this folder and a row here.
+FORMATS: Final[Mapping[str, ReportFormat]] = {
+    ".json": json_report.render,
+}
+
+
+def find_format(name: str, formats: Mapping[str, ReportFormat]) -> ReportFormat:
+    """Return the format of a file called ``name``, by the longest suffix that fits.
+
+    Raise ``ValueError`` if none fits.
+    """
+    suffix = max(filter(name.lower().endswith, formats), key=len, default=None)
+    if suffix is None:
+        raise ValueError(name)
+    return formats[suffix]
