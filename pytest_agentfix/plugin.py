@@ -23,6 +23,13 @@ _INQUIRIES = (
 )
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hooks known, so that a ``conftest.py`` that has one works with the plugin off."""
+    from pytest_agentfix import hookspecs  # noqa: PLC0415 - typed by modules that are not loaded
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option with its ini counterpart."""
     group = parser.getgroup("agent-fix", "repair failing tests")
@@ -74,11 +81,17 @@ def _register_session(config: pytest.Config) -> None:
 
     with plain_imports():
         from pytest_agentfix.core.errors import SettingError  # noqa: PLC0415
+        from pytest_agentfix.pytest_hooks.extensions import PytestExtensions  # noqa: PLC0415
         from pytest_agentfix.pytest_hooks.session import SessionPlugin  # noqa: PLC0415
         from pytest_agentfix.pytest_hooks.settings_reader import make_settings  # noqa: PLC0415
 
     try:
-        settings = make_settings(config)
+        extensions = PytestExtensions(config)
+        settings = make_settings(
+            config,
+            formats=extensions.report_formats,
+            further_environments=tuple(extensions.environments),
+        )
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(SessionPlugin(config, settings), "agentfix-session")
+    config.pluginmanager.register(SessionPlugin(config, settings, extensions), "agentfix-session")

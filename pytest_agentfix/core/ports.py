@@ -16,7 +16,9 @@ from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    ClusterResult,
     Collected,
+    Failure,
     Fix,
     Judgement,
     Landing,
@@ -280,6 +282,33 @@ class Progress(Protocol):
 
     def say(self, cluster: Cluster, phase: str) -> None:
         """Tell what ``cluster`` is doing now, in a few words."""
+        ...
+
+
+class Extensions(Protocol):
+    """Answers of other plugins and ``conftest.py`` files; ``None`` where nobody has any.
+
+    None of them raises: what goes wrong in a plugin is told to the user and counts as no answer.
+    """
+
+    def cluster(self, failures: Sequence[Failure]) -> Sequence[Cluster] | None:
+        """Return ``failures`` in clusters, each failure in exactly one."""
+        ...
+
+    def prompt_notes(self, cluster: Cluster, prompt: str) -> Sequence[str]:
+        """Return texts to add to the first prompt of ``cluster``, which is ``prompt`` without."""
+        ...
+
+    def is_open(self, path: str, cluster: Cluster) -> bool | None:
+        """Return whether a fix of ``cluster`` may touch ``path`` of the repository."""
+        ...
+
+    def commit_message(self, fix: Fix, message: str) -> str | None:
+        """Return another text for the commit of ``fix`` than ``message``."""
+        ...
+
+    def tell_verdict(self, result: ClusterResult) -> None:
+        """Take note of how a cluster ended."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -153,9 +153,24 @@ def _join_sections(report: pytest.TestReport | pytest.CollectReport) -> str:
     return "\n".join(f"--- {title} ---\n{content}" for title, content in report.sections)
 
 
-def select_failures(failures: Sequence[Failure], select: str) -> tuple[Failure, ...]:
-    """Return the failures to repair: all or the marked ones, none with ``enabled=False``."""
-    return tuple(failure for failure in failures if _is_selected(failure, select))
+def select_failures(
+    failures: Sequence[Failure],
+    select: str,
+    *,
+    decide: Callable[[Failure], bool | None] = lambda _: None,
+) -> tuple[Failure, ...]:
+    """Return the failures to repair: all or the marked ones, none with ``enabled=False``.
+
+    ``decide`` beats both where it does not return ``None``.
+    """
+
+    def is_selected(failure: Failure) -> bool:
+        decided = decide(failure)
+        if decided is not None:
+            return decided
+        return select == "all" if failure.policy is None else failure.policy.enabled
+
+    return tuple(filter(is_selected, failures))
 
 
 def describe_left_out(failures: Sequence[Failure], selected: Sequence[Failure]) -> tuple[str, ...]:
@@ -164,10 +179,4 @@ def describe_left_out(failures: Sequence[Failure], selected: Sequence[Failure]) 
     if not left_out:
         return ()
     count = f"{len(left_out)} failing test{'s were' if len(left_out) > 1 else ' was'}"
-    return (f"{count} left alone, as --agent-fix-select or the agent_fix marker says",)
-
-
-def _is_selected(failure: Failure, select: str) -> bool:
-    if failure.policy is None:
-        return select == "all"
-    return failure.policy.enabled
+    return (f"{count} left alone, as --agent-fix-select, the agent_fix marker or a hook says",)

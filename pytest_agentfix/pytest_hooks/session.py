@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -17,6 +18,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.core.signals import EXIT_STATUS, Terminated, raise_on_sigterm
 from pytest_agentfix.core.text import clean
 from pytest_agentfix.pytest_hooks import internals
+from pytest_agentfix.pytest_hooks.extensions import PytestExtensions
 from pytest_agentfix.pytest_hooks.failures import (
     FailureCollector,
     describe_left_out,
@@ -26,7 +28,7 @@ from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
 from pytest_agentfix.report import junit, terminal
-from pytest_agentfix.report.formats import FORMATS, ReportFormat, find_format
+from pytest_agentfix.report.formats import find_format
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Repairer(Protocol):
         ...
 
 
-Prepare = Callable[[Settings, Invocation], Repairer]
+Prepare = Callable[[Settings, Invocation, PytestExtensions], Repairer]
 
 # Makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
 PREPARE = pytest.StashKey[Prepare]()
@@ -69,11 +71,11 @@ class SessionPlugin:
         self,
         config: pytest.Config,
         settings: Settings,
-        formats: Mapping[str, ReportFormat] = FORMATS,
+        extensions: PytestExtensions,
     ) -> None:
         self._config = config
         self._settings = settings
-        self._formats = formats
+        self._extensions = extensions
         self._collector = FailureCollector(
             config.rootpath, is_loadgroup=config.getoption("dist", None) == "loadgroup"
         )
@@ -93,7 +95,7 @@ class SessionPlugin:
         invocation = make_invocation(self._config, self._settings)
         try:
             prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
-            self._repairer = prepare(self._settings, invocation)
+            self._repairer = prepare(self._settings, invocation, self._extensions)
         except AgentFixError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -150,16 +152,24 @@ class SessionPlugin:
             session.exitstatus = EXIT_STATUS
         result = self._config.stash.get(RESULT, RunResult())
         for path in self._settings.reports:
-            text = find_format(path.name, self._formats)(result)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, "utf-8")
-            except OSError as error:
-                self._remark(f"the report {path} could not be written: {error.strerror}")
+            self._write_report(path, result)
+
+    def _write_report(self, path: Path, result: RunResult) -> None:
+        try:
+            text = find_format(path.name, self._extensions.report_formats)(result)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        except OSError as error:
+            self._remark(f"the report {path} could not be written: {error.strerror}")
+        except Exception as error:  # in a format of another plugin's
+            logger.exception("the report %s could not be made", path)
+            self._remark(f"the report {path} could not be written: {type(error).__name__}: {error}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the section "agent-fix": the outcome of every failure."""
         result = self._config.stash.get(RESULT, RunResult())
+        for complaint in self._extensions.complaints:
+            self._remark(complaint)
         lines = terminal.summary_lines(result)
         lines += [terminal.SummaryLine(remark, ("red",)) for remark in self._remarks]
         if lines:
@@ -172,13 +182,16 @@ class SessionPlugin:
         self._shield(self._close)
 
     def _prepare_repair(self) -> None:
-        failures = select_failures(self._collector.failures, self._settings.select)
+        failures = self._select(self._collector.failures)
         if failures and self._repairer is not None and not self._is_last_test():
             self._is_preparing = True
             try:
                 self._repairer.get_ready(failures)
             except Exception:  # the suite goes on, and the repair does without
                 logger.debug("the repair could not be prepared", exc_info=True)
+
+    def _select(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
+        return select_failures(failures, self._settings.select, decide=self._extensions.select)
 
     def _is_last_test(self) -> bool:
         """Tell whether the suite is over: preparing now would only delay the repair itself."""
@@ -205,7 +218,7 @@ class SessionPlugin:
         is_cut_short = has_collect_error and not self._collector.has_run
         items = tuple(item.nodeid for item in session.items)
         return RunRequest(
-            failures=select_failures(failures, self._settings.select),
+            failures=self._select(failures),
             passed=items if is_cut_short else self._collector.passed,
             invocation=make_invocation(self._config, self._settings),
             is_cut_short=is_cut_short,

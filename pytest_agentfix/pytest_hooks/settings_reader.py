@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +19,16 @@ from pytest_agentfix.report.formats import FORMATS, ReportFormat
 T = TypeVar("T")
 
 
-def make_settings(config: pytest.Config, formats: Mapping[str, ReportFormat] = FORMATS) -> Settings:
+def make_settings(
+    config: pytest.Config,
+    *,
+    formats: Mapping[str, ReportFormat] = FORMATS,
+    further_environments: Sequence[str] = (),
+) -> Settings:
     """Return all settings: an option beats an ini value, which beats the default.
 
-    ``formats`` are the reports that can be written, by suffix. Raise ``SettingError``, which names
+    ``formats`` are the reports that can be written, by suffix; ``further_environments`` are
+    the names of other plugins' kinds. Raise ``SettingError``, which names
     the option and what it takes, if one is wrong.
     """
     read = _SettingReader(config)
@@ -43,7 +49,7 @@ def make_settings(config: pytest.Config, formats: Mapping[str, ReportFormat] = F
         timeout=read.one("agent_fix_timeout", values.SECONDS, default.timeout),
         environment=read.one(
             "agent_fix_environment",
-            values.make_choice("auto", *ENVIRONMENTS),
+            values.make_choice("auto", *ENVIRONMENTS, *further_environments),
             default.environment,
         ),
         image=read.maybe("agent_fix_image", values.IMAGE),

@@ -16,7 +16,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import choose_environment
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay
 
 
-def prepare(settings: Settings, invocation: Invocation) -> LazyRun:
+def prepare(settings: Settings, invocation: Invocation, extensions: RunExtensions) -> LazyRun:
     """Check everything a repair will need, cheapest first; raises ``SetupError``.
 
     Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
@@ -48,10 +48,13 @@ def prepare(settings: Settings, invocation: Invocation) -> LazyRun:
     return LazyRun(
         RunContext(
             settings=settings,
+            extensions=extensions,
             invocation=invocation,
             repository=repository,
             engine=engine,
-            environment=choose_environment(settings, engine, top=repository.top),
+            environment=choose_environment(
+                settings, engine, top=repository.top, further=extensions.environments
+            ),
             upstream=upstream,
             choose_upstream=choose,
             find_opencode=find,

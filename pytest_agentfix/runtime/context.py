@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix, Invocation
+from pytest_agentfix.core.ports import Extensions
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environments import Environment
+from pytest_agentfix.sandbox.environments import Environment, EnvironmentKind
 
 if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay
+
+
+class NoExtensions:
+    """Implements ``ports.Extensions`` where no plugin can be asked: nobody has an opinion."""
+
+    def cluster(self, failures: Sequence[Failure]) -> None:
+        """Leave it to the clusters of this package."""
+
+    def prompt_notes(self, cluster: Cluster, prompt: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Add nothing."""
+        return ()
+
+    def is_open(self, path: str, cluster: Cluster) -> None:
+        """Leave it to the policy."""
+
+    def commit_message(self, fix: Fix, message: str) -> None:
+        """Keep ``message``."""
+
+    def tell_verdict(self, result: ClusterResult) -> None:
+        """Tell nobody."""
+
+
+class RunExtensions(Extensions, Protocol):
+    """The extensions of a run, with the kinds of environment that other plugins add."""
+
+    @property
+    def environments(self) -> Mapping[str, EnvironmentKind]:
+        """The kinds by their name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +53,7 @@ class RunContext:
     """What was found to be in order before the first test ran."""
 
     settings: Settings
+    extensions: Extensions = field(default_factory=NoExtensions)
     invocation: Invocation
     repository: Repository
     engine: Engine

@@ -19,16 +19,19 @@ import pytest
 
 from pytest_agentfix.core.errors import DockerUnreachableError, PreflightError
 from pytest_agentfix.core.model import (
+    ChangeSet,
     Cluster,
     ClusterResult,
     Failure,
+    Fix,
     Invocation,
+    Judgement,
     Landing,
     RunRequest,
     RunResult,
     Verdict,
 )
-from pytest_agentfix.core.ports import Progress
+from pytest_agentfix.core.ports import Extensions, Progress
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.pytest_hooks.session import PREPARE
 
@@ -36,20 +39,38 @@ from pytest_agentfix.pytest_hooks.session import PREPARE
 class FakeRepairer:
     """Gives every test a cluster with the verdict of the script, ``fixed`` if it has none."""
 
-    def __init__(self, script: dict[str, Any]) -> None:
+    def __init__(self, script: dict[str, Any], extensions: Extensions) -> None:
         self._script = script
+        self._extensions = extensions
         self._done: list[ClusterResult] = []
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         log("repair")
         logging.getLogger("pytest_agentfix.gateway").info("a model was asked")
         Path("request.pickle").write_bytes(pickle.dumps(request))
+        if self._script.get("asks_hooks"):
+            self._ask_hooks(request)
         for number, failures in enumerate(self._group(request.failures), start=1):
             cluster = Cluster(slug=f"c{number}", failures=failures)
             progress.say(cluster, "reproducing")
             self._done.append(self._decide(cluster))
+            self._extensions.tell_verdict(self._done[-1])
             self._misbehave()
         return self.result_so_far()
+
+    def _ask_hooks(self, request: RunRequest) -> None:
+        extensions = self._extensions
+        clusters = extensions.cluster(request.failures)
+        cluster = Cluster(slug="c", failures=request.failures)
+        fix = Fix(cluster=cluster, changes=ChangeSet(), judgement=Judgement(probes=()), model="a/b")
+        paths = ("src/shop/generated/api.py", "src/shop/cart.py")
+        answers = {
+            "clusters": clusters and {one.slug: one.targets for one in clusters},
+            "notes": extensions.prompt_notes(cluster, "a prompt"),
+            "open": {path: extensions.is_open(path, cluster) for path in paths},
+            "message": extensions.commit_message(fix, "Fix it"),
+        }
+        Path("hooks.json").write_text(json.dumps(answers), "utf-8")
 
     def get_ready(self, failures: Sequence[Failure]) -> None:
         with Path("ready.txt").open("a", encoding="utf-8") as stream:
@@ -103,7 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[PREPARE] = prepare
 
 
-def prepare(settings: Settings, invocation: Invocation) -> FakeRepairer:
+def prepare(settings: Settings, invocation: Invocation, extensions: Extensions) -> FakeRepairer:
     log("prepare")
     Path("settings.pickle").write_bytes(pickle.dumps(settings))
     script = Path("fake.json")
@@ -113,7 +134,7 @@ def prepare(settings: Settings, invocation: Invocation) -> FakeRepairer:
     if known.get("prepare") == "trouble":
         raise PreflightError("The sandbox has a network.", "Upgrade the engine.")
     assert invocation.rootdir.is_absolute()
-    return FakeRepairer(known)
+    return FakeRepairer(known, extensions)
 
 
 def log(event: str) -> None:

@@ -116,6 +116,7 @@ def test_off_imports_the_standard_library_and_pytest_only(runner: Runner) -> Non
     ours = {
         "pytest_agentfix",
         "pytest_agentfix.plugin",
+        "pytest_agentfix.hookspecs",
         "pytest_agentfix.core",
         "pytest_agentfix.core.options",
     }
