@@ -11,8 +11,8 @@ Properties = tuple[tuple[str, str], ...]
 def properties(result: RunResult) -> dict[str, Properties]:
     """Map each target's node id to its properties, names and values safe in XML 1.0.
 
-    A test in two clusters (it failed in its call and in its teardown, say) has both clusters'
-    properties, in the order of the clusters. Node ids are exact: they are keys, not text.
+    A test in several clusters has the properties of each, in the order of the clusters. Node ids
+    are exact: they are keys, not text.
     """
     found: dict[str, Properties] = {}
     for each in result.clusters:
