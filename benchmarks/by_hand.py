@@ -85,13 +85,13 @@ def loop_by_hand(
 
 
 def find_failed(output: str) -> dict[str, str]:
-    """The node ids in pytest's short summary, in order, each with its message."""
+    """Return the node ids in pytest's short summary, in order, each with its message."""
     lines = re.findall(r"^FAILED (\S+)(?: - (.*))?$", output, re.MULTILINE)
     return {nodeid: message or "it fails" for nodeid, message in lines}
 
 
 def repair_by_hand(repository: Path, url: str, *, binary: Path) -> None:
-    """Repair, rerun, commit; raises if a step fails."""
+    """Repair, rerun and commit; raise if a step fails."""
     make_image()
     run_agent(repository, url, PROMPT, binary)
     subprocess.run(
@@ -104,7 +104,7 @@ def repair_by_hand(repository: Path, url: str, *, binary: Path) -> None:
 
 
 def run_agent(repository: Path, url: str, prompt: str, binary: Path) -> None:
-    """One session of ``opencode run`` in a container; raises if it fails."""
+    """Run one session of ``opencode run`` in a container; raise if it fails."""
     config = {
         "model": "scripted/model",
         "small_model": "scripted/model",
@@ -145,7 +145,7 @@ def run_agent(repository: Path, url: str, prompt: str, binary: Path) -> None:
 
 
 def make_image() -> None:
-    """An empty image with a place for temporary files, unless it is there."""
+    """Make an empty image with a folder for temporary files, unless there is one."""
     found = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False)
     if found.returncode == 0:
         return

@@ -20,5 +20,5 @@ class EmptyWorkspace:
             os.chown(self.path, *user)
 
     def remove(self) -> None:
-        """Take the folder away."""
+        """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -19,7 +19,7 @@ from kit import find_binary
 def make_parser(
     doc: str | None, *, rounds: int, delays: Sequence[float] = ()
 ) -> argparse.ArgumentParser:
-    """The options that every benchmark has; ``--delay`` only where there are ``delays``."""
+    """Make a parser with the options of every benchmark; ``--delay`` only with ``delays``."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,7 +39,7 @@ def make_parser(
 
 
 def show(name: str, rows: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> None:
-    """The table on standard error, and the JSON where it was asked for."""
+    """Write the table to standard error, and the JSON to a file or to standard output."""
     figures = {
         "benchmark": name,
         "machine": describe_machine(),
@@ -56,7 +56,7 @@ def show(name: str, rows: Sequence[Mapping[str, Any]], given: argparse.Namespace
 
 
 def make_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows under their keys; a list (single rounds) is only in the JSON."""
+    """Lay out the rows under their keys; lists (single rounds) are in the JSON only."""
     keys = [key for key in _all_keys(rows) if not any(_is_list(row.get(key)) for row in rows)]
     lines = [keys, *([_spell(row.get(key)) for key in keys] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(keys))]
@@ -64,7 +64,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What has to be the same where two files of figures are compared."""
+    """Describe the machine; only figures with equal descriptions can be compared."""
     return {
         "system": platform.platform(),
         "cores": os.cpu_count(),
@@ -76,12 +76,12 @@ def describe_machine() -> dict[str, Any]:
 
 
 def middle(values: Iterable[float]) -> float:
-    """The median, to three places."""
+    """Return the median, to three places."""
     return round(statistics.median(values), 3)
 
 
 def tell(line: str) -> None:
-    """A line on how far it is."""
+    """Report progress in one line on standard error."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 

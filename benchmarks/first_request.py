@@ -1,9 +1,9 @@
 """Seconds from the end of the suite's last test to the first request at the model.
 
-For a failure that came some seconds before the end (what a repair needs can be made ready until
-then), and for one that is the last test. Requests without tools, for titles and the like, do not
-count. A negative figure: the model was asked before the suite had ended. Beside it, as a ratio of
-the same run, the plain suite's wall clock.
+For a failure that came some seconds before the end (a repair can be prepared in that time), and for
+one that is the last test. Requests without tools, for titles and the like, do not count. A negative
+figure: the model was asked before the suite had ended. The plain suite's wall clock stands beside
+it, with the ratio of the two.
 
     python benchmarks/first_request.py [--rounds N] [--tail SECONDS]
 """
@@ -15,19 +15,19 @@ from typing import Any
 from figures import make_parser, middle, show, tell
 from kit import make_project
 from suites import Suite, make_early, make_last
-from timed_model import Knowing, TimedModel
+from timed_model import KnownBugs, TimedModel
 
 GOALS = {"early": 0.5, "last": 5.0}  # seconds
 
 
 def measure(suite: Suite, rounds: int) -> dict[str, Any]:
-    """The median of some runs, and of plain pytest between them."""
+    """Return the medians of ``rounds`` runs, and of plain pytest between them."""
     waits, plain = [], []
     for number in range(rounds):
         tell(f"{suite.name}, round {number + 1}")
         with make_project(suite.files) as project:
             plain.append(project.run_plainly().expect(1).seconds)
-            with TimedModel(Knowing(project.path, suite.bugs)) as model:
+            with TimedModel(KnownBugs(project.path, suite.bugs)) as model:
                 done = project.run_ours(model.url)
             done.expect(0)
             waits.append(model.work[0].at - project.read_clock())

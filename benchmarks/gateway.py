@@ -1,4 +1,4 @@
-"""What the sandbox's only door costs: time to the first byte, and bytes a second.
+"""The cost of pipe and gateway: time to the first byte, and bytes a second.
 
 The same client asks the same stub of a provider twice: directly, and from inside a real sandbox
 through pipe and gateway. Both figures come from this one run, because machines are shared and
@@ -125,7 +125,7 @@ print(json.dumps({"first": first, "bytes": sum(received), "seconds": seconds}))
 
 @contextmanager
 def stub_provider() -> Iterator[int]:
-    """A provider in a process of its own; yields its port."""
+    """Run a provider in a process of its own, and yield its port."""
     with subprocess.Popen([sys.executable, "-c", STUB], stdout=subprocess.PIPE, text=True) as stub:
         try:
             yield int(stub.stdout.readline())  # type: ignore[union-attr]
@@ -133,8 +133,8 @@ def stub_provider() -> Iterator[int]:
             stub.kill()
 
 
-class Bench:
-    """One sandbox with the gateway behind its door, and the way around both."""
+class GatewaySetup:
+    """One sandbox with a gateway, and the direct way around both."""
 
     def __init__(self, sandbox: ContainerSandbox, top: Path, python: Path, stub: int) -> None:
         self._sandbox = sandbox
@@ -145,7 +145,7 @@ class Bench:
     def ask(
         self, *, is_direct: bool, streams: int, size: int, rounds: int, is_paced: bool
     ) -> dict[str, Any]:
-        """Run the client; returns seconds to first bytes, all bytes, all seconds."""
+        """Run the client; return the seconds to first bytes, all bytes, and all seconds."""
         port = self._stub if is_direct else MODEL_PORT
         numbers = (port, streams, size, rounds, int(is_paced))
         arguments = [*map(str, numbers), TOKEN]
@@ -163,8 +163,8 @@ class Bench:
 
 
 @contextmanager
-def open_bench() -> Iterator[Bench]:
-    """A stub, a gateway to it and a sandbox in front of that."""
+def open_setup() -> Iterator[GatewaySetup]:
+    """Start a stub, a gateway to it and a sandbox in front of that."""
     engine = Engine.connect()
     top = Path(tempfile.gettempdir(), "agentfix-benchmark")
     environment = choose_environment(Settings(environment="mirror"), engine, top=top)
@@ -186,21 +186,21 @@ def open_bench() -> Iterator[Bench]:
             engine, plan, copy, read_changes=Collected, accept=gateway.handle
         ) as sandbox:
             sandbox.listen(MODEL_PORT)
-            yield Bench(sandbox, top, environment.python, port)
+            yield GatewaySetup(sandbox, top, environment.python, port)
         gateway.close()
 
 
 def measure_first_byte(
-    bench: Bench, streams: int, rounds: int, *, is_paced: bool
+    setup: GatewaySetup, streams: int, rounds: int, *, is_paced: bool
 ) -> dict[str, Any]:
-    """Milliseconds to the first byte of an answer, on connections that are open already.
+    """Measure milliseconds to the first byte of an answer, on connections that are open.
 
     Paced: each answer begins after 50 to 250 ms, as if a model had to think; that time is taken
     off. Otherwise all streams ask again at once, and what is measured is a queue.
     """
     medians = {}
     for way in ("direct", "through"):
-        seen = bench.ask(
+        seen = setup.ask(
             is_direct=way == "direct", streams=streams, size=0, rounds=rounds, is_paced=is_paced
         )
         medians[way] = 1000 * statistics.median(seen["first"])
@@ -212,12 +212,12 @@ def measure_first_byte(
     }
 
 
-def measure_throughput(bench: Bench, streams: int, megabytes: int) -> dict[str, Any]:
-    """Megabytes a second of all streams together."""
+def measure_throughput(setup: GatewaySetup, streams: int, megabytes: int) -> dict[str, Any]:
+    """Measure the megabytes a second of all streams together."""
     size = megabytes * 1_000_000 // streams
     rates = {}
     for way in ("direct", "through"):
-        seen = bench.ask(
+        seen = setup.ask(
             is_direct=way == "direct", streams=streams, size=size, rounds=1, is_paced=False
         )
         rates[way] = seen["bytes"] / seen["seconds"] / 1_000_000
@@ -235,14 +235,14 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=200, help="bytes of all streams together")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
-    with open_bench() as bench:
+    with open_setup() as setup:
         for streams in STREAMS:
             figures[f"{streams}_streams"] = {
-                "first_byte": measure_first_byte(bench, streams, arguments.rounds, is_paced=True),
+                "first_byte": measure_first_byte(setup, streams, arguments.rounds, is_paced=True),
                 "first_byte_back_to_back": measure_first_byte(
-                    bench, streams, arguments.rounds, is_paced=False
+                    setup, streams, arguments.rounds, is_paced=False
                 ),
-                "throughput": measure_throughput(bench, streams, arguments.megabytes),
+                "throughput": measure_throughput(setup, streams, arguments.megabytes),
             }
     json.dump(figures, sys.stdout, indent=2)
     sys.stdout.write("\n")

@@ -1,4 +1,4 @@
-"""What grows with the repository and with the suite: our own time, and pytest's memory.
+"""The growth of our own time and of pytest's memory with the repository and the suite.
 
 Repositories of 100, 10,000 and 100,000 files of 1 KiB with one bug; suites of 100 and 20,000 tests
 with one failure. Our own time is all that ``pytest --agent-fix`` takes longer than plain pytest,
@@ -19,7 +19,7 @@ from typing import Any
 from figures import make_parser, middle, show, tell
 from kit import Project, make_project
 from suites import BUG, FAILING
-from timed_model import Knowing, TimedModel
+from timed_model import KnownBugs, TimedModel
 
 PER_FOLDER = 100
 PER_MODULE = 100
@@ -33,7 +33,7 @@ FILES = {
 
 
 def grow(project: Project, files: int) -> None:
-    """Add so many files of 1 KiB to the first commit, 100 to a folder, each tenth of it Python."""
+    """Add files of 1 KiB to the first commit, 100 to a folder, every tenth of them Python."""
     parts = [b"commit refs/heads/grown\ncommitter B <b@example.org> 0 +0000\ndata 4\ngrow\n"]
     parts.append(b"from refs/tags/start^0\n")
     for number in range(files):
@@ -48,18 +48,18 @@ def grow(project: Project, files: int) -> None:
 
 
 def clear(project: Project) -> None:
-    """Remove what was added, in threads: where a disk waits for each file, one alone is slow."""
+    """Remove the added files, in threads: one alone is slow if the disk waits for each file."""
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(shutil.rmtree, (project.path / "data").glob("*")))
 
 
 def make_suite(tests: int) -> dict[str, str]:
-    """The one failing test, and ``tests - 1`` trivial ones."""
+    """Make the one failing test, and ``tests - 1`` trivial ones."""
     return {**FILES, **make_trivial(tests - 1, "tests/test_more")}
 
 
 def make_trivial(tests: int, stem: str) -> dict[str, str]:
-    """``tests`` tests that pass, 100 to a module; ``stem`` begins the modules' paths."""
+    """Make ``tests`` tests that pass, 100 to a module; ``stem`` begins the modules' paths."""
     return {
         f"{stem}_{start:06}.py": "\n\n".join(
             f"def test_more_{n}():\n    assert {n} + 1 == {n + 1}\n"
@@ -70,10 +70,10 @@ def make_trivial(tests: int, stem: str) -> dict[str, str]:
 
 
 def repair(project: Project) -> dict[str, float]:
-    """One plain run, and one of ours; ends the benchmark unless the bug is repaired."""
+    """Run plain pytest, then ours; end the benchmark unless the bug is repaired."""
     project.reset()
     plain = project.run_plainly().expect(1)
-    with TimedModel(Knowing(project.path, [BUG])) as model:
+    with TimedModel(KnownBugs(project.path, [BUG])) as model:
         ours = project.run_ours(model.url, "--agent-fix-timeout=3600").expect(0)
     cluster: Mapping[str, Any] = ours.report["clusters"][0]
     foreign = cluster["agent_seconds"] + cluster["test_seconds"]
@@ -94,7 +94,7 @@ def repair(project: Project) -> dict[str, float]:
 
 
 def measure(kind: str, size: int, rounds: int) -> dict[str, Any]:
-    """One size, measured in some rounds in the same repository."""
+    """Measure one size in ``rounds`` rounds in the same repository."""
     with make_project(FILES if kind == "files" else make_suite(size)) as project:
         if kind == "files":
             grow(project, size)
@@ -113,7 +113,7 @@ def measure(kind: str, size: int, rounds: int) -> dict[str, Any]:
 
 
 def judge(rows: Sequence[dict[str, Any]]) -> None:
-    """Put into each row how it stands to the size before it, and to the goals."""
+    """Add to each row its ratio to the size before it, and whether the goals are met."""
     for before, row in zip([None, *rows], rows, strict=False):
         is_next = before is not None and before["grows"] == row["grows"]
         ratio = round(row["own_seconds"] / before["own_seconds"], 2) if before and is_next else None

@@ -1,4 +1,4 @@
-"""What the judge costs over one plain rerun of the same tests in a sandbox.
+"""The cost of the judge over one plain rerun of the same tests in a sandbox.
 
 For suites of 1, 100 and 2,000 tests with one bug: the seconds of a whole judgement of the right fix
 (every probe that applies), and of ``pytest`` run once over the same tests with the same fix. Both
@@ -36,7 +36,7 @@ TARGET = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n
 
 
 def make_suite(tests: int) -> dict[str, str]:
-    """A project with one failing test and ``tests - 1`` that pass, 50 to a module."""
+    """Make a project with one failing test and ``tests - 1`` that pass, 50 to a module."""
     files = {"calc.py": BROKEN, "tests/test_add.py": TARGET, "conftest.py": ""}
     for start in range(0, tests - 1, PER_MODULE):
         numbers = range(start, min(start + PER_MODULE, tests - 1))
@@ -50,7 +50,7 @@ def make_suite(tests: int) -> dict[str, str]:
 
 
 def rerun(room: Room) -> float:
-    """Seconds of one plain pytest over the whole suite with the fix, in a fresh sandbox."""
+    """Return the seconds of one plain pytest run with the fix, in a fresh sandbox."""
     changes = ChangeSet({"calc.py": FileChange(FIXED.encode())})
     setup = room.shop_setup
     command = Command(
@@ -68,7 +68,7 @@ def rerun(room: Room) -> float:
 
 
 def judge(room: Room) -> float:
-    """Seconds of one whole judgement of the fix."""
+    """Return the seconds of one whole judgement of the fix."""
     began = time.perf_counter()
     outcome = room.judge({"calc.py": FIXED})
     seconds = time.perf_counter() - began
@@ -78,7 +78,7 @@ def judge(room: Room) -> float:
 
 
 def measure(tests: int, rounds: int, engine: Engine) -> dict[str, Any]:
-    """One suite, measured in turn."""
+    """Measure one suite: rerun and judgement in turn."""
     with tempfile.TemporaryDirectory(prefix="agentfix-benchmark-") as folder:
         room = Room(Path(folder), make_suite(tests), engine=engine)
         try:

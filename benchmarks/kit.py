@@ -1,7 +1,7 @@
-"""What the benchmarks share: projects, and measured runs in them.
+"""Projects for the benchmarks, and measured runs in them.
 
-Everything is made below one temporary folder that is taken away again. Times are of the machine's
-monotonic clock, which all its processes share, in seconds.
+Everything is made below one temporary folder, which is removed at the end. Times are seconds of the
+machine's monotonic clock, which all its processes share.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import platformdirs
 from pytest_agentfix.agents.opencode.binary import find_opencode
 
 CLOCK = "AGENTFIX_BENCHMARK_CLOCK"  # the variable that names the file of the last test's end
-# Goes into a project as conftest.py. In a sandbox the variable is not set, and nothing is done.
+# A project's conftest.py. In a sandbox the variable is not set, and it does nothing.
 CLOCK_CONFTEST = f"""\
 import os
 import time
@@ -36,10 +36,16 @@ def pytest_runtest_logfinish():
 """
 GITIGNORE = "__pycache__/\n.pytest_cache/\n"
 GIT_CONFIG = "[user]\n\tname = Benchmark\n\temail = benchmark@example.org\n"
-FOREIGN = ("PYTEST_", "OPENCODE", "GIT_", "CI", CLOCK)  # of variables that change what is measured
+FOREIGN = (
+    "PYTEST_",
+    "OPENCODE",
+    "GIT_",
+    "CI",
+    CLOCK,
+)  # variables that change the result
 
-# Runs a command and writes what it took. A process of its own, and a small one: what a process is
-# said to have had in memory includes what its parent had when it was started.
+# Runs a command and writes the time and memory it used. A small process of its own, because the
+# peak memory of a process includes that of its parent when it was started.
 LAUNCHER = """\
 import json, os, sys, time
 out, *command = sys.argv[1:]
@@ -74,7 +80,7 @@ class Done:
         return self.ended - self.began
 
     def expect(self, *statuses: int) -> Done:
-        """Return itself; ends the benchmark if the command ended otherwise."""
+        """Return the run; end the benchmark if its status is another one."""
         if self.status not in statuses:
             raise SystemExit(f"a run ended with status {self.status}:\n{self.output[-6000:]}")
         return self
@@ -92,7 +98,7 @@ class Project:
         return self.folder / "project"
 
     def git(self, *arguments: str, stdin: bytes | None = None) -> str:
-        """Run git in the work tree; returns what it prints."""
+        """Run git in the work tree and return its output."""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
@@ -111,7 +117,7 @@ class Project:
             target.write_text(text, encoding="utf-8")
 
     def reset(self) -> None:
-        """Back to the first commit, for another round."""
+        """Go back to the first commit, for another round."""
         self.git("reset", "-q", "--hard", "start")
         self.git("clean", "-qfdx")
 
@@ -132,11 +138,11 @@ class Project:
         return Done(**took, peak_megabytes=peak, output=done.stdout.decode(errors="replace"))
 
     def run_plainly(self, *arguments: str) -> Done:
-        """``pytest`` without the plugin; notes when the last test ended."""
+        """Run ``pytest`` without the plugin, and note when the last test ended."""
         return self.run(*PYTEST, "-p", "no:agentfix", *arguments, env={CLOCK: str(self._clock)})
 
     def run_ours(self, url: str, *arguments: str) -> Done:
-        """``pytest --agent-fix`` with the model at ``url``, and its report."""
+        """Run ``pytest --agent-fix`` with the model at ``url``, and read its report."""
         report = self.folder / "report.json"
         report.unlink(missing_ok=True)
         done = self.run(
@@ -148,7 +154,7 @@ class Project:
         return replace(done, report=found)
 
     def read_clock(self) -> float:
-        """When the last test of the last run ended; the project needs ``CLOCK_CONFTEST``."""
+        """Return when the last run's last test ended; the project needs ``CLOCK_CONFTEST``."""
         return float(self._clock.read_text())
 
     @property
@@ -167,7 +173,7 @@ class Project:
 
 @contextmanager
 def make_project(files: Mapping[str, str]) -> Iterator[Project]:
-    """A project of ``files`` in one commit with the tag ``start``; gone in the end."""
+    """Make a project of ``files`` in one commit with the tag ``start``; remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="agentfix-benchmark-") as folder:
         project = Project(folder=Path(folder).resolve())
         project.path.mkdir()
@@ -182,6 +188,6 @@ def make_project(files: Mapping[str, str]) -> Iterator[Project]:
 
 
 def find_binary() -> Path:
-    """The OpenCode binary that the plugin would take."""
+    """Return the OpenCode binary that the plugin would use."""
     cache = platformdirs.user_cache_path("pytest-agentfix")
     return Path(find_opencode(configured=None, environ=os.environ, cache=cache))

@@ -1,7 +1,7 @@
 """A suite that is red in many places: 40 functions with one wrong line each, 187 failing cases.
 
 The functions stand in eight modules; each has one parametrised test, of which 4 or 5 cases fail
-and up to 2 pass. Which cases these are is found out by running both forms of each function.
+and up to 2 pass. Both forms of each function are run to find these cases.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ POOLS: Final[Mapping[str, Sequence[tuple[Any, ...]]]] = {
     ],
 }
 
-# A heading names a module and where its arguments come from; after "#~" is what stands in a
-# line's place.
+# A heading names a module and the pool of its arguments; after "#~" is the wrong line that
+# replaces the right one.
 SOURCES: Final = """\
 # amounts pairs
 def total(left, right):
@@ -163,7 +163,7 @@ class _Function:
 
 
 def make_red_suite(functions: int = ALL) -> RedSuite:
-    """The suite with its first ``functions`` functions; all of them have 187 failing cases."""
+    """Make the suite with its first ``functions`` functions; all 40 have 187 failing cases."""
     sources: dict[str, list[str]] = {}
     tests: dict[str, list[str]] = {}
     bugs = []
@@ -212,12 +212,12 @@ def _read_function(module: str, pool: str, source: str) -> _Function:
 
 
 def _make_test(one: _Function, wanted: int) -> str:
-    """The parametrised test: ``wanted`` cases that fail, and some that do not."""
+    """Write the parametrised test: ``wanted`` cases that fail, and some that do not."""
     right, wrong = _load(one.right, one.name), _load(one.wrong, one.name)
     red, green = [], []
     for arguments in POOLS[one.pool]:
         expected = right(*arguments)
-        (green if _give(wrong, arguments) == repr(expected) else red).append((arguments, expected))
+        (green if _call(wrong, arguments) == repr(expected) else red).append((arguments, expected))
     if len(red) < wanted:
         raise SystemExit(f"only {len(red)} cases of {one.name} fail")
     cases = "".join(
@@ -239,8 +239,8 @@ def _load(source: str, name: str) -> Callable[..., Any]:
     return found
 
 
-def _give(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str | None:
-    """What it returns, spelled out; ``None`` where it raises."""
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str | None:
+    """Return the function's result as text; ``None`` if it raises."""
     try:
         return repr(function(*arguments))
     except (ArithmeticError, LookupError, TypeError, ValueError):

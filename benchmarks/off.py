@@ -1,9 +1,9 @@
-"""What the plugin costs a green suite: installed and off, and on with nothing to repair.
+"""The cost of the plugin for a green suite: off, and on with nothing to repair.
 
-The same 10,000 trivial tests run in pairs, with the plugin and with ``-p no:agentfix``, who goes
-first changing from pair to pair. Compared is the median of the pairs' ratios, of wall clock and of
-processor time, because machines are shared and noisy. What a mere start costs is measured with ten
-tests: the ratio of so small a difference drowns in the noise of ten thousand.
+The same 10,000 trivial tests run in pairs, with the plugin and with ``-p no:agentfix``, in an order
+that changes from pair to pair. The result is the median of the pairs' ratios, of wall clock and of
+processor time, because machines are shared and noisy. The cost of a mere start is measured with ten
+tests: so small a difference drowns in the noise of ten thousand.
 
     python benchmarks/off.py [--tests N] [--rounds N]
 """
@@ -16,7 +16,7 @@ from typing import Any
 from figures import make_parser, middle, show, tell
 from growth import make_trivial
 from kit import PYTEST, Done, Project, make_project
-from timed_model import Knowing, TimedModel
+from timed_model import KnownBugs, TimedModel
 
 OFF_GOAL = 1.01
 STARTS, FEW = 4, 10  # starts for each pair, of a suite with a few tests
@@ -25,13 +25,13 @@ ON_GOAL, ON_SECONDS = 1.02, 1.0  # at most so many times, plus so many seconds
 
 
 def run_off(project: Project) -> Done:
-    """A plain ``pytest`` with the plugin installed."""
+    """Run a plain ``pytest`` with the plugin installed."""
     return project.run(*PYTEST)
 
 
 def run_on(project: Project) -> Done:
-    """``pytest --agent-fix`` with all it checks beforehand; the model is never asked."""
-    with TimedModel(Knowing(project.path, [])) as model:
+    """Run ``pytest --agent-fix`` with all its checks; the model is never asked."""
+    with TimedModel(KnownBugs(project.path, [])) as model:
         done = project.run_ours(model.url)
         if model.arrivals:
             raise SystemExit("the model was asked although nothing failed")
@@ -39,7 +39,7 @@ def run_on(project: Project) -> Done:
 
 
 def take_pairs(run: Callable[[Project], Done], project: Project, rounds: int) -> list[Pair]:
-    """So many pairs, with the plugin and without; who goes first changes."""
+    """Run ``rounds`` pairs, with the plugin and without; the order changes each time."""
     pairs: list[Pair] = []
     for number in range(rounds):
         if number % 2:
@@ -55,7 +55,7 @@ def take_pairs(run: Callable[[Project], Done], project: Project, rounds: int) ->
 def measure(
     name: str, run: Callable[[Project], Done], project: Project, small: Project, rounds: int
 ) -> dict[str, Any]:
-    """One way to run, against ``-p no:agentfix``; ``small`` shows what a mere start costs."""
+    """Measure ``run`` against ``-p no:agentfix``; ``small`` shows the cost of a mere start."""
     tell(f"{name}, {STARTS * rounds} starts")
     starts = take_pairs(run, small, STARTS * rounds)
     tell(f"{name}, {rounds} pairs")

@@ -1,4 +1,4 @@
-"""What the plugin itself costs: when it is off, per sandbox, and per fix.
+"""The cost of the plugin itself: when it is off, per sandbox, and per fix.
 
 Prints one JSON object. Every figure that is compared with something comes from this same run, as
 a ratio, because machines are shared and noisy. The model is scripted and answers at once; pytest,
@@ -48,7 +48,7 @@ print(json.dumps({"seconds": seconds, "modules": sorted(set(sys.modules) - befor
 
 
 def measure_import(rounds: int) -> dict[str, Any]:
-    """What importing the plugin costs a pytest that does not use it."""
+    """Measure importing the plugin in a pytest that does not use it."""
     runs = [json.loads(run_python(IMPORT_PROBE)) for _ in range(rounds)]
     modules = {name for run in runs for name in run["modules"]}
     foreign = {
@@ -65,7 +65,7 @@ def measure_import(rounds: int) -> dict[str, Any]:
 
 
 def run_python(source: str) -> str:
-    """Run ``source`` in a fresh interpreter; returns what it prints."""
+    """Run ``source`` in a fresh interpreter and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=True
     )
@@ -73,7 +73,7 @@ def run_python(source: str) -> str:
 
 
 def measure_sandbox(rounds: int) -> dict[str, Any]:
-    """Seconds from the order to create a sandbox to a guest that answers."""
+    """Measure the seconds from asking for a sandbox until its guest answers."""
     engine = Engine.connect()
     top = Path(tempfile.gettempdir(), "agentfix-benchmark")
     environment = choose_environment(Settings(environment="mirror"), engine, top=top)
@@ -95,7 +95,7 @@ def measure_sandbox(rounds: int) -> dict[str, Any]:
 
 
 def make_repository(folder: Path) -> Path:
-    """A repository with one bug and one failing test."""
+    """Make a repository with one bug and one failing test."""
     repository = folder / "project"
     repository.mkdir(parents=True)
     (repository / "calc.py").write_text(CALC)
@@ -112,13 +112,13 @@ def make_repository(folder: Path) -> Path:
 
 
 def script(repository: Path) -> Turns:
-    """Look, edit, done: three model requests."""
+    """Make a script of three model requests: read, edit, done."""
     path = str(repository / "calc.py")
     return Turns([[reads(path), edits(path, "left - right", "left + right"), Say("done")]])
 
 
 def in_fresh_repository(repair: Callable[[Path, str], Any]) -> tuple[float, Any]:
-    """Seconds of ``repair(repository, model's URL)`` and what it returned."""
+    """Return the seconds of ``repair(repository, model's URL)``, and its result."""
     with tempfile.TemporaryDirectory(prefix="agentfix-benchmark-") as folder:
         repository = make_repository(Path(folder))
         with ScriptedModel(script(repository)) as model:
@@ -128,7 +128,7 @@ def in_fresh_repository(repair: Callable[[Path, str], Any]) -> tuple[float, Any]
 
 
 def repair_with_plugin(repository: Path, url: str) -> dict[str, Any]:
-    """``pytest --agent-fix`` as a user types it; returns its report's only cluster."""
+    """Run ``pytest --agent-fix`` as a user would; return its report's only cluster."""
     report = repository.parent / "report.json"
     done = subprocess.run(
         [
@@ -148,7 +148,7 @@ def repair_with_plugin(repository: Path, url: str) -> dict[str, Any]:
 
 
 def measure_fix(rounds: int) -> dict[str, Any]:
-    """Our own time per fix, and the whole against the same fix done by hand."""
+    """Measure our own time per fix, and the whole run against the same fix by hand."""
     binary = find_opencode(
         configured=None,
         environ=os.environ,

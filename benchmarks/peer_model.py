@@ -1,4 +1,4 @@
-"""One mind for all peers: a scripted model that says the same thing in each one's own form.
+"""One scripted model for all peers: it gives the same answers in each one's own form.
 
 It looks at the wrong line if it has not been shown it, corrects it, runs the test once where the
 peer leaves that to the model, and is done. So what a peer pays is what its prompts and its way of
@@ -40,7 +40,7 @@ class Mistake:
 
 
 class AnyPeer:
-    """A script that corrects ``mistake`` in the form of whoever asks."""
+    """A script that corrects ``mistake`` in the form of the peer that asks."""
 
     def __init__(self, mistake: Mistake) -> None:
         self._mistake = mistake
@@ -53,7 +53,7 @@ class AnyPeer:
         return steps[conversation.step] if conversation.step < len(steps) else HARMLESS
 
     def _answer_in_words(self, conversation: Conversation) -> Reply:
-        """Aider's form: whole files; and the message of its commit, which it asks for as well."""
+        """Answer in aider's form: whole files, and the commit message it asks for as well."""
         said = json.dumps(conversation.body)
         if "commit message" in said:
             return Say("fix: correct the rate")
@@ -68,7 +68,7 @@ class AnyPeer:
         return [*([] if is_shown else [look]), correct, test, *done]
 
     def _with_tools(self) -> list[Reply]:
-        """OpenCode's form."""
+        """Answer in OpenCode's form: tool calls."""
         path = str(self._mistake.top / self._mistake.file)
         command = {"command": self._mistake.run_test, "description": "Runs the test"}
         return [
@@ -79,7 +79,7 @@ class AnyPeer:
         ]
 
     def _with_shell(self) -> list[Reply]:
-        """The form of mini-swe-agent: one shell command for each answer."""
+        """Answer in mini-swe-agent's form: one shell command for each answer."""
         mistake = self._mistake
         commands = [
             f"cat {mistake.file}",

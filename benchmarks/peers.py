@@ -56,7 +56,7 @@ def discount_for(customer, whole):
 
 
 def reduce(customer, whole):
-    """What is left to pay."""
+    """Return the amount that is left to pay."""
     return whole - whole * discount_for(customer, whole)
 '''
 TESTS = """from decimal import Decimal
@@ -86,12 +86,12 @@ QUIET = {
 
 
 class PeerError(Exception):
-    """A peer could not be installed, or did not repair; its words."""
+    """A peer could not be installed, or repaired nothing; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What all peers share. ``home`` is theirs in the place of the user's."""
+class PeerSetup:
+    """The set-up that all peers share; ``home`` is their home folder."""
 
     home: Path
     binary: Path
@@ -101,7 +101,7 @@ class Bench:
     warm: set[str] = field(default_factory=set)
 
     def find(self, package: str, program: str) -> Path:
-        """The program of a package from PyPI, installed on first use."""
+        """Return the program of a package from PyPI, installed on first use."""
         venv = self.installed / package
         found = venv / "bin" / program
         if not found.exists():
@@ -111,7 +111,7 @@ class Bench:
         return found
 
     def env(self, project: Project) -> dict[str, str]:
-        """The variables of a peer's process; its home is empty but for what keeps it offline."""
+        """Return a peer's variables; its home is empty but for files that keep it offline."""
         caches = self.home / ".aider" / "caches"
         caches.mkdir(parents=True, exist_ok=True)
         (caches / "model_prices_and_context_window.json").write_text("{}")
@@ -119,35 +119,35 @@ class Bench:
         return {**QUIET, "HOME": str(self.home), "MSWEA_GLOBAL_CONFIG_DIR": str(folder)}
 
 
-Repair = Callable[[Bench, Project, str], None]
+Repair = Callable[[PeerSetup, Project, str], None]
 
 
-def repair_with_us(bench: Bench, project: Project, url: str) -> None:
-    """``pytest --agent-fix``."""
+def repair_with_us(setup: PeerSetup, project: Project, url: str) -> None:
+    """Repair with ``pytest --agent-fix``."""
     report = project.folder / "report.json"
     done = project.run(
         *(*PYTEST, "--agent-fix", "--agent-fix-base-url", url, f"--agent-fix-report={report}"),
-        *("--agent-fix-model", "scripted/model", "-o", f"agent_fix_opencode={bench.binary}"),
-        env={"HOME": str(bench.home), "XDG_CACHE_HOME": str(bench.home / ".cache")},
+        *("--agent-fix-model", "scripted/model", "-o", f"agent_fix_opencode={setup.binary}"),
+        env={"HOME": str(setup.home), "XDG_CACHE_HOME": str(setup.home / ".cache")},
     )
     if done.status:
         raise PeerError(done.output)
 
 
-def repair_with_opencode(bench: Bench, project: Project, url: str) -> None:
-    """Plain OpenCode with its default agent, a rerun, a commit."""
-    by_hand.run_agent(project.path, url, describe_task(), bench.binary)
+def repair_with_opencode(setup: PeerSetup, project: Project, url: str) -> None:
+    """Repair with plain OpenCode and its default agent, rerun, commit."""
+    by_hand.run_agent(project.path, url, describe_task(), setup.binary)
     rerun_and_commit(project)
 
 
-def repair_with_mini(bench: Bench, project: Project, url: str) -> None:
-    """``mini-swe-agent`` in a container that has the repository and this Python."""
-    program = bench.find("mini-swe-agent", "mini")
+def repair_with_mini(setup: PeerSetup, project: Project, url: str) -> None:
+    """Repair with ``mini-swe-agent`` in a container that has the repository and this Python."""
+    program = setup.find("mini-swe-agent", "mini")
     config = project.folder / "mini.yaml"
     config.write_text(json.dumps(make_mini_config(project, url)))  # JSON is YAML
     try:
         run_peer(
-            bench,
+            setup,
             project,
             *(program, "--yolo", "--exit-immediately", "--cost-limit", "0"),
             *("--model", "openai/scripted", "--task", describe_task()),
@@ -160,7 +160,7 @@ def repair_with_mini(bench: Bench, project: Project, url: str) -> None:
 
 
 def make_mini_config(project: Project, url: str) -> Mapping[str, Any]:
-    """What its own configuration does not say: the place, and the model's address."""
+    """Return what mini-swe-agent has to be told: its environment, and the model's address."""
     mounts = [*("/usr", "/bin", "/lib", "/lib64"), sys.prefix, sys.base_prefix]
     return {
         "environment": {
@@ -180,11 +180,11 @@ def make_mini_config(project: Project, url: str) -> Mapping[str, Any]:
     }
 
 
-def repair_with_aider(bench: Bench, project: Project, url: str) -> None:
-    """``aider`` with a test command of its own; it commits itself."""
-    program = bench.find("aider-chat", "aider")
+def repair_with_aider(setup: PeerSetup, project: Project, url: str) -> None:
+    """Repair with ``aider``, which runs a test command and commits by itself."""
+    program = setup.find("aider-chat", "aider")
     run_peer(
-        bench,
+        setup,
         project,
         *(program, "--model", "openai/scripted", "--openai-api-base", url),
         *("--yes-always", "--no-check-update", "--no-show-model-warnings", "--no-analytics"),
@@ -195,12 +195,12 @@ def repair_with_aider(bench: Bench, project: Project, url: str) -> None:
 
 
 def describe_task() -> str:
-    """What a person would ask for."""
+    """Return the request that a person would write."""
     return f"{TEST} fails: {MESSAGE}\nCorrect the code."
 
 
-def run_peer(bench: Bench, project: Project, *command: str | Path) -> None:
-    done = project.run(*command, env=bench.env(project))
+def run_peer(setup: PeerSetup, project: Project, *command: str | Path) -> None:
+    done = project.run(*command, env=setup.env(project))
     if done.status:
         raise PeerError(done.output)
 
@@ -213,7 +213,7 @@ def rerun_and_commit(project: Project) -> None:
 
 
 def remove_containers() -> None:
-    """Peers' containers: mini-swe-agent only begins to stop its own."""
+    """Remove the peers' containers: mini-swe-agent only begins to stop its own."""
     listed = subprocess.run(
         ["docker", "ps", "-aq", f"--filter=label={LABEL}"],
         capture_output=True,
@@ -241,14 +241,14 @@ PEERS: Mapping[str, Repair] = {
 INSTALLS = {"mini-swe-agent": "mini", "aider-chat": "aider"}
 
 
-def measure(bench: Bench, repair: Repair, delay: float) -> Mapping[str, float]:
-    """One repair in a fresh repository; raises ``PeerError`` if it is none."""
+def measure(setup: PeerSetup, repair: Repair, delay: float) -> Mapping[str, float]:
+    """Measure one repair in a fresh repository; raise ``PeerError`` if nothing is repaired."""
     with make_project(FILES) as project:
         mistake = Mistake(
             top=project.path, file=FILE, old=OLD, new=NEW, python=sys.executable, test=TEST
         )
         with TimedModel(AnyPeer(mistake), delay=delay) as model:
-            seconds = take_time(lambda: repair(bench, project, model.url))
+            seconds = take_time(lambda: repair(setup, project, model.url))
             check(project)
             return {
                 "seconds": seconds,
@@ -265,32 +265,34 @@ def take_time(work: Callable[[], None]) -> float:
 
 
 def check(project: Project) -> None:
-    """Whether the fix is in the history, and nothing else is."""
+    """Raise ``PeerError`` unless the fix, and nothing else, is in the history."""
     changed = project.git("diff", "--name-only", "start", "HEAD").split()
     fixed = NEW in project.git("show", f"HEAD:{FILE}")
     if not fixed or [name for name in changed if not name.startswith(".")] != [FILE]:
         raise PeerError(f"it is not repaired; what changed is {changed}")
 
 
-def compare(bench: Bench, chosen: Sequence[str], delay: float, rounds: int) -> list[dict[str, Any]]:
-    """One row for each peer; for one that failed there is none, and ``bench`` knows why."""
+def compare(
+    setup: PeerSetup, chosen: Sequence[str], delay: float, rounds: int
+) -> list[dict[str, Any]]:
+    """Return a row for each peer that can be measured; ``setup.troubles`` has the others."""
     rows: dict[str, dict[str, Any]] = {}
     for peer in chosen:
-        if peer in bench.troubles:
+        if peer in setup.troubles:
             continue
         tell(f"{peer}, {delay:g} s for an answer")
         repair = PEERS[peer]
         try:
             if peer in INSTALLS:
-                bench.find(peer, INSTALLS[peer])  # its installation is no part of its time
-            if peer not in bench.warm:  # the first run fills caches, and does not count
-                measure(bench, repair, 0)
-                bench.warm.add(peer)
-            runs = [measure(bench, repair, delay) for _ in range(rounds)]
+                setup.find(peer, INSTALLS[peer])  # its installation is no part of its time
+            if peer not in setup.warm:  # the first run fills caches, and does not count
+                measure(setup, repair, 0)
+                setup.warm.add(peer)
+            runs = [measure(setup, repair, delay) for _ in range(rounds)]
         except (PeerError, subprocess.CalledProcessError) as error:
             detail = getattr(error, "stderr", None) or str(error)
             tell(f"{peer} cannot be measured here:\n{detail[-3000:]}")
-            bench.troubles[peer] = " ".join(detail.split())[-200:]
+            setup.troubles[peer] = " ".join(detail.split())[-200:]
             continue
         rows[peer] = {name: middle(run[name] for run in runs) for name in runs[0]}
     return [
@@ -300,7 +302,7 @@ def compare(bench: Bench, chosen: Sequence[str], delay: float, rounds: int) -> l
 
 
 def _ratios(row: Mapping[str, float], ours: Mapping[str, float] | None) -> dict[str, float | None]:
-    """How much ours takes of what this one does; ``None`` where ours was not measured."""
+    """Return ours as a share of this peer's figures; ``None`` where ours was not measured."""
     if ours is None:
         return {"ours_time": None, "ours_tokens": None}
     return {
@@ -336,18 +338,18 @@ def run(given: argparse.Namespace, folder: Path) -> None:
     home = folder / "home"
     home.mkdir()
     binary = shutil.copy2(find_binary(), folder / "opencode")
-    bench = Bench(
+    setup = PeerSetup(
         home=home,
         binary=Path(binary),
         installed=(given.installed or folder / "installed").resolve(),
         python=given.python,
     )
-    bench.installed.mkdir(parents=True, exist_ok=True)
+    setup.installed.mkdir(parents=True, exist_ok=True)
     delays = given.delay or given.delays
     rounds = 1 if given.quick else given.rounds
     chosen = given.peer or list(PEERS)
-    rows = [row for delay in delays for row in compare(bench, chosen, delay, rounds)]
-    rows += [{"peer": peer, "trouble": why} for peer, why in bench.troubles.items()]
+    rows = [row for delay in delays for row in compare(setup, chosen, delay, rounds)]
+    rows += [{"peer": peer, "trouble": why} for peer, why in setup.troubles.items()]
     show("peers", rows, given)
 
 

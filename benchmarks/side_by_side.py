@@ -1,7 +1,7 @@
 """Causes repaired side by side: the same red suite with ``--agent-fix-jobs`` 1, 2, 4 and 8.
 
-Eight modules have one bug each, and the model takes seconds for an answer, so that there is
-waiting to be shared; there is not more computing power with more jobs. ``speed`` is the time with
+Eight modules have one bug each, and the model takes seconds for an answer, so that jobs can wait
+side by side; more jobs bring no more computing power. ``speed`` is the time with
 the first of the jobs given over the time with so many: of the repair (``totals.seconds`` of the
 report), and of the whole run.
 
@@ -16,10 +16,10 @@ from typing import Any
 
 from figures import make_parser, middle, show, tell
 from kit import make_project
-from timed_model import Bug, Knowing, TimedModel
+from timed_model import Bug, KnownBugs, TimedModel
 
 GOAL = {8: 6.0}  # jobs -> at least so many times as fast
-# What stands in the code, and what should.
+# The wrong line, and the right one.
 LINES = (
     ("return left - right", "return left + right"),
     ("return left + right + 1", "return left + right - 1"),
@@ -33,7 +33,7 @@ LINES = (
 
 
 def make_files(count: int) -> tuple[dict[str, str], list[Bug]]:
-    """``count`` modules with one bug each, and a test for each."""
+    """Make ``count`` modules with one bug each, and a test for each."""
     files, bugs = {}, []
     for number, (wrong, right) in enumerate(LINES[:count]):
         name = f"compute_{number}"
@@ -51,10 +51,10 @@ def make_files(count: int) -> tuple[dict[str, str], list[Bug]]:
 
 
 def repair(clusters: int, delay: float, jobs: int) -> dict[str, float]:
-    """Seconds of one run with ``jobs`` causes at once; ends the benchmark unless all is green."""
+    """Time one run with ``jobs`` causes at once; end the benchmark unless all is green."""
     files, bugs = make_files(clusters)
     with make_project(files) as project:
-        with TimedModel(Knowing(project.path, bugs), delay=delay) as model:
+        with TimedModel(KnownBugs(project.path, bugs), delay=delay) as model:
             done = project.run_ours(
                 model.url, f"--agent-fix-jobs={jobs}", f"--agent-fix-max-clusters={clusters}"
             )
@@ -63,7 +63,7 @@ def repair(clusters: int, delay: float, jobs: int) -> dict[str, float]:
 
 
 def measure(delay: float, given: argparse.Namespace) -> list[dict[str, Any]]:
-    """All numbers of jobs in turn, forwards and backwards from round to round."""
+    """Measure all numbers of jobs in turn, forwards and backwards from round to round."""
     found: dict[int, list[dict[str, float]]] = {jobs: [] for jobs in given.jobs}
     for number in range(given.rounds):
         for jobs in given.jobs[:: -1 if number % 2 else 1]:

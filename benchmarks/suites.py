@@ -4,9 +4,9 @@ By hand is a shell loop: pytest, then for each failing test a plain ``docker run
 pytest again, ``git commit``. Three suites: one failure that is the last test; one that came some
 seconds before the end; and 40 bugs that redden 187 tests. Both sides are timed from the start of
 pytest, ours until it has ended, the loop until its last commit; ``after_`` is the part of it after
-the suite's last test. The loop repairs what its list has, as the goal is stated: a session for a
-test that is green by then finds nothing to do. ``skipping_ratio`` is against a cleverer loop that
-begins no such session.
+the suite's last test. The goal is stated for a loop that works through its whole list: a session
+for a test that is green by then finds nothing to do. ``skipping_ratio`` compares with a cleverer
+loop that begins no such session.
 
     python benchmarks/suites.py [--delay SECONDS ...] [--suite last|early|many ...] [--full]
 """
@@ -23,7 +23,7 @@ from by_hand import HandRun, loop_by_hand
 from figures import make_parser, middle, show, tell
 from kit import CLOCK_CONFTEST, Done, find_binary, make_project
 from many_bugs import make_red_suite
-from timed_model import Bug, Knowing, TimedModel
+from timed_model import Bug, KnownBugs, TimedModel
 
 BUG = Bug(
     file="calc.py", test="test_add", old="    return left - right", new="    return left + right"
@@ -46,7 +46,7 @@ class Suite:
 
 
 def make_last(tests: int = 20) -> Suite:
-    """The one failure is the suite's last test."""
+    """Make a suite whose one failure is its last test."""
     passing = "\n\n".join(
         f"def test_keep_{n}():\n    assert keep({n}) == {n}\n" for n in range(tests)
     )
@@ -55,7 +55,7 @@ def make_last(tests: int = 20) -> Suite:
 
 
 def make_early(tail: float) -> Suite:
-    """The one failure comes first, and tests that sleep go on for ``tail`` seconds."""
+    """Make a suite that fails first, then sleeps in other tests for ``tail`` seconds."""
     naps = "\n\n".join(
         f"def test_nap_{n}():\n    time.sleep({NAP})\n" for n in range(round(tail / NAP))
     )
@@ -64,7 +64,7 @@ def make_early(tail: float) -> Suite:
 
 
 def make_many(functions: int) -> Suite:
-    """Many functions, each with one wrong line, and several failing cases for each."""
+    """Make a suite of many functions with one wrong line and several failing cases each."""
     red = make_red_suite(functions)
     return Suite(name="many", files=_with_clock(red.files), bugs=red.bugs, goal=0.12)
 
@@ -84,9 +84,9 @@ class Ours:
 
 
 def repair_with_plugin(suite: Suite, delay: float, arguments: Sequence[str]) -> Ours:
-    """``pytest --agent-fix`` as a user types it; ends the benchmark unless all is repaired."""
+    """Run ``pytest --agent-fix`` as a user would; end the benchmark unless all is repaired."""
     with make_project(suite.files) as project:
-        script = Knowing(project.path, suite.bugs)
+        script = KnownBugs(project.path, suite.bugs)
         with TimedModel(script, delay=delay) as model:
             done = project.run_ours(model.url, "--agent-fix-max-clusters", "50", *arguments)
         done.expect(0)
@@ -98,9 +98,9 @@ def repair_with_plugin(suite: Suite, delay: float, arguments: Sequence[str]) -> 
 def repair_by_hand(
     suite: Suite, delay: float, choose: Callable[[Sequence[str]], Sequence[str]], *, whole: bool
 ) -> tuple[HandRun, TimedModel]:
-    """The same by the loop."""
+    """Repair the same suite with the loop by hand."""
     with make_project(suite.files) as project:
-        script = Knowing(project.path, suite.bugs)
+        script = KnownBugs(project.path, suite.bugs)
         with TimedModel(script, delay=delay) as model:
             run = loop_by_hand(
                 project, model.url, binary=find_binary(), choose=choose, whole_suite=whole
@@ -109,7 +109,7 @@ def repair_by_hand(
 
 
 def sample(tests: Sequence[str], limit: int | None) -> list[str]:
-    """Whole functions spread evenly over the suite, with about ``limit`` failing cases in all.
+    """Choose whole functions, evenly over the suite, with about ``limit`` failing cases in all.
 
     Whole, because the first case of a function has something to repair and the others do not.
     """
@@ -123,9 +123,9 @@ def sample(tests: Sequence[str], limit: int | None) -> list[str]:
 
 
 def extrapolate(run: HandRun, bugs: int) -> tuple[float, float]:
-    """Seconds of the whole loop, and of one that skips what is green by then.
+    """Return the seconds of the whole loop, and of one that skips tests that are green by then.
 
-    What was not tried is taken to last as long as the mean of its kind.
+    A test that was not tried is taken to last as long as the mean of its kind.
     """
     fixing = _mean(one.seconds for one in run.sessions if one.has_fixed)
     idle = _mean(one.seconds for one in run.sessions if not one.has_fixed)
@@ -142,7 +142,7 @@ def _mean(seconds: Iterable[float]) -> float:
 
 
 def measure(suite: Suite, delay: float, given: argparse.Namespace) -> dict[str, Any]:
-    """One suite at one delay: the two in turn, who goes first changing from round to round."""
+    """Measure one suite at one delay: both ways in turn, in an order that changes each round."""
     is_full = suite.name != "many" or (given.full and delay == min(given.delay or given.delays))
     limit = None if is_full else given.sample
 

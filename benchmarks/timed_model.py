@@ -1,4 +1,4 @@
-"""The benchmarks' model: it keeps the time, and knows the bugs that it is asked about."""
+"""The benchmarks' scripted model: it notes arrival times, and knows the bugs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TimedModel:
 
     @property
     def url(self) -> str:
-        """What a client of chat completions takes for its base URL."""
+        """The base URL for a client of chat completions."""
         return self.server.base_url
 
     @property
@@ -83,7 +83,7 @@ class TimedModel:
 
     @property
     def sessions(self) -> int:
-        """How many conversations with tools were begun."""
+        """The number of conversations with tools that were begun."""
         return sum(arrival.is_first for arrival in self.work)
 
     @property
@@ -98,7 +98,7 @@ class TimedModel:
 
     @property
     def prompt_tokens(self) -> int:
-        """Of all requests: the bytes of their messages and tools, divided by four."""
+        """The bytes of all requests' messages and tools, divided by four."""
         bodies = [one.body for one in self.server.requests if isinstance(one.body, dict)]
         return sum(map(_count_bytes, bodies)) // BYTES_PER_TOKEN
 
@@ -115,8 +115,8 @@ class TimedModel:
         return self._script(conversation)
 
 
-class Knowing:
-    """A script that repairs what a prompt names as a sensible model would.
+class KnownBugs:
+    """A script that repairs the bugs a prompt names, as a sensible model would.
 
     It reads the files of the bugs named; corrects them one edit per answer; and says that it is
     done, at once where it read that everything is right: 3 requests for a bug, 2 for none. It goes
@@ -152,7 +152,7 @@ class Knowing:
 
 
 def _list_results(conversation: Conversation) -> list[str]:
-    """Return what the tools gave back since the last prompt."""
+    """Return the tools' results since the last prompt."""
     spoken = list(conversation.spoken)
     last = max(place for place, one in enumerate(spoken) if one.speaker is Speaker.USER)
     return [one.text for one in spoken[last:] if one.speaker is Speaker.TOOL]

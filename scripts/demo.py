@@ -1,11 +1,11 @@
-"""Shows a whole repair without a key and without a bill: ``make demo``.
+"""Show whole repairs without a key and without a bill: ``make demo``.
 
 Copies the examples into fresh git repositories, which stay for you to look at, and runs
 ``pytest --agent-fix`` in each. A recording stands in for the paid model; OpenCode, its sandbox,
 the judge and the commit are the real ones. Exit status 1 when a fix or the green rerun is missing.
 
 ``--record`` (``make cassettes``) makes the recordings anew, with a scripted model: needed when
-what agents are told has changed, and a replay says that a request differs.
+prompts have changed, and a replay says that a request differs.
 """
 # ruff: noqa: INP001 - a script, not a package
 
@@ -32,7 +32,7 @@ _CASSETTES: Final = _HERE / "cassettes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedFix:
-    """What the recorded model does to one example: edits of one file, then its words."""
+    """The recorded model's work on one example: edits of one file, then its last words."""
 
     name: str
     file: str
@@ -40,7 +40,7 @@ class ScriptedFix:
     words: str
 
     def play(self, repository: Path) -> script.Script:
-        """Make the script that does it in ``repository``."""
+        """Return the script that makes these edits in ``repository``."""
         path = str(repository / self.file)
         steps = [script.edits(path, old, new) for old, new in self.edits]
         return script.Turns([[script.reads(path), *steps, script.Say(self.words)]])
@@ -99,7 +99,7 @@ def _record(fix: ScriptedFix, repository: Path) -> None:
 
 
 def _show(fix: ScriptedFix, repository: Path, repair: Callable[[ScriptedFix, Path], None]) -> str:
-    """Run the repair of one example; tell what is missing at the end ("" when nothing is)."""
+    """Repair one example; return what is missing at the end ("" if nothing is)."""
     _title(f"{fix.name}: a fresh repository in {repository}")
     _make_repository(_HERE.parent / "examples" / fix.name, repository)
     base = _ask_git(repository, "rev-parse", "HEAD")
