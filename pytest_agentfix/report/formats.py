@@ -10,7 +10,7 @@ from pytest_agentfix.report import json_report
 
 ReportFormat = Callable[[RunResult], str]
 
-# The suffix, in lower case and with its dot -> the function that makes the file's text.
+# The suffix with its dot -> the function that makes the file's text.
 # A new format is a module in this folder and a row here.
 FORMATS: Final[Mapping[str, ReportFormat]] = {
     ".json": json_report.render,
@@ -18,11 +18,12 @@ FORMATS: Final[Mapping[str, ReportFormat]] = {
 
 
 def find_format(name: str, formats: Mapping[str, ReportFormat]) -> ReportFormat:
-    """Return the format of a file called ``name``, by the longest suffix that fits.
+    """Return the format of a file called ``name``, by the longest suffix that fits in any case.
 
     Raise ``ValueError`` if none fits.
     """
-    suffix = max(filter(name.lower().endswith, formats), key=len, default=None)
+    fitting = (suffix for suffix in formats if name.lower().endswith(suffix.lower()))
+    suffix = max(fitting, key=len, default=None)
     if suffix is None:
         raise ValueError(name)
     return formats[suffix]

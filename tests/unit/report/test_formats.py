@@ -16,7 +16,7 @@ def _name(name: str) -> ReportFormat:
     return lambda result: f"{name} of {len(result.clusters)}"
 
 
-TABLE = {".json": _name("plain"), ".sarif.json": _name("sarif"), ".html": _name("page")}
+TABLE = {".json": _name("plain"), ".Sarif.json": _name("sarif"), ".html": _name("page")}
 
 
 def test_json_is_in_the_table() -> None:
@@ -45,7 +45,7 @@ def test_no_suffix_fits(name: str) -> None:
 
 def test_an_option_names_the_suffixes() -> None:
     form = make_report_path(TABLE)
-    assert form.takes == "a path that ends in .json, .sarif.json or .html"
+    assert form.takes == "a path that ends in .json, .Sarif.json or .html"
     assert form.parse("out/R.html") == "out/R.html"
     with pytest.raises(ValueError, match="xml"):
         form.parse("r.xml")
