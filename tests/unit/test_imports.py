@@ -19,7 +19,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("testing",),
     ("runtime",),
     ("pytest_hooks",),
-    ("plugin", "hookspecs"),
+    ("hookspecs",),
+    ("plugin",),
 )
 
 
