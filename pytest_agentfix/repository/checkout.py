@@ -26,7 +26,7 @@ class Checkout:
 
     repository: Repository
     oid_length: int
-    patience: float
+    timeout: float
     sleep: Callable[[float], None]
 
     def advance(
@@ -43,7 +43,7 @@ class Checkout:
                 self.repository.git,
                 self.repository.git_dir / "index",
                 oid_length=self.oid_length,
-                patience=self.patience,
+                timeout=self.timeout,
                 sleep=self.sleep,
             ) as index:
                 self._check(edits, index, branch=branch)

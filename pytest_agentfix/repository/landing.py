@@ -1,17 +1,19 @@
-"""Fixes on their way into the user's history."""
+"""Brings fixes into the user's history: as commits, or as patches."""
 
 from __future__ import annotations
 
+import enum
 import logging
 import re
 import shlex
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
-from pytest_agentfix.core.model import FileStat, Fix, Landing
+from pytest_agentfix.core.model import FileStat, Fix, Landing, ReadBase
 from pytest_agentfix.repository.checkout import Checkout, NotPlainError
 from pytest_agentfix.repository.edits import Edits, compare
 from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
@@ -24,10 +26,41 @@ from pytest_agentfix.repository.stats import count_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _SIGNING_TIMEOUT = 60.0  # seconds; an agent asking for a passphrase must not hang the run
-_LOCK_PATIENCE = 10.0  # seconds; another run may be at landing a fix of its own
+_LOCK_TIMEOUT = 10.0  # seconds; another run may be landing a fix of its own
 
-ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
 _log = logging.getLogger(__name__)
+
+
+class _Target(enum.Enum):
+    """The branch that a fix is committed to."""
+
+    CHECKED_OUT = enum.auto()  # with work tree and index
+    NAMED = enum.auto()  # the one that the user named; the checked-out one is left alone
+    RUN = enum.auto()  # one for all fixes of the run, because HEAD is detached
+    MOVED = enum.auto()  # one of its own, because HEAD is not where the tests were run
+    ASIDE = enum.auto()  # one of its own, because the user edited the fix's files
+
+
+# Commands for the user. cherry-pick refuses where the work tree has edits; git apply does not.
+_ADVICE = {
+    _Target.NAMED: "git merge {branch}",
+    _Target.RUN: "git merge {branch}",
+    _Target.MOVED: "git cherry-pick {commit}",
+    _Target.ASIDE: "git diff-tree -p --binary {commit} | git apply",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where a fix lands: on top of the commit ``parent``, on ``branch``, which is at ``tip``.
+
+    Without a ``branch`` a side branch is made; with a ``tip`` of ``None``, the branch itself.
+    """
+
+    target: _Target
+    parent: str
+    branch: str = ""
+    tip: str | None = None
 
 
 class CommitLander:
@@ -59,39 +92,38 @@ class CommitLander:
         self._oid_length = len(repository.head)
         self._objects = ObjectWriter(repository.git, self._oid_length)
         self._refs = Refs(repository.git, self._oid_length)
-        self._checkout = Checkout(
-            repository, self._oid_length, patience=_LOCK_PATIENCE, sleep=sleep
-        )
-        self._one_at_a_time = threading.Lock()
-        self._line = repository.head  # what the next fix goes on top of
-        self._line_branch: str | None = None  # the side branch it is on, with a detached HEAD
-        self._aside: dict[str, str] = {}  # paths whose fixes are only in a commit beside the line
+        self._checkout = Checkout(repository, self._oid_length, timeout=_LOCK_TIMEOUT, sleep=sleep)
+        self._lock = threading.Lock()
+        self._tip = repository.head  # the commit that the next fix goes on top of
+        self._run_branch = ""  # the side branch of the run, with a detached HEAD
+        self._aside: dict[str, str] = {}  # path -> the commit of its last fix, if not below the tip
         self._landed: dict[str, Blob | None] = {}  # what the fixes so far made of the base
-        self._stats: dict[str, tuple[FileStat, ...]] = {}
-        self._listed: dict[str, dict[str, TreeEntry]] = {}  # by commit, while a fix is brought in
+        self._stats: dict[str, tuple[FileStat, ...]] = {}  # by slug
+        self._trees: dict[str, dict[str, TreeEntry]] = {}  # by commit, while one fix lands
 
     def land(self, fix: Fix) -> Landing:
-        """Bring ``fix`` in; raises ``LandingError`` or ``DiskFullError``, the fix kept as a patch.
+        """Commit ``fix``; raises ``LandingError`` or ``DiskFullError`` and keeps it as a patch.
 
         What goes wrong before the ref is moved leaves repository and work tree as they were.
         """
-        with self._one_at_a_time:
+        with self._lock:
             self._check(fix)
             try:
                 stats = count_lines(self._base(fix), _states(fix))
-                landing = self._land(fix)
+                check_changes(fix.changes.files, self._list_tree(self._tip))
+                landing = self._land_commit(fix) if self._is_committing else self._leave_patch(fix)
             except GitFailure as failure:
                 raise self._give_up(fix, failure.words, is_full=failure.is_disk_full) from failure
             except OSError as error:
                 raise self._give_up(fix, str(error), is_full=is_disk_full(error)) from error
             finally:
-                self._listed = {}
+                self._trees = {}
             self._stats[fix.cluster.slug] = stats
             self._landed.update(_states(fix))
             return landing
 
     def diff_stats(self, fix: Fix) -> tuple[FileStat, ...]:
-        """Lines added and removed by ``fix``, by path."""
+        """Return the lines that ``fix`` adds and removes, by path."""
         known = self._stats.get(fix.cluster.slug)
         return count_lines(self._base(fix), _states(fix)) if known is None else known
 
@@ -103,149 +135,120 @@ class CommitLander:
             raise LandingError("The fix changes nothing.", "There is nothing to commit.")
         check_names(self._repository.top, fix.changes.files)
 
-    def _land(self, fix: Fix) -> Landing:
-        check_changes(fix.changes.files, self._list_tree(self._line))
-        if not self._is_committing:
-            return self._leave_patch(fix)
-        if self._branch is not None:
-            return self._land_on_branch(fix, self._branch)
-        branch = self._refs.current_branch()
-        if branch is None or self._repository.branch is None:
-            return self._land_detached(fix)
-        is_moved = branch != self._repository.branch or self._refs.read("HEAD") != self._line
-        return self._land_after_move(fix) if is_moved else self._land_here(fix, branch)
+    def _land_commit(self, fix: Fix) -> Landing:
+        plan = self._make_plan(fix)
+        edits = self._edits(fix, plan.parent)
+        commit = self._commit(fix, edits, plan.parent)
+        if plan.target is _Target.CHECKED_OUT:
+            try:
+                return self._advance(fix, plan, edits, commit)
+            except NotPlainError:
+                plan = _Plan(_Target.ASIDE, plan.parent)
+        branch = plan.branch or self._refs.create_side_branch(fix.cluster.slug, commit)
+        if plan.branch:
+            self._refs.move(branch, new=commit, old=plan.tip)
+        if plan.target is _Target.ASIDE:
+            self._aside.update(dict.fromkeys(fix.changes.files, commit))
+        elif plan.target is not _Target.NAMED:
+            self._tip = commit
+        if plan.target is _Target.RUN:
+            self._run_branch = branch
+        advice = _ADVICE[plan.target].format(branch=shlex.quote(branch), commit=commit[:12])
+        return Landing(commit=commit, branch=branch, advice=advice)
 
-    def _land_here(self, fix: Fix, branch: str) -> Landing:
-        """On the checked-out branch, with work tree and index."""
-        edits = self._edits(fix, self._line)
-        if self._aside.keys() & fix.changes.files.keys() or not self._is_clean(edits, self._line):
-            return self._land_aside(fix)
-        commit = self._commit(fix, edits, self._line)
+    def _advance(self, fix: Fix, plan: _Plan, edits: Edits, commit: str) -> Landing:
+        """Move the checked-out branch, with work tree and index; raises ``NotPlainError``."""
         note = f"agent-fix: {clean(fix.cluster.title, limit=200)}"
-        try:
-            missed = self._checkout.advance(
-                edits, branch=branch, old=self._line, new=commit, note=note
-            )
-        except NotPlainError:
-            return self._put_aside(fix, commit)
-        self._line = commit
+        missed = self._checkout.advance(
+            edits, branch=plan.branch, old=plan.parent, new=commit, note=note
+        )
+        self._tip = commit
         return Landing(
             commit=commit,
-            branch=branch,
-            advice=_restore_command(missed),
+            branch=plan.branch,
+            advice=f"git checkout HEAD -- {shlex.join(missed)}" if missed else "",
             judged_with=tuple(dict.fromkeys(self._aside.values())),
         )
 
-    def _land_aside(self, fix: Fix) -> Landing:
-        """On a side branch of its own, as the user has edits of their own in the fix's files."""
-        parents = [self._aside[path] for path in fix.changes.files if path in self._aside]
-        parent = parents[-1] if parents else self._line
-        return self._put_aside(fix, self._commit_with_edits(fix, parent))
+    def _make_plan(self, fix: Fix) -> _Plan:
+        """Decide where ``fix`` lands; raises ``GitFailure`` where the user's branch is no place."""
+        if self._branch is not None:
+            return self._plan_for_named(fix, self._branch)
+        branch = self._refs.current_branch()
+        if branch is None or self._repository.branch is None:
+            return _Plan(_Target.RUN, self._tip, self._run_branch, self._tip)
+        if branch != self._repository.branch or self._refs.read("HEAD") != self._tip:
+            return _Plan(_Target.MOVED, self._tip)
+        aside = [self._aside[path] for path in fix.changes.files if path in self._aside]
+        if aside:
+            return _Plan(_Target.ASIDE, aside[-1])
+        if not self._is_clean(self._edits(fix, self._tip), self._tip):
+            return _Plan(_Target.ASIDE, self._tip)
+        return _Plan(_Target.CHECKED_OUT, self._tip, branch, self._tip)
 
-    def _put_aside(self, fix: Fix, commit: str) -> Landing:
-        branch = self._refs.create_side_branch(fix.cluster.slug, commit)
-        self._aside.update(dict.fromkeys(fix.changes.files, commit))
-        # cherry-pick refuses where the work tree has edits; this goes on top of them
-        advice = f"git diff-tree -p --binary {_short(commit)} | git apply"
-        return Landing(commit=commit, branch=branch, advice=advice)
-
-    def _land_after_move(self, fix: Fix) -> Landing:
-        """On a side branch of its own, as HEAD is not where the tests were run."""
-        commit = self._commit_with_edits(fix, self._line)
-        branch = self._refs.create_side_branch(fix.cluster.slug, commit)
-        self._line = commit
-        return Landing(commit=commit, branch=branch, advice=f"git cherry-pick {_short(commit)}")
-
-    def _land_detached(self, fix: Fix) -> Landing:
-        """On the one side branch of the run."""
-        commit = self._commit_with_edits(fix, self._line)
-        if self._line_branch is None:
-            self._line_branch = self._refs.create_side_branch(fix.cluster.slug, commit)
-        else:
-            self._refs.move(self._line_branch, new=commit, old=self._line)
-        self._line = commit
-        branch = self._line_branch
-        return Landing(commit=commit, branch=branch, advice=f"git merge {branch}")
-
-    def _land_on_branch(self, fix: Fix, branch: str) -> Landing:
-        """On the branch the user named; the checked-out one is left alone."""
+    def _plan_for_named(self, fix: Fix, branch: str) -> _Plan:
         if branch in self._refs.checked_out():
             raise GitFailure(f"the branch '{branch}' is checked out now")
         tip = self._refs.read(f"refs/heads/{branch}")
         parent = tip or self._repository.head
-        self._check_same_on(branch, parent, fix)
-        commit = self._commit_with_edits(fix, parent)
-        self._refs.move(branch, new=commit, old=tip)
-        return Landing(commit=commit, branch=branch, advice=f"git merge {shlex.quote(branch)}")
-
-    def _check_same_on(self, branch: str, tip: str, fix: Fix) -> None:
-        there = self._list_tree(tip)
+        there = self._list_tree(parent)
         check_changes(fix.changes.files, there)
         here = self._list_tree(self._repository.head)
         for path in fix.changes.files.keys() - self._landed.keys():
             if there.get(path) != here.get(path):
                 raise GitFailure(f"'{clean(path)}' differs between HEAD and the branch '{branch}'")
-
-    def _leave_patch(self, fix: Fix) -> Landing:
-        patch = self._save_patch(fix)
-        return Landing(patch=patch, advice=_apply_command(patch))
-
-    def _commit_with_edits(self, fix: Fix, parent: str) -> str:
-        """A commit of the fix alone; what the user had not committed goes in one below it."""
-        edits = self._edits(fix, parent)
-        if not self._is_clean(edits, parent):
-            tree = self._objects.write_tree(edits.before, parent=parent)
-            parent = self._objects.write_commit(
-                tree,
-                parent=parent,
-                message=_edits_message(fix),
-                signing_timeout=self._timeout_of_signing(),
-            )
-        return self._commit(fix, edits, parent)
+        return _Plan(_Target.NAMED, parent, branch, tip)
 
     def _commit(self, fix: Fix, edits: Edits, parent: str) -> str:
+        """Commit the fix alone; what the user had not committed goes in a commit below it."""
+        if not self._is_clean(edits, parent):
+            tree = self._objects.write_tree(edits.before, parent=parent)
+            parent = self._write_commit(tree, parent, _edits_message(fix))
         tree = self._objects.write_tree(edits.after, parent=parent)
         if tree == self._objects.tree_of(parent):
             raise GitFailure("the fix changes nothing that git would store")
+        return self._write_commit(tree, parent, self._message(fix))
+
+    def _write_commit(self, tree: str, parent: str, message: str) -> str:
+        is_signed = self._ask_flag("commit.gpgSign") == "true"
         return self._objects.write_commit(
             tree,
             parent=parent,
-            message=self._message(fix),
-            signing_timeout=self._timeout_of_signing(),
+            message=message,
+            signing_timeout=self._signing_timeout if is_signed else None,
         )
 
-    def _timeout_of_signing(self) -> float | None:
-        wants = self._repository.git.ask("config", "--type=bool", "--get", "commit.gpgSign")
-        return self._signing_timeout if wants == "true" else None
-
     def _edits(self, fix: Fix, parent: str) -> Edits:
-        modes = self._repository.git.ask("config", "--type=bool", "--get", "core.fileMode")
         return compare(
             fix.changes.files,
             self._base(fix),
             self._list_tree(parent),
             oid_length=self._oid_length,
-            has_modes=modes != "false",
+            has_modes=self._ask_flag("core.fileMode") != "false",
         )
 
+    def _ask_flag(self, name: str) -> str | None:
+        return self._repository.git.ask("config", "--type=bool", "--get", name)
+
     def _is_clean(self, edits: Edits, parent: str) -> bool:
-        entries = self._list_tree(parent)
-        return edits.is_committed_in(entries, oid_length=self._oid_length)
+        return edits.is_committed_in(self._list_tree(parent), oid_length=self._oid_length)
 
     def _base(self, fix: Fix) -> States:
-        """What the fix's paths held when it was judged."""
-        return {path: self._base_of(path) for path in fix.changes.files}
-
-    def _base_of(self, path: str) -> Blob | None:
-        if path in self._landed:
-            return self._landed[path]
-        found = self._read_base(path)
-        return None if found is None else Blob(*found)
+        """Return what the fix's paths held when it was judged."""
+        base: dict[str, Blob | None] = {}
+        for path in fix.changes.files:
+            found = None if path in self._landed else self._read_base(path)
+            base[path] = self._landed.get(path) if found is None else Blob(*found)
+        return base
 
     def _list_tree(self, commit: str) -> dict[str, TreeEntry]:
-        if commit not in self._listed:
-            self._listed[commit] = self._objects.list_tree(commit)
-        return self._listed[commit]
+        if commit not in self._trees:
+            self._trees[commit] = self._objects.list_tree(commit)
+        return self._trees[commit]
+
+    def _leave_patch(self, fix: Fix) -> Landing:
+        patch = self._save_patch(fix)
+        return Landing(patch=patch, advice=_apply_command(patch))
 
     def _save_patch(self, fix: Fix) -> Path:
         patch = make_patch(self._base(fix), _states(fix), oid_length=self._oid_length)
@@ -255,7 +258,7 @@ class CommitLander:
         return path
 
     def _give_up(self, fix: Fix, words: str, *, is_full: bool) -> LandingError | DiskFullError:
-        """The error for a fix that could not be committed, after keeping it as a patch."""
+        """Return the error for a fix that could not be committed, after keeping it as a patch."""
         problem = f"The fix could not be committed: {clean(words)}."
         try:
             patch = self._save_patch(fix)
@@ -274,16 +277,8 @@ def _states(fix: Fix) -> dict[str, Blob | None]:
     }
 
 
-def _short(commit: str) -> str:
-    return commit[:12]
-
-
 def _apply_command(patch: Path) -> str:
     return f"git apply {shlex.quote(str(patch))}"
-
-
-def _restore_command(missed: tuple[str, ...]) -> str:
-    return f"git checkout HEAD -- {shlex.join(missed)}" if missed else ""
 
 
 def _edits_message(fix: Fix) -> str:

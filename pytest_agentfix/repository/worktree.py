@@ -178,12 +178,12 @@ def lock_index(
     index: Path,
     *,
     oid_length: int,
-    patience: float,
+    timeout: float,
     sleep: Callable[[float], None],
 ) -> Iterator[LockedIndex]:
-    """Hold the index's lock; ``GitFailure`` if somebody else has it for ``patience`` seconds."""
+    """Hold the index's lock; ``GitFailure`` if somebody else has it for ``timeout`` seconds."""
     lock = lock_of(index)
-    _take(lock, patience=patience, sleep=sleep)
+    _take(lock, timeout=timeout, sleep=sleep)
     is_ours = os.lstat(lock).st_ino
     try:
         with tempfile.TemporaryDirectory(prefix="agent-fix-") as name:
@@ -203,10 +203,10 @@ def lock_of(index: Path) -> Path:
     return index.with_name(f"{index.name}.lock")
 
 
-def _take(lock: Path, *, patience: float, sleep: Callable[[float], None]) -> None:
+def _take(lock: Path, *, timeout: float, sleep: Callable[[float], None]) -> None:
     waited = 0.0
     while not _is_taken(lock):
-        if waited >= patience:
+        if waited >= timeout:
             words = f"{lock} exists: another git is at work here, or one crashed and left it"
             raise GitFailure(words)
         sleep(_PAUSE)
