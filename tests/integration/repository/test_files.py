@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import subprocess
 from pathlib import Path
 
@@ -102,6 +103,27 @@ def test_ignore_rules_agree_with_git(tmp_path: Path) -> None:
     write_files(tmp_path, {"xdg/git/ignore": b"glob.txt\n"})
     rules = Repository.open(top).ignore_rules()
     assert _ask_git(top, _PATHS) == {path for path in _PATHS if rules.is_ignored(path)}
+
+
+_PATTERNS = (
+    *("*.log", "!a.log", "[ab].log", "?.o", "*.py", "!*.py", "*", "!*/", "/*", "**/gen", "gen/**"),
+    *("build/", "!build/", "/build", "src", "!src", "/src", "src/*", "src/**", "!src/**/*.py"),
+    *("docs/*", "!docs/keep.py", "docs/**/x.log", "gen/", "!gen/keep.py"),
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_ignore_rules_agree_with_git(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    top = make_repository(tmp_path / "r", {"a.py": b""})
+    for folder in ("", "src/", "src/build/"):
+        lines = rng.sample(_PATTERNS, rng.randint(1, 5))
+        write_files(top, {f"{folder}.gitignore": "\n".join(lines).encode()})
+    folders = [rng.choices(("build", "src", "docs", "gen"), k=rng.randint(0, 3)) for _ in range(60)]
+    names = ("x.log", "a.log", "a.o", "m.py", "keep.py", "x")
+    paths = ["/".join([*parts, rng.choice(names)]) for parts in folders]
+    rules = Repository.open(top).ignore_rules()
+    assert _ask_git(top, paths) == {path for path in paths if rules.is_ignored(path)}
 
 
 def test_ignore_rules_take_core_excludes_file(tmp_path: Path) -> None:
