@@ -28,7 +28,7 @@ from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environments import Environment
-from pytest_agentfix.sandbox.file_writer import History, lay_changes
+from pytest_agentfix.sandbox.file_writer import History, write_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import (
@@ -69,7 +69,7 @@ def lay_out_base(
     repository: Repository, settings: Settings, environment: Environment, folder: Path
 ) -> Base:
     """Lay the base out in ``folder``, for the sandboxes' user; raises ``WorkspaceError``."""
-    return Base.lay_out(
+    return Base.create(
         top=repository.top,
         files=list_base_files(repository, settings),
         folder=folder,
@@ -160,7 +160,7 @@ class SandboxFactory:
         attached = AttachedSocket.from_fd(
             state.identity,
             descriptor,
-            state.attached,
+            state.connection,
             partial(self.engine.is_out_of_memory, state.identity),
         )
         sandbox = ContainerSandbox.adopt(
@@ -231,7 +231,7 @@ class SandboxFactory:
         changes = wanted.delta()
         if not changes:
             return True
-        is_anew = lay_changes(
+        is_anew = write_changes(
             box.sandbox,
             python=self.environment.python,
             top=self.base.top,

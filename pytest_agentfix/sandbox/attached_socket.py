@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 
 from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
 
-SEND_PATIENCE: Final = 30.0  # seconds a guest may leave the pipe unread
+SEND_TIMEOUT: Final = 30.0  # seconds a guest may leave the pipe unread
 CHUNK: Final = 256 * 1024  # bytes read at once
-COMPLAINTS: Final = 4000  # bytes kept of what the guest wrote to stderr
+STDERR_LIMIT: Final = 4000  # bytes kept of what the guest wrote to stderr
 STDOUT: Final = 1  # the engine's number of the stream
 NEXT_STEP: Final = "Run pytest again; `docker events` and the engine's log may tell more."
 
@@ -26,7 +26,7 @@ class AttachedState:
     header: bytes  # the begun header of the engine's framing
     stream: int
     left: int  # bytes of the engine's frame that are still to come
-    complaints: bytes
+    stderr: bytes
 
 
 class AttachedSocket:
@@ -36,10 +36,10 @@ class AttachedSocket:
         self.identity = identity
         self._attached = attached  # keeps the HTTP response, and with it the socket, alive
         self._socket = cast("socket.socket", getattr(attached, "_sock", attached))
-        self._socket.settimeout(SEND_PATIENCE)
+        self._socket.settimeout(SEND_TIMEOUT)
         self._is_out_of_memory = is_out_of_memory
         self._demux = Demux()
-        self._complaints = b""
+        self._stderr = b""
         self._is_released = False
 
     @classmethod
@@ -53,7 +53,7 @@ class AttachedSocket:
         """Go on with the socket that another process has released; takes the descriptor over."""
         attached = cls(identity, socket.socket(fileno=descriptor), is_out_of_memory)
         attached._demux = Demux.from_state(state)
-        attached._complaints = state.complaints
+        attached._stderr = state.stderr
         return attached
 
     def check_release(self) -> None:
@@ -71,10 +71,10 @@ class AttachedSocket:
         descriptor = os.dup(self._socket.fileno())
         self._is_released = True
         self.close()
-        return self._demux.state(self._complaints), descriptor
+        return self._demux.state(self._stderr), descriptor
 
     def receive(self) -> bytes:
-        """The guest's next bytes; its complaints on stderr are kept aside."""
+        """The guest's next bytes; its stderr on stderr are kept aside."""
         while True:
             try:
                 data = self._socket.recv(CHUNK)
@@ -89,10 +89,10 @@ class AttachedSocket:
             if stream == STDOUT:
                 yield part
             else:
-                self._complaints = (self._complaints + part)[-COMPLAINTS:]
+                self._stderr = (self._stderr + part)[-STDERR_LIMIT:]
 
     def send(self, data: bytes) -> None:
-        """Send all; ``TimeoutError`` when nobody has read for ``SEND_PATIENCE`` seconds."""
+        """Send all; ``TimeoutError`` when nobody has read for ``SEND_TIMEOUT`` seconds."""
         view = memoryview(data)
         try:
             while view:
@@ -104,7 +104,7 @@ class AttachedSocket:
         """Why the container went away, as far as can be known."""
         if self._is_out_of_memory():
             return OutOfMemoryError("The sandbox ran out of its memory.", NEXT_STEP)
-        words = self._complaints.decode("utf-8", "replace").strip().splitlines()
+        words = self._stderr.decode("utf-8", "replace").strip().splitlines()
         detail = f" Its last words: {words[-1]}" if words else ""
         return SandboxError(
             f"The sandbox ended before its work did (was the engine stopped?).{detail}", NEXT_STEP
@@ -145,10 +145,10 @@ class Demux:
         demux._stream, demux._left = state.stream, state.left
         return demux
 
-    def state(self, complaints: bytes) -> AttachedState:
+    def state(self, stderr: bytes) -> AttachedState:
         """Where it stands now, with what else there is to tell."""
         return AttachedState(
-            header=bytes(self._header), stream=self._stream, left=self._left, complaints=complaints
+            header=bytes(self._header), stream=self._stream, left=self._left, stderr=stderr
         )
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -24,7 +24,7 @@ from pytest_agentfix.sandbox.frames import (
     PipeFrame,
 )
 
-KILL_PATIENCE: Final = 30.0  # seconds from a KILL to the EXIT it brings, fork bombs included
+KILL_TIMEOUT: Final = 30.0  # seconds from a KILL to the EXIT it brings, fork bombs included
 TAIL: Final = 2000  # bytes of each stream that an error message may quote
 NOTICE: Final = 300  # bytes of the guest's words on why it could not dial
 EXIT_CODES: Final = range(-128, 256)
@@ -228,7 +228,7 @@ class RunningCommand:
         is_timed_out = not self._ended.wait(timeout)
         if is_timed_out:
             self.kill()
-            if not self._ended.wait(KILL_PATIENCE):
+            if not self._ended.wait(KILL_TIMEOUT):
                 raise SandboxError("A command in the sandbox could not be ended.", GONE_NEXT_STEP)
         if self._exit is None:
             raise self._link.loss()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.overlay_cleanup import empty_leftovers
+from pytest_agentfix.sandbox.overlay_cleanup import clean_up_overlays
 from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one
 
 
@@ -23,7 +23,7 @@ def end_session(engine: Engine, root: Path, session: str) -> None:
             engine.remove(container)
         for volume in engine.volumes(owner).get(session, ()):
             engine.remove_volume(volume)
-        empty_leftovers(engine, root / session)
+        clean_up_overlays(engine, root / session)
 
 
 def sweep_dead(engine: Engine, root: Path) -> int:

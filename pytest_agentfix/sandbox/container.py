@@ -24,8 +24,8 @@ from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount
 
 logger = logging.getLogger(__name__)
 
-READY_PATIENCE: Final = 60.0  # seconds; half a second is usual
-LISTEN_PATIENCE: Final = 60.0  # seconds
+READY_TIMEOUT: Final = 60.0  # seconds; half a second is usual
+LISTEN_TIMEOUT: Final = 60.0  # seconds
 
 
 class Copy(Protocol):
@@ -63,7 +63,7 @@ class SandboxState:
 
     identity: str
     pipe: PipeState
-    attached: AttachedState
+    connection: AttachedState
 
 
 class ContainerSandbox:
@@ -96,7 +96,7 @@ class ContainerSandbox:
         self._pipe = Pipe(self._container, accept=accept)
         try:
             self._pipe.start()
-            self._pipe.wait_ready(READY_PATIENCE)
+            self._pipe.wait_ready(READY_TIMEOUT)
         except BaseException:
             self.close()
             raise
@@ -107,14 +107,14 @@ class ContainerSandbox:
         engine: Engine,
         plan: SandboxPlan,
         copy: Copy,
-        attached: AttachedSocket,
+        connection: AttachedSocket,
         pipe_state: PipeState,
         *,
         read_changes: Callable[[], Collected],
         accept: AcceptHandler | None = None,
     ) -> ContainerSandbox:
         """Go on with a sandbox that another process has released, ``copy`` and all."""
-        adopted = (attached, pipe_state)
+        adopted = (connection, pipe_state)
         return cls(engine, plan, copy, read_changes=read_changes, accept=accept, adopted=adopted)
 
     def release(self) -> tuple[SandboxState, int]:
@@ -125,9 +125,9 @@ class ContainerSandbox:
         """
         self._container.check_release()
         pipe = self._pipe.release()
-        attached, descriptor = self._container.release()
+        connection, descriptor = self._container.release()
         self._is_closed = True
-        return SandboxState(identity=self.identity, pipe=pipe, attached=attached), descriptor
+        return SandboxState(identity=self.identity, pipe=pipe, connection=connection), descriptor
 
     def command(self, channel: int) -> RunningCommand:
         """A command that was running when the sandbox was released; raises ``SandboxError``."""
@@ -174,7 +174,7 @@ class ContainerSandbox:
     def listen(self, port: int) -> None:
         """Let what connects to ``port`` inside reach the accept handler."""
         try:
-            self._pipe.listen(port, timeout=LISTEN_PATIENCE)
+            self._pipe.listen(port, timeout=LISTEN_TIMEOUT)
         except ConnectionError as error:
             raise SandboxError(
                 f"The sandbox cannot listen on its own port {port} ({error}).",

@@ -40,12 +40,12 @@ MEMORY: Final = 4 * 1024**3  # bytes per sandbox, swap included
 PROCESSES: Final = 1024
 TEMPORARY: Final = 2 * 1024**3  # bytes of /tmp, counted against the memory
 REMOVAL_LIMIT: Final = 60.0  # seconds; while the engine is removing the container by itself
-REMOVAL_PAUSE: Final = 0.05  # seconds between two of them
+REMOVAL_RETRY_DELAY: Final = 0.05  # seconds between two of them
 PAUSE_TRIES: Final = 20
-PAUSE_PAUSE: Final = 0.25  # seconds between two of them
+PAUSE_RETRY_DELAY: Final = 0.25  # seconds between two of them
 _NOT_FROZEN: Final = "unable to freeze"
 API_TIMEOUT: Final = 60  # seconds for any one call of the engine's API
-TROUBLE = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+API_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 START_DOCKER: Final = (
     "Start a Docker engine (`sudo systemctl start docker`, Docker Desktop, or `dockerd &` as "
     "root), make sure that `docker version` shows a server for this user, and run pytest again. "
@@ -82,8 +82,8 @@ class Engine:
         try:
             client = docker.from_env(timeout=API_TIMEOUT)
             client.ping()
-        except TROUBLE as error:
-            words = _words(error)
+        except API_ERRORS as error:
+            words = _message_of(error)
         else:
             return cls(client)
         _collect_sockets()
@@ -101,8 +101,8 @@ class Engine:
             self._client.images.get(name)
         except docker.errors.ImageNotFound:
             return False
-        except TROUBLE as error:
-            raise _trouble("look for an image", error) from None
+        except API_ERRORS as error:
+            raise _as_error("look for an image", error) from None
         return True
 
     def image_environment(self, name: str) -> dict[str, str]:
@@ -114,8 +114,8 @@ class Engine:
                 f"The engine has no image {name!r}, and images are never pulled here.",
                 f"Run `docker pull {name}` or `docker build -t {name} .` first.",
             ) from None
-        except TROUBLE as error:
-            raise _trouble("look for an image", error) from None
+        except API_ERRORS as error:
+            raise _as_error("look for an image", error) from None
         return dict(entry.partition("=")[::2] for entry in config.get("Env") or [])
 
     def import_image(self, name: str, archive: bytes) -> None:
@@ -123,31 +123,31 @@ class Engine:
         repository, _, tag = name.partition(":")
         try:
             self._api.import_image_from_data(archive, repository=repository, tag=tag)
-        except TROUBLE as error:
-            raise _trouble("import the empty image", error) from None
+        except API_ERRORS as error:
+            raise _as_error("import the empty image", error) from None
 
     def start(self, spec: ContainerSpec) -> AttachedSocket:
         """Create and start a container with its pipe attached; leaves nothing when it fails."""
         identity = ""
-        attached: AttachedSocket | None = None
+        connection: AttachedSocket | None = None
         try:
             identity = self._create(spec)
             self._check_overlay(identity, spec)
-            attached = self._attach(identity)
+            connection = self._attach(identity)
             self._api.start(identity)
         except BaseException as error:
-            if attached is not None:
-                attached.close()
+            if connection is not None:
+                connection.close()
             self.remove(identity)
-            if isinstance(error, TROUBLE):
-                raise _start_trouble(spec, error) from None
+            if isinstance(error, API_ERRORS):
+                raise _as_start_error(spec, error) from None
             raise
-        return attached
+        return connection
 
     def _attach(self, identity: str) -> AttachedSocket:
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached = self._api.attach_socket(identity, params=streams)
-        return AttachedSocket(identity, attached, partial(self.is_out_of_memory, identity))
+        connection = self._api.attach_socket(identity, params=streams)
+        return AttachedSocket(identity, connection, partial(self.is_out_of_memory, identity))
 
     def _create(self, spec: ContainerSpec) -> str:
         created = self._api.create_container(
@@ -205,11 +205,11 @@ class Engine:
         for tries_left in reversed(range(PAUSE_TRIES)):
             try:
                 self._api.pause(identity)
-            except TROUBLE as error:  # noqa: PERF203 - a try is what the loop is for
+            except API_ERRORS as error:  # noqa: PERF203 - a try is what the loop is for
                 # A loaded kernel takes longer to freeze processes than the engine waits for it.
                 if not tries_left or _NOT_FROZEN not in str(error):
-                    raise _trouble("hold the sandbox still", error) from None
-                time.sleep(PAUSE_PAUSE)
+                    raise _as_error("hold the sandbox still", error) from None
+                time.sleep(PAUSE_RETRY_DELAY)
             else:
                 return
 
@@ -217,19 +217,19 @@ class Engine:
         """Let them go on."""
         try:
             self._api.unpause(identity)
-        except TROUBLE as error:
-            raise _trouble("let the sandbox go on", error) from None
+        except API_ERRORS as error:
+            raise _as_error("let the sandbox go on", error) from None
 
     def is_out_of_memory(self, identity: str) -> bool:
         """Whether the kernel ended the container for its memory, as far as the engine knows."""
         try:
             return bool(self._api.inspect_container(identity)["State"]["OOMKilled"])
-        except (*TROUBLE, KeyError):
+        except (*API_ERRORS, KeyError):
             return False
 
     def stop(self, identity: str) -> None:
         """End the container but leave it there (``--agent-fix-keep``)."""
-        with contextlib.suppress(*TROUBLE):
+        with contextlib.suppress(*API_ERRORS):
             self._api.kill(identity)
 
     def remove(self, identity: str) -> None:
@@ -240,12 +240,12 @@ class Engine:
                 self._api.remove_container(identity, force=True, v=True)
             except docker.errors.NotFound:  # noqa: PERF203 - a try is what the loop is for
                 return
-            except TROUBLE as error:
+            except API_ERRORS as error:
                 is_under_way = "already in progress" in str(error)
                 if not is_under_way or time.monotonic() > until:
-                    logger.warning("could not remove a container: %s", _words(error))
+                    logger.warning("could not remove a container: %s", _message_of(error))
                     return
-                time.sleep(REMOVAL_PAUSE)
+                time.sleep(REMOVAL_RETRY_DELAY)
             else:
                 return
 
@@ -254,8 +254,8 @@ class Engine:
         filters = {"label": [f"{OWNER_LABEL}={owner}"]}
         try:
             found = self._api.containers(all=True, filters=filters)
-        except TROUBLE as error:
-            raise _trouble("list containers", error) from None
+        except API_ERRORS as error:
+            raise _as_error("list containers", error) from None
         sessions: dict[str, list[str]] = {}
         for container in found:
             sessions.setdefault(container["Labels"].get(SESSION_LABEL, ""), []).append(
@@ -271,8 +271,8 @@ class Engine:
         filters = {"label": [f"{OWNER_LABEL}={owner}"]}
         try:
             found = self._api.volumes(filters=filters)["Volumes"] or []
-        except TROUBLE as error:
-            raise _trouble("list volumes", error) from None
+        except API_ERRORS as error:
+            raise _as_error("list volumes", error) from None
         sessions: dict[str, list[str]] = {}
         for volume in found:
             session = (volume.get("Labels") or {}).get(SESSION_LABEL, "")
@@ -283,8 +283,8 @@ class Engine:
         """Take a volume away; fine when it is gone or in use."""
         try:
             self._api.remove_volume(name)
-        except TROUBLE as error:
-            logger.info("could not remove a volume: %s", _words(error))
+        except API_ERRORS as error:
+            logger.info("could not remove a volume: %s", _message_of(error))
 
     def mount_once(
         self, image: str, mounts: Sequence[OverlayMount], labels: Mapping[str, str]
@@ -310,8 +310,8 @@ class Engine:
             identity = str(created["Id"])
             with contextlib.suppress(docker.errors.APIError):
                 self._api.start(identity)
-        except TROUBLE as error:
-            raise _trouble("clear up after sandboxes", error) from None
+        except API_ERRORS as error:
+            raise _as_error("clear up after sandboxes", error) from None
         finally:
             self.remove(identity)
 
@@ -353,13 +353,13 @@ def _overlay(target: str, mount: OverlayMount, labels: Mapping[str, str]) -> doc
     )
 
 
-def _words(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     text = str(getattr(error, "explanation", None) or error)
     return " ".join(text.split())[:300]
 
 
-def _start_trouble(spec: ContainerSpec, error: BaseException) -> SandboxError | DiskFullError:
-    words = _words(error)
+def _as_start_error(spec: ContainerSpec, error: BaseException) -> SandboxError | DiskFullError:
+    words = _message_of(error)
     python = spec.argv[0]
     is_missing = "executable file not found" in words or "no such file or directory" in words
     if is_missing and f'exec: "{python}"' in words:
@@ -369,7 +369,7 @@ def _start_trouble(spec: ContainerSpec, error: BaseException) -> SandboxError | 
         )
     if isinstance(spec.workspace, OverlayMount) and _is_about_volume(words):
         return unavailable(words)
-    return _trouble("start a sandbox", error)
+    return _as_error("start a sandbox", error)
 
 
 def _is_about_volume(words: str) -> bool:
@@ -377,8 +377,8 @@ def _is_about_volume(words: str) -> bool:
     return any(sign in words.lower() for sign in ("overlay", "volume", "mount"))
 
 
-def _trouble(doing: str, error: BaseException) -> SandboxError | DiskFullError:
-    words = _words(error)
+def _as_error(doing: str, error: BaseException) -> SandboxError | DiskFullError:
+    words = _message_of(error)
     if "no space left" in words.lower():
         return DiskFullError(
             f"The engine could not {doing}: {words}.", "Make room (`docker system df`) and rerun."

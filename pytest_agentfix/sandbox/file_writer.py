@@ -39,7 +39,7 @@ class History(enum.Enum):
     FORGOTTEN = "it is made anew, and nothing leads to what was there before"  # as long as all
 
 
-def lay_changes(  # noqa: PLR0913 - what to write, where, and with what
+def write_changes(  # noqa: PLR0913 - what to write, where, and with what
     sandbox: Sandbox,
     *,
     python: str,

@@ -14,13 +14,13 @@ from typing import Final
 from pytest_agentfix.sandbox.archive import make_archive
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.scratch import owner_name
-from pytest_agentfix.sandbox.workspace.mounts import KERNELS, OverlayMount, is_held
+from pytest_agentfix.sandbox.workspace.mounts import KERNEL_FOLDER, OverlayMount, has_kernel_files
 
 IMAGE: Final = "pytest-agentfix:empty"
 _MANY: Final = 20  # mounts of one container
 
 
-def empty_leftovers(engine: Engine, folder: Path) -> None:
+def clean_up_overlays(engine: Engine, folder: Path) -> None:
     """Have the kernel empty its folders in the workspaces below a session's ``folder``.
 
     No sandbox may run in them any more. What cannot be emptied stays. Raises ``SandboxError``
@@ -40,8 +40,11 @@ def empty_leftovers(engine: Engine, folder: Path) -> None:
 
 def _find(folder: Path) -> list[Path]:
     """Folders with the kernel's in them, as they are and as an earlier removal has moved them."""
-    found = [*folder.glob(f"*/{KERNELS}/{KERNELS}"), *folder.glob(f".*/{KERNELS}")]
-    return [path.parent for path in dict.fromkeys(found) if is_held(path.parent)]
+    found = [
+        *folder.glob(f"*/{KERNEL_FOLDER}/{KERNEL_FOLDER}"),
+        *folder.glob(f".*/{KERNEL_FOLDER}"),
+    ]
+    return [path.parent for path in dict.fromkeys(found) if has_kernel_files(path.parent)]
 
 
 def _make(work: Path, scrap: Path) -> OverlayMount:

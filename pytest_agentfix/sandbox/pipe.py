@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 MAX_ACCEPTED: Final = 64  # tunnels that the sandbox may hold open towards the gateway
 PING_EVERY: Final = 10.0  # seconds; the guest gives up after 60 s of silence
-JOIN_PATIENCE: Final = 5.0  # seconds for a thread to notice that its connection was hung up
-RELEASE_PATIENCE: Final = 5.0  # seconds for the guest's answer that wakes the receiving thread
+JOIN_TIMEOUT: Final = 5.0  # seconds for a thread to notice that its connection was hung up
+RELEASE_TIMEOUT: Final = 5.0  # seconds for the guest's answer that wakes the receiving thread
 NO_PORT: Final = 0  # nobody can listen there, so that dialling it brings an answer and no more
 
 
@@ -120,7 +120,7 @@ class Pipe:
         except KeyError:
             raise SandboxError("A command in the sandbox had ended.", GONE_NEXT_STEP) from None
 
-    def release(self, timeout: float = RELEASE_PATIENCE) -> PipeState:
+    def release(self, timeout: float = RELEASE_TIMEOUT) -> PipeState:
         """Stop listening at the end of a frame and leave the connection as it is.
 
         Commands run on, for ``adopt``; whoever waits for them here gets a ``SandboxError``.
@@ -277,7 +277,7 @@ class Pipe:
         self._connection.hang_up()
         for thread in self._threads:
             if thread.ident is not None:
-                thread.join(JOIN_PATIENCE)
+                thread.join(JOIN_TIMEOUT)
 
     def _ping(self) -> None:
         while not self._is_silent.wait(PING_EVERY) and self._loss is None:

@@ -13,7 +13,7 @@ from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import inspect_sandbox
 
-PATIENCE: Final = 30.0  # seconds
+TIMEOUT: Final = 30.0  # seconds
 
 
 def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path) -> None:
@@ -31,7 +31,7 @@ def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path
             env=environment.env,
             stdin=json.dumps(wanted).encode(),
         ),
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     broken = _read_findings(completed)
     if broken:

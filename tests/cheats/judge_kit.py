@@ -150,7 +150,7 @@ class Room:
         )
 
     def _make_sandboxes(self, setup: RunContext) -> SandboxFactory:
-        base = Base.lay_out(
+        base = Base.create(
             top=self.top,
             files=setup.repository.list_files(()),
             folder=self._scratch.folder("base"),

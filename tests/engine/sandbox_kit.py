@@ -104,9 +104,9 @@ class Place:
         )
         return self.stack.enter_context(sandbox)
 
-    def lay_out(self, top: Path, files: Sequence[str]) -> Base:
+    def copy_base(self, top: Path, files: Sequence[str]) -> Base:
         """A base of the tree at ``top``, for workspaces of this place's sandboxes."""
-        return Base.lay_out(
+        return Base.create(
             top=top,
             files=files,
             folder=self.scratch.folder("base"),

@@ -60,7 +60,7 @@ def agents(place: Place, tmp_path: Path) -> AgentPool:
         engine=place.engine,
         environment=place.environment,
         scratch=place.scratch,
-        base=place.lay_out(top, ["product.py"]),
+        base=place.copy_base(top, ["product.py"]),
         ignore=IgnoreRules({}),
         opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
     )

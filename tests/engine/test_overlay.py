@@ -11,8 +11,8 @@ from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL
-from pytest_agentfix.sandbox.file_writer import History, lay_changes
-from pytest_agentfix.sandbox.overlay_cleanup import empty_leftovers
+from pytest_agentfix.sandbox.file_writer import History, write_changes
+from pytest_agentfix.sandbox.overlay_cleanup import clean_up_overlays
 from pytest_agentfix.sandbox.scratch import owner_name
 from pytest_agentfix.sandbox.workspace import Base, OverlayMount, OverlayWorkspace, mounts
 from tests.engine.sandbox_kit import TOP, Place, volumes_of
@@ -69,7 +69,7 @@ def base(place: Place, tmp_path: Path) -> Base:
     for path, content in FILES.items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_bytes(content)
-    return place.lay_out(top, list(FILES))
+    return place.copy_base(top, list(FILES))
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_the_history_inside(place: Place, workspace: OverlayWorkspace) -> None:
     shown = sandbox.run(box.command(GIT), timeout=30).stdout.decode()
     assert shown == "\nThe tree as the tests saw it\n\ncalc.py\npkg/a.py\npkg/deep/b.py\n"
     changes = ChangeSet({"pkg/deep/b.py": FileChange(b"public\n"), "pkg/a.py": FileChange(None)})
-    is_anew = lay_changes(
+    is_anew = write_changes(
         sandbox,
         python=box.python,
         top=TOP,
@@ -168,9 +168,9 @@ def test_what_only_root_may_remove_is_emptied(
     workspace.remove()
     assert kernels.exists()
     assert not workspace.path.exists()
-    empty_leftovers(place.engine, place.scratch.path)
+    clean_up_overlays(place.engine, place.scratch.path)
     kernels.rmdir()  # nothing is in it
-    assert not mounts.is_held(workspace.mount.work)
+    assert not mounts.has_kernel_files(workspace.mount.work)
 
 
 def test_a_volume_that_outlived_its_container(place: Place, workspace: OverlayWorkspace) -> None:

@@ -30,7 +30,8 @@ engine = Engine.connect()
 place = Place(engine, scratch_root())
 workspace = None
 if sys.argv[1:] == ["overlay"]:
-    workspace = place.overlay(place.lay_out(Path(sandbox_kit.__file__).parent, ["sandbox_kit.py"]))
+    base = place.copy_base(Path(sandbox_kit.__file__).parent, ["sandbox_kit.py"])
+    workspace = place.overlay(base)
 sandbox = place.open(workspace=workspace)
 box = place.box(sandbox)
 sandbox.start(box.command("open('new', 'w').close()\\nimport time\\nwhile True: time.sleep(0.1)"))

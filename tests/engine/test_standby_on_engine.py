@@ -31,10 +31,11 @@ SESSION = """
 import signal, sys
 from pathlib import Path
 from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.runtime.background.client import StandBy
+from pytest_agentfix.runtime.background.client import BackgroundProcess
 from tests.engine.standby_work import order
 scratch = Scratch(Path(sys.argv[1]))
-standby = StandBy.spawn(order(Path(sys.argv[2]), scratch.path), folder=scratch.folder("standby"))
+job = order(Path(sys.argv[2]), scratch.path)
+standby = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))
 signal.pause()
 """
 
@@ -76,7 +77,7 @@ def _adopt(
         plan,
         FolderCopy(facts["workspace"], plan.environment.user),
         AttachedSocket.from_fd(
-            state.identity, item.descriptors[0], state.attached, is_out_of_memory
+            state.identity, item.descriptors[0], state.connection, is_out_of_memory
         ),
         state.pipe,
         read_changes=Collected,

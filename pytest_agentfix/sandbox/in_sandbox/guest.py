@@ -51,7 +51,7 @@ OOM_FILES = (
     "/sys/fs/cgroup/memory/memory.oom_control",
 )
 # What starting something may raise; a RuntimeError is a thread that the kernel refused.
-TROUBLE = (OSError, ValueError, KeyError, RuntimeError, subprocess.SubprocessError)
+START_ERRORS = (OSError, ValueError, KeyError, RuntimeError, subprocess.SubprocessError)
 
 
 class FrameWriter:
@@ -360,7 +360,7 @@ class Guest:
             self._silence = 0
             try:
                 self._obey(kind, channel, payload)
-            except TROUBLE as error:
+            except START_ERRORS as error:
                 self.wire.send(FAIL, channel, str(error).encode("utf-8", "replace")[:4096])
 
     def _watch_host(self) -> None:
@@ -391,7 +391,7 @@ class Guest:
             with self._lock:  # or a sweep might take the command before it is known
                 command.start(order)
                 self._commands[channel] = command
-        except TROUBLE as error:
+        except START_ERRORS as error:
             code = 127 if isinstance(error, FileNotFoundError) else 126
             self.wire.send(STDERR, channel, f"{error}\n".encode("utf-8", "replace"))
             self.wire.send_json(EXIT, channel, {"code": code, "oom": False})

@@ -11,13 +11,13 @@ from typing import Final
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.core.paths import display
-from pytest_agentfix.sandbox.workspace.base_layout import (
+from pytest_agentfix.sandbox.workspace.base_copy import (
     BaseCopy,
     FilePlace,
     Owner,
+    copy_files,
     find_changed,
-    lay,
-    lay_anew,
+    update_copy,
 )
 from pytest_agentfix.sandbox.workspace.entry_kinds import is_disposable
 from pytest_agentfix.sandbox.workspace.files import give_to, is_inside, translated
@@ -55,13 +55,13 @@ class Base:
     """
 
     place: FilePlace
-    laid: BaseCopy = field(repr=False)
+    copy: BaseCopy = field(repr=False)
     files: FileTree = field(repr=False)
     overlay: Mapping[str, FileChange] = field(default_factory=dict, repr=False)
     snapshot: Snapshot | None = None
 
     @classmethod
-    def lay_out(  # noqa: PLR0913 - one call lays out the whole of it
+    def create(  # noqa: PLR0913 - one call lays out the whole of it
         cls,
         *,
         top: Path,
@@ -82,9 +82,9 @@ class Base:
         """
         place = FilePlace(top=top, folder=folder, owner=owner, is_hidden=is_hidden)
         place.make()
-        laid = lay(place, files)
+        copy = copy_files(place, files)
         _take_snapshot(place, snapshot)
-        return cls(place=place, laid=laid, files=FileTree(laid.files), snapshot=snapshot)
+        return cls(place=place, copy=copy, files=FileTree(copy.files), snapshot=snapshot)
 
     def record(self) -> BaseRecord:
         """The base without its fixes, for another process."""
@@ -92,9 +92,9 @@ class Base:
             top=self.top,
             folder=self.place.folder,
             owner=self.place.owner,
-            files=self.laid.files,
-            signatures=self.laid.signatures.tobytes(),
-            left_out=self.laid.left_out,
+            files=self.copy.files,
+            signatures=self.copy.signatures.tobytes(),
+            left_out=self.copy.left_out,
         )
 
     @classmethod
@@ -103,11 +103,11 @@ class Base:
     ) -> Base:
         """The base that another process laid out with the same two functions."""
         signatures = array("q", record.signatures)
-        laid = BaseCopy(files=record.files, signatures=signatures, left_out=record.left_out)
+        copy = BaseCopy(files=record.files, signatures=signatures, left_out=record.left_out)
         place = FilePlace(
             top=record.top, folder=record.folder, owner=record.owner, is_hidden=is_hidden
         )
-        return cls(place=place, laid=laid, files=FileTree(laid.files), snapshot=snapshot)
+        return cls(place=place, copy=copy, files=FileTree(copy.files), snapshot=snapshot)
 
     @property
     def top(self) -> Path:
@@ -117,7 +117,7 @@ class Base:
     @property
     def notices(self) -> tuple[str, ...]:
         """One-line remarks about what could not be taken along."""
-        return tuple(self.laid.left_out.values())
+        return tuple(self.copy.left_out.values())
 
     def read(self, path: str) -> tuple[bytes, bool] | None:
         """Content and executable bit of the regular file at ``path``, ``None`` if there is none."""
@@ -127,7 +127,7 @@ class Base:
         if path in self.overlay:
             return self.overlay[path].content or b"", entry.executable
         with translated(path, "reading"):
-            return self.place.laid(path).read_bytes(), entry.executable
+            return self.place.copy_of(path).read_bytes(), entry.executable
 
     def with_changes(self, changes: ChangeSet) -> Base:
         """A base in which ``changes`` are part of the tree; the copy is shared, not altered.
@@ -155,7 +155,7 @@ class Base:
             {
                 path: change
                 for path, change in self.overlay.items()
-                if change.content is not None or path in self.files.laid
+                if change.content is not None or path in self.files.copied
             }
         )
 
@@ -165,14 +165,14 @@ class Base:
         For the end of the suite: nothing may have been changed by ``with_changes`` yet. What tools
         keep for themselves is nothing new: every suite writes it, and none needs it. Where
         something else is new the copy is altered in its place: a sandbox that sees it by an
-        overlay has to be closed. Raises as ``lay_out`` does.
+        overlay has to be closed. Raises as ``create`` does.
         """
-        changed, gone = find_changed(self.place, self.laid, files)
+        changed, gone = find_changed(self.place, self.copy, files)
         if all(is_disposable(path) for path in (*changed, *gone)):
             return self, False
-        laid = lay_anew(self.place, self.laid, changed, gone)
+        copy = update_copy(self.place, self.copy, changed, gone)
         _take_snapshot(self.place, self.snapshot)
-        return replace(self, laid=laid, files=FileTree(laid.files)), True
+        return replace(self, copy=copy, files=FileTree(copy.files)), True
 
 
 def _take_snapshot(place: FilePlace, snapshot: Snapshot | None) -> None:

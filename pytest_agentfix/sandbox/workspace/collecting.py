@@ -98,9 +98,9 @@ class Walk:
 
     def _find_deletions(self) -> None:
         for path in sorted(self.find_missing()):
-            if self.is_left_out(path) or is_beyond(path, self._blocked):
+            if self.is_left_out(path) or is_at_or_below(path, self._blocked):
                 continue
-            if is_beyond(path, self.request.skip):
+            if is_at_or_below(path, self.request.skip):
                 continue
             if self.files[path].kind == "symlink":
                 self.findings.drop(path, "symbolic link removed")
@@ -152,7 +152,7 @@ class Walk:
         if not self._is_cut:
             limit = self.request.limits.extra_entries
             reason = f"too many files: more than {limit} entries that the base does not have"
-            self.findings.note_cap(path or ".", reason)
+            self.findings.add_cap(path or ".", reason)
         self._is_cut = True
 
     def _without_planted(self, folder: Folder, names: list[str]) -> list[str]:
@@ -252,7 +252,7 @@ class Walk:
         return is_cache(path) or self.request.is_ignored(path)
 
 
-def is_beyond(path: str, tops: Collection[str]) -> bool:
+def is_at_or_below(path: str, tops: Collection[str]) -> bool:
     """Whether ``path`` is one of ``tops``, or below one."""
     while path:
         if path in tops:

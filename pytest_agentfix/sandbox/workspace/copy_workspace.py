@@ -85,13 +85,13 @@ def _fill(folder: Path, base: Base, is_hidden: Callable[[str], bool]) -> None:
     # Symlinks last: while files are written there is none to write through.
     for path, entry in sorted(files.items(), key=lambda item: item[1].kind == "symlink"):
         with translated(path, "copying"):
-            _lay(base, path, entry, folder / path)
+            _write(base, path, entry, folder / path)
 
 
-def _lay(base: Base, path: str, entry: BaseFile, target: Path) -> None:
+def _write(base: Base, path: str, entry: BaseFile, target: Path) -> None:
     if entry.kind == "symlink":
         target.symlink_to(entry.target)
     elif path in base.overlay:
         write_new(target, base.overlay[path].content or b"", executable=entry.executable)
     else:
-        copy_file(base.place.laid(path), target, executable=entry.executable)
+        copy_file(base.place.copy_of(path), target, executable=entry.executable)

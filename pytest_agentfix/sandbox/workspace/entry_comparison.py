@@ -63,9 +63,9 @@ def _is_same(fd: int, content: bytes | None, size: int, path: str, base: Base) -
         if content is None:
             return size == len(original) and read_up_to(fd, size + 1) == original
         return content == original
-    with opened(base.place.laid(path)) as laid:
-        if os.fstat(laid).st_size != size:
+    with opened(base.place.copy_of(path)) as copy:
+        if os.fstat(copy).st_size != size:
             return False
         if content is None:
-            return is_same_content(fd, laid)
-        return content == read_up_to(laid, size + 1)
+            return is_same_content(fd, copy)
+        return content == read_up_to(copy, size + 1)

@@ -46,7 +46,7 @@ class CappedChanges:
         elif len(self._irregular) == self._limits.irregular:
             self._irregular.append(Drop(display(path), f"too many irregular entries{_REST}"))
 
-    def note_cap(self, path: str, reason: str) -> None:
+    def add_cap(self, path: str, reason: str) -> None:
         """Take the one line about a cap that ended the walk."""
         self._caps.append(Drop(display(path), f"{reason}{_NOTHING}"))
 
@@ -60,7 +60,7 @@ class CappedChanges:
 
     def _fill_up(self, path: str, reason: str) -> None:
         self.is_full = True
-        self.note_cap(path, reason)
+        self.add_cap(path, reason)
 
 
 def _is_text(path: str) -> bool:

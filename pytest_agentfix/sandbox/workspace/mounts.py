@@ -12,7 +12,7 @@ from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.sandbox.workspace.files import translated
 
 _SEPARATORS: Final = frozenset(":,\\")  # of the kernel's options; no engine passes them on safely
-KERNELS: Final = "work"  # the name of the kernel's own folder
+KERNEL_FOLDER: Final = "work"  # the name of the kernel's own folder
 _PROBE: Final = "user.agentfix"
 _OPTIONS_LIMIT: Final = 3500  # bytes; the kernel takes a page
 
@@ -84,13 +84,13 @@ def require_usable(mount: OverlayMount) -> None:
         raise unavailable("the disk for temporary files keeps no extended attributes") from None
 
 
-def is_held(work: Path) -> bool:
+def has_kernel_files(work: Path) -> bool:
     """Whether the kernel left something in ``work`` that only root, or the kernel, may remove.
 
     It has a folder of its own there, which stays when the overlay goes. In it is what hides
     removed files, if any were.
     """
-    kernels = work / KERNELS
+    kernels = work / KERNEL_FOLDER
     try:
         if kernels.lstat().st_uid == os.getuid():
             return False

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.model import Collected, FileChange
-from pytest_agentfix.sandbox.workspace.collecting import CollectRequest, Folder, Walk, is_beyond
+from pytest_agentfix.sandbox.workspace.collecting import (
+    CollectRequest,
+    Folder,
+    Walk,
+    is_at_or_below,
+)
 from pytest_agentfix.sandbox.workspace.entry_comparison import UNREADABLE
 from pytest_agentfix.sandbox.workspace.entry_kinds import could_be_planted
 
@@ -82,14 +87,14 @@ class _UpperWalk(Walk):
 
     def find_missing(self) -> Iterable[str]:
         """The files of the base that are hidden, and those of fixes that are not there."""
-        laid, delta = self.files.laid, self.files.delta
+        copied, delta = self.files.copied, self.files.delta
         missing: set[str] = set()
         for path in self._covers:
             if path in self.files:
                 missing.add(path)
             missing.update(self.files.below(path))
         for path in delta.keys() - self.seen:
-            if path in laid and not self._is_covered(path):
+            if path in copied and not self._is_covered(path):
                 # Cannot be, unless the fix was never laid out.
                 self.findings.drop(path, "it is as it was before the fix")
             elif path in self.files:
@@ -97,7 +102,7 @@ class _UpperWalk(Walk):
         return missing - self.seen
 
     def _is_covered(self, path: str) -> bool:
-        return "" in self._covers or is_beyond(path, self._covers)
+        return "" in self._covers or is_at_or_below(path, self._covers)
 
 
 def _is_whiteout(info: os.stat_result | None) -> bool:

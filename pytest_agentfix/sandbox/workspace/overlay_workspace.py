@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.sandbox.workspace.base import Base, never
-from pytest_agentfix.sandbox.workspace.base_layout import Owner
+from pytest_agentfix.sandbox.workspace.base_copy import Owner
 from pytest_agentfix.sandbox.workspace.compared import Compared
 from pytest_agentfix.sandbox.workspace.files import translated
-from pytest_agentfix.sandbox.workspace.mounts import OverlayMount, is_held, require_usable
+from pytest_agentfix.sandbox.workspace.mounts import OverlayMount, has_kernel_files, require_usable
 from pytest_agentfix.sandbox.workspace.overlay_diff import collect_upper
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
@@ -69,7 +69,7 @@ class OverlayWorkspace(Compared):
 
         What only the kernel may remove stays until the session's end: ``sandbox/leftovers.py``.
         """
-        if is_held(self.mount.work):
+        if has_kernel_files(self.mount.work):
             remove_tree(self.path)
         else:
             remove_tree(self._folder)

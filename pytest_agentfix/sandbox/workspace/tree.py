@@ -1,4 +1,4 @@
-"""The files of a base: many that are laid out, and the few that fixes changed since."""
+"""The files of a base: many that are copied out, and the few that fixes changed since."""
 
 from __future__ import annotations
 
@@ -55,35 +55,35 @@ class PathList:
 
 
 class FileTree(Mapping[str, BaseFile]):
-    """Paths -> files: ``laid``, and on top of it ``delta``, where ``None`` is a file that is gone.
+    """Files by path: ``copied``, and on top ``delta``, where ``None`` is a file that is gone.
 
     Making one from another costs as much as the delta is long.
     """
 
-    __slots__ = ("_added", "_count", "_folders", "_listed", "delta", "laid")
+    __slots__ = ("_added", "_count", "_folders", "_listed", "copied", "delta")
 
     def __init__(
         self,
-        laid: Mapping[str, BaseFile],
+        copied: Mapping[str, BaseFile],
         delta: Mapping[str, BaseFile | None] | None = None,
         *,
         listed: PathList | None = None,
     ) -> None:
-        self.laid = laid
+        self.copied = copied
         self.delta = delta or {}
-        self._listed = PathList(laid) if listed is None else listed
+        self._listed = PathList(copied) if listed is None else listed
         self._added = PathList(path for path, entry in self.delta.items() if entry is not None)
         self._folders = parents_of(self._added.below(""))
-        known = sum(path in laid for path in self.delta)
-        self._count = len(laid) - known + sum(1 for _ in self._added.below(""))
+        known = sum(path in copied for path in self.delta)
+        self._count = len(copied) - known + sum(1 for _ in self._added.below(""))
 
     def with_delta(self, delta: Mapping[str, BaseFile | None]) -> FileTree:
         """The same with ``delta`` on top."""
-        return FileTree(self.laid, {**self.delta, **delta}, listed=self._listed)
+        return FileTree(self.copied, {**self.delta, **delta}, listed=self._listed)
 
     def __getitem__(self, path: str) -> BaseFile:
         """The file at ``path``; raises ``KeyError``."""
-        entry = self.delta[path] if path in self.delta else self.laid[path]
+        entry = self.delta[path] if path in self.delta else self.copied[path]
         if entry is None:
             raise KeyError(path)
         return entry
@@ -92,14 +92,14 @@ class FileTree(Mapping[str, BaseFile]):
         """Whether there is a file at ``path``."""
         if path in self.delta:
             return self.delta[path] is not None  # type: ignore[index]
-        return path in self.laid
+        return path in self.copied
 
     def __iter__(self) -> Iterator[str]:
         """The paths, in no order that means anything."""
         delta = self.delta
         if not delta:
-            return iter(self.laid)
-        return iter([path for path in self.laid if path not in delta] + [*self._added.below("")])
+            return iter(self.copied)
+        return iter([path for path in self.copied if path not in delta] + [*self._added.below("")])
 
     def __len__(self) -> int:
         """How many files there are."""

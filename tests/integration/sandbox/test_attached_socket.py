@@ -47,19 +47,19 @@ def test_any_bytes_are_taken_apart_somehow(chunks: list[bytes]) -> None:
 @pytest.fixture
 def ends() -> Iterator[tuple[AttachedSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
-    attached = AttachedSocket("id", SimpleNamespace(_sock=ours, close=ours.close), lambda: False)
+    connection = AttachedSocket("id", SimpleNamespace(_sock=ours, close=ours.close), lambda: False)
     with theirs:
-        yield attached, theirs
-        attached.close()
+        yield connection, theirs
+        connection.close()
 
 
 def test_what_the_guest_says_is_received(ends: tuple[AttachedSocket, socket.socket]) -> None:
-    attached, theirs = ends
+    connection, theirs = ends
     theirs.sendall(multiplex(2, b"a complaint\n") + multiplex(1, b"frames"))
-    assert attached.receive() == b"frames"
+    assert connection.receive() == b"frames"
     theirs.close()
-    assert attached.receive() == b""
-    assert str(attached.describe_end()) == (
+    assert connection.receive() == b""
+    assert str(connection.describe_end()) == (
         "The sandbox ended before its work did (was the engine stopped?). "
         "Its last words: a complaint Run pytest again; "
         "`docker events` and the engine's log may tell more."
@@ -67,48 +67,48 @@ def test_what_the_guest_says_is_received(ends: tuple[AttachedSocket, socket.sock
 
 
 def test_a_complaint_alone_is_no_end(ends: tuple[AttachedSocket, socket.socket]) -> None:
-    attached, theirs = ends
+    connection, theirs = ends
     theirs.sendall(multiplex(2, b"x" * 100_000))
     timer = threading.Timer(0.05, theirs.sendall, (multiplex(1, b"frames"),))
     timer.start()
-    assert attached.receive() == b"frames"
-    assert len(attached._complaints) <= 4000
+    assert connection.receive() == b"frames"
+    assert len(connection._stderr) <= 4000
 
 
 def test_silence_is_no_end(
     ends: tuple[AttachedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attached, theirs = ends
-    attached._socket.settimeout(0.01)
+    connection, theirs = ends
+    connection._socket.settimeout(0.01)
     threading.Timer(0.1, theirs.sendall, (multiplex(1, b"frames"),)).start()
-    assert attached.receive() == b"frames"
+    assert connection.receive() == b"frames"
 
 
 def test_a_guest_that_does_not_read(ends: tuple[AttachedSocket, socket.socket]) -> None:
-    attached, _ = ends
-    attached._socket.settimeout(0.01)
+    connection, _ = ends
+    connection._socket.settimeout(0.01)
     with pytest.raises(TimeoutError, match="it does not read its pipe"):
-        attached.send(b"x" * 10_000_000)
+        connection.send(b"x" * 10_000_000)
 
 
 def test_hanging_up_wakes_who_receives(ends: tuple[AttachedSocket, socket.socket]) -> None:
-    attached, _ = ends
+    connection, _ = ends
     received: list[bytes] = []
-    thread = threading.Thread(target=lambda: received.append(attached.receive()))
+    thread = threading.Thread(target=lambda: received.append(connection.receive()))
     thread.start()
-    attached.hang_up()
+    connection.hang_up()
     thread.join()
     assert received == [b""]
     with pytest.raises(OSError, match="Broken pipe"):
-        attached.send(b"x")
+        connection.send(b"x")
 
 
 @pytest.mark.parametrize("kind", [OutOfMemoryError, SandboxError])
 def test_out_of_memory_is_told_apart(kind: type[SandboxError]) -> None:
     ours, theirs = socket.socketpair()
-    attached = AttachedSocket("id", ours, lambda: kind is OutOfMemoryError)
+    connection = AttachedSocket("id", ours, lambda: kind is OutOfMemoryError)
     with ours, theirs:
-        assert type(attached.describe_end()) is kind
+        assert type(connection.describe_end()) is kind
 
 
 @given(PARTS, st.data())
@@ -126,11 +126,11 @@ def test_the_next_holder_goes_on_where_the_last_one_stopped(
 
 
 def test_letting_go_is_no_hanging_up(ends: tuple[AttachedSocket, socket.socket]) -> None:
-    attached, theirs = ends
+    connection, theirs = ends
     theirs.sendall(multiplex(2, b"a complaint\n") + multiplex(1, b"first"))
-    assert attached.receive() == b"first"
-    state, descriptor = attached.release()
-    attached.close()
+    assert connection.receive() == b"first"
+    state, descriptor = connection.release()
+    connection.close()
     adopted = AttachedSocket.from_fd("id", descriptor, state, lambda: False)
     theirs.sendall(multiplex(1, b"second"))
     assert adopted.receive() == b"second"
@@ -147,8 +147,8 @@ def test_what_is_no_plain_local_socket_is_kept(kind: str) -> None:
         wrapped = SimpleNamespace(
             settimeout=tcp.settimeout, close=tcp.close, shutdown=tcp.shutdown, fileno=tcp.fileno
         )
-        attached = AttachedSocket("id", tcp if kind == "TCP" else wrapped, lambda: False)
+        connection = AttachedSocket("id", tcp if kind == "TCP" else wrapped, lambda: False)
         with pytest.raises(SandboxError, match="cannot be handed over"):
-            attached.release()
+            connection.release()
         assert tcp.fileno() != -1
-        attached.close()
+        connection.close()

@@ -229,7 +229,7 @@ NOT_FROZEN = docker.errors.APIError("cannot pause container id: runc: unable to 
 
 @pytest.fixture
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "PAUSE_PAUSE", 0)
+    monkeypatch.setattr(engine, "PAUSE_RETRY_DELAY", 0)
 
 
 @pytest.mark.usefixtures("_no_pauses")

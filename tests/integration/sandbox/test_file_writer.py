@@ -13,7 +13,7 @@ import pytest
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.repository import make_snapshot
-from pytest_agentfix.sandbox.file_writer import History, lay_changes
+from pytest_agentfix.sandbox.file_writer import History, write_changes
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 Lay = Callable[..., bool]
@@ -40,7 +40,7 @@ def lay(top: Path) -> Lay:
         env: dict[str, str] = ENV,
         history: History = History.KEPT,
     ) -> bool:
-        return lay_changes(
+        return write_changes(
             sandbox,
             python=sys.executable,
             top=top,
@@ -134,7 +134,7 @@ def test_what_cannot_be_written_is_an_error(lay: Lay, path: str, words: str) -> 
 
 def test_a_python_that_fails_is_an_error(top: Path) -> None:
     with pytest.raises(SandboxError, match="could not be written"):
-        lay_changes(
+        write_changes(
             LocalSandbox(top),
             python="/bin/false",
             top=top,

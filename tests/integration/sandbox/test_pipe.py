@@ -74,15 +74,15 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def dial(pipe: Pipe, guest: FakeGuest, *, channel: int = 1) -> Stream:
-    guest.say(FrameKind.OPENED, channel)
+    guest.send_frame(FrameKind.OPENED, channel)
     found: list[Stream] = []
     # The answer may only come after the question, so it is asked in another thread first.
     thread = threading.Thread(target=lambda: found.append(pipe.dial(80, timeout=PATIENCE)))
     thread.start()
     while thread.is_alive():
-        guest.say(FrameKind.OPENED, channel)
+        guest.send_frame(FrameKind.OPENED, channel)
         thread.join(0.01)
-    assert guest.hear() == PipeFrame(
+    assert guest.next_frame() == PipeFrame(
         FrameKind.DIAL, channel, json.dumps({"port": 80, "timeout": PATIENCE}).encode()
     )
     return found[0]
@@ -93,17 +93,17 @@ class Answering:
 
     def __init__(self, guest: FakeGuest, kind: FrameKind, payload: bytes = b"") -> None:
         self._pool = ThreadPoolExecutor(1)
-        self._heard = self._pool.submit(self._answer, guest, kind, payload)
+        self._from_host = self._pool.submit(self._answer, guest, kind, payload)
 
     def _answer(self, guest: FakeGuest, kind: FrameKind, payload: bytes) -> PipeFrame:
-        frame = guest.hear()
-        guest.say(kind, frame.channel, payload)
+        frame = guest.next_frame()
+        guest.send_frame(kind, frame.channel, payload)
         return frame
 
     def finish(self) -> PipeFrame:
         """The frame that was answered."""
         self._pool.shutdown()
-        return self._heard.result()
+        return self._from_host.result()
 
 
 # Commands
@@ -112,7 +112,7 @@ class Answering:
 def test_a_command_from_its_start_to_its_end(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), stdin=b"in", has_report=True))
     order = {"argv": ["a"], "cwd": "/t", "env": {}, "report": True}
-    assert list(guest.hear_until(FrameKind.EOF)) == [
+    assert list(guest.frames_until(FrameKind.EOF)) == [
         PipeFrame(FrameKind.SPAWN, 1, json.dumps(order).encode()),
         PipeFrame(FrameKind.DATA, 1, b"in"),
         PipeFrame(FrameKind.EOF, 1),
@@ -123,8 +123,8 @@ def test_a_command_from_its_start_to_its_end(pipe: Pipe, guest: FakeGuest) -> No
         (FrameKind.STDERR, b"err"),
         (FrameKind.REPORT, b"rep"),
     ):
-        guest.say(kind, 1, words)
-    guest.say(FrameKind.EXIT, 1, exit_payload(-9, oom=True))
+        guest.send_frame(kind, 1, words)
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload(-9, oom=True))
     done = running.wait(PATIENCE)
     assert (done.code, done.stdout, done.stderr, done.report) == (-9, b"out", b"err", b"rep")
     assert done.is_out_of_memory
@@ -135,24 +135,24 @@ def test_a_command_from_its_start_to_its_end(pipe: Pipe, guest: FakeGuest) -> No
 
 def test_long_stdin_is_cut_into_frames(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(Command(argv=("a",), cwd=Path("/t"), stdin=b"x" * (MAX_PAYLOAD + 1)))
-    sizes = [len(frame.payload) for frame in guest.hear_until(FrameKind.EOF)][1:]
+    sizes = [len(frame.payload) for frame in guest.frames_until(FrameKind.EOF)][1:]
     assert sizes == [MAX_PAYLOAD, 1, 0]
 
 
 def test_a_command_longer_than_the_pipe_takes(pipe: Pipe, guest: FakeGuest) -> None:
     with pytest.raises(SandboxError, match="Shorten pytest's command line"):
         pipe.run(Command(argv=("x" * MAX_PAYLOAD,), cwd=Path("/t")))
-    assert guest.heard() == []
+    assert guest.pending_frames() == []
     assert pipe._channels == {}
 
 
 def test_a_command_out_of_time_is_killed(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(FrameKind.DATA, 1, b"begun")
+    guest.send_frame(FrameKind.DATA, 1, b"begun")
 
     def answer() -> None:
-        list(guest.hear_until(FrameKind.KILL))
-        guest.say(FrameKind.EXIT, 1, exit_payload(-9))
+        list(guest.frames_until(FrameKind.KILL))
+        guest.send_frame(FrameKind.EXIT, 1, exit_payload(-9))
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -162,7 +162,7 @@ def test_a_command_out_of_time_is_killed(pipe: Pipe, guest: FakeGuest) -> None:
 
 
 def test_a_command_that_cannot_be_ended(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_agentfix.sandbox.channels.KILL_PATIENCE", 0.01)
+    monkeypatch.setattr("pytest_agentfix.sandbox.channels.KILL_TIMEOUT", 0.01)
     with pytest.raises(SandboxError, match="could not be ended"):
         pipe.run(COMMAND).wait(0.01)
 
@@ -170,11 +170,11 @@ def test_a_command_that_cannot_be_ended(pipe: Pipe, monkeypatch: pytest.MonkeyPa
 def test_a_report_over_its_limit_kills_once_and_has_no_gaps(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
     for words in (b"123456", b"too much", b"7", b"too much again"):
-        guest.say(FrameKind.REPORT, 1, words)
-    guest.say(FrameKind.EXIT, 1, exit_payload(-9))
+        guest.send_frame(FrameKind.REPORT, 1, words)
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload(-9))
     done = running.wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"123456", True)
-    assert [frame.kind for frame in guest.heard()] == [
+    assert [frame.kind for frame in guest.pending_frames()] == [
         FrameKind.SPAWN,
         FrameKind.EOF,
         FrameKind.KILL,
@@ -183,8 +183,8 @@ def test_a_report_over_its_limit_kills_once_and_has_no_gaps(pipe: Pipe, guest: F
 
 def test_a_report_of_just_its_limit_is_whole(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
-    guest.say(FrameKind.REPORT, 1, b"1234567890")
-    guest.say(FrameKind.EXIT, 1, exit_payload())
+    guest.send_frame(FrameKind.REPORT, 1, b"1234567890")
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload())
     done = running.wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"1234567890", False)
 
@@ -204,20 +204,20 @@ def test_output_keeps_its_first_and_last_half(parts: list[bytes], limit: int) ->
 
 def test_killing_what_has_ended_says_nothing(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 1, exit_payload())
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload())
     running.wait(PATIENCE)
-    guest.heard()
+    guest.pending_frames()
     running.kill()
-    assert guest.heard() == []
+    assert guest.pending_frames() == []
 
 
 def test_late_words_of_a_command_are_passed_over(pipe: Pipe, guest: FakeGuest) -> None:
     first = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 1, exit_payload())
-    guest.say(FrameKind.DATA, 1, b"late")
-    guest.say(FrameKind.EXIT, 1, b"nonsense")
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload())
+    guest.send_frame(FrameKind.DATA, 1, b"late")
+    guest.send_frame(FrameKind.EXIT, 1, b"nonsense")
     second = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 2, exit_payload(2))
+    guest.send_frame(FrameKind.EXIT, 2, exit_payload(2))
     assert second.wait(PATIENCE).code == 2
     assert first.wait(PATIENCE).stdout == b""
 
@@ -244,7 +244,7 @@ def test_late_words_of_a_command_are_passed_over(pipe: Pipe, guest: FakeGuest) -
 )
 def test_an_exit_that_is_none_ends_the_pipe(pipe: Pipe, guest: FakeGuest, payload: bytes) -> None:
     running = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 1, payload)
+    guest.send_frame(FrameKind.EXIT, 1, payload)
     with pytest.raises(SandboxError, match="spoke nonsense: an EXIT frame that is none"):
         running.wait(PATIENCE)
     wait_for(lambda: guest.is_hung_up)
@@ -256,17 +256,17 @@ def test_an_exit_that_is_none_ends_the_pipe(pipe: Pipe, guest: FakeGuest, payloa
 def test_a_dialled_stream_carries_both_ways(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     stream.write(b"to inside")
-    assert guest.hear() == PipeFrame(FrameKind.DATA, 1, b"to inside")
-    guest.say(FrameKind.DATA, 1, b"from ")
-    guest.say(FrameKind.DATA, 1, b"inside")
-    guest.say(FrameKind.EOF, 1)
+    assert guest.next_frame() == PipeFrame(FrameKind.DATA, 1, b"to inside")
+    guest.send_frame(FrameKind.DATA, 1, b"from ")
+    guest.send_frame(FrameKind.DATA, 1, b"inside")
+    guest.send_frame(FrameKind.EOF, 1)
     data = b""
     while part := stream.read(PATIENCE):
         data += part
     assert data == b"from inside"
     stream.close()
     stream.close()
-    assert guest.heard() == [PipeFrame(FrameKind.EOF, 1), PipeFrame(FrameKind.CLOSE, 1)]
+    assert guest.pending_frames() == [PipeFrame(FrameKind.EOF, 1), PipeFrame(FrameKind.CLOSE, 1)]
 
 
 def test_a_refused_dial(pipe: Pipe, guest: FakeGuest) -> None:
@@ -280,7 +280,7 @@ def test_a_refused_dial(pipe: Pipe, guest: FakeGuest) -> None:
 def test_a_dial_without_an_answer(pipe: Pipe, guest: FakeGuest) -> None:
     with pytest.raises(ConnectionError, match="did not answer in time"):
         pipe.dial(80, timeout=0.01)
-    assert [frame.kind for frame in guest.heard()] == [
+    assert [frame.kind for frame in guest.pending_frames()] == [
         FrameKind.DIAL,
         FrameKind.EOF,
         FrameKind.CLOSE,
@@ -299,7 +299,7 @@ def test_silence_is_a_time_out(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     with pytest.raises(TimeoutError):
         stream.read(timeout=0.01)
-    guest.say(FrameKind.DATA, 1, b"still here")
+    guest.send_frame(FrameKind.DATA, 1, b"still here")
     assert stream.read(PATIENCE) == b"still here"
 
 
@@ -309,27 +309,27 @@ def test_nothing_is_sent_beyond_the_credit(pipe: Pipe, guest: FakeGuest) -> None
     writer.start()
     sent = 0
     while sent < WINDOW:
-        sent += len(guest.hear().payload)
+        sent += len(guest.next_frame().payload)
     writer.join(0.05)
-    assert (sent, writer.is_alive(), guest.heard()) == (WINDOW, True, [])
-    guest.say(FrameKind.CREDIT, 1, credit(10))
+    assert (sent, writer.is_alive(), guest.pending_frames()) == (WINDOW, True, [])
+    guest.send_frame(FrameKind.CREDIT, 1, credit(10))
     writer.join(PATIENCE)
-    assert guest.hear() == PipeFrame(FrameKind.DATA, 1, b"x" * 10)
+    assert guest.next_frame() == PipeFrame(FrameKind.DATA, 1, b"x" * 10)
 
 
 def test_credit_is_given_in_lumps(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for size in (CREDIT_STEP - 1, 1, 7):
-        guest.say(FrameKind.DATA, 1, b"x" * size)
+        guest.send_frame(FrameKind.DATA, 1, b"x" * size)
         assert len(stream.read(PATIENCE)) == size
-    assert guest.heard() == [PipeFrame(FrameKind.CREDIT, 1, credit(CREDIT_STEP))]
+    assert guest.pending_frames() == [PipeFrame(FrameKind.CREDIT, 1, credit(CREDIT_STEP))]
 
 
 def test_credit_cannot_be_piled_up(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for _ in range(5):
-        guest.say(FrameKind.CREDIT, 1, credit(2**32 - 1))
-    guest.say(FrameKind.DATA, 1, b"read after that")
+        guest.send_frame(FrameKind.CREDIT, 1, credit(2**32 - 1))
+    guest.send_frame(FrameKind.DATA, 1, b"read after that")
     assert stream.read(PATIENCE) == b"read after that"
     assert stream._credit == WINDOW  # type: ignore[attr-defined]
 
@@ -337,8 +337,8 @@ def test_credit_cannot_be_piled_up(pipe: Pipe, guest: FakeGuest) -> None:
 def test_a_stream_over_its_credit_ends_the_pipe(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
     for _ in range(WINDOW // MAX_PAYLOAD):
-        guest.say(FrameKind.DATA, 1, b"x" * MAX_PAYLOAD)
-    guest.say(FrameKind.DATA, 1, b"x")
+        guest.send_frame(FrameKind.DATA, 1, b"x" * MAX_PAYLOAD)
+    guest.send_frame(FrameKind.DATA, 1, b"x")
     wait_for(lambda: guest.is_hung_up)
     assert len(stream.read(PATIENCE)) == WINDOW
     with pytest.raises(SandboxError, match="a tunnel was sent more than its credit"):
@@ -347,7 +347,7 @@ def test_a_stream_over_its_credit_ends_the_pipe(pipe: Pipe, guest: FakeGuest) ->
 
 def test_empty_data_is_neither_an_end_nor_held(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
-    guest.say_raw(
+    guest.send_bytes(
         PipeFrame(FrameKind.DATA, 1).encode() * 10_000 + PipeFrame(FrameKind.DATA, 1, b"x").encode()
     )
     assert stream.read(PATIENCE) == b"x"
@@ -363,8 +363,8 @@ def test_a_closed_stream_takes_nothing_more(pipe: Pipe, guest: FakeGuest) -> Non
 
 def test_a_stream_that_the_guest_closes(pipe: Pipe, guest: FakeGuest) -> None:
     stream = dial(pipe, guest)
-    guest.say(FrameKind.DATA, 1, b"last words")
-    guest.say(FrameKind.CLOSE, 1)
+    guest.send_frame(FrameKind.DATA, 1, b"last words")
+    guest.send_frame(FrameKind.CLOSE, 1)
     assert stream.read(PATIENCE) == b"last words"
     assert stream.read(PATIENCE) == b""
     with pytest.raises(BrokenPipeError):
@@ -381,9 +381,9 @@ def test_accepted_streams_reach_the_handler(guest: FakeGuest) -> None:
 
     with open_pipe(guest, accept=answer):
         for channel in (FIRST, FIRST + 1):
-            guest.say(FrameKind.ACCEPT, channel)
-            guest.say(FrameKind.DATA, channel, b"you")
-            frames = list(guest.hear_until(FrameKind.CLOSE))
+            guest.send_frame(FrameKind.ACCEPT, channel)
+            guest.send_frame(FrameKind.DATA, channel, b"you")
+            frames = list(guest.frames_until(FrameKind.CLOSE))
             assert frames == [
                 PipeFrame(FrameKind.DATA, channel, b"to you"),
                 PipeFrame(FrameKind.EOF, channel),
@@ -395,21 +395,21 @@ def test_only_so_many_streams_are_served_at_once(guest: FakeGuest) -> None:
     streams: list[Stream] = []
     with open_pipe(guest, accept=streams.append) as pipe:
         for number in range(MAX_ACCEPTED + 10):
-            guest.say(FrameKind.ACCEPT, FIRST + number)
+            guest.send_frame(FrameKind.ACCEPT, FIRST + number)
         running = pipe.run(COMMAND)
-        guest.say(FrameKind.EXIT, 1, exit_payload())
+        guest.send_frame(FrameKind.EXIT, 1, exit_payload())
         running.wait(PATIENCE)
         wait_for(lambda: len(streams) == MAX_ACCEPTED)
         wait_for(lambda: len(pipe._channels) == MAX_ACCEPTED)  # the command's goes after its end
         streams[0].close()
-        guest.say(FrameKind.ACCEPT, FIRST + 1000)
+        guest.send_frame(FrameKind.ACCEPT, FIRST + 1000)
         wait_for(lambda: len(streams) == MAX_ACCEPTED + 1)
 
 
 def test_nobody_is_asked_where_nothing_is_accepted(pipe: Pipe, guest: FakeGuest) -> None:
-    guest.say(FrameKind.ACCEPT, FIRST)
+    guest.send_frame(FrameKind.ACCEPT, FIRST)
     running = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 1, exit_payload())
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload())
     assert running.wait(PATIENCE).code == 0
     wait_for(lambda: not pipe._channels)
 
@@ -420,7 +420,7 @@ def test_a_stream_on_a_channel_that_is_not_the_guests(
 ) -> None:
     with open_pipe(guest, accept=lambda _: None) as pipe:
         for channel in channels:
-            guest.say(FrameKind.ACCEPT, channel)
+            guest.send_frame(FrameKind.ACCEPT, channel)
         wait_for(lambda: guest.is_hung_up)
         with pytest.raises(SandboxError, match="a channel that is not the guest's"):
             pipe.run(COMMAND)
@@ -430,7 +430,7 @@ def test_a_stream_on_a_channel_that_is_not_the_guests(
 
 
 def test_a_guest_that_never_greets() -> None:
-    pipe = Pipe(FakeGuest(is_greeting=False))
+    pipe = Pipe(FakeGuest(sends_hello=False))
     pipe.start()
     with pytest.raises(SandboxError, match="did not come up within 0 s"):
         pipe.wait_ready(0.01)
@@ -438,8 +438,8 @@ def test_a_guest_that_never_greets() -> None:
 
 
 def test_a_guest_that_dies_before_it_greets() -> None:
-    guest = FakeGuest(is_greeting=False)
-    guest.say_raw(b"")
+    guest = FakeGuest(sends_hello=False)
+    guest.send_bytes(b"")
     with (
         pytest.raises(SandboxError, match=r"^The guest is gone\. Look for it\.$"),
         open_pipe(guest),
@@ -450,9 +450,9 @@ def test_a_guest_that_dies_before_it_greets() -> None:
 def test_everybody_learns_of_the_loss(guest: FakeGuest) -> None:
     with open_pipe(guest) as pipe:
         running = pipe.run(COMMAND)
-        list(guest.hear_until(FrameKind.EOF))
+        list(guest.frames_until(FrameKind.EOF))
         stream = dial(pipe, guest, channel=2)
-        guest.say_raw(b"")
+        guest.send_bytes(b"")
         for use in (
             lambda: running.wait(PATIENCE),
             lambda: stream.read(PATIENCE),
@@ -489,7 +489,7 @@ def test_a_loss_wakes_who_waits(guest: FakeGuest) -> None:
         for thread in threads:
             thread.start()
         wait_for(lambda: len(pipe._channels) == 4)
-        guest.say_raw(b"")
+        guest.send_bytes(b"")
         for thread in threads:
             thread.join(PATIENCE)
     assert caught == [SandboxError] * 4
@@ -497,8 +497,8 @@ def test_a_loss_wakes_who_waits(guest: FakeGuest) -> None:
 
 def test_what_ended_before_the_loss_stays_told(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
-    guest.say(FrameKind.EXIT, 1, exit_payload(7))
-    guest.say_raw(b"")
+    guest.send_frame(FrameKind.EXIT, 1, exit_payload(7))
+    guest.send_bytes(b"")
     assert running.wait(PATIENCE).code == 7
 
 
@@ -507,7 +507,7 @@ def test_the_kind_of_loss_is_kept(guest: FakeGuest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(guest, "describe_end", lambda: lost)
     with open_pipe(guest) as pipe:
         running = pipe.run(COMMAND)
-        guest.say_raw(b"")
+        guest.send_bytes(b"")
         with pytest.raises(OutOfMemoryError, match=r"^No memory is left\. Use less\.$") as caught:
             running.wait(PATIENCE)
     assert caught.value is not lost  # or its traceback would grow with every thread
@@ -532,7 +532,7 @@ def test_closing_is_told_as_closing(guest: FakeGuest) -> None:
 def test_the_guest_is_pinged(guest: FakeGuest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe_module, "PING_EVERY", 0.01)
     with open_pipe(guest):
-        assert [guest.hear(), guest.hear()] == [PipeFrame(FrameKind.PING, 0)] * 2
+        assert [guest.next_frame(), guest.next_frame()] == [PipeFrame(FrameKind.PING, 0)] * 2
 
 
 # From one process to the next
@@ -542,8 +542,8 @@ def release(pipe: Pipe, guest: FakeGuest, *, before: bytes = b"", after: bytes =
     """Have the pipe released by a guest that says this before and after its answer."""
 
     def answer() -> None:
-        frame = list(guest.hear_until(FrameKind.DIAL))[-1]
-        guest.say_raw(
+        frame = list(guest.frames_until(FrameKind.DIAL))[-1]
+        guest.send_bytes(
             before + PipeFrame(FrameKind.FAIL, frame.channel, b"refused").encode() + after
         )
 
@@ -569,7 +569,7 @@ def adopted(
 def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: int) -> None:
     command = Command(argv=("a",), cwd=Path("/t"), output_limit=10, has_report=True)
     running = pipe.run(command)
-    guest.say(FrameKind.DATA, 1, b"0123456789")
+    guest.send_frame(FrameKind.DATA, 1, b"0123456789")
     said = (
         PipeFrame(FrameKind.DATA, 1, b"abcdefghi").encode()
         + PipeFrame(FrameKind.STDERR, 1, b"words").encode()
@@ -586,7 +586,7 @@ def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: i
     pipe.close()
     assert not guest.is_hung_up
     with adopted(guest, state) as after:
-        guest.say_raw((said + last)[cut:])
+        guest.send_bytes((said + last)[cut:])
         done = after.command(running.channel).wait(PATIENCE)
         assert done.stdout == b"01234\n[... 9 bytes left out ...]\nefghi"
         assert (done.code, done.stderr, done.report) == (3, b"words", b"report")
@@ -597,11 +597,11 @@ def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: i
 
 def test_the_limits_of_a_command_go_along(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
-    guest.say(FrameKind.REPORT, 1, b"12345")
+    guest.send_frame(FrameKind.REPORT, 1, b"12345")
     with adopted(guest, release(pipe, guest)) as after:
-        guest.say(FrameKind.REPORT, 1, b"678901")
-        list(guest.hear_until(FrameKind.KILL))
-        guest.say(FrameKind.EXIT, 1, exit_payload(-9))
+        guest.send_frame(FrameKind.REPORT, 1, b"678901")
+        list(guest.frames_until(FrameKind.KILL))
+        guest.send_frame(FrameKind.EXIT, 1, exit_payload(-9))
         done = after.command(1).wait(PATIENCE)
     assert (done.report, done.is_report_cut) == (b"12345", True)
 
@@ -613,23 +613,26 @@ def test_a_command_that_had_ended_is_not_there(pipe: Pipe, guest: FakeGuest) -> 
         with pytest.raises(SandboxError, match="had ended"):
             after.command(1)
         stream = dial(after, guest, channel=3)
-        guest.say(FrameKind.DATA, 3, b"a new stream")
+        guest.send_frame(FrameKind.DATA, 3, b"a new stream")
         assert stream.read(PATIENCE) == b"a new stream"
 
 
 def test_what_is_opened_meanwhile_is_for_the_next_pipe(guest: FakeGuest) -> None:
     streams: list[list[Stream]] = [[], []]
     with open_pipe(guest, accept=streams[0].append) as pipe:
-        guest.say(FrameKind.ACCEPT, FIRST)
+        guest.send_frame(FrameKind.ACCEPT, FIRST)
         wait_for(lambda: len(streams[0]) == 1)
         opened = (
             PipeFrame(FrameKind.ACCEPT, FIRST + 1).encode()
             + PipeFrame(FrameKind.DATA, FIRST + 1, b"x").encode()
         )
         state = release(pipe, guest, before=opened)
-        assert guest.heard() == [PipeFrame(FrameKind.EOF, FIRST), PipeFrame(FrameKind.CLOSE, FIRST)]
+        assert guest.pending_frames() == [
+            PipeFrame(FrameKind.EOF, FIRST),
+            PipeFrame(FrameKind.CLOSE, FIRST),
+        ]
         assert streams[0][0].read(PATIENCE) == b""
-    guest.say(FrameKind.DATA, FIRST, b"late words")
+    guest.send_frame(FrameKind.DATA, FIRST, b"late words")
     with adopted(guest, state, streams[1].append):
         wait_for(lambda: len(streams[1]) == 1)
         assert streams[1][0].read(PATIENCE) == b"x"
@@ -639,10 +642,10 @@ def test_what_is_opened_meanwhile_is_for_the_next_pipe(guest: FakeGuest) -> None
 def test_a_pipe_is_released_again(pipe: Pipe, guest: FakeGuest) -> None:
     running = pipe.run(COMMAND)
     with adopted(guest, release(pipe, guest, after=b"\0\0")) as second:
-        guest.say_raw(PipeFrame(FrameKind.DATA, 1, b"x").encode()[2:])
+        guest.send_bytes(PipeFrame(FrameKind.DATA, 1, b"x").encode()[2:])
         state = release(second, guest)
     with adopted(guest, state) as third:
-        guest.say(FrameKind.EXIT, 1, exit_payload())
+        guest.send_frame(FrameKind.EXIT, 1, exit_payload())
         assert third.command(running.channel).wait(PATIENCE).stdout == b"x"
 
 
@@ -650,7 +653,7 @@ def test_nothing_is_released_while_a_stream_is_open(pipe: Pipe, guest: FakeGuest
     stream = dial(pipe, guest)
     with pytest.raises(SandboxError, match="still open"):
         pipe.release(PATIENCE)
-    guest.say(FrameKind.DATA, 1, b"unharmed")
+    guest.send_frame(FrameKind.DATA, 1, b"unharmed")
     assert stream.read(PATIENCE) == b"unharmed"
 
 
@@ -671,7 +674,7 @@ def test_nothing_can_be_done_with_what_is_lost_or_gone(pipe: Pipe, guest: FakeGu
             use()
     lost = FakeGuest()
     with open_pipe(lost) as broken:
-        lost.say_raw(b"")
+        lost.send_bytes(b"")
         with pytest.raises(SandboxError, match="The guest is gone"):
             broken.release(PATIENCE)
 
@@ -710,13 +713,13 @@ def test_a_hostile_guest_can_only_lose_the_pipe(words: list[bytes]) -> None:
         with suppress(SandboxError, ConnectionError):
             running = pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True))
             uses.append(lambda: running.wait(PATIENCE))
-            guest.say(FrameKind.OPENED, 2)
+            guest.send_frame(FrameKind.OPENED, 2)
             for word in words:
-                guest.say_raw(word)
+                guest.send_bytes(word)
             stream = pipe.dial(80, timeout=0.01)
             uses.append(lambda: list(iter(lambda: stream.read(PATIENCE), b"")))
             uses.append(lambda: stream.write(b"x" * 10))
-        guest.say_raw(b"")
+        guest.send_bytes(b"")
         for use in uses:
             with suppress(SandboxError, BrokenPipeError):
                 use()

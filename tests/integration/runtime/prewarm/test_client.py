@@ -63,7 +63,7 @@ def lay_out(folder: Path) -> Base:
     top.mkdir()
     (top / "a.py").write_text("def a(): return 1\n")
     (top / "opencode.json").write_text("{}")
-    return Base.lay_out(
+    return Base.create(
         top=top,
         files=["a.py", "opencode.json"],
         folder=folder / "base",

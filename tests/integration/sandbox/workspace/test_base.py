@@ -40,7 +40,7 @@ def top(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def base(top: Path, tmp_path: Path) -> Base:
-    return Base.lay_out(top=top, files=FILES, folder=tmp_path / "base", is_hidden=_is_hidden)
+    return Base.create(top=top, files=FILES, folder=tmp_path / "base", is_hidden=_is_hidden)
 
 
 def test_hidden_files_have_a_folder_of_their_own(base: Base) -> None:
@@ -129,7 +129,7 @@ def test_a_tree_that_changed_is_laid_out_anew(base: Base, top: Path, change: obj
     ]
     again, is_changed = base.refresh(files)
     assert is_changed
-    fresh = Base.lay_out(
+    fresh = Base.create(
         top=top, files=files, folder=base.place.folder.parent / "fresh", is_hidden=_is_hidden
     )
     assert dict(again.files) == dict(fresh.files)
@@ -148,7 +148,7 @@ def _tree(folder: Path) -> dict[str, str]:
 
 
 def test_the_snapshot_moves_on_with_the_tree(top: Path, tmp_path: Path) -> None:
-    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base", snapshot=make_snapshot)
+    base = Base.create(top=top, files=FILES, folder=tmp_path / "base", snapshot=make_snapshot)
     before = (base.place.plain / ".git/refs/heads/main").read_text()
     (top / "calc.py").write_text("changed")
     again, _ = base.refresh(FILES)
@@ -160,17 +160,17 @@ def test_a_signature_is_taken_from_files_that_rest_only(top: Path, tmp_path: Pat
     changed = (top / "calc.py").lstat().st_ctime_ns
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.time_ns", lambda: changed + 10**9)
-        base = Base.lay_out(top=top, files=["calc.py"], folder=tmp_path / "base")
-        assert list(base.laid.signatures) == [0]
+        base = Base.create(top=top, files=["calc.py"], folder=tmp_path / "base")
+        assert list(base.copy.signatures) == [0]
         patch.setattr("time.time_ns", lambda: changed + 10**10)
-        rested = Base.lay_out(top=top, files=["calc.py"], folder=tmp_path / "rested")
-    assert list(rested.laid.signatures) == [sign((top / "calc.py").lstat())]
+        rested = Base.create(top=top, files=["calc.py"], folder=tmp_path / "rested")
+    assert list(rested.copy.signatures) == [sign((top / "calc.py").lstat())]
 
 
 def test_what_was_left_out_is_no_news(top: Path, tmp_path: Path) -> None:
     os.mkfifo(top / "fifo")
     files = [*FILES, "fifo", "gone.py"]
-    base = Base.lay_out(top=top, files=files, folder=tmp_path / "base")
+    base = Base.create(top=top, files=files, folder=tmp_path / "base")
     again, is_changed = base.refresh(files)
     assert (is_changed, again.notices, len(base.notices)) == (False, base.notices, 1)
 
@@ -182,7 +182,7 @@ def test_what_tools_leave_is_no_news(top: Path, tmp_path: Path) -> None:
     """Every suite does, where nothing is ignored: what stands on the base may stay."""
     old, new = CACHES[:2], CACHES[2:]
     _fill(top, old, "old")
-    base = Base.lay_out(top=top, files=[*FILES, *old], folder=tmp_path / "base")
+    base = Base.create(top=top, files=[*FILES, *old], folder=tmp_path / "base")
     _fill(top, [CACHES[1], *new], "new")
     (top / CACHES[0]).unlink()
     assert base.refresh([*FILES, *CACHES[1:]]) == (base, False)
@@ -190,7 +190,7 @@ def test_what_tools_leave_is_no_news(top: Path, tmp_path: Path) -> None:
 
 
 def test_what_tools_leave_comes_along_with_the_rest(top: Path, tmp_path: Path) -> None:
-    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    base = Base.create(top=top, files=FILES, folder=tmp_path / "base")
     _fill(top, [*CACHES, "new.py"], "new")
     again, is_changed = base.refresh([*FILES, *CACHES, "new.py"])
     assert is_changed
@@ -199,7 +199,7 @@ def test_what_tools_leave_comes_along_with_the_rest(top: Path, tmp_path: Path) -
 
 def test_an_example_that_failed_is_news(top: Path, tmp_path: Path) -> None:
     """Without it the test that failed may pass in the sandbox."""
-    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    base = Base.create(top=top, files=FILES, folder=tmp_path / "base")
     _fill(top, [".hypothesis/examples/1/2"], "0")
     again, is_changed = base.refresh([*FILES, ".hypothesis/examples/1/2"])
     assert is_changed
@@ -224,10 +224,10 @@ def test_another_process_can_go_on_with_a_base(base: Base) -> None:
 def test_a_hundred_thousand_files_take_little_room() -> None:
     paths = [f"package/module_{number % 1000}/file_{number}.py" for number in range(100_000)]
     tree = FileTree(dict.fromkeys(paths, PLAIN_FILE))
-    per_file = (sys.getsizeof(tree.laid) + sum(map(sys.getsizeof, paths))) / len(paths)
+    per_file = (sys.getsizeof(tree.copied) + sum(map(sys.getsizeof, paths))) / len(paths)
     assert per_file < 250  # bytes
     more = tree.with_delta({"new.py": EXECUTABLE_FILE})
-    assert (more.laid, len(more)) == (tree.laid, 100_001)
+    assert (more.copied, len(more)) == (tree.copied, 100_001)
 
 
 NAMES = st.sampled_from(["a", "a.b", "a0", "b", "a-b"])
@@ -235,14 +235,14 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 
 
 @given(
-    laid=st.sets(PATHS),
+    copied=st.sets(PATHS),
     delta=st.dictionaries(PATHS, st.sampled_from([None, PLAIN_FILE])),
     folder=PATHS,
 )
 def test_a_tree_says_what_a_plain_mapping_would(
-    laid: set[str], delta: dict[str, None], folder: str
+    copied: set[str], delta: dict[str, None], folder: str
 ) -> None:
-    plain = dict.fromkeys(laid, PLAIN_FILE)
+    plain = dict.fromkeys(copied, PLAIN_FILE)
     tree = FileTree(plain).with_delta(delta)
     for path, entry in delta.items():
         plain.pop(path, None)
@@ -253,7 +253,7 @@ def test_a_tree_says_what_a_plain_mapping_would(
     assert tree.has_folder(folder) == bool(below)
     assert set(tree.below(folder)) == below
     assert tree.names_in(folder) == {path[len(folder) + 1 :].partition("/")[0] for path in below}
-    assert {path for path in laid | delta.keys() if path in tree} == plain.keys()
-    listed = PathList(laid)
-    assert list(listed.below("")) == sorted(laid)
-    assert set(listed.names_in("")) == {path.partition("/")[0] for path in laid}
+    assert {path for path in copied | delta.keys() if path in tree} == plain.keys()
+    listed = PathList(copied)
+    assert list(listed.below("")) == sorted(copied)
+    assert set(listed.names_in("")) == {path.partition("/")[0] for path in copied}

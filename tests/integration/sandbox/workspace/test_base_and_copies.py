@@ -58,7 +58,7 @@ FILES = ["calc.py", "pkg/deep/a.py", "run.sh", "link", "dangling"]
 
 @pytest.fixture
 def base(top: Path, tmp_path: Path) -> Base:
-    return Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    return Base.create(top=top, files=FILES, folder=tmp_path / "base")
 
 
 def test_the_base_knows_its_files(base: Base, top: Path, tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_only_regular_files_can_be_read(base: Base, path: str) -> None:
 
 def test_times_stay_as_they_were(top: Path, tmp_path: Path) -> None:
     os.utime(top / "calc.py", ns=(10**18, 10**18))
-    base = Base.lay_out(top=top, files=FILES, folder=tmp_path / "base")
+    base = Base.create(top=top, files=FILES, folder=tmp_path / "base")
     copy = Workspace.create(base, tmp_path / "copy")
     assert (copy.path / "calc.py").stat().st_mtime_ns == 10**18
 
 
 def test_files_that_vanished_are_skipped(top: Path, tmp_path: Path) -> None:
     files = ["gone.py", "calc.py/beyond.py", "calc.py", "calc.py"]
-    base = Base.lay_out(top=top, files=files, folder=tmp_path / "base")
+    base = Base.create(top=top, files=files, folder=tmp_path / "base")
     assert (list(base.files), base.notices) == (["calc.py"], ())
 
 
@@ -101,7 +101,7 @@ def test_what_is_no_file_is_left_out_with_a_notice(top: Path, tmp_path: Path) ->
     os.mkfifo(top / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(top / "sock"))
-    base = Base.lay_out(top=top, files=["fifo", "sock", "pkg"], folder=tmp_path / "base")
+    base = Base.create(top=top, files=["fifo", "sock", "pkg"], folder=tmp_path / "base")
     assert (dict(base.files), base.notices) == (
         {},
         tuple(
@@ -115,7 +115,7 @@ def test_what_is_no_file_is_left_out_with_a_notice(top: Path, tmp_path: Path) ->
     "path", ["../x", "/etc/passwd", "a/../../x", ".git/config", "link/a.py", "a//b", ""]
 )
 def test_paths_that_lead_out_are_left_out(top: Path, tmp_path: Path, path: str) -> None:
-    base = Base.lay_out(top=top, files=[path], folder=tmp_path / "base")
+    base = Base.create(top=top, files=[path], folder=tmp_path / "base")
     expected = (f"{path} is not in the sandbox: its path leads out of the tree",)
     assert (dict(base.files), base.notices) == ({}, expected)
 
@@ -128,7 +128,7 @@ def test_unreadable_file_is_named() -> None:
         os.seteuid(65534)
         try:
             with pytest.raises(WorkspaceError, match=r"calc\.py.*\.gitignore"):
-                Base.lay_out(top=Path(scratch), files=["calc.py"], folder=Path(scratch) / "base")
+                Base.create(top=Path(scratch), files=["calc.py"], folder=Path(scratch) / "base")
         finally:
             os.seteuid(0)
 
@@ -166,8 +166,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_called_so(top: Path, tmp_path: Path, small_disk: Path) -> None:
     (top / "big.bin").write_bytes(b"x" * 100_000)
     with pytest.raises(DiskFullError, match=r"big\.bin.*TMPDIR"):
-        Base.lay_out(top=top, files=["big.bin"], folder=small_disk / "base")
-    base = Base.lay_out(top=top, files=["big.bin"], folder=tmp_path / "base")
+        Base.create(top=top, files=["big.bin"], folder=small_disk / "base")
+    base = Base.create(top=top, files=["big.bin"], folder=tmp_path / "base")
     with pytest.raises(DiskFullError, match=r"big\.bin.*TMPDIR"):
         Workspace.create(base, small_disk / "copy")
     assert not (small_disk / "copy").exists()
@@ -262,7 +262,7 @@ def test_a_file_may_become_a_folder_and_a_link_a_file(base: Base, tmp_path: Path
 def test_hidden_paths_stay_out_both_ways(top: Path, tmp_path: Path) -> None:
     _write(top, {".opencode/agent.md": "be evil", "opencode.json": "{}"})
     files = [*FILES, ".opencode/agent.md", "opencode.json"]
-    base = Base.lay_out(top=top, files=files, folder=tmp_path / "base")
+    base = Base.create(top=top, files=files, folder=tmp_path / "base")
     copy = Workspace.create(
         base, tmp_path / "copy", is_hidden=lambda path: "opencode" in path.split("/")[0]
     )

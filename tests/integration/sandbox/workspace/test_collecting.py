@@ -67,7 +67,7 @@ def _make_base(tmp_path: Path, files: dict[str, bytes]) -> Base:
     if "run.sh" in files:
         (top / "run.sh").chmod(0o755)
     (top / "link").symlink_to("pkg")
-    return Base.lay_out(top=top, files=[*files, "link"], folder=tmp_path / "base")
+    return Base.create(top=top, files=[*files, "link"], folder=tmp_path / "base")
 
 
 def _collect(workspace: AnyWorkspace, *, limits: Limits | None = None) -> Collected:

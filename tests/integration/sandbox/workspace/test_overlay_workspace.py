@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pytest_agentfix.core.errors import OverlayUnavailableError
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.sandbox.workspace import Base, OverlayWorkspace, Workspace, remove_tree
-from pytest_agentfix.sandbox.workspace.mounts import is_held
+from pytest_agentfix.sandbox.workspace.mounts import has_kernel_files
 from tests.kits.overlay_kit import MountedOverlay
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -51,7 +51,7 @@ def base(tmp_path: Path) -> Base:
         (top / path).write_bytes(content)
     (top / "link").symlink_to("pkg")
     folder = tmp_path / "base"
-    return Base.lay_out(top=top, files=[*FILES, "link"], folder=folder, is_hidden=_is_hidden)
+    return Base.create(top=top, files=[*FILES, "link"], folder=folder, is_hidden=_is_hidden)
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_what_only_the_kernel_may_remove_stays_for_later(
                 (kernels / "#1").unlink()
             os.setresuid(65534, 65534, 0)  # the one that ``os.getuid`` tells, too
             try:
-                assert is_held(workspace.mount.work) is not is_empty
+                assert has_kernel_files(workspace.mount.work) is not is_empty
                 workspace.remove()
             finally:
                 os.setresuid(0, 0, 0)

@@ -41,7 +41,7 @@ class FilePlace:
         """The folder with what only judges see."""
         return self.folder / HIDDEN
 
-    def laid(self, path: str) -> Path:
+    def copy_of(self, path: str) -> Path:
         """Where the copy of ``path`` is."""
         return (self.hidden if self.is_hidden(path) else self.plain) / path
 
@@ -65,7 +65,7 @@ class BaseCopy:
     signatures: array[int] = field(default_factory=lambda: array("q"))
     left_out: dict[str, str] = field(default_factory=dict)  # path -> the notice about it
 
-    def take(self, path: str, entry: BaseFile, signature: int) -> None:
+    def add(self, path: str, entry: BaseFile, signature: int) -> None:
         """Take in a file that was copied."""
         self.files[path] = entry
         self.signatures.append(signature)
@@ -77,54 +77,54 @@ class BaseCopy:
         self.left_out[path] = notice
 
 
-def lay(place: FilePlace, files: Iterable[str]) -> BaseCopy:
+def copy_files(place: FilePlace, files: Iterable[str]) -> BaseCopy:
     """Copy ``files`` to where they belong; the folders are there.
 
     A file that vanished since it was listed is skipped; what is neither a regular file nor a
     symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be read,
     ``DiskFullError`` when there is no room.
     """
-    laid = BaseCopy()
+    copied = BaseCopy()
     plain, hidden = str(place.plain), str(place.hidden)
     path = ""
     try:
         with Copier(place.top, place.owner) as copier:
             for path in dict.fromkeys(files):
                 if is_inside(path):
-                    _take(laid, copier, hidden if place.is_hidden(path) else plain, path)
+                    _copy_one(copied, copier, hidden if place.is_hidden(path) else plain, path)
                 else:
-                    laid.leave_out(path, OUTSIDE)
+                    copied.leave_out(path, OUTSIDE)
     except OSError as error:
         raise as_error(error, path, "copying") from error
-    return laid
+    return copied
 
 
-def _take(laid: BaseCopy, copier: Copier, folder: str, path: str) -> None:
+def _copy_one(copied: BaseCopy, copier: Copier, folder: str, path: str) -> None:
     try:
         found = copier.take(folder, path)
     except (FileNotFoundError, NotADirectoryError):
         logger.debug("%s went away before it was copied", display(path))
         return
     if isinstance(found, str):
-        laid.leave_out(path, found)
+        copied.leave_out(path, found)
     else:
-        laid.take(path, *found)
+        copied.add(path, *found)
 
 
 def find_changed(
-    place: FilePlace, laid: BaseCopy, files: Iterable[str]
+    place: FilePlace, copied: BaseCopy, files: Iterable[str]
 ) -> tuple[list[str], list[str]]:
     """What is not in the tree as it was copied: new or other files, and those that are gone."""
-    known = dict(zip(laid.files, laid.signatures, strict=True))
+    known = dict(zip(copied.files, copied.signatures, strict=True))
     other = []
     top = str(place.top)
     for path in dict.fromkeys(files):
-        if path in laid.left_out:
+        if path in copied.left_out:
             continue
         signature = known.pop(path, None)
         if signature is None or not _is_as_it_was(f"{top}/{path}", signature):
             other.append(path)
-    changed = [path for path in other if not _is_copied(place, laid.files.get(path), path)]
+    changed = [path for path in other if not _is_copied(place, copied.files.get(path), path)]
     return changed, [*known]
 
 
@@ -143,15 +143,15 @@ def _is_copied(place: FilePlace, entry: BaseFile | None, path: str) -> bool:
             return not os.path.lexists(source)  # listed and gone
         if entry.kind == "symlink":
             return os.readlink(source) == entry.target  # noqa: PTH115 - the raw text
-        return is_same_file(source, place.laid(path), executable=entry.executable)
+        return is_same_file(source, place.copy_of(path), executable=entry.executable)
     except OSError:
         return False
 
 
-def take_away(place: FilePlace, paths: Iterable[str]) -> None:
+def remove_copies(place: FilePlace, paths: Iterable[str]) -> None:
     """Remove copies, and the folders that are empty then."""
     for path in paths:
-        copy = place.laid(path)
+        copy = place.copy_of(path)
         with translated(path, "removing the copy of"):
             copy.unlink(missing_ok=True)
         for folder in copy.parents:
@@ -163,18 +163,18 @@ def take_away(place: FilePlace, paths: Iterable[str]) -> None:
                 break
 
 
-def lay_anew(
+def update_copy(
     place: FilePlace, before: BaseCopy, changed: Sequence[str], gone: Sequence[str]
 ) -> BaseCopy:
     """Bring the copy up to date, and say what it holds now."""
-    laid = BaseCopy(left_out=dict(before.left_out))
+    copied = BaseCopy(left_out=dict(before.left_out))
     stale = {*changed, *gone}
     for (path, entry), signature in zip(before.files.items(), before.signatures, strict=True):
         if path not in stale:
-            laid.take(path, entry, signature)
-    take_away(place, [path for path in before.files if path in stale])
-    fresh = lay(place, changed)
+            copied.add(path, entry, signature)
+    remove_copies(place, [path for path in before.files if path in stale])
+    fresh = copy_files(place, changed)
     for (path, entry), signature in zip(fresh.files.items(), fresh.signatures, strict=True):
-        laid.take(path, entry, signature)
-    laid.left_out.update(fresh.left_out)
-    return laid
+        copied.add(path, entry, signature)
+    copied.left_out.update(fresh.left_out)
+    return copied
