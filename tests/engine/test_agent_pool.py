@@ -30,7 +30,7 @@ ACCESS = ModelEndpoint(
 )
 
 
-class PatientCrew(AgentPool):
+class PatientPool(AgentPool):
     """Gives a throw-away prompt all the time that a busy machine may take."""
 
     def plan(self, access: ModelEndpoint) -> OpenCodePlan:
@@ -64,7 +64,7 @@ def agents(place: Place, tmp_path: Path) -> AgentPool:
         ignore=IgnoreRules({}),
         opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
     )
-    return PatientCrew(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
+    return PatientPool(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
 
 
 def test_an_agent_that_died_while_it_waited_is_replaced(agents: AgentPool, place: Place) -> None:

@@ -20,8 +20,8 @@ from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxState
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import owner_name
+from tests.engine.background_work import INSIDE, make_plan, order
 from tests.engine.sandbox_kit import TOP, FolderCopy, Place
-from tests.engine.standby_work import INSIDE, make_plan, order
 from tests.kits.places import REPOSITORY
 from tests.kits.sandbox_contract import TIMEOUT, Box
 from tests.kits.standby_kit import Words, listening
@@ -32,7 +32,7 @@ import signal, sys
 from pathlib import Path
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.runtime.background.client import BackgroundProcess
-from tests.engine.standby_work import order
+from tests.engine.background_work import order
 scratch = Scratch(Path(sys.argv[1]))
 job = order(Path(sys.argv[2]), scratch.path)
 standby = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))

@@ -41,7 +41,7 @@ raise SystemExit(7)
 
 def order(fifo: Path, scratch: Path) -> Job:
     facts = {"fifo": str(fifo), "scratch": scratch}
-    return Job(work="tests.engine.standby_work:bring_up", facts=facts)
+    return Job(work="tests.engine.background_work:bring_up", facts=facts)
 
 
 def make_plan(engine: Engine, scratch: Path) -> SandboxPlan:
