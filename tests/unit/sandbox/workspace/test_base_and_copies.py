@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
-import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,20 +94,6 @@ def test_files_that_vanished_are_skipped(top: Path, tmp_path: Path) -> None:
     assert (list(base.files), base.notices) == (["calc.py"], ())
 
 
-def test_what_is_no_file_is_left_out_with_a_notice(top: Path, tmp_path: Path) -> None:
-    os.mkfifo(top / "fifo")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(os.path.relpath(top / "sock"))
-    base = Base.create(top=top, files=["fifo", "sock", "pkg"], folder=tmp_path / "base")
-    assert (dict(base.files), base.notices) == (
-        {},
-        tuple(
-            f"{name} is not in the sandbox: it is no regular file"
-            for name in ("fifo", "sock", "pkg")
-        ),
-    )
-
-
 @pytest.mark.parametrize(
     "path", ["../x", "/etc/passwd", "a/../../x", ".git/config", "link/a.py", "a//b", ""]
 )
@@ -148,29 +131,6 @@ def test_errors_name_the_file_and_the_next_step(
     with pytest.raises(expected, match=r"a\\x1b\.py") as caught, translated("a\x1b.py", "copying"):
         raise OSError(number, os.strerror(number))
     assert caught.value.next_step
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for 64 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("cannot mount here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-@is_root
-def test_a_full_disk_is_called_so(top: Path, tmp_path: Path, small_disk: Path) -> None:
-    (top / "big.bin").write_bytes(b"x" * 100_000)
-    with pytest.raises(DiskFullError, match=r"big\.bin.*TMPDIR"):
-        Base.create(top=top, files=["big.bin"], folder=small_disk / "base")
-    base = Base.create(top=top, files=["big.bin"], folder=tmp_path / "base")
-    with pytest.raises(DiskFullError, match=r"big\.bin.*TMPDIR"):
-        Workspace.create(base, small_disk / "copy")
-    assert not (small_disk / "copy").exists()
 
 
 CHANGES = ChangeSet(
