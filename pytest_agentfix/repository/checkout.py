@@ -96,7 +96,7 @@ class Checkout:
 
 
 def _is_put(index: LockedIndex) -> bool:
-    """Whether the new index is in its place; the commit is made by now, whatever happens."""
+    """Put the new index in its place; ``False`` where that failed, as the commit is made by now."""
     try:
         index.commit()
     except OSError:

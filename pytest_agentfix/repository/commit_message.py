@@ -14,7 +14,7 @@ _COAUTHOR = "Co-authored-by: OpenCode <noreply@opencode.ai>"
 
 
 def default_message(fix: Fix) -> str:
-    """The subject, the cause, the evidence and the trailers; ends with a newline.
+    """Return the subject, the cause, the evidence and the trailers; ends with a newline.
 
     Test names, exceptions and probes hold text an agent or a test chose, so each is one line of
     bounded length without control, format or bidirectional characters.

@@ -11,7 +11,7 @@ from pytest_agentfix.repository.objects import Blob, States, TreeEntry
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What a fix's paths hold before and after it.
+    """The content of a fix's paths before and after it.
 
     ``disk_*`` is what the tests saw; ``before`` and ``after`` are what a commit holds, which
     differs where the work tree has CRLF and the repository LF.
@@ -23,7 +23,7 @@ class Edits:
     after: States
 
     def is_committed_in(self, entries: Mapping[str, TreeEntry], *, oid_length: int) -> bool:
-        """Whether ``entries`` hold exactly what the fix starts from."""
+        """Return whether ``entries`` hold exactly what the fix starts from."""
         return all(
             entries.get(path) == (blob and blob.entry(oid_length))
             for path, blob in self.before.items()
@@ -38,7 +38,7 @@ def compare(
     oid_length: int,
     has_modes: bool,
 ) -> Edits:
-    """The edits that ``changes`` of ``base`` make to a tree of ``entries``.
+    """Return the edits that ``changes`` of ``base`` make to a tree of ``entries``.
 
     ``has_modes`` is git's core.fileMode: without it the executable bits on disk mean nothing, and
     a file keeps the one it has in the tree.

@@ -22,7 +22,7 @@ def list_files(git: Git, top: Path, include: Sequence[str]) -> tuple[str, ...]:
 
 
 def list_submodules(git: Git) -> tuple[str, ...]:
-    """The paths of the index's gitlinks."""
+    """Return the paths of the index's gitlinks."""
     return tuple(os.fsdecode(name) for mode, name in _index(git) if mode == _GITLINK)
 
 
@@ -67,7 +67,7 @@ def _split(output: bytes) -> list[bytes]:
 
 
 def _on_disk(top: Path, names: Iterable[str]) -> Iterator[str]:
-    """The names that are files or symlinks now, and not behind a symlinked folder."""
+    """Yield the names that are files or symlinks now, and not behind a symlinked folder."""
     folders: dict[str, bool] = {"": True}
     for name in names:
         parent, _, _ = name.rpartition("/")

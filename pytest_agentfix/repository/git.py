@@ -68,12 +68,12 @@ class GitFailure(Exception):  # noqa: N818 - internal; becomes a LandingError or
 
     @property
     def is_disk_full(self) -> bool:
-        """Whether no room was left."""
+        """Return whether the disk was full."""
         return any(sign in self.words for sign in _FULL_WORDS)
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the system had no room left."""
+    """Return whether the disk was full."""
     return error.errno in _FULL
 
 
@@ -93,7 +93,7 @@ class Git:
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, *, git_dir: Path, work_tree: Path) -> Git:
-        """The same with an explicit repository, so that nothing in the tree is taken for one."""
+        """Name the repository explicitly, so that nothing in the tree is taken for one."""
         return replace(
             self,
             folder=work_tree,
@@ -101,15 +101,15 @@ class Git:
         )
 
     def with_environ(self, environ: Mapping[str, str]) -> Git:
-        """The same with further environment variables."""
+        """Add environment variables."""
         return replace(self, environ={**self.environ, **environ})
 
     def without_user_config(self) -> Git:
-        """The same with neither the user's nor the system's configuration."""
+        """Ignore the user's and the system's configuration."""
         return self.with_environ(_NO_USER_CONFIG)
 
     def run(self, *arguments: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
-        """Standard output of a git command; ``GitFailure`` when it fails or takes too long."""
+        """Run git and return its output; ``GitFailure`` when it fails or takes too long."""
         code, out, err = self._execute(arguments, stdin=stdin, timeout=timeout)
         if code != 0 and timeout is not None and err.startswith("Timeout:"):  # GitPython's words
             raise GitFailure(f"git {arguments[0]} took longer than {timeout:g} seconds")
@@ -118,7 +118,7 @@ class Git:
         return out
 
     def ask(self, *arguments: str) -> str | None:
-        """One line of output, or ``None`` where git has no answer."""
+        """Run git and return its one line of output, or ``None`` where it has no answer."""
         code, out, _ = self._execute(arguments, stdin=b"", timeout=None)
         return os.fsdecode(out).removesuffix("\n") if code == 0 else None
 
@@ -185,7 +185,7 @@ def _command(where: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
 
 
 def _unsetting() -> list[str]:
-    """A prefix that takes the caller's ``GIT_*`` away; GitPython can only add variables."""
+    """Return the prefix that unsets the caller's ``GIT_*``; GitPython can only add variables."""
     names = [name for name in os.environ if name.startswith("GIT_") and not _is_kept(name)]
     return ["env", *(part for name in names for part in ("-u", name))] if names else []
 
@@ -204,7 +204,7 @@ def _executable() -> str:
 
 
 def _gitpython() -> ModuleType:
-    """The ``git`` module; importing it looks for the program, so it is not done at start-up."""
+    """Import GitPython, which looks for the program: too much for pytest's start-up."""
     _executable()
     import git  # noqa: PLC0415
 

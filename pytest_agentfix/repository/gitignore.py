@@ -59,21 +59,21 @@ class IgnoreRules:
     shared: tuple[_Patterns, ...] = ()  # the first that decides wins
 
     def is_ignored(self, path: str) -> bool:
-        """Whether git would ignore an untracked file at ``path`` (``/`` separated)."""
+        """Return whether git would ignore an untracked file at ``path`` (``/`` separated)."""
         folder, _, name = path.rpartition("/")
         if folder and self.is_ignored_folder(folder):
             return True
         return self._is_excluded([*folder.split("/"), name] if folder else [name], is_folder=False)
 
     def is_ignored_folder(self, path: str) -> bool:
-        """Whether git would not look into a folder at ``path``."""
+        """Return whether git would not look into a folder at ``path``."""
         parts = path.split("/")
         return any(
             self._is_excluded(parts[:count], is_folder=True) for count in range(1, len(parts) + 1)
         )
 
     def _is_excluded(self, parts: list[str], *, is_folder: bool) -> bool:
-        """What the last matching pattern says, nearest file first; its parents are not ignored."""
+        """Return whether the last matching pattern, nearest file first, excludes a path."""
         for depth in range(len(parts) - 1, -1, -1):
             patterns = self.by_folder.get("/".join(parts[:depth]), ())
             decided = _decide(patterns, parts[depth:], is_folder=is_folder)
@@ -87,7 +87,7 @@ class IgnoreRules:
 
 
 def read_rules(top: Path, *, exclude: Path, excludes_file: Path) -> IgnoreRules:
-    """The rules of the work tree at ``top``, read from disk now."""
+    """Read the rules of the work tree at ``top`` from disk."""
     shared = (_read(exclude), _read(excludes_file))
     by_folder: dict[str, _Patterns] = {}
     rules = IgnoreRules(by_folder, shared)  # grows while walking, from the top down
@@ -107,7 +107,7 @@ def read_rules(top: Path, *, exclude: Path, excludes_file: Path) -> IgnoreRules:
 
 
 def parse_patterns(lines: Iterable[str]) -> _Patterns:
-    """The patterns of an ignore file, in its order; lines git cannot use are left out."""
+    """Parse an ignore file, in its order; lines git cannot use are left out."""
     return tuple(pattern for line in lines if (pattern := _parse(line)) is not None)
 
 

@@ -23,7 +23,7 @@ _LONGEST: Final = 0xFFF  # what the flags can say about the length of a name
 
 
 def mode_of(info: os.stat_result) -> int:
-    """The mode that git keeps of a file or symlink."""
+    """Return the mode that git keeps of a file or symlink."""
     if stat.S_ISLNK(info.st_mode):
         return SYMLINK
     return EXECUTABLE if info.st_mode & stat.S_IXUSR else REGULAR

@@ -52,7 +52,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Where a fix lands: on top of the commit ``parent``, on ``branch``, which is at ``tip``.
+    """The place for a fix: on top of the commit ``parent``, on ``branch``, which is at ``tip``.
 
     Without a ``branch`` a side branch is made; with a ``tip`` of ``None``, the branch itself.
     """

@@ -26,7 +26,7 @@ class TreeEntry:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a regular file."""
+        """Return whether it is a regular file."""
         return self.mode in (FILE, EXECUTABLE)
 
 
@@ -43,7 +43,7 @@ class Blob:
         return EXECUTABLE if self.is_executable else FILE
 
     def entry(self, oid_length: int) -> TreeEntry:
-        """What git would store, computed without storing it."""
+        """Compute the entry that git would store, without storing it."""
         data = b"blob %d\0" % len(self.content) + self.content
         # git's own names of objects, not a protection of ours
         digest = hashlib.sha256 if oid_length == 64 else hashlib.sha1  # noqa: PLR2004
@@ -69,15 +69,15 @@ class ObjectWriter:
     oid_length: int = 40
 
     def list_tree(self, commit: str) -> dict[str, TreeEntry]:
-        """All files of a commit."""
+        """Return all files of a commit."""
         return parse_entries(self.git.run("ls-tree", "-r", "-z", "--full-tree", commit))
 
     def tree_of(self, commit: str) -> str:
-        """The object name of a commit's tree."""
+        """Return the object name of a commit's tree."""
         return _line(self.git.run("rev-parse", "--verify", f"{commit}^{{tree}}"))
 
     def write_tree(self, states: States, *, parent: str | None) -> str:
-        """A tree like ``parent``'s (or an empty one) except for ``states``."""
+        """Write a tree like ``parent``'s (or an empty one) except for ``states``."""
         with tempfile.TemporaryDirectory(prefix="agent-fix-") as folder:
             git = self.git.with_environ({"GIT_INDEX_FILE": str(Path(folder) / "index")})
             git.run("read-tree", parent or "--empty")
@@ -88,7 +88,7 @@ class ObjectWriter:
         return tree
 
     def index_info(self, states: States) -> bytes:
-        """The input of ``update-index --index-info`` that makes an index hold ``states``."""
+        """Return the input of ``update-index --index-info`` that makes an index hold ``states``."""
         gone = [path for path, blob in states.items() if blob is None]
         kept = {path: blob for path, blob in states.items() if blob is not None}
         lines = [
@@ -100,7 +100,7 @@ class ObjectWriter:
     def write_commit(
         self, tree: str, *, parent: str, message: str, signing_timeout: float | None
     ) -> str:
-        """A commit of ``tree``; signed where a time-out in seconds for that is given."""
+        """Write a commit of ``tree``, signed if there is a time-out in seconds for that."""
         signing = [] if signing_timeout is None else ["-S"]
         arguments = ["commit-tree", tree, "-p", parent, *signing, "-F", "-"]
         text = message.encode("utf-8", "replace")

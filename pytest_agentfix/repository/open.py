@@ -39,7 +39,7 @@ class Repository:
 
     @classmethod
     def open(cls, path: Path) -> Repository:
-        """The repository whose work tree holds ``path``; linked worktrees are fine.
+        """Open the repository whose work tree holds ``path``; linked worktrees are fine.
 
         Raises ``NotARepositoryError``, ``NoCommitsError`` or ``RepositoryUnreadableError``.
         """
@@ -83,7 +83,7 @@ class Repository:
             )
 
     def list_files(self, include: Sequence[str] = ()) -> tuple[str, ...]:
-        """The tree as the tests saw it: paths relative to ``top``, ``/`` separated, sorted.
+        """List the tree as the tests saw it: paths relative to ``top``, ``/`` separated, sorted.
 
         Tracked files and untracked ones that git does not ignore, as far as they are on disk, and
         ignored ones that match a glob of ``include``. Submodules contribute theirs likewise.
@@ -102,7 +102,7 @@ class Repository:
             raise unreadable(self.top, failure.words) from failure
 
     def ignore_rules(self) -> IgnoreRules:
-        """What the user's git ignores at this moment, as an object that needs no git."""
+        """Read what the user's git ignores at this moment, as an object that needs no git."""
         shared = self.git.ask("config", "--type=path", "--get", "core.excludesFile")
         return read_rules(
             self.top,
@@ -122,26 +122,26 @@ class Repository:
 
 
 def current_branch(git: Git) -> str | None:
-    """The checked-out branch, or ``None`` when HEAD is detached."""
+    """Return the checked-out branch, or ``None`` when HEAD is detached."""
     ref = git.ask("symbolic-ref", "--quiet", "HEAD")
     return ref.removeprefix(_HEADS) if ref and ref.startswith(_HEADS) else None
 
 
 def branches(git: Git) -> tuple[str, ...]:
-    """All local branches."""
+    """Return all local branches."""
     out = git.run("for-each-ref", "--format=%(refname)", _HEADS)
     return tuple(line.removeprefix(_HEADS) for line in os.fsdecode(out).splitlines())
 
 
 def checked_out_branches(git: Git) -> frozenset[str]:
-    """The branches some worktree has checked out."""
+    """Return the branches some worktree has checked out."""
     lines = os.fsdecode(git.run("worktree", "list", "--porcelain")).splitlines()
     prefix = f"branch {_HEADS}"
     return frozenset(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
 
 
 def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
-    """The error for a repository git refuses to read, with the step that helps."""
+    """Return the error for a repository git refuses to read, with the step that helps."""
     if _FOREIGN.search(words):
         named = _FOREIGN_PATH.search(words)
         folder = shlex.quote(named.group(1) if named else str(path))
@@ -156,12 +156,12 @@ def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
 
 
 def _is_nested(name: str, other: str) -> bool:
-    """Whether git cannot have both branches: one would be a folder of the other."""
+    """Return whether git cannot have both branches: one would be a folder of the other."""
     return name.startswith(f"{other}/") or other.startswith(f"{name}/")
 
 
 def _find(git: Git) -> tuple[Path, Path, Path]:
-    """The top of the work tree, git's folder for it, and the folder worktrees share."""
+    """Return the top of the work tree, git's folder for it, and the folder worktrees share."""
     try:
         top = _path(git.run("rev-parse", "--show-toplevel"))
         git_dir = _path(git.run("rev-parse", "--absolute-git-dir"))
@@ -191,6 +191,6 @@ def _explain(path: Path, words: str) -> NotARepositoryError | RepositoryUnreadab
 
 
 def _default_excludes_file() -> Path:
-    """Where git looks when core.excludesFile is not set."""
+    """Return the file that git reads when core.excludesFile is not set."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
     return Path(home) / "git" / "ignore"

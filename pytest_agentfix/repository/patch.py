@@ -22,7 +22,7 @@ _FORM = (
 
 
 def make_patch(before: States, after: States, *, oid_length: int) -> bytes:
-    """What ``git apply`` takes to turn ``before`` into ``after``."""
+    """Make the patch with which ``git apply`` turns ``before`` into ``after``."""
     with tempfile.TemporaryDirectory(prefix="agent-fix-") as name:
         folder = Path(name)
         git = Git(folder).at(git_dir=folder / "git", work_tree=folder).without_user_config()

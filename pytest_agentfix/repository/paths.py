@@ -1,4 +1,4 @@
-"""Which paths of a change set may reach git and the work tree at all.
+"""Rules for the paths of a change set that may reach git and the work tree.
 
 Our own rules, applied before git sees a path: git's plumbing takes ``-rf``, ``a<newline>b`` and
 ``x:y``, and what it does refuse differs between its versions.
@@ -47,7 +47,7 @@ def check_changes(changes: Mapping[str, FileChange], entries: Mapping[str, TreeE
 
 
 def problem_of_path(path: str) -> str:
-    """Why ``path`` is no plain relative path of a file, "" when it is one."""
+    """Return why ``path`` is no plain relative path of a file, or ""."""
     if not path or path.startswith(("/", "-")):
         return "it is not relative"
     if any(char in "\\:" or unicodedata.category(char)[0] == "C" for char in path):
@@ -60,7 +60,7 @@ def problem_of_path(path: str) -> str:
 
 
 def refusal(path: str, reason: str) -> LandingError:
-    """The error for a change that git never gets to see."""
+    """Return the error for a change that git never gets to see."""
     return LandingError(
         f"The change of {clean(repr(path), limit=120)} cannot be committed: {reason}.",
         "Nothing was written; look at the change set in the report and make the fix by hand.",

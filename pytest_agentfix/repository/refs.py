@@ -18,15 +18,15 @@ class Refs:
     oid_length: int
 
     def current_branch(self) -> str | None:
-        """The checked-out branch, or ``None`` when HEAD is detached."""
+        """Return the checked-out branch, or ``None`` when HEAD is detached."""
         return current_branch(self.git)
 
     def checked_out(self) -> frozenset[str]:
-        """The branches some worktree has checked out."""
+        """Return the branches some worktree has checked out."""
         return checked_out_branches(self.git)
 
     def read(self, name: str) -> str | None:
-        """The commit ``name`` (HEAD or a full ref) is at, ``None`` where it is not there."""
+        """Return the commit ``name`` (HEAD or a full ref) is at, ``None`` where it is not there."""
         return self.git.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
     def move(self, branch: str, *, new: str, old: str | None, note: str = "agent-fix") -> None:
@@ -35,7 +35,7 @@ class Refs:
         self.git.run("update-ref", "-m", note, f"refs/heads/{branch}", new, expected)
 
     def create_side_branch(self, slug: str, commit: str) -> str:
-        """A new branch named after ``slug`` at ``commit``; its name."""
+        """Make a branch named after ``slug`` at ``commit``, and return its name."""
         taken = set(branches(self.git))
         stem = f"{_FOLDER}-{slug}" if _FOLDER in taken else f"{_FOLDER}/{slug}"
         branch = stem

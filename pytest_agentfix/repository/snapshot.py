@@ -59,7 +59,7 @@ def _commit_all(git: Git, folder: Path) -> None:
 
 
 def _stream(folder: Path, index: Index) -> Iterator[bytes]:
-    """All of ``folder`` for ``git fast-import``, while ``index`` gets to know it."""
+    """Yield all of ``folder`` for ``git fast-import``, while ``index`` gets to know it."""
     yield _COMMIT
     for path in _files(os.fsencode(folder)):
         info = os.lstat(os.fsencode(folder) + b"/" + path)
@@ -91,7 +91,7 @@ def _files(top: bytes) -> Iterator[bytes]:
 
 
 def _content(path: bytes, mode: int, size: int) -> Iterator[bytes]:
-    """What git keeps of a file, ``size`` bytes; raises ``OSError`` where it is not that long."""
+    """Yield what git keeps of a file, ``size`` bytes; raises ``OSError`` where it is shorter."""
     if mode == SYMLINK:
         yield os.readlink(path)  # noqa: PTH115 - bytes
         return
@@ -108,7 +108,7 @@ def _content(path: bytes, mode: int, size: int) -> Iterator[bytes]:
 
 
 def _quoted(path: bytes) -> bytes:
-    """A path as ``git fast-import`` reads it."""
+    """Quote a path for ``git fast-import``."""
     if not path.startswith(b'"') and b"\n" not in path:
         return path
     return b'"' + re.sub(rb'["\\\n]', lambda found: b"\\%03o" % ord(found[0]), path) + b'"'

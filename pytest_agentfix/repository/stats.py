@@ -1,4 +1,4 @@
-"""How many lines a change adds and takes away."""
+"""Counts the lines that a change adds and removes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EFFORT_LIMIT: Final = 1_000_000  # pairs of equal lines; some seconds
 
 
 def count_lines(before: States, after: States) -> tuple[FileStat, ...]:
-    """One ``FileStat`` for each path of ``after``, sorted by path."""
+    """Return one ``FileStat`` for each path of ``after``, sorted by path."""
     return tuple(_stat(path, before.get(path), after[path]) for path in sorted(after))
 
 
@@ -25,7 +25,7 @@ def _stat(path: str, old: Blob | None, new: Blob | None) -> FileStat:
 
 
 def _count_same(removed: list[bytes], added: list[bytes]) -> int:
-    """How many lines are in both in the same order; in any where there is too much to compare."""
+    """Count the lines in both in the same order, or in any order where that takes too long."""
     if count_pairs(removed, added) > _EFFORT_LIMIT:
         return (Counter(removed) & Counter(added)).total()
     matcher = SequenceMatcher(None, removed, added)

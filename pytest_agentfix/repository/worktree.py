@@ -146,7 +146,7 @@ class LockedIndex:
     oid_length: int
 
     def entries(self) -> dict[str, TreeEntry]:
-        """What the index holds, conflicts left out."""
+        """Return the entries of the index, conflicts left out."""
         return parse_entries(self._copied().run("ls-files", "-z", "--stage"))
 
     def prepare(self, states: States) -> None:
@@ -199,7 +199,7 @@ def lock_index(
 
 
 def lock_of(index: Path) -> Path:
-    """Where git keeps the lock of an index."""
+    """Return the path of git's lock of an index."""
     return index.with_name(f"{index.name}.lock")
 
 
@@ -214,7 +214,7 @@ def _take(lock: Path, *, timeout: float, sleep: Callable[[float], None]) -> None
 
 
 def _is_taken(lock: Path) -> bool:
-    """Whether the lock is ours now."""
+    """Try to make the lock file; ``False`` where it is there."""
     try:
         os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except FileExistsError:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def make_archive(files: Mapping[str, tuple[int, bytes | None]]) -> bytes:
-    """A tar archive: path -> (mode, content), ``None`` for a folder."""
+    """Make a tar archive of paths and their (mode, content); a folder's content is ``None``."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, (mode, content) in files.items():

@@ -21,7 +21,7 @@ NEXT_STEP: Final = "Run pytest again; `docker events` and the engine's log may t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedState:
-    """What the next holder of the socket has to know, besides the socket."""
+    """The state of a socket that is handed over, besides the socket itself."""
 
     header: bytes  # the begun header of the engine's framing
     stream: int
@@ -74,7 +74,7 @@ class AttachedSocket:
         return self._demux.state(self._stderr), descriptor
 
     def receive(self) -> bytes:
-        """The guest's next bytes; its stderr on stderr are kept aside."""
+        """Wait for the guest's next bytes; what it writes to stderr is kept aside."""
         while True:
             try:
                 data = self._socket.recv(CHUNK)
@@ -101,7 +101,7 @@ class AttachedSocket:
             raise TimeoutError("it does not read its pipe") from None
 
     def describe_end(self) -> SandboxError:
-        """Why the container went away, as far as can be known."""
+        """Return an error that says why the container ended, as far as can be known."""
         if self._is_out_of_memory():
             return OutOfMemoryError("The sandbox ran out of its memory.", NEXT_STEP)
         words = self._stderr.decode("utf-8", "replace").strip().splitlines()
@@ -146,7 +146,7 @@ class Demux:
         return demux
 
     def state(self, stderr: bytes) -> AttachedState:
-        """Where it stands now, with what else there is to tell."""
+        """Return its present position in the stream, together with ``stderr``."""
         return AttachedState(
             header=bytes(self._header), stream=self._stream, left=self._left, stderr=stderr
         )

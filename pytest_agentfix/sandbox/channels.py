@@ -1,4 +1,4 @@
-"""What a channel of the pipe leads to, host side: a command, or a byte stream.
+"""The channels of a pipe, host side: commands and byte streams.
 
 Everything that arrives is untrusted. Nothing here grows without a bound: output is kept by its
 first and last part, a report up to its limit, a stream by the credit it was given.
@@ -49,12 +49,12 @@ class Link(Protocol):
         ...
 
     def loss(self) -> SandboxError:
-        """Why the pipe is gone."""
+        """Return the error that says why the pipe is gone."""
         ...
 
 
 class Channel(Protocol):
-    """Where the pipe hands a channel's frames to."""
+    """The receiver of one channel's frames."""
 
     def take(self, frame: PipeFrame) -> None:
         """Take one frame in; raises ``FrameError`` when it makes no sense here."""
@@ -67,7 +67,7 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputState:
-    """What a ``CappedOutput`` holds, for another process to go on with."""
+    """The content of a ``CappedOutput``, for another process to go on with."""
 
     half: int  # bytes
     head: bytes = b""
@@ -77,7 +77,7 @@ class OutputState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandState:
-    """What is known of a running command, for another process to go on with."""
+    """The state of a running command, for another process to go on with."""
 
     channel: int
     stdout: OutputState
@@ -113,7 +113,7 @@ class CappedOutput:
         return output
 
     def state(self) -> OutputState:
-        """All it holds now."""
+        """Return its present content, for another process."""
         return OutputState(
             half=self._half, head=bytes(self._head), tail=bytes(self._tail), dropped=self._dropped
         )
@@ -129,14 +129,14 @@ class CappedOutput:
             self._dropped += extra
 
     def value(self) -> bytes:
-        """What was kept, with a note where something is missing."""
+        """Return what was kept, with a note where something is missing."""
         gap = f"\n[... {self._dropped} bytes left out ...]\n".encode() if self._dropped else b""
         return bytes(self._head) + gap + bytes(self._tail)
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a command ended."""
+    """The end of a command."""
 
     code: int
     is_out_of_memory: bool
@@ -170,7 +170,7 @@ class RunningCommand:
         self._exit: Exit | None = None
 
     def state(self) -> CommandState:
-        """All that is known of it now; nothing must be taken in meanwhile."""
+        """Return its present state; no frame may be handled meanwhile."""
         return CommandState(
             channel=self.channel,
             stdout=self._stdout.state(),
@@ -210,7 +210,7 @@ class RunningCommand:
         self._ended.set()
 
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Return whether the command has not ended yet."""
         return not self._ended.is_set()
 
     def kill(self) -> None:
@@ -219,7 +219,7 @@ class RunningCommand:
             self._link.send_quietly(PipeFrame(FrameKind.KILL, self.channel))
 
     def tail(self) -> str:
-        """The last of its output, stderr last."""
+        """Return the last of its output, stderr last."""
         both = self._stdout.value()[-TAIL:] + self._stderr.value()[-TAIL:]
         return both.decode("utf-8", "replace")
 
@@ -305,7 +305,7 @@ class HostTunnel:
                 raise ConnectionError(self._failure)
 
     def read(self, timeout: float | None = None) -> bytes:
-        """The next bytes, ``b""`` at the end; ``TimeoutError`` after ``timeout`` s of silence."""
+        """Wait for bytes, ``b""`` at the end; ``TimeoutError`` after ``timeout`` s of silence."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._inbox or self._is_ended, timeout):
                 raise TimeoutError("nothing was heard from the sandbox")

@@ -38,7 +38,7 @@ class Copy(Protocol):
 
     @property
     def mount(self) -> BindMount | OverlayMount:
-        """How it gets into the sandbox."""
+        """The mount that brings it into the sandbox."""
         ...
 
     def remove(self) -> None:
@@ -48,7 +48,7 @@ class Copy(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxPlan:
-    """What all sandboxes of a run have in common, and what is special to one kind of them."""
+    """The part of a container's specification that all sandboxes of one kind share."""
 
     environment: Environment
     top: Path  # where the repository is, and where the workspace is mounted
@@ -130,7 +130,7 @@ class ContainerSandbox:
         return SandboxState(identity=self.identity, pipe=pipe, connection=connection), descriptor
 
     def command(self, channel: int) -> RunningCommand:
-        """A command that was running when the sandbox was released; raises ``SandboxError``."""
+        """Return a command that ran when the sandbox was released; raises ``SandboxError``."""
         return self._pipe.command(channel)
 
     def _start(self) -> AttachedSocket:
@@ -182,7 +182,7 @@ class ContainerSandbox:
             ) from None
 
     def collect(self) -> Collected:
-        """What differs from the base now; every process inside stands still meanwhile."""
+        """Pause every process inside and read what differs from the base."""
         self._engine.pause(self.identity)
         try:
             return self._read_changes()

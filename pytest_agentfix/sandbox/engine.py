@@ -92,11 +92,11 @@ class Engine:
 
     @property
     def is_local(self) -> bool:
-        """Whether the engine shares this machine's file system."""
+        """Return whether the engine shares this machine's file system."""
         return self._api.base_url.startswith(("http+docker://local", "http+unix"))
 
     def has_image(self, name: str) -> bool:
-        """Whether the engine holds image ``name`` already; nothing is ever pulled."""
+        """Return whether the engine holds image ``name`` already; nothing is ever pulled."""
         try:
             self._client.images.get(name)
         except docker.errors.ImageNotFound:
@@ -106,7 +106,7 @@ class Engine:
         return True
 
     def image_environment(self, name: str) -> dict[str, str]:
-        """The variables that the image sets."""
+        """Return the variables that the image sets."""
         try:
             config = self._client.images.get(name).attrs["Config"]
         except docker.errors.ImageNotFound:
@@ -221,7 +221,7 @@ class Engine:
             raise _as_error("let the sandbox go on", error) from None
 
     def is_out_of_memory(self, identity: str) -> bool:
-        """Whether the kernel ended the container for its memory, as far as the engine knows."""
+        """Return whether the engine knows that the kernel ended the container for its memory."""
         try:
             return bool(self._api.inspect_container(identity)["State"]["OOMKilled"])
         except (*API_ERRORS, KeyError):
@@ -250,7 +250,7 @@ class Engine:
                 return
 
     def sessions(self, owner: str) -> Mapping[str, list[str]]:
-        """The containers of ``owner`` by their session: id -> container ids."""
+        """Return the containers of ``owner`` by their session: id -> container ids."""
         filters = {"label": [f"{OWNER_LABEL}={owner}"]}
         try:
             found = self._api.containers(all=True, filters=filters)
@@ -264,7 +264,7 @@ class Engine:
         return sessions
 
     def volumes(self, owner: str) -> Mapping[str, list[str]]:
-        """The volumes of ``owner`` by their session: id -> names.
+        """Return the volumes of ``owner`` by their session: id -> names.
 
         They go with their containers, but not where the engine itself was ended in between.
         """
@@ -334,7 +334,7 @@ def _bind(source: Path, target: Path, *, read_only: bool) -> docker.types.Mount:
 
 
 def _workspace(spec: ContainerSpec) -> docker.types.Mount:
-    """The one mount that can be written to."""
+    """Return the one mount that can be written to."""
     if isinstance(spec.workspace, BindMount):
         return _bind(spec.workspace.folder, spec.mounted_at, read_only=False)
     return _overlay(str(spec.mounted_at), spec.workspace, spec.labels)
@@ -373,7 +373,7 @@ def _as_start_error(spec: ContainerSpec, error: BaseException) -> SandboxError |
 
 
 def _is_about_volume(words: str) -> bool:
-    """Whether the engine, whichever it is, could not make or mount the overlay."""
+    """Return whether an engine's words are about making or mounting the overlay."""
     return any(sign in words.lower() for sign in ("overlay", "volume", "mount"))
 
 

@@ -32,7 +32,7 @@ _SNAPSHOT: Final = {
 
 
 class History(enum.Enum):
-    """What becomes of the one commit in a sandbox's ``.git``."""
+    """The treatment of the one commit in a sandbox's ``.git``."""
 
     KEPT = "it stays as it is"
     ANEW = "it is made anew"  # takes as long as what has changed

@@ -21,7 +21,7 @@ FIRST_GUEST_CHANNEL: Final = 1 << 31  # the guest numbers the tunnels it opens f
 
 
 class FrameKind(enum.IntEnum):
-    """What a frame says."""
+    """The meaning of a frame."""
 
     SPAWN = 1  # host: start a command (JSON)
     DIAL = 2  # host: connect to a port inside (JSON)
@@ -50,7 +50,7 @@ class PipeFrame:
     payload: bytes = b""
 
     def encode(self) -> bytes:
-        """The bytes on the wire."""
+        """Return the bytes on the wire."""
         return HEADER.pack(len(self.payload), self.kind, self.channel) + self.payload
 
 
@@ -65,7 +65,7 @@ class FrameParser:
         self._buffer = bytearray()
 
     def rest(self) -> bytes:
-        """What was fed and has not come out as a frame."""
+        """Return the bytes that were fed and have not come out as a frame."""
         return bytes(self._buffer)
 
     def feed(self, data: bytes) -> Generator[PipeFrame, None, None]:

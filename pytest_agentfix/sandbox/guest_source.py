@@ -7,6 +7,6 @@ from types import ModuleType
 
 
 def read_source(module: ModuleType) -> str:
-    """The text of ``module``, which must need nothing but the standard library."""
+    """Return the text of ``module``, which must need nothing but the standard library."""
     package, _, name = module.__name__.rpartition(".")
     return importlib.resources.files(package).joinpath(f"{name}.py").read_text("utf-8")

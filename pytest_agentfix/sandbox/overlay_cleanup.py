@@ -1,4 +1,4 @@
-"""What the engine's overlays leave that an ordinary user may not remove.
+"""Removes the folders of the engine's overlays that an ordinary user may not remove.
 
 The kernel keeps what it needs to hide removed files in a folder of its own, which belongs to root
 and which nobody else may look into. It stays when the overlay goes, and is emptied when the next

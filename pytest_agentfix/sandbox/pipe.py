@@ -60,7 +60,7 @@ class Connection(Protocol):
         ...
 
     def describe_end(self) -> SandboxError:
-        """Why the other side went away, as far as can be known."""
+        """Return an error that says why the other side went away, as far as can be known."""
         ...
 
 
@@ -114,7 +114,7 @@ class Pipe:
         return pipe
 
     def command(self, channel: int) -> RunningCommand:
-        """A command that was running when the pipe was released; raises ``SandboxError``."""
+        """Return a command that ran when the pipe was released; raises ``SandboxError``."""
         try:
             return self._adopted[channel]
         except KeyError:
@@ -187,7 +187,7 @@ class Pipe:
             raise self.loss()
 
     def loss(self) -> SandboxError:
-        """Why the pipe is gone; a new error each time, for each thread that raises it."""
+        """Return why the pipe is gone: a new error for each thread that raises it."""
         if self._loss is None:
             return SandboxError("The sandbox was closed.", GONE_NEXT_STEP)
         return type(self._loss)(self._loss.problem, self._loss.next_step)

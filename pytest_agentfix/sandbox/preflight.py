@@ -43,7 +43,7 @@ def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path
 
 
 def _read_findings(completed: Completed) -> list[str]:
-    """The check's findings; anything but a list of them is a finding too."""
+    """Read the program's findings; anything but a list of them is a finding too."""
     try:
         findings = json.loads(completed.stdout)
     except ValueError:

@@ -50,7 +50,7 @@ class Scratch:
         return lock
 
     def folder(self, name: str) -> Path:
-        """A new folder of the session's."""
+        """Make a new folder in the session's."""
         return _make_folder(self.path, name, self.root)
 
     def close(self, *, is_kept: bool = False) -> None:
@@ -71,7 +71,7 @@ class BorrowedScratch:
         self.path = path
 
     def folder(self, name: str) -> Path:
-        """A new folder of the session's."""
+        """Make a new folder in the session's."""
         return _make_folder(self.path, name, self.root)
 
 
@@ -85,12 +85,12 @@ def _make_folder(parent: Path, name: str, root: Path) -> Path:
 
 
 def scratch_root() -> Path:
-    """Where this user's sessions live: one folder below the system's temporary folder."""
+    """Return the folder of this user's sessions, below the system's temporary folder."""
     return Path(tempfile.gettempdir()).resolve() / f"pytest-agentfix-{os.getuid()}"
 
 
 def owner_name(root: Path) -> str:
-    """Who may sweep: this machine and this scratch root, nobody else on a shared engine."""
+    """Name who may sweep on a shared engine: this machine and this scratch root, nobody else."""
     return f"{platform.node()}:{root}"
 
 
@@ -132,7 +132,7 @@ def _candidates(root: Path) -> list[Path]:
 
 
 def _is_old(folder: Path) -> bool:
-    """Whether nobody can be making or removing it just now."""
+    """Return whether it is too old for anybody to be making or removing it just now."""
     try:
         return folder.lstat().st_mtime < time.time() - MAKING
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def _is_old(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _dead(folder: Path) -> Iterator[bool]:
-    """Whether the session is dead; while that is asked, nobody else clears up after it."""
+    """Yield whether the session is dead, holding its lock so that no other sweep meets it."""
     try:
         lock = (folder / LOCK).open("rb")
     except FileNotFoundError:
@@ -160,7 +160,7 @@ def _dead(folder: Path) -> Iterator[bool]:
 
 
 def is_alive(root: Path, session: str) -> bool:
-    """Whether ``session``'s process still holds its lock, or left what it made to be looked at."""
+    """Return whether the session's process still holds its lock, or its folder is to be kept."""
     if (root / session / KEPT).exists():
         return True
     if not (root / session / LOCK).exists():

@@ -1,4 +1,4 @@
-"""What a stand-by on a real engine makes ready: a sandbox with a command that is running in it."""
+"""The work of a background process on a real engine: a sandbox with a running command."""
 
 from __future__ import annotations
 

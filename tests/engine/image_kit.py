@@ -36,7 +36,7 @@ def new_image_name() -> str:
 
 
 def python_image(*, packages: Sequence[str] = (), programs: Sequence[Path] = ()) -> bytes:
-    """A tar archive with this Python's interpreter, its library and what both are linked to.
+    """Return a tar archive with this Python's interpreter, its library and what both are linked to.
 
     ``packages`` are distributions that it has as well, ``programs`` some that will be mounted and
     have to find their libraries.

@@ -1,4 +1,4 @@
-"""What the tests on a real engine share: a place for sandboxes, and a small image made on the spot.
+"""A place for sandboxes on a real engine, shared by the tests.
 
 No ``__init__.py`` beside this file: the folder's name is that of the engine's package.
 """
@@ -89,7 +89,7 @@ class Place:
         is_kept: bool = False,
         workspace: OverlayWorkspace | None = None,
     ) -> ContainerSandbox:
-        """A sandbox that is closed after the test at the latest."""
+        """Return a sandbox that is closed after the test at the latest."""
         environment = environment or self.environment
         owner, session = owner_name(self.root), self.scratch.session
         plan = SandboxPlan(
@@ -105,7 +105,7 @@ class Place:
         return self.stack.enter_context(sandbox)
 
     def copy_base(self, top: Path, files: Sequence[str]) -> Base:
-        """A base of the tree at ``top``, for workspaces of this place's sandboxes."""
+        """Return a base of the tree at ``top``, for workspaces of this place's sandboxes."""
         return Base.create(
             top=top,
             files=files,
@@ -115,17 +115,17 @@ class Place:
         )
 
     def overlay(self, base: Base) -> OverlayWorkspace:
-        """A workspace over ``base``."""
+        """Return a workspace over ``base``."""
         folder = self.scratch.folder("workspace")
         return OverlayWorkspace.create(base, folder, owner=self.owner)
 
     @property
     def owner(self) -> tuple[int, int] | None:
-        """Whose the workspaces are, where that is not the test's own user."""
+        """The owner of the workspaces, where that is not the test's own user."""
         return None if os.getuid() else self.environment.user
 
     def box(self, sandbox: ContainerSandbox | None = None) -> Box:
-        """The sandbox as the contract's tests want it, with its Python and variables."""
+        """Return the sandbox as the contract's tests want it, with its Python and variables."""
         return Box(
             sandbox=sandbox or self.open(),
             folder=TOP,
@@ -134,7 +134,7 @@ class Place:
         )
 
     def containers(self) -> list[str]:
-        """The ids of the containers that are there now."""
+        """Return the ids of the containers that are there now."""
         found = self.engine.sessions(owner_name(self.root))
         return [identity for session in found.values() for identity in session]
 
@@ -145,6 +145,6 @@ class Place:
 
 
 def volumes_of(engine: Engine, root: Path) -> list[str]:
-    """The volumes of the sessions below ``root`` that are there now."""
+    """Return the volumes of the sessions below ``root`` that are there now."""
     labels = {"label": [f"{OWNER_LABEL}={owner_name(root)}"]}
     return [volume["Name"] for volume in engine._api.volumes(filters=labels)["Volumes"] or []]

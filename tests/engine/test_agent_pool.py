@@ -39,7 +39,7 @@ class PatientPool(AgentPool):
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
-    """What the throw-away model was asked."""
+    """The streams that the throw-away model was asked on."""
     answered: list[Stream] = []
 
     class Counted(WarmupModel):

@@ -1,4 +1,4 @@
-"""What a killed pytest had begun is taken away at once, by a process that outlives it."""
+"""The reaper removes at once what a killed pytest had begun, as it outlives it."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def test_it_ends_with_its_session(root: Path) -> None:
 
 
 def count_processes(root: Path) -> int:
-    """How many processes have this test's place for temporary files."""
+    """Count the processes that have this test's folder for temporary files."""
     return len(list(pids_of(root.parent)))

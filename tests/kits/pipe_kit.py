@@ -54,7 +54,7 @@ class FakeGuest:
         return self._from_host.get(timeout=PATIENCE)
 
     def frames_until(self, kind: FrameKind) -> Iterator[PipeFrame]:
-        """The host's frames up to the first of ``kind``."""
+        """Yield the host's frames up to the first of ``kind``."""
         while True:
             frame = self.next_frame()
             yield frame
@@ -62,7 +62,7 @@ class FakeGuest:
                 return
 
     def pending_frames(self) -> list[PipeFrame]:
-        """What the host has sent and nobody heard yet."""
+        """Return the frames that the host has sent and nobody took yet."""
         frames = []
         while not self._from_host.empty():
             frames.append(self._from_host.get())

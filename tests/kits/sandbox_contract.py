@@ -1,4 +1,4 @@
-"""What every ``ports.Sandbox`` does, passed by the double and by the real one alike.
+"""The contract of every ``ports.Sandbox``, passed by the double and by the real one alike.
 
 Subclass ``SandboxContract`` as a ``Test*`` class and define the fixture ``make_sandbox``: a
 callable that gives a fresh ``Box``; the fixture's own end closes the sandboxes.
@@ -307,7 +307,7 @@ def _read(stream: Stream, count: int) -> bytes:
 
 
 def _is_gone(box: Box, pid: int) -> bool:
-    """Whether the process has ended in the sandbox; a zombie has."""
+    """Return whether the process has ended in the sandbox; a zombie has."""
     code = (
         "import time\n"
         "for _ in range(100):\n"

@@ -1,4 +1,4 @@
-"""What a sandbox holds: interpreter, packages, tools. Each kind is one file and one row of a table.
+"""The content of sandboxes: interpreter, packages, tools. Each kind is a file and a row of a table.
 
 The names are in ``core/options.py`` too, for pytest's help.
 """

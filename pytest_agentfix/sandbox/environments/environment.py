@@ -1,4 +1,4 @@
-"""What every kind of environment shares: the protocol of a kind, and what it prepares."""
+"""The protocol of a kind of environment, and the environment that it prepares."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class FrameWriter:
 
 
 class OomScore:
-    """What makes the kernel take the commands, and not the guest, when the memory is used up.
+    """The score that makes the kernel end the commands, not the guest, when memory is used up.
 
     A child inherits the score, so it is raised while a command is started: written afterwards it
     would miss what has forked by then, and for a moment the kernel lets nobody write it. For as
@@ -288,7 +288,7 @@ class Tunnel:
             self._has_credit.notify_all()
 
     def close(self) -> None:
-        """What is still in the inbox goes out first; then both directions end."""
+        """Send what is still in the inbox, then end both directions."""
         with self._has_credit:
             self._is_closed = True
             self._has_credit.notify_all()
@@ -500,7 +500,7 @@ def widen(pipe: int) -> None:
 
 
 def has_children() -> bool:
-    """Whether any process is left here but the guest, one that waits to be reaped included."""
+    """Return whether the guest has any child left, those that wait to be reaped included."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -515,7 +515,7 @@ def kill_session(pid: int) -> None:
 
 
 def exit_code(status: int) -> int:
-    """The exit status, or minus the signal's number (``os.waitstatus_to_exitcode`` is 3.9)."""
+    """Decode a wait status: the exit code, or minus the signal's number (Python 3.8 cannot)."""
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
@@ -536,7 +536,7 @@ def reserve_report_descriptor() -> None:
 
 
 def oom_kills() -> int:
-    """How many processes of this container the kernel has killed for memory so far."""
+    """Count the processes of this container that the kernel has killed for memory so far."""
     for path in OOM_FILES:
         try:
             with open(path) as file:

@@ -49,7 +49,7 @@ def check_process(_wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def read_status() -> dict[str, str]:
-    """What the kernel says of this process."""
+    """Read the kernel's status of this process, by name."""
     with open("/proc/self/status") as file:
         pairs = (line.partition(":") for line in file)
         return {name: value.strip() for name, _, value in pairs}
@@ -92,7 +92,7 @@ def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def unescape(path: str) -> str:
-    """A path of mountinfo, where the kernel writes a blank as an octal escape (proc(5))."""
+    """Decode a path of mountinfo, where the kernel writes blanks as octal escapes (proc(5))."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
@@ -119,7 +119,7 @@ def is_up(name: str) -> bool:
 
 
 def can_reach(address: tuple[str, int]) -> bool:
-    """Whether there is a way to ``address``, by TCP or UDP."""
+    """Return whether there is a way to ``address``, by TCP or UDP."""
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with contextlib.suppress(OSError), socket.socket(family, kind) as connection:
@@ -130,7 +130,7 @@ def can_reach(address: tuple[str, int]) -> bool:
 
 
 def check_limits(wanted: dict[str, Any]) -> Iterator[str]:
-    """The kernel's limits are those that were asked for, or tighter."""
+    """Check that the kernel's limits are those that were asked for, or tighter."""
     for name, verb in (("memory", "is"), ("processes", "are")):
         value = read_limit(LIMITS[name])
         if value is None or value > wanted[name]:
@@ -138,7 +138,7 @@ def check_limits(wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def read_limit(paths: Iterable[str]) -> int | None:
-    """The number in the first of ``paths`` that holds one."""
+    """Return the number in the first of ``paths`` that holds one."""
     for path in paths:
         with contextlib.suppress(OSError, ValueError), open(path) as file:
             return int(file.read())

@@ -27,7 +27,7 @@ FLAGS = (
 
 
 def parents(path: str) -> "list[str]":
-    """The folders above ``path``, the outermost first."""
+    """Return the folders above ``path``, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
@@ -79,7 +79,7 @@ class SandboxGit:
         self.env.setdefault("HOME", "/nonexistent")
 
     def run(self, *arguments: str, stdin: bytes = b"") -> str:
-        """Standard output; raises ``OSError`` with git's words."""
+        """Run git and return its output; raises ``OSError`` with git's words."""
         done = subprocess.run(
             [*self.start, *arguments],
             input=stdin,

@@ -35,7 +35,7 @@ def never(_path: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRecord:
-    """What another process needs to go on with a base that is just laid out; plain values only."""
+    """A base that was just copied, in plain values for another process."""
 
     top: Path
     folder: Path
@@ -87,7 +87,7 @@ class Base:
         return cls(place=place, copy=copy, files=FileTree(copy.files), snapshot=snapshot)
 
     def record(self) -> BaseRecord:
-        """The base without its fixes, for another process."""
+        """Return plain values that ``from_record`` makes the base of, without its fixes."""
         return BaseRecord(
             top=self.top,
             folder=self.place.folder,
@@ -101,7 +101,7 @@ class Base:
     def from_record(
         cls, record: BaseRecord, *, is_hidden: Callable[[str], bool], snapshot: Snapshot | None
     ) -> Base:
-        """The base that another process laid out with the same two functions."""
+        """Make the base that another process recorded, with the same two functions."""
         signatures = array("q", record.signatures)
         copy = BaseCopy(files=record.files, signatures=signatures, left_out=record.left_out)
         place = FilePlace(
@@ -111,7 +111,7 @@ class Base:
 
     @property
     def top(self) -> Path:
-        """Where the user's tree is."""
+        """The folder of the user's tree."""
         return self.place.top
 
     @property
@@ -120,7 +120,7 @@ class Base:
         return tuple(self.copy.left_out.values())
 
     def read(self, path: str) -> tuple[bytes, bool] | None:
-        """Content and executable bit of the regular file at ``path``, ``None`` if there is none."""
+        """Return content and executable bit of the regular file at ``path``, or ``None``."""
         entry = self.files.get(path)
         if entry is None or entry.kind != "file":
             return None
@@ -130,7 +130,7 @@ class Base:
             return self.place.copy_of(path).read_bytes(), entry.executable
 
     def with_changes(self, changes: ChangeSet) -> Base:
-        """A base in which ``changes`` are part of the tree; the copy is shared, not altered.
+        """Return a base in which ``changes`` are part of the tree; the copy is shared, not altered.
 
         Raises ``WorkspaceError`` for a path outside the tree, or one that needs a folder where
         the tree has a file or a symlink.
@@ -150,7 +150,7 @@ class Base:
         return replace(self, files=files, overlay={**self.overlay, **changes.files})
 
     def delta(self) -> ChangeSet:
-        """What is to be done to the copy to make this base of it."""
+        """Return the changes that turn the copy into this base."""
         return ChangeSet(
             {
                 path: change
@@ -160,7 +160,7 @@ class Base:
         )
 
     def refresh(self, files: Sequence[str]) -> tuple[Base, bool]:
-        """The base as the tree is now, with ``files`` in it, and whether that is anything new.
+        """Bring the copy up to date: return the base with ``files``, and whether anything changed.
 
         For the end of the suite: nothing may have been changed by ``with_changes`` yet. What tools
         keep for themselves is nothing new: every suite writes it, and none needs it. Where

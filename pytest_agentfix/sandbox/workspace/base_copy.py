@@ -42,7 +42,7 @@ class FilePlace:
         return self.folder / HIDDEN
 
     def copy_of(self, path: str) -> Path:
-        """Where the copy of ``path`` is."""
+        """Return the place of the copy of ``path``."""
         return (self.hidden if self.is_hidden(path) else self.plain) / path
 
     def make(self) -> None:
@@ -59,7 +59,7 @@ class FilePlace:
 
 @dataclass(slots=True, kw_only=True)
 class BaseCopy:
-    """What was copied. ``signatures`` go with the files in their order."""
+    """The files that were copied; ``signatures`` are in the files' order."""
 
     files: dict[str, BaseFile] = field(default_factory=dict)
     signatures: array[int] = field(default_factory=lambda: array("q"))
@@ -114,7 +114,7 @@ def _copy_one(copied: BaseCopy, copier: Copier, folder: str, path: str) -> None:
 def find_changed(
     place: FilePlace, copied: BaseCopy, files: Iterable[str]
 ) -> tuple[list[str], list[str]]:
-    """What is not in the tree as it was copied: new or other files, and those that are gone."""
+    """Find what changed in the tree since: new or other files, and those that are gone."""
     known = dict(zip(copied.files, copied.signatures, strict=True))
     other = []
     top = str(place.top)
@@ -136,7 +136,7 @@ def _is_as_it_was(path: str, signature: int) -> bool:
 
 
 def _is_copied(place: FilePlace, entry: BaseFile | None, path: str) -> bool:
-    """Whether the copy is right all the same."""
+    """Return whether the copy equals the source, whatever the signature says."""
     source = place.top / path
     try:
         if entry is None:

@@ -33,7 +33,7 @@ from pytest_agentfix.sandbox.workspace.limits import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectRequest:
-    """What to compare with, and what not to look at."""
+    """One collection: what to compare with, and what not to look at."""
 
     base: Base
     is_hidden: Callable[[str], bool]
@@ -56,7 +56,7 @@ class Folder:
     pending: Iterator[str]  # folders in it that are still to be entered
 
     def join(self, name: str) -> str:
-        """The path of an entry."""
+        """Return the path of an entry."""
         return f"{self.path}/{name}" if self.path else name
 
 
@@ -80,7 +80,7 @@ class Walk:
         return self.findings.to_collected()
 
     def find_missing(self) -> Iterable[str]:
-        """The files of the base that are gone."""
+        """Return the files of the base that are gone."""
         return self.files.keys() - self.seen
 
     def _walk(self, top: Path) -> None:
@@ -145,7 +145,7 @@ class Walk:
         return True
 
     def names_of(self, folder: Folder, names: list[str]) -> list[str]:  # noqa: ARG002 - see ``upper.py``
-        """What is in ``folder``, of which ``names`` are listed."""
+        """Return all names that the sandbox sees in ``folder``, of which ``names`` are listed."""
         return names
 
     def _cut(self, path: str) -> None:
@@ -228,11 +228,11 @@ class Walk:
             self.findings.add(path, found)
 
     def is_gone(self, path: str, info: os.stat_result) -> bool:  # noqa: ARG002 - see ``upper.py``
-        """Whether an entry only says that there is nothing."""
+        """Return whether an entry is only a mark that there is no file."""
         return False
 
     def examine(self, fd: int, path: str) -> FileChange | str | None:
-        """What an open file is compared with the base; see ``compare_file``."""
+        """Compare an open file with the base; see ``compare_file``."""
         return compare_file(fd, path, self.request.base, self.request.limits)
 
     def refuse(self, path: str, reason: str) -> None:
@@ -241,11 +241,11 @@ class Walk:
         self._blocked.add(path)
 
     def is_known(self, path: str) -> bool:
-        """Whether the base has a file or a folder at ``path``."""
+        """Return whether the base has a file or a folder at ``path``."""
         return path in self.files or self.files.has_folder(path)
 
     def is_left_out(self, path: str) -> bool:
-        """Whether nothing is said about ``path`` at all."""
+        """Return whether ``path`` is never reported."""
         return path == ".git" or self.request.is_hidden(path)
 
     def _is_litter(self, path: str) -> bool:
@@ -253,7 +253,7 @@ class Walk:
 
 
 def is_at_or_below(path: str, tops: Collection[str]) -> bool:
-    """Whether ``path`` is one of ``tops``, or below one."""
+    """Return whether ``path`` is one of ``tops``, or below one."""
     while path:
         if path in tops:
             return True

@@ -1,4 +1,4 @@
-"""What both kinds of workspace have in common: a base that they are compared with."""
+"""The part that both kinds of workspace share: a base that they are compared with."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Compared:
         skip: Collection[str] = (),
         limits: Limits = Limits(),  # noqa: B008 - immutable
     ) -> Collected:
-        """What differs from ``base`` now; nothing of it is followed, executed or trusted.
+        """Read what differs from ``base`` now; nothing of it is followed, executed or trusted.
 
         ``is_ignored`` is asked about new files only. ``skip`` are mount points. Raises
         ``WorkspaceError`` when the folder itself cannot be read.

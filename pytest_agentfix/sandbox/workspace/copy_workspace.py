@@ -27,7 +27,7 @@ class Workspace(Compared):
 
     @property
     def mount(self) -> BindMount:
-        """How it gets into a sandbox."""
+        """The mount that brings it into a sandbox."""
         return BindMount(self.path)
 
     @classmethod

@@ -13,7 +13,7 @@ FOLDER_FLAGS: Final = READ_FLAGS | os.O_DIRECTORY
 
 
 def open_folder(name: str | Path, *, parent: int | None = None) -> int:
-    """A descriptor of a folder that can be listed, changed and searched by its owner from now on.
+    """Open a folder, and let its owner list, change and search it from now on.
 
     Raises ``OSError``: of a symlink, of something else than a folder, of somebody else's.
     """
@@ -29,7 +29,7 @@ def open_folder(name: str | Path, *, parent: int | None = None) -> int:
 
 
 def open_file(name: str, *, parent: int) -> int:
-    """A descriptor for reading; the caller has to ``fstat`` what it got. Raises ``OSError``."""
+    """Open a file for reading; the caller has to ``fstat`` what it got. Raises ``OSError``."""
     return _open_by_force(name, READ_FLAGS, parent)
 
 

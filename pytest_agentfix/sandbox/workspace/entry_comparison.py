@@ -21,7 +21,7 @@ UNREADABLE = "it cannot be read"
 
 
 def compare_link(name: str, folder: int, info: os.stat_result, known: BaseFile) -> str:
-    """Why an entry is not the base's symlink any more, "" when it is."""
+    """Return why an entry is not the base's symlink any more, or ""."""
     if not stat.S_ISLNK(info.st_mode):
         return "symbolic link replaced"
     try:
@@ -32,7 +32,7 @@ def compare_link(name: str, folder: int, info: os.stat_result, known: BaseFile) 
 
 
 def compare_file(fd: int, path: str, base: Base, limits: Limits) -> FileChange | str | None:
-    """The change of an open file, a reason to leave it out, or ``None``: as in the base.
+    """Return an open file's change, a reason to leave it out, or ``None``: as in the base.
 
     Raises ``OSError`` or ``WorkspaceError`` when one of the two cannot be read.
     """
@@ -57,7 +57,7 @@ def compare_file(fd: int, path: str, base: Base, limits: Limits) -> FileChange |
 
 
 def _is_same(fd: int, content: bytes | None, size: int, path: str, base: Base) -> bool:
-    """Whether the content is the base's; ``None`` is a large one, still to be read."""
+    """Return whether the content is the base's; ``None`` is a large one, still to be read."""
     if path in base.overlay:
         original = base.overlay[path].content or b""
         if content is None:

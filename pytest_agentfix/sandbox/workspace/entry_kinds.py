@@ -27,7 +27,7 @@ _KINDS: Final = {
 
 
 def is_cache(path: str) -> bool:
-    """Whether tools keep their own things at ``path``."""
+    """Return whether tools keep their own things at ``path``."""
     parts = path.split("/")
     return not _CACHES.isdisjoint(parts) or any(
         fnmatchcase(parts[-1], glob) for glob in _CACHE_FILES
@@ -35,17 +35,17 @@ def is_cache(path: str) -> bool:
 
 
 def is_disposable(path: str) -> bool:
-    """Whether no test can come out otherwise for what is at ``path``, or is not."""
+    """Return whether no test's outcome can depend on ``path``."""
     return is_cache(path) and _EXAMPLES not in path.split("/")
 
 
 def describe_kind(mode: int) -> str:
-    """What an entry is that is neither a regular file nor a folder."""
+    """Name the kind of an entry that is neither a regular file nor a folder."""
     return _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 
 def find_name_problem(path: str, limits: Limits) -> str:
-    """Why an entry of this name is not even looked at, "" when it is."""
+    """Return why an entry of this name is not even looked at, or ""."""
     name = path.rpartition("/")[2]
     raw = path.encode("utf-8", "surrogateescape")
     if is_git_alike(name):
@@ -60,12 +60,12 @@ def find_name_problem(path: str, limits: Limits) -> str:
 
 
 def could_be_planted(names: Iterable[str]) -> bool:
-    """Whether one of ``names`` takes part in what ``find_planted`` finds."""
+    """Return whether one of ``names`` takes part in what ``find_planted`` finds."""
     return any(name.lower() in group for group in _BARE for name in names)
 
 
 def find_planted(names: Iterable[str], known: Collection[str]) -> list[str]:
-    """The entries that make their folder a bare git repository, if not all were there before.
+    """Return the entries that make their folder a bare git repository, if any of them is new.
 
     ``known`` are those of ``names`` that the base has.
     """

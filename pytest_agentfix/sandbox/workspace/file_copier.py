@@ -19,7 +19,7 @@ _NO_FOLDER: Final = -1
 
 
 def sign(info: os.stat_result) -> int:
-    """A number that is another one as soon as the file is."""
+    """Return a number that changes with the file's size, times, inode or mode."""
     return hash((info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_mode))
 
 
@@ -91,7 +91,7 @@ class Copier:
         return 0 if max(info.st_ctime_ns, info.st_mtime_ns) > self._fresh else sign(info)
 
     def _is_plain(self, folder: str) -> bool:
-        """Whether no part of ``folder`` is a symlink in the source."""
+        """Return whether no part of ``folder`` is a symlink in the source."""
         if folder not in self._plain:
             parent = folder.rpartition("/")[0]
             is_link = Path(self._top, folder).is_symlink()
@@ -105,7 +105,7 @@ class Copier:
         self._here = (place, folder)
 
     def _into(self) -> int:
-        """A descriptor of the folder that is copied to, which is made."""
+        """Make the folder that is copied to, and return its descriptor."""
         if self._target == _NO_FOLDER and self._here is not None:
             place, folder = self._here
             self._make(place, folder)

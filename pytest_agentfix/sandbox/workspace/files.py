@@ -32,7 +32,7 @@ def translated(path: str, doing: str) -> Iterator[None]:
 
 
 def is_inside(path: str) -> bool:
-    """Whether ``path`` stays in the folder it is joined to, and out of git's own."""
+    """Return whether ``path`` stays in the folder it is joined to, and out of git's own."""
     parts = path.split("/")
     return "\0" not in path and not any(
         part in ("", ".", "..") or part.lower() == ".git" for part in parts
@@ -40,7 +40,7 @@ def is_inside(path: str) -> bool:
 
 
 def is_same_content(first: int, second: int) -> bool:
-    """Whether what is left to read in two descriptors is the same, a chunk at a time."""
+    """Return whether what is left to read in two descriptors is the same, a chunk at a time."""
     while True:
         ours, theirs = read_up_to(first, CHUNK), read_up_to(second, CHUNK)
         if ours != theirs:
@@ -50,7 +50,7 @@ def is_same_content(first: int, second: int) -> bool:
 
 
 def is_same_file(path: Path, copy: Path, *, executable: bool) -> bool:
-    """Whether ``path`` is a regular file like ``copy``; raises ``OSError``."""
+    """Return whether ``path`` is a regular file like ``copy``; raises ``OSError``."""
     with opened(path) as first, opened(copy) as second:
         ours, theirs = os.fstat(first), os.fstat(second)
         if not stat.S_ISREG(ours.st_mode) or is_executable(ours) != executable:
@@ -60,7 +60,7 @@ def is_same_file(path: Path, copy: Path, *, executable: bool) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A descriptor for reading; raises ``OSError``."""
+    """Open a file for reading, without following or waiting; raises ``OSError``."""
     fd = os.open(path, READ_FLAGS)
     try:
         yield fd
@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def read_up_to(fd: int, limit: int) -> bytes:
-    """The next ``limit`` bytes of ``fd``, fewer at its end."""
+    """Read the next ``limit`` bytes of ``fd``, fewer at its end."""
     chunks = []
     while limit > 0 and (chunk := os.read(fd, min(limit, CHUNK))):
         chunks.append(chunk)
@@ -78,7 +78,7 @@ def read_up_to(fd: int, limit: int) -> bytes:
 
 
 def new_file(name: str | Path, *, parent: int | None = None) -> int:
-    """A descriptor of a new file, the owner's alone; never opens one that is there."""
+    """Create a file that only its owner may read; never opens one that is there."""
     return os.open(name, _NEW_FLAGS, 0o600, dir_fd=parent)
 
 
@@ -115,7 +115,7 @@ def give_to(folder: Path, owner: tuple[int, int]) -> None:
 
 
 def is_executable(info: os.stat_result) -> bool:
-    """The executable bit as git sees it: the owner's."""
+    """Return the executable bit as git sees it: the owner's."""
     return bool(info.st_mode & stat.S_IXUSR)
 
 
@@ -144,7 +144,7 @@ def _copy_by_kernel(source: int, target: int) -> None:
 
 
 def mode_of(*, executable: bool) -> int:
-    """The mode as git keeps it."""
+    """Return the mode as git keeps it."""
     return 0o755 if executable else 0o644
 
 
@@ -155,7 +155,7 @@ def _write_all(fd: int, content: bytes) -> None:
 
 
 def as_error(error: OSError, path: str, doing: str) -> DiskFullError | WorkspaceError:
-    """An ``OSError`` around ``path`` as an error with a next step."""
+    """Translate an ``OSError`` about ``path`` into an error with a next step."""
     shown = display(path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(

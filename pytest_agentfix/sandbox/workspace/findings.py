@@ -1,4 +1,4 @@
-"""What a walk found so far, within the caps."""
+"""The findings of a walk, within the caps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CappedChanges:
         self._caps.append(Drop(display(path), f"{reason}{_NOTHING}"))
 
     def to_collected(self) -> Collected:
-        """All of it, sorted by path."""
+        """Return everything found, sorted by path."""
         return Collected(
             changes=ChangeSet(dict(sorted(self._changes.items()))),
             irregular=(*sorted(self._irregular, key=_order), *self._caps),

@@ -1,4 +1,4 @@
-"""How much may come out of a workspace."""
+"""Caps on what may come out of a workspace."""
 
 from __future__ import annotations
 

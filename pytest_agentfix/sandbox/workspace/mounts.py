@@ -1,4 +1,4 @@
-"""How a workspace's folder gets into a sandbox."""
+"""The ways that a workspace's folder gets into a sandbox."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def require_usable(mount: OverlayMount) -> None:
 
 
 def has_kernel_files(work: Path) -> bool:
-    """Whether the kernel left something in ``work`` that only root, or the kernel, may remove.
+    """Return whether the kernel left files in ``work`` that only root or the kernel may remove.
 
     It has a folder of its own there, which stays when the overlay goes. In it is what hides
     removed files, if any were.
@@ -101,7 +101,7 @@ def has_kernel_files(work: Path) -> bool:
 
 
 def unavailable(reason: str) -> OverlayUnavailableError:
-    """Why there is no overlay, for the log; nobody has to do anything about it."""
+    """Return the error for the log; copies are made instead, so nobody has to do anything."""
     return OverlayUnavailableError(
         f"A workspace cannot be an overlay: {reason}.",
         "Full copies are made instead, which take longer in a large repository.",

@@ -34,7 +34,7 @@ _MISLEADING: Final = frozenset(
 
 
 def collect_upper(upper: Path, request: CollectRequest) -> Collected:
-    """What the upper folder makes of the base; raises ``OSError`` when it cannot be read."""
+    """Read what the upper folder makes of the base; raises ``OSError`` when it cannot."""
     return _UpperWalk(request).run(upper)
 
 
@@ -63,13 +63,13 @@ class _UpperWalk(Walk):
         return True
 
     def is_gone(self, path: str, info: os.stat_result) -> bool:
-        """Whether this is a whiteout; what takes the place of a folder hides it as well."""
+        """Return whether this is a whiteout; what takes the place of a folder hides it as well."""
         if not stat.S_ISDIR(info.st_mode):
             self._covers.add(path)
         return _is_whiteout(info)
 
     def names_of(self, folder: Folder, names: list[str]) -> list[str]:
-        """All that the sandbox sees there, where it could make the folder a repository."""
+        """Return all that the sandbox sees there, where it could make the folder a repository."""
         if not could_be_planted(names):
             return names
         there = [name for name in names if not _is_whiteout(_look(folder, name))]
@@ -82,11 +82,11 @@ class _UpperWalk(Walk):
         return there
 
     def examine(self, fd: int, path: str) -> FileChange | str | None:
-        """What an open file is compared with the base."""
+        """Compare an open file with the base, unless its marks mislead."""
         return super().examine(fd, path) if _MISLEADING.isdisjoint(os.listxattr(fd)) else UNREADABLE
 
     def find_missing(self) -> Iterable[str]:
-        """The files of the base that are hidden, and those of fixes that are not there."""
+        """Return the files of the base that are hidden, and those of fixes that are not there."""
         copied, delta = self.files.copied, self.files.delta
         missing: set[str] = set()
         for path in self._covers:

@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseFile:
-    """What is known of one file of the base without looking into it."""
+    """One file of the base, as known without looking into it."""
 
     kind: Literal["file", "symlink"]
     executable: bool = False
@@ -23,7 +23,7 @@ EXECUTABLE_FILE = BaseFile(kind="file", executable=True)
 
 
 def regular(*, executable: bool) -> BaseFile:
-    """A regular file."""
+    """Return the shared entry for a regular file."""
     return EXECUTABLE_FILE if executable else PLAIN_FILE
 
 
@@ -36,7 +36,7 @@ class PathList:
         self._paths = sorted(paths)
 
     def below(self, folder: str) -> Iterator[str]:
-        """The paths below ``folder`` ("" is the top)."""
+        """Yield the paths below ``folder`` ("" is the top)."""
         prefix = f"{folder}/" if folder else ""
         for index in range(bisect_left(self._paths, prefix), len(self._paths)):
             if not self._paths[index].startswith(prefix):
@@ -44,7 +44,7 @@ class PathList:
             yield self._paths[index]
 
     def names_in(self, folder: str) -> Iterator[str]:
-        """The names in ``folder``, each once, of files and of folders."""
+        """Yield the names in ``folder``, each once, of files and of folders."""
         prefix = f"{folder}/" if folder else ""
         index = bisect_left(self._paths, prefix)
         while index < len(self._paths) and self._paths[index].startswith(prefix):
@@ -78,48 +78,48 @@ class FileTree(Mapping[str, BaseFile]):
         self._count = len(copied) - known + sum(1 for _ in self._added.below(""))
 
     def with_delta(self, delta: Mapping[str, BaseFile | None]) -> FileTree:
-        """The same with ``delta`` on top."""
+        """Return the tree with ``delta`` on top."""
         return FileTree(self.copied, {**self.delta, **delta}, listed=self._listed)
 
     def __getitem__(self, path: str) -> BaseFile:
-        """The file at ``path``; raises ``KeyError``."""
+        """Return the file at ``path``; raises ``KeyError``."""
         entry = self.delta[path] if path in self.delta else self.copied[path]
         if entry is None:
             raise KeyError(path)
         return entry
 
     def __contains__(self, path: object) -> bool:
-        """Whether there is a file at ``path``."""
+        """Return whether there is a file at ``path``."""
         if path in self.delta:
             return self.delta[path] is not None  # type: ignore[index]
         return path in self.copied
 
     def __iter__(self) -> Iterator[str]:
-        """The paths, in no order that means anything."""
+        """Iterate over the paths, in no particular order."""
         delta = self.delta
         if not delta:
             return iter(self.copied)
         return iter([path for path in self.copied if path not in delta] + [*self._added.below("")])
 
     def __len__(self) -> int:
-        """How many files there are."""
+        """Count the files."""
         return self._count
 
     def has_folder(self, path: str) -> bool:
-        """Whether a file lies below ``path``."""
+        """Return whether a file lies below ``path``."""
         if path in self._folders:
             return True
         return any(self.delta.get(found, PLAIN_FILE) for found in self._listed.below(path))
 
     def below(self, folder: str) -> Iterator[str]:
-        """The files below ``folder``."""
+        """Yield the files below ``folder``."""
         for path in self._listed.below(folder):
             if path not in self.delta:
                 yield path
         yield from self._added.below(folder)
 
     def names_in(self, folder: str) -> set[str]:
-        """The names of the files and folders in ``folder``."""
+        """Return the names of the files and folders in ``folder``."""
         names = {*self._listed.names_in(folder), *self._added.names_in(folder)}
         if not self.delta:
             return names
@@ -128,7 +128,7 @@ class FileTree(Mapping[str, BaseFile]):
 
 
 def parents_of(paths: Iterable[str]) -> set[str]:
-    """All folders above ``paths``, without the top."""
+    """Return all folders above ``paths``, without the top."""
     folders: set[str] = set()
     for path in paths:
         folder = path.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""What an agent or a prepared repository tries against the way fixes land."""
+"""Attacks of an agent or a prepared repository on the way that fixes land."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where fixes land, and what of the user's stays as it was."""
+"""Fixes land, and the user's own work stays as it was."""
 
 from __future__ import annotations
 

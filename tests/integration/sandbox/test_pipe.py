@@ -101,7 +101,7 @@ class Answering:
         return frame
 
     def finish(self) -> PipeFrame:
-        """The frame that was answered."""
+        """Return the frame that was answered."""
         self._pool.shutdown()
         return self._from_host.result()
 

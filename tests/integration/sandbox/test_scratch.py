@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @contextmanager
 def other_process(root: Path) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A session of another process, and how to kill that."""
+    """Yield a session of another process, and how to kill that."""
     process = subprocess.Popen(
         [sys.executable, "-c", SESSION, str(root)],
         stdout=subprocess.PIPE,

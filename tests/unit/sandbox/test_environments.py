@@ -1,4 +1,4 @@
-"""What goes into a sandbox, as far as it can be said without an engine."""
+"""The environments of sandboxes, as far as they need no engine."""
 
 from __future__ import annotations
 

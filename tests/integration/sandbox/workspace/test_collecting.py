@@ -1,4 +1,4 @@
-"""What comes out of a workspace, after honest work and after attacks."""
+"""The changes that come out of a workspace, after honest work and after attacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an overlay's upper folder says, and what it is made to say."""
+"""The marks in an overlay's upper folder, honest and forged."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ STEPS = st.lists(
 
 
 def _do(top: Path, step: tuple[str, str, str]) -> None:
-    """What anybody might do in a tree; what does not work does not."""
+    """Do at random what anybody might do in a tree, as far as it works."""
     action, first, second = step
     path = top / first
     try:

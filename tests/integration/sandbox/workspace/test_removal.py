@@ -19,7 +19,7 @@ DEPTH = 20  # of these names: a path longer than any system call takes
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """What a tree may point to, and nobody may touch."""
+    """A folder that a tree may point to, and nobody may touch."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "kept.txt").write_text("kept")
