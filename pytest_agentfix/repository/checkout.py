@@ -91,8 +91,8 @@ class Checkout:
             now = refs.read(f"refs/heads/{branch}")
             if now == old:
                 raise
-            if now != new:  # else it was ended after it had done it
-                raise NotPlainError from None  # somebody else was quicker
+            if now != new:  # otherwise git was killed after the move
+                raise NotPlainError from None  # another git moved it
 
 
 def _is_put(index: LockedIndex) -> bool:

@@ -15,7 +15,7 @@ _GITLINK = b"160000"
 
 
 def list_files(git: Git, top: Path, include: Sequence[str]) -> tuple[str, ...]:
-    """Regular files and symlinks the tests could see, relative to ``top``, sorted."""
+    """List regular files and symlinks that the tests could see, relative to ``top``, sorted."""
     wanted = GitIgnoreSpec.from_lines(include) if include else None
     names = set(_names(git, top, prefix="", wanted=wanted))
     return tuple(sorted(_on_disk(top, names)))
@@ -27,7 +27,7 @@ def list_submodules(git: Git) -> tuple[str, ...]:
 
 
 def _names(git: Git, top: Path, *, prefix: str, wanted: GitIgnoreSpec | None) -> Iterator[str]:
-    """Names in ``top``/``prefix``, which ``git`` is at, and in the repositories inside it."""
+    """Yield names in ``top``/``prefix``, which ``git`` is at, and in repositories inside it."""
     tracked = list(_index(git))
     untracked = _split(git.run("ls-files", "-z", "--others", "--exclude-standard"))
     nested = [name for mode, name in tracked if mode == _GITLINK]
@@ -51,7 +51,7 @@ def _names_inside(top: Path, name: str, *, wanted: GitIgnoreSpec | None) -> Iter
 
 
 def _index(git: Git) -> Iterator[tuple[bytes, bytes]]:
-    """Mode and name of each entry of the index."""
+    """Yield mode and name of each entry of the index."""
     for entry in _split(git.run("ls-files", "-z", "--stage")):
         head, _, name = entry.partition(b"\t")
         yield head[:6], name

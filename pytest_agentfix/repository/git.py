@@ -78,7 +78,7 @@ def is_disk_full(error: OSError) -> bool:
 
 
 def clean(text: str, *, limit: int = _WORDS_LIMIT) -> str:
-    """``text`` as one line without control, format or surrogate characters, at most ``limit``."""
+    """Make ``text`` one line of at most ``limit`` printable characters, without formats."""
     shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     line = " ".join(shown.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -144,7 +144,7 @@ def _parse(line: str) -> _Pattern | None:
 
 
 def _translate(glob: str) -> re.Pattern[str] | None:
-    """``glob`` as a regular expression for the whole of a path, or ``None`` if it is broken."""
+    """Translate ``glob`` into an expression for a whole path, or ``None`` if it is broken."""
     out: list[str] = []
     position = 0
     while position < len(glob):

@@ -19,7 +19,7 @@ SYMLINK: Final = 0o120000
 _HEADER: Final = struct.Struct(">4sII")
 _ENTRY: Final = struct.Struct(">10I20sH")
 _WORD: Final = 0xFFFFFFFF
-_LONGEST: Final = 0xFFF  # what the flags can say about the length of a name
+_LONGEST: Final = 0xFFF  # the longest name that the flags can tell
 
 
 def mode_of(info: os.stat_result) -> int:

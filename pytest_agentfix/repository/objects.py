@@ -120,7 +120,7 @@ class ObjectWriter:
 
 
 def parse_entries(output: bytes) -> dict[str, TreeEntry]:
-    """Entries by path from ``ls-tree -z`` or ``ls-files -z --stage``, conflicted ones left out.
+    """Parse ``ls-tree -z`` or ``ls-files -z --stage`` into entries by path, without conflicts.
 
     Both write ``MODE ... OID ...<tab>PATH``, the former with a type before the object name.
     """

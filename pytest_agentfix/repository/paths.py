@@ -81,7 +81,7 @@ def _problem_of_part(part: str) -> str:
 
 
 def fold(text: str) -> str:
-    """``text`` as a file system without case or Unicode forms would compare it."""
+    """Fold ``text`` as a file system without case or Unicode forms would compare it."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -109,7 +109,7 @@ def _problem_in_tree(path: str, entries: Mapping[str, TreeEntry]) -> str:
 
 
 def _collisions(new: list[str], paths: set[str]) -> Iterator[tuple[str, str]]:
-    """New paths that another one hides on a file system that folds case or Unicode forms."""
+    """Yield new paths that clash with another one where case or Unicode forms are folded."""
     if not new:
         return
     spellings: dict[str, set[str]] = {}

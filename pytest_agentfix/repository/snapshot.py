@@ -24,7 +24,7 @@ The tree as the tests saw it
 _QUICK = (
     *("-c", "core.compression=0", "-c", "core.bigFileThreshold=1m"),
     *("-c", "fastimport.unpackLimit=1", "-c", "core.logAllRefUpdates=false"),
-    # Names that other systems could not have: the tests had them, and nothing is checked out.
+    # Allow names that other systems cannot have: the tests had them; nothing is checked out.
     *("-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"),
 )
 _CHUNK: Final = 1 << 20
@@ -55,7 +55,7 @@ def _commit_all(git: Git, folder: Path) -> None:
     index = Index()
     git.feed(*_QUICK, "fast-import", "--quiet", "--depth=0", chunks=_stream(folder, index))
     index.write(folder / ".git" / "index")
-    git.run("write-tree", "--missing-ok")  # the index gets to know the trees: status is quick then
+    git.run("write-tree", "--missing-ok")  # caches the trees in the index, which makes status quick
 
 
 def _stream(folder: Path, index: Index) -> Iterator[bytes]:
@@ -75,7 +75,7 @@ def _stream(folder: Path, index: Index) -> Iterator[bytes]:
 
 
 def _files(top: bytes) -> Iterator[bytes]:
-    """Files and symlinks below ``top`` in the order of their paths' bytes."""
+    """Yield files and symlinks below ``top`` in the order of their paths' bytes."""
     pending = [b""]
     while pending:
         path = pending.pop()

@@ -37,7 +37,7 @@ def _lines(blob: Blob | None) -> list[bytes]:
 
 
 def _differing(old: list[bytes], new: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Both without what they have in common at both ends, which keeps the comparison quick."""
+    """Drop the common lines at both ends, which keeps the comparison quick."""
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
         start += 1

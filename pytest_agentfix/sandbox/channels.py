@@ -45,7 +45,7 @@ class Link(Protocol):
         ...
 
     def forget(self, channel: int) -> bool:
-        """No more frames of ``channel`` are of interest; says whether any were so far."""
+        """Drop the channel; return whether it was there."""
         ...
 
     def loss(self) -> SandboxError:
@@ -61,7 +61,7 @@ class Channel(Protocol):
         ...
 
     def lose(self) -> None:
-        """The pipe is gone: whoever waits here must wait no longer."""
+        """Wake whoever waits here: the pipe is gone."""
         ...
 
 
@@ -89,7 +89,7 @@ class CommandState:
 
     @classmethod
     def at_start(cls, channel: int, command: Command) -> CommandState:
-        """Nothing was heard of it yet."""
+        """Return the state of a command that was just started."""
         empty = OutputState(half=command.output_limit // 2)
         return cls(channel=channel, stdout=empty, stderr=empty, report_limit=command.report_limit)
 
@@ -206,7 +206,7 @@ class RunningCommand:
             self._report += data
 
     def lose(self) -> None:
-        """The pipe is gone, and the command with it."""
+        """End the command's wait: the pipe is gone."""
         self._ended.set()
 
     def is_running(self) -> bool:
@@ -289,7 +289,7 @@ class HostTunnel:
             self._inbox += data
 
     def lose(self) -> None:
-        """The pipe is gone."""
+        """Wake readers and writers: the pipe is gone."""
         with self._changed:
             self._is_opened = self._is_ended = self._is_broken = self._is_lost = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Clearing up after sessions: one's own at its end, and those of this user that died."""
+"""Cleans up after sessions: one's own at its end, and those of this user that died."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def end_session(engine: Engine, root: Path, session: str) -> None:
 
 
 def sweep_dead(engine: Engine, root: Path) -> int:
-    """Clear up after sessions of this user that died; returns how many there were."""
+    """Clean up after sessions of this user that died; return their number."""
     swept = set(sweep(root, partial(end_session, engine, root)))
     owner = owner_name(root)
     for session in {**engine.sessions(owner), **engine.volumes(owner)}:
@@ -38,5 +38,5 @@ def sweep_dead(engine: Engine, root: Path) -> int:
 
 
 def sweep_session(engine: Engine, root: Path, session: str) -> None:
-    """The same after one session, if it is dead, with its folder; no other is looked at."""
+    """Clean up after one session, if it is dead, with its folder."""
     sweep_one(root / session, partial(end_session, engine, root))

@@ -167,7 +167,7 @@ class Engine:
         return str(created["Id"])
 
     def _check_overlay(self, identity: str, spec: ContainerSpec) -> None:
-        """Once: an engine that knows no such volumes may make an ordinary, empty one instead."""
+        """Check once that the engine made an overlay, and not an ordinary, empty volume instead."""
         if self._has_overlays or not isinstance(spec.workspace, OverlayMount):
             return
         mounts = self._api.inspect_container(identity)["Mounts"]
@@ -311,7 +311,7 @@ class Engine:
             with contextlib.suppress(docker.errors.APIError):
                 self._api.start(identity)
         except API_ERRORS as error:
-            raise _as_error("clear up after sandboxes", error) from None
+            raise _as_error("clean up after sandboxes", error) from None
         finally:
             self.remove(identity)
 

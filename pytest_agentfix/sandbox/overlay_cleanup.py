@@ -39,7 +39,7 @@ def clean_up_overlays(engine: Engine, folder: Path) -> None:
 
 
 def _find(folder: Path) -> list[Path]:
-    """Folders with the kernel's in them, as they are and as an earlier removal has moved them."""
+    """Find folders with the kernel's in them, also where an earlier removal moved them."""
     found = [
         *folder.glob(f"*/{KERNEL_FOLDER}/{KERNEL_FOLDER}"),
         *folder.glob(f".*/{KERNEL_FOLDER}"),

@@ -145,7 +145,7 @@ class Pipe:
         return state
 
     def _mark_end(self) -> int:
-        """From now on a stream opened from inside, or an answer on this channel, is the last."""
+        """Reserve the channel whose answer is the last frame handled here."""
         with self._lock:
             is_dialled = any(
                 isinstance(target, HostTunnel) and channel < FIRST_GUEST_CHANNEL
@@ -240,7 +240,7 @@ class Pipe:
         raise self.loss()
 
     def forget(self, channel: int) -> bool:
-        """No more frames of ``channel`` are of interest; says whether any were so far."""
+        """Drop the channel; return whether it was there."""
         with self._lock:
             return self._channels.pop(channel, None) is not None
 

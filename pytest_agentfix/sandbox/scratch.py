@@ -106,7 +106,7 @@ def check_root(root: Path) -> None:
 
 
 def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
-    """Clear up after every dead session below ``root``; returns their ids.
+    """Clean up after every dead session below ``root``; return their ids.
 
     ``end_session`` removes a session's containers; it is called before its folder goes.
     """
@@ -114,7 +114,7 @@ def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
 
 
 def sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
-    """Clear up after the session in ``folder``, if it is dead; says whether it was."""
+    """Clean up after the session in ``folder``, if it is dead; return whether it was."""
     with _dead(folder) as is_dead:
         if is_dead:
             end_session(folder.name)
@@ -123,7 +123,7 @@ def sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
 
 
 def _candidates(root: Path) -> list[Path]:
-    """Sessions that are not kept, and drafts left of some that died while they were starting."""
+    """List sessions that are not kept, and drafts of some that died while they started."""
     with contextlib.suppress(FileNotFoundError):
         entries = sorted(root.iterdir())
         known = [entry for entry in entries if not (entry / KEPT).exists()]
@@ -145,7 +145,7 @@ def _dead(folder: Path) -> Iterator[bool]:
     try:
         lock = (folder / LOCK).open("rb")
     except FileNotFoundError:
-        yield _is_old(folder)  # its clearing up was cut short: the lock is there from the start
+        yield _is_old(folder)  # its removal was cut short: the lock is there from the start
         return
     except OSError:
         yield False

@@ -1,4 +1,4 @@
-"""Sessions that die without a word leave nothing that the next one does not clear up."""
+"""Sessions that die without a word leave nothing that the next one does not clean up."""
 
 from __future__ import annotations
 

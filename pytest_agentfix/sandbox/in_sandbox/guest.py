@@ -40,17 +40,17 @@ CHUNK = 64 * 1024
 REPORT_DESCRIPTOR = 3
 HOST_SILENCE = 60  # seconds without a word from the host before everything here is ended
 DRAIN = 2.0  # seconds that a dead command's pipes may take to run dry
-STRAYS = 15.0  # seconds that what was killed with it may take to be gone; less than the host waits
+STRAYS = 15.0  # seconds that what was killed with it may take to end; less than the host waits
 SWITCH_INTERVAL = 0.0005  # seconds; threads here hand small pieces to one another all the time
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
-PIPE_SIZE = 1024 * 1024  # bytes; what anybody may ask for
+PIPE_SIZE = 1024 * 1024  # bytes; the kernel's limit for ordinary users
 COMMAND_OOM_SCORE = b"500"  # of 1000: beside it the guest's own memory does not count
 OOM_FILES = (
     "/sys/fs/cgroup/memory.events",
     "/sys/fs/cgroup/memory/memory.oom_control",
 )
-# What starting something may raise; a RuntimeError is a thread that the kernel refused.
+# Errors of starting something; a RuntimeError is a thread that the kernel refused.
 START_ERRORS = (OSError, ValueError, KeyError, RuntimeError, subprocess.SubprocessError)
 
 
@@ -110,7 +110,7 @@ class OomScore:
 
     @contextlib.contextmanager
     def raised(self) -> Iterator[None]:
-        """Whatever is started in here goes first."""
+        """Let the kernel end first what is started in here."""
         self._write(COMMAND_OOM_SCORE)
         try:
             yield
@@ -282,7 +282,7 @@ class Tunnel:
         thread(self._carry_out)
 
     def grant(self, count: int) -> None:
-        """The host takes ``count`` more bytes."""
+        """Let ``count`` more bytes be sent to the host."""
         with self._has_credit:
             self._credit += count
             self._has_credit.notify_all()
@@ -351,7 +351,7 @@ class Guest:
         self._silence = 0  # seconds, of those in which the sandbox was not frozen
 
     def run(self) -> None:
-        """Obey until the pipe closes: ``EOFError`` or ``OSError``."""
+        """Serve the host until the pipe closes: ``EOFError`` or ``OSError``."""
         thread(self.reaper.run)
         thread(self._watch_host)
         self.wire.send_json(HELLO, 0, {"python": sys.version.split()[0], "pid": os.getpid()})
@@ -397,7 +397,7 @@ class Guest:
             self.wire.send_json(EXIT, channel, {"code": code, "oom": False})
 
     def forget_command(self, channel: int) -> None:
-        """A command has ended, and what escaped its session goes with it."""
+        """Drop a command that has ended, and end what escaped its session."""
         with self._lock:
             self._commands.pop(channel, None)
         self._sweep(spare=None)
@@ -528,7 +528,7 @@ def open_report() -> IO[bytes]:
 
 
 def reserve_report_descriptor() -> None:
-    """Nothing of the guest's own may ever land on the number that a command inherits."""
+    """Occupy the number that a command inherits, so that nothing of the guest's lands on it."""
     null = os.open(os.devnull, os.O_WRONLY)
     if null != REPORT_DESCRIPTOR:
         os.dup2(null, REPORT_DESCRIPTOR, inheritable=False)
@@ -557,7 +557,7 @@ def thread(target: Callable[..., None], *arguments: object) -> threading.Thread:
 
 
 def keep_others_out() -> None:
-    """No other process of the same user may open our memory through /proc, nor interrupt us.
+    """Keep processes of the same user from opening our memory through /proc and interrupting us.
 
     The kernel lets nobody in a container signal its PID 1 unless that has a handler, and Python
     has one for SIGINT.

@@ -29,7 +29,7 @@ LIMITS = {
 
 
 def check_user(wanted: dict[str, Any]) -> Iterator[str]:
-    """It is the user that was asked for, and nobody with more rights."""
+    """Check that it is the user that was asked for, and not root."""
     if os.getuid() == 0 or os.getgid() == 0:
         yield "it runs as root"
     if [os.getuid(), os.getgid()] != wanted["user"]:
@@ -37,7 +37,7 @@ def check_user(wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def check_process(_wanted: dict[str, Any]) -> Iterator[str]:
-    """No capability, none to be had, and a filter on system calls."""
+    """Check that there is no capability, none to be gained, and a filter on system calls."""
     status = read_status()
     for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
         if int(status.get(name, "1"), 16) != 0:
@@ -56,7 +56,7 @@ def read_status() -> dict[str, str]:
 
 
 def check_files(wanted: dict[str, Any]) -> Iterator[str]:
-    """Only the workspace can be written."""
+    """Check that only the workspace can be written."""
     for folder in ("/", "/usr", "/etc", os.path.dirname(sys.executable)):
         with contextlib.suppress(OSError):
             write_probe(folder)
@@ -76,7 +76,7 @@ def write_probe(folder: str) -> None:
 
 
 def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
-    """Nothing of the host's is mounted writable but the workspace, and no engine's socket."""
+    """Check that only the workspace is mounted writable, and no engine's socket."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             before, _, after = line.partition(" - ")
@@ -97,7 +97,7 @@ def unescape(path: str) -> str:
 
 
 def check_network(_wanted: dict[str, Any]) -> Iterator[str]:
-    """No interface but the loopback, no route, no names."""
+    """Check that there is no interface but the loopback, no route and no name service."""
     interfaces = [name for name in os.listdir("/sys/class/net") if name != "lo" and is_up(name)]
     if interfaces:
         yield f"it has the network interfaces {', '.join(sorted(interfaces))}"
@@ -113,7 +113,7 @@ def check_network(_wanted: dict[str, Any]) -> Iterator[str]:
 
 
 def is_up(name: str) -> bool:
-    """Kernels put unused tunnel devices into every namespace; they are down and harmless."""
+    """Tell real interfaces from the unused tunnel devices that kernels put everywhere."""
     with open(f"/sys/class/net/{name}/flags") as file:
         return bool(int(file.read(), 16) & 1)
 
@@ -146,7 +146,7 @@ def read_limit(paths: Iterable[str]) -> int | None:
 
 
 def check_guest(_wanted: dict[str, Any]) -> Iterator[str]:
-    """Nothing of the pipe's end inside can be read or written by what runs beside it."""
+    """Check that what runs beside the guest can neither read nor write its memory and pipe."""
     for name in ("mem", "environ"):
         with contextlib.suppress(OSError), open(f"/proc/1/{name}", "rb"):
             yield f"/proc/1/{name} of the guest is open to others"

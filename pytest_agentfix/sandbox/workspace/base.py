@@ -1,4 +1,4 @@
-"""The tree as the tests saw it, laid out once per run."""
+"""The tree as the tests saw it, copied once per run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Snapshot = Callable[[Path], None]
 
 
 def never(_path: str) -> bool:
-    """No path."""
+    """Return ``False`` for every path."""
     return False
 
 
@@ -49,7 +49,7 @@ class BaseRecord:
 class Base:
     """The tree a fix starts from. Paths are relative to ``top`` and ``/`` separated.
 
-    ``place`` says where the copy is, which holds what ``laid`` says and never changes but by
+    ``place`` says where the copy is, which holds what ``copy`` says and changes only by
     ``refresh``. ``overlay`` holds what fixes have made of it since, ``files`` what is there in
     all.
     """
@@ -185,7 +185,7 @@ def _take_snapshot(place: FilePlace, snapshot: Snapshot | None) -> None:
 
 
 def _require_tree(files: FileTree, changes: ChangeSet) -> None:
-    """Nothing may be a file and a folder at once; only what changed can be."""
+    """Refuse changes that make a path a file and a folder at once."""
     for path in sorted(path for path in changes.files if path in files):
         parts = path.split("/")
         parents = ["/".join(parts[:count]) for count in range(1, len(parts))]
@@ -196,6 +196,6 @@ def _require_tree(files: FileTree, changes: ChangeSet) -> None:
 
 def _refusal(path: str, reason: str) -> WorkspaceError:
     return WorkspaceError(
-        f"A change of {display(path)} cannot be laid out: {reason}.",
+        f"A change of {display(path)} cannot be written: {reason}.",
         "Nothing was written; please report this with the change set.",
     )

@@ -140,7 +140,7 @@ def _is_copied(place: FilePlace, entry: BaseFile | None, path: str) -> bool:
     source = place.top / path
     try:
         if entry is None:
-            return not os.path.lexists(source)  # listed and gone
+            return not os.path.lexists(source)  # gone since it was listed
         if entry.kind == "symlink":
             return os.readlink(source) == entry.target  # noqa: PTH115 - the raw text
         return is_same_file(source, place.copy_of(path), executable=entry.executable)

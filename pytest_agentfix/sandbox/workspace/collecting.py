@@ -140,11 +140,11 @@ class Walk:
                 names.append(entry.name)
         return sorted(names)
 
-    def enter(self, fd: int, path: str) -> bool:  # noqa: ARG002 - see ``upper.py``
+    def enter(self, fd: int, path: str) -> bool:  # noqa: ARG002 - see ``overlay_diff.py``
         """Look at an open folder before it is listed; ``False`` when it was refused."""
         return True
 
-    def names_of(self, folder: Folder, names: list[str]) -> list[str]:  # noqa: ARG002 - see ``upper.py``
+    def names_of(self, folder: Folder, names: list[str]) -> list[str]:  # noqa: ARG002 - see ``overlay_diff.py``
         """Return all names that the sandbox sees in ``folder``, of which ``names`` are listed."""
         return names
 
@@ -156,7 +156,7 @@ class Walk:
         self._is_cut = True
 
     def _without_planted(self, folder: Folder, names: list[str]) -> list[str]:
-        """``names`` without a bare repository: all of its folder, or at the top its own entries."""
+        """Drop a bare repository from ``names``: all of its folder, or at the top its entries."""
         present = self.names_of(folder, names)
         known = {name for name in present if self.is_known(folder.join(name))}
         planted = find_planted(present, known)
@@ -171,7 +171,7 @@ class Walk:
         return [name for name in names if name not in planted]
 
     def _visit(self, folder: Folder, name: str) -> bool:
-        """Deal with one entry; whether it is a folder to enter."""
+        """Deal with one entry; return whether it is a folder to enter."""
         path = folder.join(name)
         if self.is_left_out(path) or path in self.request.skip:
             return False
@@ -188,7 +188,7 @@ class Walk:
         return self._look_at(folder, name, info) and is_folder
 
     def _look_at(self, folder: Folder, name: str, info: os.stat_result) -> bool:
-        """Deal with an entry that counts; ``False`` when it was refused."""
+        """Compare an entry that counts; ``False`` when it was refused."""
         path = folder.join(name)
         known = self.files.get(path)
         problem = find_name_problem(path, self.request.limits)
@@ -227,7 +227,7 @@ class Walk:
         elif found is not None:
             self.findings.add(path, found)
 
-    def is_gone(self, path: str, info: os.stat_result) -> bool:  # noqa: ARG002 - see ``upper.py``
+    def is_gone(self, path: str, info: os.stat_result) -> bool:  # noqa: ARG002 - see ``overlay_diff.py``
         """Return whether an entry is only a mark that there is no file."""
         return False
 

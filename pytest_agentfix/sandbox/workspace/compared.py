@@ -26,7 +26,7 @@ class Compared:
         self._walk = walk
 
     def expect(self, changes: ChangeSet) -> None:
-        """From now on compare with ``base`` plus ``changes``: they were laid out in the sandbox."""
+        """Compare with ``base`` plus ``changes`` from now on: they were written in the sandbox."""
         self.base = self.base.with_changes(changes)
 
     def collect(

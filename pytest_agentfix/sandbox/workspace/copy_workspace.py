@@ -81,7 +81,7 @@ def _fill(folder: Path, base: Base, is_hidden: Callable[[str], bool]) -> None:
     with translated(str(folder), "making folders in"):
         for parent in sorted(parents_of(files)):
             (folder / parent).mkdir()
-            (folder / parent).chmod(0o755)  # whatever the umask says
+            (folder / parent).chmod(0o755)  # independent of the umask
     # Symlinks last: while files are written there is none to write through.
     for path, entry in sorted(files.items(), key=lambda item: item[1].kind == "symlink"):
         with translated(path, "copying"):

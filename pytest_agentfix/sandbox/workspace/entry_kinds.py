@@ -15,7 +15,7 @@ _CACHES: Final = frozenset(
     {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", _EXAMPLES}
 )
 _CACHE_FILES: Final = ("*.pyc", "*.pyo", ".coverage", ".coverage.*")
-# What makes git take a folder for a repository, without any ``.git``.
+# Entries that make git take a folder for a repository, without any ``.git``.
 _BARE: Final = (frozenset({"head", "objects", "refs"}), frozenset({"head", "commondir"}))
 _KINDS: Final = {
     stat.S_IFLNK: "symbolic link",

@@ -70,7 +70,7 @@ class Copier:
         source = os.open(name, READ_FLAGS, dir_fd=self._source)
         try:
             info = os.fstat(source)
-            if not stat.S_ISREG(info.st_mode):  # swapped since it was looked at
+            if not stat.S_ISREG(info.st_mode):  # replaced since the first look
                 return IRREGULAR
             entry = regular(executable=bool(info.st_mode & stat.S_IXUSR))
             target = new_file(name, parent=self._into())
@@ -119,7 +119,7 @@ class Copier:
         self._make(place, folder.rpartition("/")[0])
         made = Path(path)
         made.mkdir(exist_ok=True)
-        made.chmod(0o755)  # whatever the umask says
+        made.chmod(0o755)  # independent of the umask
         if self._owner is not None:
             os.chown(path, *self._owner)
         self._made.add(path)

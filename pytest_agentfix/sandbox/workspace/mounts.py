@@ -65,7 +65,7 @@ def make_mount_points(
                     break
                 if not at.exists():
                     at.mkdir()
-                    at.chmod(0o755)  # whatever the umask says
+                    at.chmod(0o755)  # independent of the umask
                     if owner is not None:
                         os.chown(at, *owner)
 

@@ -43,7 +43,7 @@ class _UpperWalk(Walk):
 
     def __init__(self, request: CollectRequest) -> None:
         super().__init__(request)
-        self._covers: set[str] = set()  # nothing of the laid-out files shows here, nor below
+        self._covers: set[str] = set()  # nothing of the base's copy shows here, nor below
 
     def enter(self, fd: int, path: str) -> bool:
         """Look at a folder's marks; ``False`` when it was refused."""
@@ -95,7 +95,7 @@ class _UpperWalk(Walk):
             missing.update(self.files.below(path))
         for path in delta.keys() - self.seen:
             if path in copied and not self._is_covered(path):
-                # Cannot be, unless the fix was never laid out.
+                # Cannot be, unless the fix was never written.
                 self.findings.drop(path, "it is as it was before the fix")
             elif path in self.files:
                 missing.add(path)

@@ -20,7 +20,7 @@ class OverlayWorkspace(Compared):
     """An overlay over a base, to be mounted in one sandbox by the engine.
 
     ``path`` is the folder on the host that takes in what is changed. ``base`` is what the sandbox
-    holds once its ``delta`` has been laid out there, before anything untrusted runs in it: what is
+    holds once its ``delta`` has been written there, before anything untrusted runs in it: what is
     collected is compared with it.
     """
 
@@ -67,7 +67,7 @@ class OverlayWorkspace(Compared):
     def remove(self) -> None:
         """Remove what was changed; fine when it is gone. Never raises.
 
-        What only the kernel may remove stays until the session's end: ``sandbox/leftovers.py``.
+        What only the kernel may remove stays until the session's end: ``overlay_cleanup.py``.
         """
         if has_kernel_files(self.mount.work):
             remove_tree(self.path)

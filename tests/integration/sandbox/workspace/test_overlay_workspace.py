@@ -136,7 +136,7 @@ FIX = ChangeSet(
 )
 
 
-def _lay(top: Path, changes: ChangeSet) -> None:
+def _write(top: Path, changes: ChangeSet) -> None:
     for path, change in changes.files.items():
         if change.content is None:
             (top / path).unlink()
@@ -148,14 +148,14 @@ def _lay(top: Path, changes: ChangeSet) -> None:
 def test_a_fix_that_was_laid_out_is_no_change(agents: MountedOverlay) -> None:
     agents.expect(FIX)
     assert agents.base.delta() == FIX
-    _lay(agents.path, FIX)
+    _write(agents.path, FIX)
     (agents.path / "pkg/deep").rmdir()
     assert agents.collect(is_ignored=_never) == Collected()
 
 
 def test_changes_after_a_fix(agents: MountedOverlay) -> None:
     agents.expect(FIX)
-    _lay(agents.path, FIX)
+    _write(agents.path, FIX)
     shutil.rmtree(agents.path / "new")
     (agents.path / "calc.py").write_bytes(b"x = 1\n")
     (agents.path / "pkg/deep/b.py").write_bytes(b"b\n")
