@@ -16,8 +16,8 @@ _GITLINK = b"160000"
 
 def list_files(git: Git, top: Path, include: Sequence[str]) -> tuple[str, ...]:
     """List regular files and symlinks that the tests could see, relative to ``top``, sorted."""
-    wanted = GitIgnoreSpec.from_lines(include) if include else None
-    names = set(_names(git, top, prefix="", wanted=wanted))
+    included = GitIgnoreSpec.from_lines(include) if include else None
+    names = set(_names(git, top, prefix="", included=included))
     return tuple(sorted(_on_disk(top, names)))
 
 
@@ -26,7 +26,7 @@ def list_submodules(git: Git) -> tuple[str, ...]:
     return tuple(os.fsdecode(name) for mode, name in _index(git) if mode == _GITLINK)
 
 
-def _names(git: Git, top: Path, *, prefix: str, wanted: GitIgnoreSpec | None) -> Iterator[str]:
+def _names(git: Git, top: Path, *, prefix: str, included: GitIgnoreSpec | None) -> Iterator[str]:
     """Yield names in ``top``/``prefix``, which ``git`` is at, and in repositories inside it."""
     tracked = list(_index(git))
     untracked = _split(git.run("ls-files", "-z", "--others", "--exclude-standard"))
@@ -34,20 +34,20 @@ def _names(git: Git, top: Path, *, prefix: str, wanted: GitIgnoreSpec | None) ->
     nested += [name for name in untracked if name.endswith(b"/")]  # a repository of its own
     yield from (prefix + os.fsdecode(name) for mode, name in tracked if mode != _GITLINK)
     yield from (prefix + os.fsdecode(name) for name in untracked if not name.endswith(b"/"))
-    if wanted is not None:
-        yield from wanted.match_files(_ignored(git, prefix))
+    if included is not None:
+        yield from included.match_files(_ignored(git, prefix))
     for name in nested:
-        yield from _names_inside(top, prefix + os.fsdecode(name).rstrip("/"), wanted=wanted)
+        yield from _names_inside(top, prefix + os.fsdecode(name).rstrip("/"), included=included)
 
 
-def _names_inside(top: Path, name: str, *, wanted: GitIgnoreSpec | None) -> Iterator[str]:
+def _names_inside(top: Path, name: str, *, included: GitIgnoreSpec | None) -> Iterator[str]:
     folder = top / name
     if not os.path.lexists(folder / ".git"):  # a submodule that is not checked out
         return
     finder = Git(folder)
     found = os.fsdecode(finder.run("rev-parse", "--absolute-git-dir")).removesuffix("\n")
     git = finder.at(git_dir=Path(found), work_tree=folder)
-    yield from _names(git, top, prefix=f"{name}/", wanted=wanted)
+    yield from _names(git, top, prefix=f"{name}/", included=included)
 
 
 def _index(git: Git) -> Iterator[tuple[bytes, bytes]]:

@@ -60,7 +60,7 @@ _WORDS_LIMIT = 600  # characters of git's own words worth showing
 
 
 class GitFailure(Exception):  # noqa: N818 - internal; becomes a LandingError or SetupError
-    """git said no. ``words`` are its own, safe to show."""
+    """A git command failed; ``words`` are its own message, safe to show."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)

@@ -70,7 +70,7 @@ class CommitLander:
     run. Safe to call from several threads.
     """
 
-    def __init__(  # noqa: PLR0913 - all of it is said by the user
+    def __init__(  # noqa: PLR0913 - all of it is set by the user
         self,
         repository: Repository,
         *,

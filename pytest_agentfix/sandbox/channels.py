@@ -328,14 +328,14 @@ class HostTunnel:
             self._link.send(PipeFrame(FrameKind.DATA, self.channel, bytes(view[:count])))
             view = view[count:]
 
-    def _take_credit(self, wanted: int) -> int:
+    def _take_credit(self, limit: int) -> int:
         with self._changed:
             self._changed.wait_for(lambda: self._credit > 0 or self._is_broken)
             if self._is_lost:
                 raise self._link.loss()
             if self._is_broken:
                 raise BrokenPipeError("the sandbox closed the stream")
-            count = min(wanted, self._credit)
+            count = min(limit, self._credit)
             self._credit -= count
             return count
 

@@ -74,7 +74,7 @@ class Engine:
     def __init__(self, client: docker.DockerClient) -> None:
         self._client = client
         self._api = client.api
-        self._has_overlays = False  # it made one as it was told to
+        self._has_overlays = False  # it has made one as it was asked to
 
     @classmethod
     def connect(cls) -> Engine:

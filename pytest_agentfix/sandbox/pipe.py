@@ -297,7 +297,7 @@ class Pipe:
                 self._lose()
 
     def _take_in(self, data: bytes) -> bool:
-        """Dispatch what ``data`` completes; says whether to receive more."""
+        """Dispatch what ``data`` completes; return whether to receive more."""
         with closing(self._parser.feed(data)) as frames:
             for frame in frames:
                 if self._marker is not None and frame.kind is FrameKind.ACCEPT:

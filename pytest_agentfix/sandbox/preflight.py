@@ -18,7 +18,7 @@ TIMEOUT: Final = 30.0  # seconds
 
 def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path) -> None:
     """Run the checks in ``sandbox``; raises ``PreflightError`` that lists what does not hold."""
-    wanted = {
+    expected = {
         "workspace": str(workspace),
         "user": list(environment.user),
         "memory": MEMORY,
@@ -29,7 +29,7 @@ def check_sandbox(sandbox: Sandbox, environment: Environment, *, workspace: Path
             argv=[environment.python, "-I", "-S", "-c", read_source(inspect_sandbox)],
             cwd=workspace,
             env=environment.env,
-            stdin=json.dumps(wanted).encode(),
+            stdin=json.dumps(expected).encode(),
         ),
         timeout=TIMEOUT,
     )

@@ -22,7 +22,9 @@ from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
 LOCK: Final = "lock"
-KEPT: Final = "kept"  # the file that says: the user wants to look at this, no sweep takes it
+KEPT: Final = (
+    "kept"  # this file marks a session that the user wants to look at: no sweep removes it
+)
 MAKING: Final = 3600  # seconds that making or removing a session's folder takes at most
 
 

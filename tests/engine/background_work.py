@@ -18,7 +18,7 @@ from pytest_agentfix.sandbox.environments import choose_environment
 from pytest_agentfix.sandbox.scratch import BorrowedScratch, owner_name
 from pytest_agentfix.sandbox.workspace import remove_tree
 from tests.engine.sandbox_kit import TOP, FolderCopy
-from tests.kits.sandbox_contract import Box
+from tests.kits.sandbox_contract import CodeRunner
 
 INSIDE, OUTSIDE = 4700, 4601  # ports: where the command listens, and where the host does
 
@@ -86,13 +86,13 @@ def bring_up(facts: object, desk: Outbox) -> None:
         engine, plan, copy, read_changes=Collected, accept=lambda stream: stream.close()
     )
     sandbox.listen(OUTSIDE)
-    box = Box(
+    runner = CodeRunner(
         sandbox=sandbox,
         folder=TOP,
         python=plan.environment.python,
         env=dict(plan.environment.env),
     )
-    process = sandbox.start(box.command(COUNTING, output_limit=1 << 30))
+    process = sandbox.start(runner.command(COUNTING, output_limit=1 << 30))
     assert isinstance(process, RunningCommand)
     while not process.tail():  # until it listens
         time.sleep(0.01)

@@ -14,7 +14,7 @@ from pytest_agentfix.sandbox.engine import Engine  # noqa: E402
 from pytest_agentfix.sandbox.scratch import owner_name, scratch_root  # noqa: E402
 from tests.engine.image_kit import new_image_name, python_image, remove_image  # noqa: E402
 from tests.engine.sandbox_kit import Place, volumes_of  # noqa: E402
-from tests.kits.sandbox_contract import MakeBox  # noqa: E402
+from tests.kits.sandbox_contract import MakeRunner  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +61,8 @@ def place(engine: Engine, root: Path, residue: None) -> Iterator[Place]:
 
 
 @pytest.fixture
-def make_sandbox(place: Place) -> MakeBox:
-    return place.box
+def make_runner(place: Place) -> MakeRunner:
+    return place.runner
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Container
 from pytest_agentfix.sandbox.environments import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import Base, BindMount, OverlayWorkspace, remove_tree
-from tests.kits.sandbox_contract import Box
+from tests.kits.sandbox_contract import CodeRunner
 
 TOP = Path("/work space:1/project")  # where sandboxes see the workspace: no easy name
 
@@ -124,9 +124,9 @@ class Place:
         """The owner of the workspaces, where that is not the test's own user."""
         return None if os.getuid() else self.environment.user
 
-    def box(self, sandbox: ContainerSandbox | None = None) -> Box:
+    def runner(self, sandbox: ContainerSandbox | None = None) -> CodeRunner:
         """Return the sandbox as the contract's tests want it, with its Python and variables."""
-        return Box(
+        return CodeRunner(
             sandbox=sandbox or self.open(),
             folder=TOP,
             python=self.environment.python,

@@ -42,9 +42,9 @@ def test_a_sandbox_of_an_image(place: Place, image: str, kind: str) -> None:
         "import os, sys; open('mine', 'w'); print(sys.version_info[:2], os.listdir('.'),"
         "os.path.exists('/etc/alternatives'), os.listdir('/usr'))"
     )
-    box = place.box(sandbox)
+    runner = place.runner(sandbox)
     done = sandbox.run(
-        type(box.command(""))(argv=("python3", "-c", code), cwd=TOP, env=environment.env),
+        type(runner.command(""))(argv=("python3", "-c", code), cwd=TOP, env=environment.env),
         timeout=30,
     )
     assert done.stderr == b""

@@ -23,7 +23,7 @@ from pytest_agentfix.sandbox.scratch import owner_name
 from tests.engine.background_work import INSIDE, make_plan, order
 from tests.engine.sandbox_kit import TOP, FolderCopy, Place
 from tests.kits.places import REPOSITORY
-from tests.kits.sandbox_contract import TIMEOUT, Box
+from tests.kits.sandbox_contract import TIMEOUT, CodeRunner
 from tests.kits.standby_kit import Words, listening
 
 # Plays pytest's part: starts a stand-by in a session's folder, and waits to be killed.
@@ -96,13 +96,13 @@ def test_a_sandbox_goes_on_where_its_stand_by_stopped(
     assert words.hear() is None
     running = sandbox.command(channel)
     assert running.is_running()
-    box = Box(
+    runner = CodeRunner(
         sandbox=sandbox,
         folder=TOP,
         python=place.environment.python,
         env=dict(place.environment.env),
     )
-    assert box.run("open('new', 'w').write('x'); print('beside it')").stdout == b"beside it\n"
+    assert runner.run("open('new', 'w').write('x'); print('beside it')").stdout == b"beside it\n"
     assert (sandbox.workspace / "new").read_text() == "x"
     sandbox.dial(INSIDE, timeout=TIMEOUT).close()
     done = running.wait(TIMEOUT)

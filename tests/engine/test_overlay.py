@@ -83,9 +83,9 @@ def _collect(workspace: OverlayWorkspace) -> Collected:
 
 def test_what_is_done_inside_comes_out(place: Place, workspace: OverlayWorkspace) -> None:
     sandbox = place.open(workspace=workspace, read_changes=lambda: _collect(workspace))
-    box = place.box(sandbox)
+    runner = place.runner(sandbox)
     assert sandbox.collect() == Collected()
-    done = sandbox.run(box.command(WORK), timeout=30)
+    done = sandbox.run(runner.command(WORK), timeout=30)
     assert (done.stdout.decode(), done.stderr.decode()) == ("null\n", "")
     assert sandbox.collect() == Collected(
         changes=ChangeSet(
@@ -105,8 +105,8 @@ def test_what_is_done_inside_comes_out(place: Place, workspace: OverlayWorkspace
 def test_a_base_serves_many_and_stays_as_it_is(place: Place, base: Base) -> None:
     first, second = place.overlay(base), place.overlay(base)
     one, other = place.open(workspace=first), place.open(workspace=second)
-    one.run(place.box(one).command(WORK), timeout=30)
-    done = other.run(place.box(other).command("print(open('pkg/deep/b.py').read())"), timeout=30)
+    one.run(place.runner(one).command(WORK), timeout=30)
+    done = other.run(place.runner(other).command("print(open('pkg/deep/b.py').read())"), timeout=30)
     assert done.stdout == b"secret case\n\n"
     assert _collect(second) == Collected()
     assert {path: base.read(path) for path in FILES} == {
@@ -117,24 +117,24 @@ def test_a_base_serves_many_and_stays_as_it_is(place: Place, base: Base) -> None
 def test_the_history_inside(place: Place, workspace: OverlayWorkspace) -> None:
     """git finds everything as it was without reading it, also after the commit was made anew."""
     sandbox = place.open(workspace=workspace)
-    box = place.box(sandbox)
-    shown = sandbox.run(box.command(GIT), timeout=30).stdout.decode()
+    runner = place.runner(sandbox)
+    shown = sandbox.run(runner.command(GIT), timeout=30).stdout.decode()
     assert shown == "\nThe tree as the tests saw it\n\ncalc.py\npkg/a.py\npkg/deep/b.py\n"
     changes = ChangeSet({"pkg/deep/b.py": FileChange(b"public\n"), "pkg/a.py": FileChange(None)})
     is_anew = write_changes(
         sandbox,
-        python=box.python,
+        python=runner.python,
         top=TOP,
         changes=changes,
-        env=box.env,
+        env=runner.env,
         history=History.FORGOTTEN,
         timeout=60,
     )
     assert is_anew
     workspace.expect(changes)
-    shown = sandbox.run(box.command(GIT), timeout=30).stdout.decode()
+    shown = sandbox.run(runner.command(GIT), timeout=30).stdout.decode()
     assert shown == "\nThe tree as the tests saw it\n\ncalc.py\npkg/deep/b.py\n"
-    assert sandbox.run(box.command(SEARCH), timeout=30).stdout == b""
+    assert sandbox.run(runner.command(SEARCH), timeout=30).stdout == b""
     assert _collect(workspace) == Collected()
 
 
@@ -159,7 +159,7 @@ def test_what_only_root_may_remove_is_emptied(
 ) -> None:
     """The kernel keeps a mark in its folder wherever a file of the base was removed."""
     sandbox = place.open(workspace=workspace)
-    sandbox.run(place.box(sandbox).command("import os; os.unlink('pkg/a.py')"), timeout=30)
+    sandbox.run(place.runner(sandbox).command("import os; os.unlink('pkg/a.py')"), timeout=30)
     place.engine.remove(sandbox.identity)
     kernels = workspace.mount.work / "work"
     if os.getuid() == kernels.stat().st_uid:  # shown as an ordinary user meets it

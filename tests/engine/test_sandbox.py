@@ -18,15 +18,15 @@ from pytest_agentfix.sandbox import container, pipe
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import guest
 from tests.engine.sandbox_kit import Place, WrongEngine
-from tests.kits.sandbox_contract import Box
+from tests.kits.sandbox_contract import CodeRunner
 
 FEW_PROCESSES = {"PidsLimit": 200}  # out of consideration for the machine's other users
 SMALL_MEMORY = {"Memory": 100 << 20, "MemorySwap": 100 << 20}
 
 
 @pytest.fixture
-def box(place: Place) -> Box:
-    return place.box()
+def runner(place: Place) -> CodeRunner:
+    return place.runner()
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ print(reached)
 """
 
 
-def test_there_is_no_way_out_by_network(box: Box, host_port: int) -> None:
+def test_there_is_no_way_out_by_network(runner: CodeRunner, host_port: int) -> None:
     hosts = json.dumps([host_port, _host_addresses()]).encode()
-    done = box.run(REACH_OUT, stdin=hosts)
+    done = runner.run(REACH_OUT, stdin=hosts)
     assert (done.stdout, done.stderr) == (b"[]\n", b"")
 
 
@@ -105,24 +105,24 @@ for number in set(signal.Signals) - {signal.SIGCHLD}:
 """
 
 
-def test_the_guest_cannot_be_got_at_from_inside(box: Box) -> None:
-    done = box.run(ATTACK_GUEST)
+def test_the_guest_cannot_be_got_at_from_inside(runner: CodeRunner) -> None:
+    done = runner.run(ATTACK_GUEST)
     assert (done.stdout, done.stderr) == (b"True\n-1\n", b"")
-    assert box.run("print('still here')").stdout == b"still here\n"
+    assert runner.run("print('still here')").stdout == b"still here\n"
 
 
-def test_what_runs_has_none_of_the_guests_descriptors(box: Box) -> None:
+def test_what_runs_has_none_of_the_guests_descriptors(runner: CodeRunner) -> None:
     code = (
         "import os\n"
         "names = [(fd, os.readlink(f'/proc/self/fd/{fd}')) for fd in os.listdir('/proc/self/fd')\n"
         "         if os.path.exists(f'/proc/self/fd/{fd}')]\n"
         "print(sorted(int(fd) for fd, _ in names if fd not in '012'))\n"
     )
-    assert box.run(code).stdout == b"[]\n"
-    assert box.run(code, has_report=True).stdout == b"[3]\n"
+    assert runner.run(code).stdout == b"[]\n"
+    assert runner.run(code, has_report=True).stdout == b"[3]\n"
 
 
-def test_only_the_workspace_and_temporary_folders_can_be_written(box: Box) -> None:
+def test_only_the_workspace_and_temporary_folders_can_be_written(runner: CodeRunner) -> None:
     code = (
         "import os\n"
         "for top, folders, _ in os.walk('/'):\n"
@@ -130,61 +130,61 @@ def test_only_the_workspace_and_temporary_folders_can_be_written(box: Box) -> No
         "    if top.count('/') > 1: folders.clear()\n"
         "    if os.access(top, os.W_OK): print(top)\n"
     )
-    writable = set(box.run(code).stdout.decode().splitlines())
-    assert writable == {"/dev/mqueue", "/dev/shm", "/tmp", "/tmp/home", str(box.folder)}
+    writable = set(runner.run(code).stdout.decode().splitlines())
+    assert writable == {"/dev/mqueue", "/dev/shm", "/tmp", "/tmp/home", str(runner.folder)}
 
 
 def test_a_fork_bomb_is_bounded_and_ended(place: Place) -> None:
-    box = place.box(place.open(engine=WrongEngine(FEW_PROCESSES)))
+    runner = place.runner(place.open(engine=WrongEngine(FEW_PROCESSES)))
     code = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
-    done = box.run(code, timeout=1.0)
+    done = runner.run(code, timeout=1.0)
     assert (done.code, done.is_timed_out) == (-9, True)
     count = "import os; print(len([name for name in os.listdir('/proc') if name.isdigit()]))"
-    assert box.run(count).stdout == b"2\n"  # the guest and this one
+    assert runner.run(count).stdout == b"2\n"  # the guest and this one
 
 
 def test_a_command_that_leaves_no_room_at_once_has_been_started(place: Place) -> None:
     """A shell takes every process there is before the guest does anything else."""
-    box = place.box(place.open(engine=WrongEngine({"PidsLimit": 24})))
+    runner = place.runner(place.open(engine=WrongEngine({"PidsLimit": 24})))
     bomb = "bomb() { echo on; bomb & bomb & }; bomb"
-    command = dataclasses.replace(box.command(""), argv=["/bin/sh", "-c", bomb])
-    ends = [box.sandbox.run(command, timeout=10.0) for _ in range(10)]
+    command = dataclasses.replace(runner.command(""), argv=["/bin/sh", "-c", bomb])
+    ends = [runner.sandbox.run(command, timeout=10.0) for _ in range(10)]
     assert all(end.stdout.startswith(b"on\n") for end in ends), ends
     assert 126 not in {end.code for end in ends}
 
 
 def test_a_fork_bomb_of_sessions_of_their_own_is_ended(place: Place) -> None:
-    box = place.box(place.open(engine=WrongEngine(FEW_PROCESSES)))
+    runner = place.runner(place.open(engine=WrongEngine(FEW_PROCESSES)))
     code = (
         "import os, time\n"
         "while True:\n"
         "    try: os.fork(); os.setsid()\n"
         "    except OSError: time.sleep(0.01)\n"
     )
-    assert box.run(code, timeout=1.0).is_timed_out
-    assert box.run("print('quiet again')").stdout == b"quiet again\n"
+    assert runner.run(code, timeout=1.0).is_timed_out
+    assert runner.run("print('quiet again')").stdout == b"quiet again\n"
 
 
 def test_a_sandbox_closes_in_the_middle_of_a_fork_bomb(place: Place) -> None:
-    box = place.box(place.open(engine=WrongEngine(FEW_PROCESSES)))
+    runner = place.runner(place.open(engine=WrongEngine(FEW_PROCESSES)))
     code = (
         "import os\nprint(1, flush=True)\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     )
-    process = box.sandbox.start(box.command(code))
+    process = runner.sandbox.start(runner.command(code))
     while not process.tail():
         assert process.is_running()
-    box.sandbox.close()
+    runner.sandbox.close()
     assert place.containers() == []
 
 
 def test_running_out_of_memory_is_told_and_survived(place: Place) -> None:
-    box = place.box(place.open(engine=WrongEngine(SMALL_MEMORY)))
-    done = box.run("print(1, flush=True); x = b'x' * (1 << 30)")
+    runner = place.runner(place.open(engine=WrongEngine(SMALL_MEMORY)))
+    done = runner.run("print(1, flush=True); x = b'x' * (1 << 30)")
     assert (done.code, done.is_out_of_memory, done.stdout) == (-9, True, b"1\n")
-    assert not box.run("").is_out_of_memory
+    assert not runner.run("").is_out_of_memory
 
 
-def test_what_runs_is_offered_before_the_guest_where_memory_ends(box: Box) -> None:
+def test_what_runs_is_offered_before_the_guest_where_memory_ends(runner: CodeRunner) -> None:
     code = (
         "import time\n"
         "score = lambda pid: open(f'/proc/{pid}/oom_score_adj').read().strip()\n"
@@ -193,11 +193,11 @@ def test_what_runs_is_offered_before_the_guest_where_memory_ends(box: Box) -> No
         "    time.sleep(0.05)\n"
         "print(score('self'), score(1))\n"
     )
-    assert box.run(code).stdout == b"500 0\n"
+    assert runner.run(code).stdout == b"500 0\n"
 
 
 def test_many_processes_that_run_out_of_memory_together(place: Place) -> None:
-    box = place.box(place.open(engine=WrongEngine(SMALL_MEMORY)))
+    runner = place.runner(place.open(engine=WrongEngine(SMALL_MEMORY)))
     code = (
         "import os, time\n"
         "for _ in range(50):\n"
@@ -205,28 +205,28 @@ def test_many_processes_that_run_out_of_memory_together(place: Place) -> None:
         "        x = b'x' * (4 << 20); time.sleep(100)\n"
         "os.wait()\n"
     )
-    assert box.run(code, timeout=30).is_out_of_memory
-    assert box.run("print('still here')").stdout == b"still here\n"
+    assert runner.run(code, timeout=30).is_out_of_memory
+    assert runner.run("print('still here')").stdout == b"still here\n"
 
 
-def test_the_temporary_folder_has_a_size(box: Box) -> None:
+def test_the_temporary_folder_has_a_size(runner: CodeRunner) -> None:
     code = (
         "import os\n"
         "for name in ('/tmp', '/dev/shm'):\n"
         "    space = os.statvfs(name)\n"
         "    print(space.f_blocks * space.f_frsize <= 2 << 30)\n"
     )
-    assert box.run(code).stdout == b"True\nTrue\n"
+    assert runner.run(code).stdout == b"True\nTrue\n"
 
 
-def test_endless_output_is_capped(box: Box) -> None:
-    done = box.run("import sys\nfor _ in range(50): sys.stdout.write('x' * 1_000_000)")
+def test_endless_output_is_capped(runner: CodeRunner) -> None:
+    done = runner.run("import sys\nfor _ in range(50): sys.stdout.write('x' * 1_000_000)")
     assert done.code == 0
     assert 1_000_000 <= len(done.stdout) < 1_000_100
     assert b"[... 49000000 bytes left out ...]" in done.stdout
 
 
-def test_codes_of_many_commands_and_orphans_are_not_mixed_up(box: Box) -> None:
+def test_codes_of_many_commands_and_orphans_are_not_mixed_up(runner: CodeRunner) -> None:
     orphans = (
         "import os, sys\n"
         "for _ in range(20):\n"
@@ -239,7 +239,7 @@ def test_codes_of_many_commands_and_orphans_are_not_mixed_up(box: Box) -> None:
     seen: dict[int, int] = {}
 
     def run(number: int) -> None:
-        seen[number] = box.run(orphans, stdin=str(number).encode()).code
+        seen[number] = runner.run(orphans, stdin=str(number).encode()).code
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(24)]
     for thread in threads:
@@ -265,7 +265,7 @@ def test_what_connects_inside_reaches_the_accept_handler(place: Place) -> None:
         "for name in (b'one', b'two'):\n"
         "    answer = ask(name); print(answer[:6], len(answer))\n"
     )
-    done = place.box(sandbox).run(code)
+    done = place.runner(sandbox).run(code)
     assert (done.stdout, done.stderr) == (b"b'to one' 3000006\nb'to two' 3000006\n", b"")
 
 
@@ -277,15 +277,15 @@ def test_a_port_that_is_taken_inside_is_a_sandbox_error(place: Place) -> None:
 
 
 def test_two_sandboxes_at_once_do_not_meet(place: Place) -> None:
-    boxes = [place.box(), place.box()]
-    for number, box in enumerate(boxes):
-        box.sandbox.listen(4601)  # type: ignore[attr-defined]
-        box.run(f"open('mine', 'w').write('{number}'); open('/tmp/mine{number}', 'w')")
+    boxes = [place.runner(), place.runner()]
+    for number, runner in enumerate(boxes):
+        runner.sandbox.listen(4601)  # type: ignore[attr-defined]
+        runner.run(f"open('mine', 'w').write('{number}'); open('/tmp/mine{number}', 'w')")
     code = (
         "import os\n"
         "print(open('mine').read(), [name for name in os.listdir('/tmp') if 'mine' in name])\n"
     )
-    assert [box.run(code).stdout for box in boxes] == [b"0 ['mine0']\n", b"1 ['mine1']\n"]
+    assert [runner.run(code).stdout for runner in boxes] == [b"0 ['mine0']\n", b"1 ['mine1']\n"]
     assert len(place.containers()) == 2
 
 
@@ -300,9 +300,11 @@ def test_everything_stands_still_while_changes_are_read(place: Place) -> None:
         return found
 
     sandbox = place.open(read_changes=read_changes)
-    box = place.box(sandbox)
+    runner = place.runner(sandbox)
     process = sandbox.start(
-        box.command("f = open('count', 'wb', 0)\nwhile True: f.write(b'x'); print(1, flush=True)")
+        runner.command(
+            "f = open('count', 'wb', 0)\nwhile True: f.write(b'x'); print(1, flush=True)"
+        )
     )
     while not process.tail():
         assert process.is_running()
@@ -317,7 +319,7 @@ def test_changes_that_cannot_be_read_do_not_leave_it_frozen(place: Place) -> Non
     sandbox = place.open(read_changes=read_changes)
     with pytest.raises(OSError, match="on fire"):
         sandbox.collect()
-    assert place.box(sandbox).run("print(1)").stdout == b"1\n"
+    assert place.runner(sandbox).run("print(1)").stdout == b"1\n"
 
 
 def _shorten_silence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,9 +330,9 @@ def _shorten_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_silent_host_ends_the_sandbox(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     _shorten_silence(monkeypatch)
-    box = place.box()
+    runner = place.runner()
     with pytest.raises(SandboxError, match="ended before its work did"):
-        box.run("import time; time.sleep(600)")
+        runner.run("import time; time.sleep(600)")
 
 
 def test_time_in_which_it_is_frozen_is_no_silence(
@@ -342,29 +344,29 @@ def test_time_in_which_it_is_frozen_is_no_silence(
     place.engine.pause(sandbox.identity)
     threading.Event().wait(6.5)
     place.engine.unpause(sandbox.identity)
-    assert place.box(sandbox).run("print('still here')").stdout == b"still here\n"
+    assert place.runner(sandbox).run("print('still here')").stdout == b"still here\n"
 
 
 def test_a_killed_container_is_a_sandbox_error_for_everyone(place: Place) -> None:
-    box = place.box()
-    assert isinstance(box.sandbox, container.ContainerSandbox)
-    box.sandbox.listen(4601)
-    process = box.sandbox.start(box.command("import time; time.sleep(600)"))
-    place.engine.stop(box.sandbox.identity)
+    runner = place.runner()
+    assert isinstance(runner.sandbox, container.ContainerSandbox)
+    runner.sandbox.listen(4601)
+    process = runner.sandbox.start(runner.command("import time; time.sleep(600)"))
+    place.engine.stop(runner.sandbox.identity)
     with pytest.raises(SandboxError):
-        box.run("print(1)")
+        runner.run("print(1)")
     while process.is_running():
         pass
     with pytest.raises(SandboxError):
-        box.sandbox.dial(4602, timeout=5)
+        runner.sandbox.dial(4602, timeout=5)
     with pytest.raises(SandboxError):
-        box.sandbox.collect()
-    box.sandbox.close()
+        runner.sandbox.collect()
+    runner.sandbox.close()
 
 
 def test_a_workspace_is_removed_with_its_sandbox(place: Place) -> None:
     sandbox = place.open()
-    place.box(sandbox).run(
+    place.runner(sandbox).run(
         "import os; os.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)"
     )
     path: Path = sandbox.workspace
@@ -375,7 +377,7 @@ def test_a_workspace_is_removed_with_its_sandbox(place: Place) -> None:
 
 def test_a_kept_sandbox_is_stopped_and_its_workspace_stays(place: Place) -> None:
     sandbox = place.open(is_kept=True)
-    place.box(sandbox).run("open('mine', 'w')")
+    place.runner(sandbox).run("open('mine', 'w')")
     sandbox.close()
     assert place.containers() == [sandbox.identity]
     assert [path.name for path in sandbox.workspace.iterdir()] == ["mine"]

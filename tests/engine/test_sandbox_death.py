@@ -24,7 +24,7 @@ import sys, time
 from pathlib import Path
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import scratch_root
-from tests.docker import sandbox_kit
+from tests.engine import sandbox_kit
 from tests.engine.sandbox_kit import Place
 engine = Engine.connect()
 place = Place(engine, scratch_root())
@@ -33,8 +33,9 @@ if sys.argv[1:] == ["overlay"]:
     base = place.copy_base(Path(sandbox_kit.__file__).parent, ["sandbox_kit.py"])
     workspace = place.overlay(base)
 sandbox = place.open(workspace=workspace)
-box = place.box(sandbox)
-sandbox.start(box.command("open('new', 'w').close()\\nimport time\\nwhile True: time.sleep(0.1)"))
+runner = place.runner(sandbox)
+code = "open('new', 'w').close()\\nimport time\\nwhile True: time.sleep(0.1)"
+sandbox.start(runner.command(code))
 if sys.argv[1:] == ["paused"]:
     engine.pause(sandbox.identity)
 print(place.scratch.session, sandbox.identity, flush=True)

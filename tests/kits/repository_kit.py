@@ -75,7 +75,7 @@ def make_fix(
 
 
 @dataclass(frozen=True)
-class Landed:
+class LandingRun:
     """A repository opened as a run does, with the base as it was at that moment."""
 
     top: Path
@@ -90,7 +90,7 @@ def start_run(
     is_committing: bool = True,
     sleep: Callable[[float], None] = lambda _: None,
     signing_timeout: float = 30.0,
-) -> Landed:
+) -> LandingRun:
     repository = Repository.open(top)
     base = {
         name: ((top / name).read_bytes(), os.access(top / name, os.X_OK))
@@ -108,7 +108,7 @@ def start_run(
         sleep=sleep,
         signing_timeout=signing_timeout,
     )
-    return Landed(top, lander, patches)
+    return LandingRun(top, lander, patches)
 
 
 def digest_tree(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, str]:

@@ -40,7 +40,7 @@ CHUNK = 64 * 1024
 REPORT_DESCRIPTOR = 3
 HOST_SILENCE = 60  # seconds without a word from the host before everything here is ended
 DRAIN = 2.0  # seconds that a dead command's pipes may take to run dry
-STRAYS = 15.0  # seconds that what was killed with it may take to end; less than the host waits
+KILLED_TIMEOUT = 15.0  # seconds for what was killed with it to end; less than the host waits
 SWITCH_INTERVAL = 0.0005  # seconds; threads here hand small pieces to one another all the time
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
@@ -191,7 +191,7 @@ class GuestCommand:
         """Start a thread for each of its streams, and then the process.
 
         In that order, because what runs may take every process number there is within its first
-        millisecond, and would be told of as a command that could not be started.
+        millisecond, and would be reported as a command that could not be started.
         """
         report = open_report() if order["report"] else None
         try:
@@ -254,7 +254,7 @@ class GuestCommand:
         self.process.returncode = self._code
         self.guest.forget_command(self.channel)
         self.stdin.put(None)
-        self.guest.wait_for_strays(time.monotonic() + STRAYS)
+        self.guest.wait_for_killed(time.monotonic() + KILLED_TIMEOUT)
         until = time.monotonic() + DRAIN
         for reader in self._readers:
             reader.join(max(0.0, until - time.monotonic()))
@@ -295,11 +295,11 @@ class Tunnel:
         self.inbox.put(None)
         thread(self._hang_up)
 
-    def _take_credit(self, wanted: int) -> int:
+    def _take_credit(self, limit: int) -> int:
         with self._has_credit:
             while self._credit <= 0 and not self._is_closed:
                 self._has_credit.wait()
-            return 0 if self._is_closed else min(wanted, self._credit)
+            return 0 if self._is_closed else min(limit, self._credit)
 
     def _carry_out(self) -> None:
         with contextlib.suppress(OSError):
@@ -402,7 +402,7 @@ class Guest:
             self._commands.pop(channel, None)
         self._sweep(spare=None)
 
-    def wait_for_strays(self, until: float) -> None:
+    def wait_for_killed(self, until: float) -> None:
         """Wait for those that were swept: the next command needs the room they take."""
         while not self._commands and has_children() and time.monotonic() < until:
             time.sleep(0.005)

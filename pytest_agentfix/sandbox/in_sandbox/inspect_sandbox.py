@@ -1,6 +1,6 @@
 """Runs inside a sandbox: looks for every way out that must not be there.
 
-Standard library only (3.8 or newer), and no import of this package. Reads what is wanted as JSON
+Standard library only (3.8 or newer), and no import of this package. Reads what is expected as JSON
 from stdin (workspace: path, user: [uid, gid], memory: bytes, processes: count) and prints a JSON
 list of one-line findings; an empty list is a pass.
 """
@@ -28,15 +28,15 @@ LIMITS = {
 }
 
 
-def check_user(wanted: dict[str, Any]) -> Iterator[str]:
+def check_user(expected: dict[str, Any]) -> Iterator[str]:
     """Check that it is the user that was asked for, and not root."""
     if os.getuid() == 0 or os.getgid() == 0:
         yield "it runs as root"
-    if [os.getuid(), os.getgid()] != wanted["user"]:
+    if [os.getuid(), os.getgid()] != expected["user"]:
         yield f"it runs as user {os.getuid()}:{os.getgid()}"
 
 
-def check_process(_wanted: dict[str, Any]) -> Iterator[str]:
+def check_process(_expected: dict[str, Any]) -> Iterator[str]:
     """Check that there is no capability, none to be gained, and a filter on system calls."""
     status = read_status()
     for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
@@ -55,14 +55,14 @@ def read_status() -> dict[str, str]:
         return {name: value.strip() for name, _, value in pairs}
 
 
-def check_files(wanted: dict[str, Any]) -> Iterator[str]:
+def check_files(expected: dict[str, Any]) -> Iterator[str]:
     """Check that only the workspace can be written."""
     for folder in ("/", "/usr", "/etc", os.path.dirname(sys.executable)):
         with contextlib.suppress(OSError):
             write_probe(folder)
             yield f"{folder} is writable"
     try:
-        write_probe(wanted["workspace"])
+        write_probe(expected["workspace"])
     except OSError as error:
         yield f"the workspace is not writable ({error.strerror})"
 
@@ -75,7 +75,7 @@ def write_probe(folder: str) -> None:
     os.unlink(probe)
 
 
-def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
+def check_mounts(expected: dict[str, Any]) -> Iterator[str]:
     """Check that only the workspace is mounted writable, and no engine's socket."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
@@ -84,7 +84,7 @@ def check_mounts(wanted: dict[str, Any]) -> Iterator[str]:
             point = unescape(point)
             kind = after.split()[0]
             is_writable = "rw" in options.split(",")
-            if is_writable and kind not in HARMLESS_TYPES and point != wanted["workspace"]:
+            if is_writable and kind not in HARMLESS_TYPES and point != expected["workspace"]:
                 yield f"{point} is mounted writable"
     for path in SOCKETS:
         if os.path.exists(path):
@@ -96,7 +96,7 @@ def unescape(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
-def check_network(_wanted: dict[str, Any]) -> Iterator[str]:
+def check_network(_expected: dict[str, Any]) -> Iterator[str]:
     """Check that there is no interface but the loopback, no route and no name service."""
     interfaces = [name for name in os.listdir("/sys/class/net") if name != "lo" and is_up(name)]
     if interfaces:
@@ -129,11 +129,11 @@ def can_reach(address: tuple[str, int]) -> bool:
     return False
 
 
-def check_limits(wanted: dict[str, Any]) -> Iterator[str]:
+def check_limits(expected: dict[str, Any]) -> Iterator[str]:
     """Check that the kernel's limits are those that were asked for, or tighter."""
     for name, verb in (("memory", "is"), ("processes", "are")):
         value = read_limit(LIMITS[name])
-        if value is None or value > wanted[name]:
+        if value is None or value > expected[name]:
             yield f"its {name} {verb} not limited"
 
 
@@ -145,7 +145,7 @@ def read_limit(paths: Iterable[str]) -> int | None:
     return None
 
 
-def check_guest(_wanted: dict[str, Any]) -> Iterator[str]:
+def check_guest(_expected: dict[str, Any]) -> Iterator[str]:
     """Check that what runs beside the guest can neither read nor write its memory and pipe."""
     for name in ("mem", "environ"):
         with contextlib.suppress(OSError), open(f"/proc/1/{name}", "rb"):
@@ -157,12 +157,12 @@ def check_guest(_wanted: dict[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     """Run all checks."""
-    wanted = json.load(sys.stdin)
+    expected = json.load(sys.stdin)
     checks = (
         check_user, check_process, check_files, check_mounts,
         check_network, check_limits, check_guest,
     )  # fmt: skip
-    print(json.dumps([finding for check in checks for finding in check(wanted)]))
+    print(json.dumps([finding for check in checks for finding in check(expected)]))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class SandboxGit:
 def snapshot(
     git: SandboxGit, removed: "list[str]", written: "list[str]", order: "dict[str, Any]"
 ) -> bool:
-    """Make the repository's one commit anew; says whether there was one before.
+    """Make the repository's one commit anew; return whether there was one before.
 
     Where there is a repository its index knows all other files: git looks at these alone.
     """
@@ -132,7 +132,7 @@ def forget(git: SandboxGit) -> None:
 
 
 def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
-    """Do as ``order`` says; whether the commit was made anew."""
+    """Carry out ``order``; return whether the commit was made anew."""
     top = order["top"]
     os.chdir(top)
     files = order["files"]

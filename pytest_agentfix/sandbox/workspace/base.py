@@ -73,8 +73,9 @@ class Base:
     ) -> Base:
         """Copy ``files`` of the tree at ``top`` below ``folder``, which is made or is empty.
 
-        What ``is_hidden`` says goes to a folder of its own, which only judges see. ``snapshot``
-        gets the folder of all others, when they are in it. All goes to ``owner`` (uid, gid).
+        Paths that ``is_hidden`` accepts go to a folder of their own, which only judges see.
+        ``snapshot`` gets the folder of all others, when they are in it. Everything goes to
+        ``owner`` (uid, gid).
 
         A file that vanished since it was listed is skipped; what is neither a regular file nor a
         symlink is left out with a notice. Raises ``WorkspaceError`` for a file that cannot be

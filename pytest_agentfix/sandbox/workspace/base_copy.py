@@ -71,7 +71,7 @@ class BaseCopy:
         self.signatures.append(signature)
 
     def leave_out(self, path: str, reason: str) -> None:
-        """Say why a file was not."""
+        """Record why a file was not copied."""
         notice = f"{display(path)} is not in the sandbox: {reason}"
         logger.info("%s", notice)
         self.left_out[path] = notice
@@ -166,7 +166,7 @@ def remove_copies(place: FilePlace, paths: Iterable[str]) -> None:
 def update_copy(
     place: FilePlace, before: BaseCopy, changed: Sequence[str], gone: Sequence[str]
 ) -> BaseCopy:
-    """Bring the copy up to date, and say what it holds now."""
+    """Bring the copy up to date and return its new content."""
     copied = BaseCopy(left_out=dict(before.left_out))
     stale = {*changed, *gone}
     for (path, entry), signature in zip(before.files.items(), before.signatures, strict=True):

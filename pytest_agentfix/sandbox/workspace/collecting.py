@@ -68,7 +68,7 @@ class Walk:
         self.request = request
         self.files = request.base.files
         self.seen: set[str] = set()  # files of the base that are still there
-        self._blocked: set[str] = set()  # nothing is said about what should be below these
+        self._blocked: set[str] = set()  # nothing below these is reported as deleted
         self._left = request.limits.extra_entries
         self._is_cut = False
 
@@ -236,7 +236,7 @@ class Walk:
         return compare_file(fd, path, self.request.base, self.request.limits)
 
     def refuse(self, path: str, reason: str) -> None:
-        """Take nothing of what is at ``path`` or below it, and say so."""
+        """Take nothing of what is at ``path`` or below it, and report that."""
         self.findings.drop(path, reason)
         self._blocked.add(path)
 

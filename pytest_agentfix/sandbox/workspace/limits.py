@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Caps on a collection. What lies beyond is left out and said so in one line per cap."""
+    """Caps on a collection. What lies beyond is left out, with one line per cap."""
 
     files: int = 200  # changed files
     file_bytes: int = 1_000_000  # of one changed file

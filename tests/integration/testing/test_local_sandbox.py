@@ -14,16 +14,16 @@ pytest.register_assert_rewrite("tests.kits.sandbox_contract")
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange  # noqa: E402
 from pytest_agentfix.core.ports import Sandbox  # noqa: E402
 from pytest_agentfix.testing.local_sandbox import LocalSandbox  # noqa: E402
-from tests.kits.sandbox_contract import Box, MakeBox, SandboxContract  # noqa: E402
+from tests.kits.sandbox_contract import CodeRunner, MakeRunner, SandboxContract  # noqa: E402
 
 
 @pytest.fixture
-def make_sandbox(tmp_path: Path) -> Iterator[MakeBox]:
+def make_runner(tmp_path: Path) -> Iterator[MakeRunner]:
     with ExitStack() as stack:
 
-        def make() -> Box:
+        def make() -> CodeRunner:
             sandbox = stack.enter_context(LocalSandbox(tmp_path))
-            return Box(sandbox=sandbox, folder=tmp_path.resolve(), python=sys.executable)
+            return CodeRunner(sandbox=sandbox, folder=tmp_path.resolve(), python=sys.executable)
 
         yield make
 
