@@ -45,17 +45,17 @@ class SystemClock:
 SenderFactory = Callable[[Callable[[], None]], AbstractContextManager[Sender]]
 
 
-def make_line(
+def make_sender_factory(
     upstream: Upstream, *, clock: Clock, timeouts: GatewayTimeouts | None = None
 ) -> SenderFactory:
     """Return what makes real lines to ``upstream``.
 
     Raises ``SettingError`` if the environment names a proxy or certificates that cannot be used.
     """
-    wire = TransportConfig.from_environment(
+    transport = TransportConfig.from_environment(
         upstream.base_url, clock=clock, timeouts=timeouts or GatewayTimeouts()
     )
-    return lambda check: UpstreamConnection(wire, check=check)
+    return lambda check: UpstreamConnection(transport, check=check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +67,14 @@ class _Parts:
     timeouts: GatewayTimeouts
     clock: Clock
     random: Callable[[], float]
-    book: AttemptLog
-    till: Budget
+    attempt_log: AttemptLog
+    budget: Budget
     closed: threading.Event
-    room: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
+    body_budget: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
     # One body is parsed at a time: a hostile one of 10 MB takes some 200 MB meanwhile.
     parsing: threading.Lock = field(default_factory=threading.Lock)
     log: TrafficLog
-    open_poster: SenderFactory = field(repr=False)
+    open_sender: SenderFactory = field(repr=False)
 
 
 class ModelGateway:
@@ -95,65 +95,66 @@ class ModelGateway:
         choose_random: Callable[[], float] = random.random,
         ledger: Ledger | None = None,
         tariff: Tariff | None = None,
-        open_poster: SenderFactory | None = None,
+        open_sender: SenderFactory | None = None,
         log: TrafficLog | None = None,
     ) -> None:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
-        self._book = AttemptLog()
-        self._till = Budget(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
+        self._attempt_log = AttemptLog()
+        self._budget = Budget(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
         self._parts = _Parts(
             upstream=upstream,
             token=token,
             timeouts=timeouts,
             clock=clock,
             random=choose_random,
-            book=self._book,
-            till=self._till,
+            attempt_log=self._attempt_log,
+            budget=self._budget,
             closed=threading.Event(),
             log=log or TrafficLog(),
-            open_poster=open_poster or make_line(upstream, clock=clock, timeouts=timeouts),
+            open_sender=open_sender
+            or make_sender_factory(upstream, clock=clock, timeouts=timeouts),
         )
 
     def begin(self, *, deadline: float) -> None:
         """Start an attempt: no request after ``deadline`` (monotonic)."""
-        self._till.begin_attempt()
-        self._book.begin(deadline=deadline)
+        self._budget.begin_attempt()
+        self._attempt_log.begin(deadline=deadline)
 
     def trouble(self) -> ProviderTrouble | None:
         """Return what ended the last attempt's model access, if the provider did."""
-        attempt = self._book.attempt
+        attempt = self._attempt_log.attempt
         return attempt.trouble if attempt else None
 
     def cap(self) -> str:
         """Return the words of the cap that has ended the last attempt, "" if none has."""
-        attempt = self._book.attempt
+        attempt = self._attempt_log.attempt
         if attempt is None:
             return ""
-        if not attempt.cap and (words := self._till.find_timeout()):
-            self._book.stop(attempt, words)
+        if not attempt.cap and (words := self._budget.find_timeout()):
+            self._attempt_log.stop(attempt, words)
         return attempt.cap
 
     def tokens(self) -> Tokens:
         """Return the tokens since construction; the most for answers that broke off."""
-        return self._till.tokens
+        return self._budget.tokens
 
     def cost(self) -> float | None:
         """Return US dollars since construction, ``None`` where a price is not known."""
-        return self._till.cost
+        return self._budget.cost
 
     @property
     def account(self) -> Account:
         """The cluster's account in the ledger."""
-        return self._till.account
+        return self._budget.account
 
     def requests(self) -> int:
         """Return the model requests since construction, the gateway's own retries not counted."""
-        return self._book.requests
+        return self._attempt_log.requests
 
     def in_flight(self) -> int:
         """Return how many requests wait for the provider now."""
-        return self._book.in_flight
+        return self._attempt_log.in_flight
 
     def close(self) -> None:
         """Let go of everything: connections end within a second."""
@@ -162,52 +163,52 @@ class ModelGateway:
     def handle(self, stream: Stream) -> None:
         """Serve HTTP on ``stream`` until it closes. Runs in its own thread; never raises."""
         parts = self._parts
-        door = HttpConnection(
+        connection = HttpConnection(
             stream,
             clock=parts.clock,
             patience=parts.timeouts.request,
             is_over=parts.closed.is_set,
-            room=parts.room,
+            body_budget=parts.body_budget,
         )
         try:
-            _Visit(parts, door).serve()
+            _Visit(parts, connection).serve()
         except (GoneError, SandboxError, OSError) as error:
             _log.debug("a connection ended early: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
             # Only the type: the words of an unknown error may quote a header.
             _log.error("a connection ended on an error: %s", type(error).__name__)
         finally:
-            door.close()
+            connection.close()
 
 
 class _Visit:
     """One connection from beginning to end, in one thread."""
 
-    def __init__(self, parts: _Parts, door: HttpConnection) -> None:
+    def __init__(self, parts: _Parts, connection: HttpConnection) -> None:
         self._parts = parts
-        self._door = door
+        self._connection = connection
         self._attempt: AttemptState | None = None
 
     def serve(self) -> None:
         """Answer requests until there are no more."""
-        with self._parts.open_poster(self._check) as line:
-            relay = self._make_relay(line)
+        with self._parts.open_sender(self._check) as sender:
+            forwarder = self._make_forwarder(sender)
             while (request := self._next_request()) is not None:
-                self._answer(request, relay)
+                self._answer(request, forwarder)
 
-    def _make_relay(self, line: Sender) -> RetryingForwarder:
+    def _make_forwarder(self, sender: Sender) -> RetryingForwarder:
         parts = self._parts
         return RetryingForwarder(
-            passage=Forwarder(
+            forwarder=Forwarder(
                 upstream=parts.upstream,
-                line=line,
-                door=self._door,
-                book=parts.book,
+                sender=sender,
+                connection=self._connection,
+                attempt_log=parts.attempt_log,
                 clock=parts.clock,
                 timeouts=parts.timeouts,
             ),
-            book=parts.book,
-            till=parts.till,
+            attempt_log=parts.attempt_log,
+            budget=parts.budget,
             log=parts.log,
             check=self._check,
             random=parts.random,
@@ -216,22 +217,22 @@ class _Visit:
     def _next_request(self) -> Request | None:
         """Return the next request; one that cannot be read is answered and ends the connection."""
         try:
-            return self._door.next_request()
+            return self._connection.next_request()
         except RefusedError as refused:
-            self._door.answer(refused.status, refused.message)
+            self._connection.answer(refused.status, refused.message)
             return None
 
-    def _answer(self, request: Request, relay: RetryingForwarder) -> None:
+    def _answer(self, request: Request, forwarder: RetryingForwarder) -> None:
         parts = self._parts
         try:
-            with parts.book.enter(now=parts.clock.monotonic()) as attempt:
+            with parts.attempt_log.enter(now=parts.clock.monotonic()) as attempt:
                 with parts.parsing:
                     admission = admit(request, parts.upstream, token=parts.token)
                 self._attempt = attempt
-                relay.serve(admission, attempt)
+                forwarder.serve(admission, attempt)
         except RefusedError as refused:
             _log.info("refused: %s", refused.message)
-            self._door.answer(refused.status, refused.message)
+            self._connection.answer(refused.status, refused.message)
         finally:
             self._attempt = None
 
@@ -240,10 +241,10 @@ class _Visit:
         parts = self._parts
         if parts.closed.is_set():
             raise GoneError
-        self._door.check_presence()
+        self._connection.check_presence()
         attempt = self._attempt
         if attempt and parts.clock.monotonic() >= attempt.deadline:
             raise RefusedError(400, "The time for this attempt is up.")
-        if attempt and (words := parts.till.find_timeout()):
-            parts.book.stop(attempt, words)
+        if attempt and (words := parts.budget.find_timeout()):
+            parts.attempt_log.stop(attempt, words)
             raise RefusedError(400, GIVEN_UP)

@@ -17,7 +17,7 @@ from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
 from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
 from pytest_agentfix.gateway.http.server import GoneError, HttpConnection
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.warmup_answers import make_answer
 
 _log = logging.getLogger(__name__)
@@ -26,10 +26,10 @@ PATIENCE: Final = 30.0  # seconds for a request to come
 ROOM: Final = 4_000_000  # bytes of requests held at once; a real one has some ten thousand
 ANSWERS: Final = 16  # given in all; OpenCode needs one
 _ENDS: Final = {  # of a request's path
-    "/chat/completions": Dialect.CHAT,
-    "/responses": Dialect.RESPONSES,
-    "/messages": Dialect.MESSAGES,
-    ":streamGenerateContent": Dialect.GENERATE,
+    "/chat/completions": WireProtocol.CHAT,
+    "/responses": WireProtocol.RESPONSES,
+    "/messages": WireProtocol.MESSAGES,
+    ":streamGenerateContent": WireProtocol.GENERATE,
 }
 
 
@@ -42,47 +42,47 @@ class WarmupModel:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._room = BodyMemoryBudget(ROOM)
+        self._body_budget = BodyMemoryBudget(ROOM)
         self._left = ANSWERS
         self._lock = threading.Lock()
 
     def handle(self, stream: Stream) -> None:
         """Answer one request on ``stream`` and close it. Runs in its own thread; never raises."""
-        door = HttpConnection(
+        connection = HttpConnection(
             stream,
             clock=self._clock,
             patience=PATIENCE,
             is_over=lambda: False,
-            room=self._room,
+            body_budget=self._body_budget,
         )
         try:
-            self._serve(door)
+            self._serve(connection)
         except (GoneError, SandboxError, OSError) as error:
             _log.debug("a connection ended early: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
             _log.error("a connection ended on an error: %s", type(error).__name__)
         finally:
-            door.close()
+            connection.close()
 
-    def _serve(self, door: HttpConnection) -> None:
+    def _serve(self, connection: HttpConnection) -> None:
         try:
-            if (request := door.next_request()) is not None:
-                dialect = self._admit(request)
-                door.start("text/event-stream")
-                door.send(make_answer(dialect))
-                door.finish()
+            if (request := connection.next_request()) is not None:
+                protocol = self._admit(request)
+                connection.start("text/event-stream")
+                connection.send(make_answer(protocol))
+                connection.finish()
         except RefusedError as refused:
-            door.answer(refused.status, refused.message)
+            connection.answer(refused.status, refused.message)
 
-    def _admit(self, request: Request) -> Dialect:
-        dialect = _find_dialect(request.target)
-        if request.method != "POST" or dialect is None:
+    def _admit(self, request: Request) -> WireProtocol:
+        protocol = _find_protocol(request.target)
+        if request.method != "POST" or protocol is None:
             raise RefusedError(403, "Only a model request is answered here.")
         with self._lock:
             self._left -= 1
             if self._left < 0:
                 raise RefusedError(403, "There is no model here yet.")
-        return dialect
+        return protocol
 
 
 class SwitchableHandler:
@@ -116,6 +116,6 @@ class SwitchableHandler:
                 stream.close()
 
 
-def _find_dialect(target: str) -> Dialect | None:
+def _find_protocol(target: str) -> WireProtocol | None:
     path = target.partition("?")[0]
     return next((found for end, found in _ENDS.items() if path.endswith(end)), None)

@@ -9,23 +9,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _ID: Final = "warm-up"
 _WORD: Final = "ok"
 
 
-def make_answer(dialect: Dialect) -> bytes:
-    """The whole of a streamed answer in ``dialect``: one word, a proper end, no tokens."""
-    match dialect:
-        case Dialect.CHAT:
+def make_answer(protocol: WireProtocol) -> bytes:
+    """The whole of a streamed answer in ``protocol``: one word, a proper end, no tokens."""
+    match protocol:
+        case WireProtocol.CHAT:
             return _write(_CHAT, is_named=False) + b"data: [DONE]\n\n"
-        case Dialect.RESPONSES:
+        case WireProtocol.RESPONSES:
             numbered = [{**event, "sequence_number": at} for at, event in enumerate(_RESPONSES)]
             return _write(numbered, is_named=True)
-        case Dialect.MESSAGES:
+        case WireProtocol.MESSAGES:
             return _write(_MESSAGES, is_named=True)
-        case Dialect.GENERATE:
+        case WireProtocol.GENERATE:
             return _write([_GENERATE], is_named=False)
 
 

@@ -17,7 +17,7 @@ from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.cassettes import PathPlaceholders, Recording, Replay
 from pytest_agentfix.gateway.cassettes.replayed_model import ReplayClock
-from pytest_agentfix.gateway.gateway import ModelGateway, SenderFactory, make_line
+from pytest_agentfix.gateway.gateway import ModelGateway, SenderFactory, make_sender_factory
 from pytest_agentfix.gateway.http.connection import Sender
 from pytest_agentfix.gateway.http.key_filter import is_secret
 from pytest_agentfix.gateway.http.traffic_log import TrafficLog, silent_library
@@ -111,7 +111,7 @@ class GatewayFactory:
             timeouts=self._timeouts,
             ledger=self.ledger,
             tariff=tariff,
-            open_poster=self._make_poster(upstream),
+            open_sender=self._make_poster(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )
         self._opened.append(gateway)
@@ -174,7 +174,7 @@ class GatewayFactory:
         replay = self._around.replay
         if replay is not None:
             return lambda _check: nullcontext(replay.open(self._places, self._secrets))
-        line = make_line(upstream, clock=self._clock, timeouts=self._timeouts)
+        line = make_sender_factory(upstream, clock=self._clock, timeouts=self._timeouts)
         is_recorded = self._settings.record is not None
         return _listen(line, self._open_recording(upstream) if is_recorded else None)
 
@@ -185,8 +185,8 @@ class GatewayFactory:
                 self._settings.record,
                 provider=upstream.provider,
                 model=upstream.model,
-                dialect=upstream.row.dialect.value,
-                places=self._places,
+                protocol=upstream.row.protocol.value,
+                placeholders=self._places,
             )
         self._recording.add_secrets(self._secrets)
         return self._recording

@@ -85,7 +85,7 @@ SETUPS = (
 )
 
 
-@pytest.mark.parametrize("setup", SETUPS, ids=lambda setup: setup.row.dialect.value)
+@pytest.mark.parametrize("setup", SETUPS, ids=lambda setup: setup.row.protocol.value)
 def test_a_bug_is_repaired_and_the_key_stays_outside(
     project: Project, start_model: StartModel, setup: Setup
 ) -> None:
@@ -145,7 +145,7 @@ def run(project: Project, model: ScriptedModel, setup: Setup) -> Ran:
         "XDG_DATA_HOME": str(home / "data"),
         setup.key_name: KEY,
     }
-    url = model.base_url_for(setup.row.dialect)
+    url = model.base_url_for(setup.row.protocol)
     if setup.is_compatible:
         return project.run(f"--agent-fix-api-key-env={setup.key_name}", url=url)
     config = {

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel, read_catalogue
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.protocols import ProviderRow, WireProtocol
 from pytest_agentfix.gateway.providers.registry import COMPATIBLE, PROVIDERS
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.kits.rows_kit import (
@@ -53,7 +53,7 @@ def make_case(row: ProviderRow, model: str, known: CatalogueModel | None) -> Cas
 
 
 def choose_model(binary: Path, row: ProviderRow) -> tuple[str, CatalogueModel | None]:
-    """A model of the row's own dialect that the catalogue has, else one that nobody knows."""
+    """A model of the row's own protocol that the catalogue has, else one that nobody knows."""
     found = read_catalogue(binary, row.name)
     models = found.models.values() if found else ()
     fitting = [one for one in models if one.can_call_tools and row.adapt(one.id) == row]
@@ -88,7 +88,7 @@ def ask_all(binary: Path, folder: Path, cases: list[Case]) -> dict[str, list[See
 def expect(case: Case) -> list[Seen]:
     upstream = case.upstream
     row = upstream.row
-    in_path = row.dialect is Dialect.GENERATE
+    in_path = row.protocol is WireProtocol.GENERATE
     return [
         Seen(
             method="POST",
@@ -121,6 +121,8 @@ def test_every_variant_has_its_model_here() -> None:
         for name, models in VARIANT_MODELS.items()
     }
 
-    assert {name: [row.dialect for row in adapted] for name, adapted in found.items()} == {
-        row.name: [variant.dialect for variant in row.variants] for row in PROVIDERS if row.variants
+    assert {name: [row.protocol for row in adapted] for name, adapted in found.items()} == {
+        row.name: [variant.protocol for variant in row.variants]
+        for row in PROVIDERS
+        if row.variants
     }

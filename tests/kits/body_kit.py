@@ -10,16 +10,16 @@ from pytest_agentfix.gateway.providers.registry import (
     COMPATIBLE,
     GOOGLE,
     OPENAI,
-    Dialect,
     ProviderRow,
+    WireProtocol,
 )
 from tests.kits.gateway_kit import MODEL
 
-ROWS: Mapping[Dialect, ProviderRow] = {
-    Dialect.CHAT: COMPATIBLE,
-    Dialect.RESPONSES: OPENAI,
-    Dialect.MESSAGES: ANTHROPIC,
-    Dialect.GENERATE: GOOGLE,
+ROWS: Mapping[WireProtocol, ProviderRow] = {
+    WireProtocol.CHAT: COMPATIBLE,
+    WireProtocol.RESPONSES: OPENAI,
+    WireProtocol.MESSAGES: ANTHROPIC,
+    WireProtocol.GENERATE: GOOGLE,
 }
 
 DATA = "AAAA"
@@ -49,8 +49,8 @@ FUNCTION = {"type": "function", "function": {"name": "edit", "parameters": SCHEM
 LOOKS_ODD = {"type": "image", "file_id": "f", "url": ELSEWHERE, "fileUri": "gs://x"}
 
 # Nothing in these is changed on its way. They are OpenCode's own, made short.
-GOOD: Mapping[Dialect, dict[str, Any]] = {
-    Dialect.CHAT: {
+GOOD: Mapping[WireProtocol, dict[str, Any]] = {
+    WireProtocol.CHAT: {
         "model": MODEL,
         "messages": [
             {
@@ -107,7 +107,7 @@ GOOD: Mapping[Dialect, dict[str, Any]] = {
         "store": False,
         "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}},
     },
-    Dialect.RESPONSES: {
+    WireProtocol.RESPONSES: {
         "model": MODEL,
         "input": [
             {"role": "developer", "content": "s"},
@@ -148,7 +148,7 @@ GOOD: Mapping[Dialect, dict[str, Any]] = {
         "tool_choice": {"type": "function", "name": "bash"},
         "stream": True,
     },
-    Dialect.MESSAGES: {
+    WireProtocol.MESSAGES: {
         "model": MODEL,
         "max_tokens": 32_000,
         "thinking": {
@@ -204,7 +204,7 @@ GOOD: Mapping[Dialect, dict[str, Any]] = {
         "service_tier": "standard_only",
         "stream": True,
     },
-    Dialect.GENERATE: {
+    WireProtocol.GENERATE: {
         "generationConfig": {
             "maxOutputTokens": 32_000,
             "temperature": 1,
@@ -266,8 +266,8 @@ def _source(kind: str, **source: Any) -> dict[str, Any]:
 
 # What would run at the provider, make it fetch, or reach what was never in the sandbox: the
 # changes to a good body, each of which is refused with 403.
-WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
-    Dialect.CHAT: {
+WAYS_OUT: Mapping[WireProtocol, Mapping[str, dict[str, Any]]] = {
+    WireProtocol.CHAT: {
         **{
             f"tool {kind}": {"tools": [FUNCTION, {"type": kind}]}
             for kind in (
@@ -350,7 +350,7 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
             {"type": "thinking", "thinking": [{"type": "image_url", "image_url": ELSEWHERE}]}
         ),
     },
-    Dialect.RESPONSES: {
+    WireProtocol.RESPONSES: {
         **{
             f"tool {kind}": {"tools": [{"type": kind}]}
             for kind in (
@@ -404,7 +404,7 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
         ),
         "unknown part": _say({"type": "something"}, "input"),
     },
-    Dialect.MESSAGES: {
+    WireProtocol.MESSAGES: {
         **{
             f"tool {kind}": {"tools": [{"type": kind, "name": "x"}]}
             for kind in (
@@ -452,7 +452,7 @@ WAYS_OUT: Mapping[Dialect, Mapping[str, dict[str, Any]]] = {
             )
         },
     },
-    Dialect.GENERATE: {
+    WireProtocol.GENERATE: {
         **{
             f"tool {kind}": {"tools": [{"functionDeclarations": [], kind: {}}]}
             for kind in (

@@ -88,17 +88,19 @@ def ask(line: Sender, admission: Admission) -> Seen:
 
 
 @contextmanager
-def open_line(url: str) -> Iterator[UpstreamConnection]:
-    wire = TransportConfig.from_environment(url, clock=SystemClock(), timeouts=GatewayTimeouts())
-    with UpstreamConnection(wire, check=lambda: None) as line:
+def open_sender(url: str) -> Iterator[UpstreamConnection]:
+    transport = TransportConfig.from_environment(
+        url, clock=SystemClock(), timeouts=GatewayTimeouts()
+    )
+    with UpstreamConnection(transport, check=lambda: None) as line:
         yield line
 
 
 def make_recording(
-    path: Path, places: PathPlaceholders = HERE, secrets: Sequence[str] = ()
+    path: Path, placeholders: PathPlaceholders = HERE, secrets: Sequence[str] = ()
 ) -> Recording:
     return Recording(
-        path, provider="local", model=MODEL, dialect="chat-completions", places=places,
+        path, provider="local", model=MODEL, protocol="chat-completions", placeholders=placeholders,
         secrets=secrets,
     )  # fmt: skip
 
@@ -108,12 +110,12 @@ def record(
     script: Script | Sequence[Reply],
     bodies: Sequence[Any],
     *,
-    places: PathPlaceholders = HERE,
+    placeholders: PathPlaceholders = HERE,
     secrets: Sequence[str] = (),
 ) -> list[Seen]:
     """Have a scripted model answer ``bodies`` one after the other; return what was seen live."""
-    recording = make_recording(path, places, secrets)
-    with ScriptedModel(script) as model, open_line(model.base_url) as line:
+    recording = make_recording(path, placeholders, secrets)
+    with ScriptedModel(script) as model, open_sender(model.base_url) as line:
         url = f"{model.base_url}/chat/completions"
         recorded = recording.wrap(line)
         seen = [ask(recorded, make_admission(body, url)) for body in bodies]
@@ -122,7 +124,9 @@ def record(
     return seen
 
 
-def replay(path: Path, bodies: Sequence[Any], *, places: PathPlaceholders = HERE) -> list[Seen]:
+def replay(
+    path: Path, bodies: Sequence[Any], *, placeholders: PathPlaceholders = HERE
+) -> list[Seen]:
     """Return what the cassette answers to ``bodies``."""
-    line = Replay.load(path).open(places)
+    line = Replay.load(path).open(placeholders)
     return [ask(line, make_admission(body)) for body in bodies]

@@ -65,7 +65,7 @@ class Target:
         return self.head(f"Content-Length: {len(raw)}", *lines, **options) + raw
 
     def body(self, **changes: Any) -> dict[str, Any]:
-        return {**GOOD[self.row.dialect], **changes}
+        return {**GOOD[self.row.protocol], **changes}
 
     def attack(self, *pieces: bytes) -> int:
         """Send ``pieces`` and return the status of the answer, 0 if there was none."""

@@ -233,7 +233,7 @@ class Stage:
 
     server: FakeOpenCode
     sandbox: FakeSandbox
-    door: FakeDoor
+    model_access: FakeDoor
     clock: RunningClock
     agent: OpenCodeAgent
 
@@ -242,7 +242,7 @@ class Stage:
 def open_stage(**more: Any) -> Iterator[Stage]:
     """Everything there, and nothing launched."""
     with FakeOpenCode() as server:
-        sandbox, door, clock = FakeSandbox(server), FakeDoor(), RunningClock()
+        sandbox, model_access, clock = FakeSandbox(server), FakeDoor(), RunningClock()
         plan = OpenCodePlan(
             **{
                 "access": ACCESS,
@@ -254,5 +254,7 @@ def open_stage(**more: Any) -> Iterator[Stage]:
             }
         )
         agent = OpenCodeAgent(sandbox, plan, clock=clock)
-        yield Stage(server=server, sandbox=sandbox, door=door, clock=clock, agent=agent)
+        yield Stage(
+            server=server, sandbox=sandbox, model_access=model_access, clock=clock, agent=agent
+        )
         agent.close()

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.providers.registry import WireProtocol
 from pytest_agentfix.testing.scripted_model.model_server import ScriptedModel
 
 MODEL = "some-model"
 TARGETS = {
-    Dialect.CHAT: "/v1/chat/completions",
-    Dialect.RESPONSES: "/v1/responses",
-    Dialect.MESSAGES: "/v1/messages",
-    Dialect.GENERATE: f"/v1beta/models/{MODEL}:streamGenerateContent?alt=sse",
+    WireProtocol.CHAT: "/v1/chat/completions",
+    WireProtocol.RESPONSES: "/v1/responses",
+    WireProtocol.MESSAGES: "/v1/messages",
+    WireProtocol.GENERATE: f"/v1beta/models/{MODEL}:streamGenerateContent?alt=sse",
 }
 
 
@@ -41,22 +41,24 @@ class Said:
 Part = User | Used | Said
 
 
-def make_body(dialect: Dialect, parts: Sequence[Part], *, is_stream: bool = True) -> dict[str, Any]:
-    """A request in the form OpenCode's client for ``dialect`` gives it."""
-    match dialect:
-        case Dialect.CHAT:
+def make_body(
+    protocol: WireProtocol, parts: Sequence[Part], *, is_stream: bool = True
+) -> dict[str, Any]:
+    """A request in the form OpenCode's client for ``protocol`` gives it."""
+    match protocol:
+        case WireProtocol.CHAT:
             tool: Any = {"type": "function", "function": {"name": "bash"}}
             options = {"stream_options": {"include_usage": True}} if is_stream else {}
             system = {"role": "system", "content": "be brief"}
             body: dict[str, Any] = {"messages": [system, *_chat(parts)], **options}
-        case Dialect.RESPONSES:
+        case WireProtocol.RESPONSES:
             tool = {"type": "function", "name": "bash", "strict": False}
             system = {"role": "developer", "content": "be brief"}
             body = {"input": [system, *_responses(parts)], "store": False}
-        case Dialect.MESSAGES:
+        case WireProtocol.MESSAGES:
             tool = {"name": "bash", "input_schema": {}}
             body = {"system": [{"type": "text", "text": "be brief"}], "messages": _messages(parts)}
-        case Dialect.GENERATE:
+        case WireProtocol.GENERATE:
             tool = {"functionDeclarations": [{"name": "bash"}]}
             words = {"parts": [{"text": "be brief"}]}
             return {"systemInstruction": words, "contents": _generate(parts), "tools": [tool]}
@@ -182,17 +184,17 @@ def _parse_block(block: str) -> Event:
     return Event(fields.get("event", ""), data if data == "[DONE]" else json.loads(data))
 
 
-def read_back(dialect: Dialect, raw: bytes) -> Answered:
-    """Read a stream as a client of ``dialect`` does: by its deltas, not by its summaries."""
+def read_back(protocol: WireProtocol, raw: bytes) -> Answered:
+    """Read a stream as a client of ``protocol`` does: by its deltas, not by its summaries."""
     datas = [event.data for event in parse(raw)]
-    match dialect:
-        case Dialect.CHAT:
+    match protocol:
+        case WireProtocol.CHAT:
             return _read_chat([data for data in datas if data != "[DONE]"])
-        case Dialect.RESPONSES:
+        case WireProtocol.RESPONSES:
             return _read_responses(datas)
-        case Dialect.MESSAGES:
+        case WireProtocol.MESSAGES:
             return _read_messages(datas)
-        case Dialect.GENERATE:
+        case WireProtocol.GENERATE:
             return _read_generate(datas)
 
 

@@ -36,7 +36,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.upstream.provider}-{self.upstream.row.dialect.value}"
+        return f"{self.upstream.provider}-{self.upstream.row.protocol.value}"
 
 
 @dataclass(frozen=True)

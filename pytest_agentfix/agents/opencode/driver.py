@@ -47,7 +47,7 @@ class OpenCodeAgent:
         )
         self._listener = EventListener(self._server)
         self._process: Process | None = None
-        self._door: ModelAccess | None = None
+        self._model_access: ModelAccess | None = None
         self._session = ""
 
     @classmethod
@@ -98,57 +98,59 @@ class OpenCodeAgent:
         """Send the prompt and wait for the end of its turn; says whether that was a good one."""
         watch = TurnWatch(session)
         self._send(session, WARM_UP)
-        heard = self._clock.monotonic()
+        last_event = self._clock.monotonic()
         while not watch.is_over:
             event = self._listener.next_event(TICK)
             now = self._clock.monotonic()
             if now >= end or unneeded.is_set() or not self._is_running():
                 return False
             if event is not None and watch.take(event):
-                heard = now
-            elif now - heard > QUIET:  # the stream of events may have been opened too late
+                last_event = now
+            elif now - last_event > QUIET:  # the stream of events may have been opened too late
                 if self._server.status(session) == "idle":
                     return True
-                heard = now
+                last_event = now
         return not watch.error
 
-    def begin(self, door: ModelAccess, *, locked: Sequence[str] = ()) -> None:
+    def begin(self, model_access: ModelAccess, *, locked: Sequence[str] = ()) -> None:
         """Open the session whose prompts are to come; raises ``AgentUnavailableError``.
 
         ``door`` is the gateway that its model requests reach. ``locked`` are patterns of paths
         that the edit tools may not write.
         """
         self._session = self._server.create_session(session_rules(locked), AGENT)
-        self._door = door
+        self._model_access = model_access
 
     def prompt(self, text: str, *, deadline: float) -> Turn:
         """Send one prompt and watch until the turn ends or ``deadline`` passes."""
-        door = self._door
-        assert door is not None, "begin comes first"
-        door.begin(deadline=deadline)
-        requests_before = door.requests()
+        model_access = self._model_access
+        assert model_access is not None, "begin comes first"
+        model_access.begin(deadline=deadline)
+        requests_before = model_access.requests()
         self._listener.forget()
-        turn = TurnFollower(self._make_context(door), deadline=deadline, requests=requests_before)
+        turn = TurnFollower(
+            self._make_context(model_access), deadline=deadline, requests=requests_before
+        )
         self._send(self._session, text)
         end, detail = turn.follow()
         if end is not TurnEnd.FINISHED:
             self._server.abort(self._session)
-        trouble = door.trouble()
+        trouble = model_access.trouble()
         if trouble is not None and end is not TurnEnd.DEADLINE:
             raise trouble
         return Turn(
             end=end,
             detail=detail,
             text=turn.watch.text,
-            requests=door.requests() - requests_before,
+            requests=model_access.requests() - requests_before,
             retries=turn.watch.retries,
         )
 
-    def _make_context(self, door: ModelAccess) -> TurnContext:
+    def _make_context(self, model_access: ModelAccess) -> TurnContext:
         return TurnContext(
             server=self._server,
             session=self._session,
-            door=door,
+            model_access=model_access,
             listener=self._listener,
             clock=self._clock,
             patience=self._plan.patience,

@@ -31,7 +31,7 @@ class TurnContext:
 
     server: OpenCodeServer
     session: str
-    door: ModelAccess
+    model_access: ModelAccess
     listener: EventListener
     clock: Clock
     patience: Patience
@@ -45,7 +45,7 @@ class TurnFollower:
         self._context = context
         self._deadline = deadline
         self._requests = requests  # before the turn
-        self._began = self._heard = self._asked = self._now = context.clock.monotonic()
+        self._began = self._last_event = self._asked = self._now = context.clock.monotonic()
         self.watch = TurnWatch(context.session)
 
     def follow(self) -> End:
@@ -66,16 +66,16 @@ class TurnFollower:
         """Wait a tick for an event, and say no to permissions that it asks for."""
         event = self._context.listener.next_event(TICK)
         self._now = self._context.clock.monotonic()
-        if (event is not None and self.watch.take(event)) or self._context.door.in_flight():
-            self._heard = self._now
+        if (event is not None and self.watch.take(event)) or self._context.model_access.in_flight():
+            self._last_event = self._now
         for permission in self.watch.take_permissions():
             self._context.server.reject(permission)
 
     def _end_by_model(self) -> End | None:
-        door = self._context.door
-        if words := door.cap():
+        model_access = self._context.model_access
+        if words := model_access.cap():
             return TurnEnd.CAPPED, words
-        if door.trouble() is not None:
+        if model_access.trouble() is not None:
             return TurnEnd.ERROR, "the provider failed"
         return None
 
@@ -93,19 +93,19 @@ class TurnFollower:
         return None
 
     def _end_by_silence(self) -> End | None:
-        door, patience = self._context.door, self._context.patience
-        is_untouched = door.requests() == self._requests and not door.in_flight()
+        model_access, patience = self._context.model_access, self._context.patience
+        is_untouched = model_access.requests() == self._requests and not model_access.in_flight()
         if is_untouched and self._now - self._began > patience.first_request:
             return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
-        if self._now - self._heard > patience.idle:
+        if self._now - self._last_event > patience.idle:
             return TurnEnd.STALLED, f"nothing was heard of it for {patience.idle:g} s"
         return None
 
     def _end_by_status(self) -> End | None:
         """Ask the server now and then: a dropped stream of events may have swallowed the end."""
         context = self._context
-        is_quiet = self._now - max(self._heard, self._asked) > QUIET
-        if not is_quiet or context.door.requests() == self._requests:
+        is_quiet = self._now - max(self._last_event, self._asked) > QUIET
+        if not is_quiet or context.model_access.requests() == self._requests:
             return None
         self._asked = self._now
         with contextlib.suppress(AgentUnavailableError):

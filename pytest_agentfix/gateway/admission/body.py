@@ -13,14 +13,14 @@ from pytest_agentfix.gateway.admission.messages_body import MESSAGES
 from pytest_agentfix.gateway.admission.output_limits import limit_output
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.shapes import Fields, noting_left_out
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _log = logging.getLogger(__name__)
-_TABLES: Final[Mapping[Dialect, Fields]] = {
-    Dialect.CHAT: Fields(CHAT),
-    Dialect.RESPONSES: Fields(RESPONSES),
-    Dialect.MESSAGES: Fields(MESSAGES),
-    Dialect.GENERATE: Fields(GENERATE, is_camel=True),
+_TABLES: Final[Mapping[WireProtocol, Fields]] = {
+    WireProtocol.CHAT: Fields(CHAT),
+    WireProtocol.RESPONSES: Fields(RESPONSES),
+    WireProtocol.MESSAGES: Fields(MESSAGES),
+    WireProtocol.GENERATE: Fields(GENERATE, is_camel=True),
 }
 
 
@@ -32,7 +32,7 @@ class CleanBody:
     max_output: int
 
 
-def clean_body(body: Mapping[str, Any], *, dialect: Dialect, output_limit: int) -> CleanBody:
+def clean_body(body: Mapping[str, Any], *, protocol: WireProtocol, output_limit: int) -> CleanBody:
     """Return a copy of what is known to be harmless in ``body``.
 
     Raises ``RefusedError`` for what asks for more than words and calls of the agent's own tools:
@@ -41,12 +41,12 @@ def clean_body(body: Mapping[str, Any], *, dialect: Dialect, output_limit: int) 
     What is merely unknown, or costs extra, is left out.
     """
     with noting_left_out() as left_out:
-        copied = _TABLES[dialect](body)
+        copied = _TABLES[protocol](body)
     if left_out:
         _log.debug("left out of a request: %s", ", ".join(left_out))
     fields = {name: value for name, value in copied.items() if value is not None}
-    if dialect is Dialect.RESPONSES:
+    if protocol is WireProtocol.RESPONSES:
         fields["store"] = False  # it is on unless it is off
     return CleanBody(
-        fields=fields, max_output=limit_output(fields, dialect=dialect, limit=output_limit)
+        fields=fields, max_output=limit_output(fields, protocol=protocol, limit=output_limit)
     )

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _OTHERS: Final = frozenset(
     {"document", "document_url", "file", "input_audio", "input_file", "video_url"}
 )
 # Where what the agent's tools were called with may look like anything.
-_ARGUMENTS: Final[Mapping[Dialect, frozenset[str]]] = {
-    Dialect.CHAT: frozenset({"tools", "response_format"}),
-    Dialect.RESPONSES: frozenset({"tools", "text"}),
-    Dialect.MESSAGES: frozenset({"tools", "input", "output_config", "output_format"}),
-    Dialect.GENERATE: frozenset({"tools", "args", "response", "generationConfig"}),
+_ARGUMENTS: Final[Mapping[WireProtocol, frozenset[str]]] = {
+    WireProtocol.CHAT: frozenset({"tools", "response_format"}),
+    WireProtocol.RESPONSES: frozenset({"tools", "text"}),
+    WireProtocol.MESSAGES: frozenset({"tools", "input", "output_config", "output_format"}),
+    WireProtocol.GENERATE: frozenset({"tools", "args", "response", "generationConfig"}),
 }
 
 
@@ -29,9 +29,9 @@ class MediaCount:
     is_measurable: bool
 
 
-def count_media(body: Mapping[str, Any], dialect: Dialect) -> MediaCount:
+def count_media(body: Mapping[str, Any], protocol: WireProtocol) -> MediaCount:
     """Count what is in a body that ``clean_body`` returned."""
-    found = [_judge(holder) for holder in _iter_objects(body, _ARGUMENTS[dialect])]
+    found = [_judge(holder) for holder in _iter_objects(body, _ARGUMENTS[protocol])]
     return MediaCount(images=found.count("image"), is_measurable="other" not in found)
 
 

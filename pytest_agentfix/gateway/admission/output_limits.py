@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _LEAST_BUDGET: Final = 1024  # tokens; Anthropic takes no smaller budget
 
 
-def limit_output(body: dict[str, Any], *, dialect: Dialect, limit: int) -> int:
+def limit_output(body: dict[str, Any], *, protocol: WireProtocol, limit: int) -> int:
     """Cap the answer's tokens in place, and return how many it can have at most.
 
     A budget for thinking that comes out of the same tokens stays below the cap. Raises
     ``RefusedError`` (400) for a cap that is no positive whole number.
     """
-    match dialect:
-        case Dialect.CHAT:
+    match protocol:
+        case WireProtocol.CHAT:
             return _limit_chat(body, limit)
-        case Dialect.RESPONSES:
+        case WireProtocol.RESPONSES:
             return _cap(body, "max_output_tokens", limit)
-        case Dialect.MESSAGES:
+        case WireProtocol.MESSAGES:
             return _limit_messages(body, limit)
-        case Dialect.GENERATE:
+        case WireProtocol.GENERATE:
             return _limit_generate(body, limit)
 
 

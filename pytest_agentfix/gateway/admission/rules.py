@@ -15,7 +15,7 @@ from pytest_agentfix.gateway.admission.headers import iter_forwarded
 from pytest_agentfix.gateway.admission.json_body import parse_body, write_body
 from pytest_agentfix.gateway.admission.media_count import count_media
 from pytest_agentfix.gateway.admission.refusal import RefusedError
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
 __all__ = ["Admission", "RefusedError", "Request", "admit"]
@@ -61,9 +61,9 @@ def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
         raise RefusedError(403, "This door takes only the one request its model needs.")
     _check_framing(request)
     body = parse_body(request.body)
-    model = _choose_model(body, models, row.dialect)
-    clean = clean_body(body, dialect=row.dialect, output_limit=upstream.output_limit)
-    media = count_media(clean.fields, row.dialect)
+    model = _choose_model(body, models, row.protocol)
+    clean = clean_body(body, protocol=row.protocol, output_limit=upstream.output_limit)
+    media = count_media(clean.fields, row.protocol)
     return Admission(
         url=upstream.base_url + row.build_endpoint(model),
         headers=tuple(iter_forwarded(request.headers, allowed=row.forwarded_headers)),
@@ -86,14 +86,14 @@ def _check_token(request: Request, upstream: Upstream, token: str) -> None:
 def _map_targets(upstream: Upstream) -> Mapping[str, tuple[str, ...]]:
     """Return the models that may be asked for at each target."""
     models = tuple(model for model in (upstream.model, upstream.small_model) if model)
-    if upstream.row.dialect is Dialect.GENERATE:
+    if upstream.row.protocol is WireProtocol.GENERATE:
         return {upstream.row.build_target(model): (model,) for model in models}
     return {upstream.row.build_target(upstream.model): models}
 
 
-def _choose_model(body: Mapping[str, Any], models: Sequence[str], dialect: Dialect) -> str:
+def _choose_model(body: Mapping[str, Any], models: Sequence[str], protocol: WireProtocol) -> str:
     """Return the model that is asked for: by the path in Google's protocol, else by the body."""
-    if dialect is Dialect.GENERATE:
+    if protocol is WireProtocol.GENERATE:
         return models[0]
     model = body.get("model")
     if not isinstance(model, str) or model not in models:

@@ -70,8 +70,8 @@ class CanonicalRequest:
 class Canonicalizer:
     """Reads requests; keeps the texts it knows, because every request repeats those before it."""
 
-    def __init__(self, places: PathPlaceholders, secrets: Sequence[str] = ()) -> None:
-        self._places = places
+    def __init__(self, placeholders: PathPlaceholders, secrets: Sequence[str] = ()) -> None:
+        self._placeholders = placeholders
         self.secrets = tuple(secrets)
         self._known: dict[str, str] = {}
         self._size = 0
@@ -88,7 +88,7 @@ class Canonicalizer:
     def _clean(self, text: str) -> str:
         if (known := self._known.get(text)) is not None:
             return known
-        clean = settle(self._places.hide(redact_secrets(text, self.secrets)))
+        clean = settle(self._placeholders.hide(redact_secrets(text, self.secrets)))
         self._size += len(text) + len(clean)
         if self._size > _KNOWN_LIMIT:
             self._known, self._size = {}, len(text) + len(clean)

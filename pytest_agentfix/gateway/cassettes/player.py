@@ -27,7 +27,7 @@ from pytest_agentfix.gateway.cassettes.mismatch import (
     find_nearest,
 )
 from pytest_agentfix.gateway.cassettes.path_placeholders import PathPlaceholders
-from pytest_agentfix.gateway.cassettes.reader import Answer, Header, StoredExchange, load_tape
+from pytest_agentfix.gateway.cassettes.reader import Answer, Header, StoredExchange, load_cassette
 from pytest_agentfix.gateway.cassettes.request_diff import diff_requests
 from pytest_agentfix.gateway.cassettes.validation import End
 from pytest_agentfix.gateway.http.connection import Exchange, Sender, UpstreamError
@@ -40,21 +40,21 @@ _GIVEN_UP = "was not waited for when this was recorded"
 class Replay:
     """A cassette that is played, for any number of lines side by side."""
 
-    def __init__(self, header: Header, tape: Sequence[StoredExchange]) -> None:
+    def __init__(self, header: Header, exchanges: Sequence[StoredExchange]) -> None:
         self._header = header
-        self._tape = tuple(tape)
+        self._exchanges = tuple(exchanges)
         self._lock = threading.Lock()
         self._left: dict[bytes, deque[int]] = defaultdict(deque)
         self._times: dict[bytes, list[int]] = defaultdict(list)
         self._asked = 0
-        for place, taped in enumerate(self._tape):
-            self._left[taped.request.key].append(place)
-            self._times[taped.request.key].append(place)
+        for position, stored in enumerate(self._exchanges):
+            self._left[stored.request.key].append(position)
+            self._times[stored.request.key].append(position)
 
     @classmethod
     def load(cls, path: Path) -> Replay:
         """Read the file; raises ``SettingError`` for anything that is no cassette."""
-        return cls(*load_tape(path))
+        return cls(*load_cassette(path))
 
     @property
     def provider(self) -> str:
@@ -67,26 +67,26 @@ class Replay:
         return self._header.model
 
     @property
-    def dialect(self) -> str:
-        """The value of the ``Dialect`` that was spoken, or whatever stands there."""
-        return self._header.dialect
+    def protocol(self) -> str:
+        """The value of the ``WireProtocol`` that was spoken, or whatever stands there."""
+        return self._header.protocol
 
     @property
     def count(self) -> int:
         """How many exchanges were recorded."""
-        return len(self._tape)
+        return len(self._exchanges)
 
     def unused(self) -> int:
         """Return how many exchanges have not been asked for yet."""
         with self._lock:
-            return sum(len(places) for places in self._left.values())
+            return sum(map(len, self._left.values()))
 
-    def open(self, places: PathPlaceholders, secrets: Sequence[str] = ()) -> Sender:
+    def open(self, placeholders: PathPlaceholders, secrets: Sequence[str] = ()) -> Sender:
         """Return a line that answers from here, for a repository at ``places``.
 
         ``secrets`` are taken out of requests as they were when it was recorded.
         """
-        return _ReplayLine(self, places, secrets)
+        return _ReplayingSender(self, placeholders, secrets)
 
     def take(
         self, request: CanonicalRequest, read_plain: Callable[[], CanonicalRequest] | None = None
@@ -103,18 +103,19 @@ class Replay:
             self._asked += 1
             number = self._asked
             if left := self._left.get(request.key):
-                return self._tape[left.popleft()].answer
-            rest = sorted(place for places in self._left.values() for place in places)
+                return self._exchanges[left.popleft()].answer
+            rest = sorted(position for left in self._left.values() for position in left)
         raise self._describe(number, request, rest)
 
     def _describe(
         self, number: int, request: CanonicalRequest, rest: Sequence[int]
     ) -> CassetteMismatch:
         if times := self._times.get(request.key):
-            last = self._tape[times[-1]].answer
+            last = self._exchanges[times[-1]].answer
             return describe_excess(number, len(times), is_given_up=last.end is End.GIVEN_UP)
         candidates = [
-            Candidate(number=place + 1, request=self._tape[place].request) for place in rest
+            Candidate(number=position + 1, request=self._exchanges[position].request)
+            for position in rest
         ]
         near = find_nearest(request, candidates)
         if near is None:
@@ -124,15 +125,17 @@ class Replay:
         return describe_mismatch(number, request, near)
 
 
-class _ReplayLine:
+class _ReplayingSender:
     """A line to a cassette."""
 
-    def __init__(self, replay: Replay, places: PathPlaceholders, secrets: Sequence[str]) -> None:
+    def __init__(
+        self, replay: Replay, placeholders: PathPlaceholders, secrets: Sequence[str]
+    ) -> None:
         self.silence = 0.0  # nothing is waited for
         self._replay = replay
-        self._places = places
-        self._canon = Canonicalizer(places, secrets)
-        self._plain = Canonicalizer(places)
+        self._placeholders = placeholders
+        self._canonicalizer = Canonicalizer(placeholders, secrets)
+        self._plain = Canonicalizer(placeholders)
 
     @contextmanager
     def post(
@@ -142,21 +145,21 @@ class _ReplayLine:
     ) -> Iterator[Exchange]:
         """Yield the recorded answer; raises ``UpstreamError`` and ``CassetteMismatch``."""
         answer = self._replay.take(
-            self._canon.read(admission), partial(self._plain.read, admission)
+            self._canonicalizer.read(admission), partial(self._plain.read, admission)
         )
         if not answer.status:
-            words = self._places.restore(answer.words)
+            words = self._placeholders.restore(answer.words)
             raise UpstreamError(words or _GIVEN_UP)
-        yield _Played(status=answer.status, answer=answer, places=self._places)
+        yield _ReplayedAnswer(status=answer.status, answer=answer, placeholders=self._placeholders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Played:
+class _ReplayedAnswer:
     """A recorded answer on its way."""
 
     status: int
     answer: Answer
-    places: PathPlaceholders
+    placeholders: PathPlaceholders
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
@@ -165,10 +168,10 @@ class _Played:
 
     def iter_stream(self) -> Iterator[bytes]:
         """Yield the body; raises ``UpstreamError`` where the recorded one broke off."""
-        yield from unpack_body(self.answer.body, restore=self.places.restore)
+        yield from unpack_body(self.answer.body, restore=self.placeholders.restore)
         is_error = self.status >= 300  # noqa: PLR2004 - nobody reads all of a long one
         if self.answer.end is End.BROKEN:
-            raise UpstreamError(self.places.restore(self.answer.words) or _BROKEN)
+            raise UpstreamError(self.placeholders.restore(self.answer.words) or _BROKEN)
         if self.answer.end is End.GIVEN_UP and not is_error:
             raise UpstreamError(_GIVEN_UP)
 

@@ -41,7 +41,7 @@ class Header:
 
     provider: str
     model: str
-    dialect: str
+    protocol: str
     date: str
 
 
@@ -64,7 +64,7 @@ class StoredExchange:
     answer: Answer
 
 
-def load_tape(path: Path) -> tuple[Header, tuple[StoredExchange, ...]]:
+def load_cassette(path: Path) -> tuple[Header, tuple[StoredExchange, ...]]:
     """Return what is in the file; raises ``SettingError`` for anything that is no cassette.
 
     A last line that was not written to its end is left out: its run was killed.
@@ -123,9 +123,11 @@ def _load_header(path: Path, line: str) -> Header:
             f"{str(path)!r} is a cassette of another version of pytest-agentfix.",
             "Record it again with --agent-fix-record FILE, or use the version it was made with.",
         )
-    values = {name: found.get(name) for name in ("provider", "model", "dialect", "date")}
     try:
-        return Header(**{name: check_word(value) for name, value in values.items()})
+        provider, model, protocol, date = (
+            check_word(found.get(name)) for name in ("provider", "model", "dialect", "date")
+        )
+        return Header(provider=provider, model=model, protocol=protocol, date=date)
     except ValueError:
         raise _complain(path, "its first line is not a cassette's") from None
 

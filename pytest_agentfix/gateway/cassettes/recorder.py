@@ -45,110 +45,113 @@ class Recording:
         *,
         provider: str,
         model: str,
-        dialect: str,
-        places: PathPlaceholders,
+        protocol: str,
+        placeholders: PathPlaceholders,
         secrets: Sequence[str] = (),
     ) -> None:
         today = datetime.now(timezone.utc).date().isoformat()
-        self._header = Header(provider=provider, model=model, dialect=dialect, date=today)
-        self._places = places
-        self._canon = Canonicalizer(places, secrets)
-        self._tape = CassetteWriter(path)
+        self._header = Header(provider=provider, model=model, protocol=protocol, date=today)
+        self._placeholders = placeholders
+        self._canonicalizer = Canonicalizer(placeholders, secrets)
+        self._writer = CassetteWriter(path)
         self._lock = threading.Lock()
 
     def add_secrets(self, secrets: Sequence[str]) -> None:
         """Keep these out as well, of all that is written from now on."""
         with self._lock:
-            known = self._canon.secrets
+            known = self._canonicalizer.secrets
             if more := [one for one in secrets if one and one not in known]:
-                self._canon = Canonicalizer(self._places, (*known, *more))
+                self._canonicalizer = Canonicalizer(self._placeholders, (*known, *more))
 
     @property
     def trouble(self) -> str:
         """Why the cassette is not complete; one sentence, "" if it is."""
-        return self._tape.trouble
+        return self._writer.trouble
 
     @property
     def count(self) -> int:
         """How many exchanges are in the file."""
-        return self._tape.count
+        return self._writer.count
 
-    def wrap(self, line: Sender) -> Sender:
+    def wrap(self, sender: Sender) -> Sender:
         """Return a line that passes everything on to ``line`` and writes down what was said."""
-        return _RecordedLine(line, self)
+        return _RecordingSender(sender, self)
 
     def close(self) -> None:
         """Let go of the file; what comes later is not written."""
-        self._tape.close()
+        self._writer.close()
 
-    def keep(self, admission: Admission, heard: CapturedExchange) -> None:
+    def keep(self, admission: Admission, captured: CapturedExchange) -> None:
         """Write an exchange down; never raises."""
-        if heard.size > BODY_LIMIT:
-            self._tape.give_up("an answer is too long for it")
+        if captured.size > BODY_LIMIT:
+            self._writer.give_up("an answer is too long for it")
             return
         try:
-            canon = self._canon
-            taped = StoredExchange(
-                request=canon.read(admission), answer=self._make_answer(heard, canon)
+            canonicalizer = self._canonicalizer
+            stored = StoredExchange(
+                request=canonicalizer.read(admission),
+                answer=self._make_answer(captured, canonicalizer),
             )
-            self._tape.write(self._header, taped)
+            self._writer.write(self._header, stored)
         except CutSecretError:
-            self._tape.give_up("a secret is in an answer in pieces that cannot be taken out")
+            self._writer.give_up("a secret is in an answer in pieces that cannot be taken out")
         except Exception as error:  # noqa: BLE001 - no fault of ours here may cost the repair
             _log.info("an exchange cannot be recorded: %s", type(error).__name__)
-            self._tape.give_up("an exchange has a form that cannot be written down")
+            self._writer.give_up("an exchange has a form that cannot be written down")
 
-    def _make_answer(self, heard: CapturedExchange, canon: Canonicalizer) -> Answer:
+    def _make_answer(self, captured: CapturedExchange, canonicalizer: Canonicalizer) -> Answer:
         def clean(text: str) -> str:
-            return self._places.hide(redact_secrets(text, canon.secrets))
+            return self._placeholders.hide(redact_secrets(text, canonicalizer.secrets))
 
-        headers = {name: clean(value)[:_HEADER_LIMIT] for name, value in _iter_headers(heard)}
+        headers = {name: clean(value)[:_HEADER_LIMIT] for name, value in _iter_headers(captured)}
         content_type = headers.get("content-type", "")
-        body = pack_body(bytes(heard.body), content_type, clean=clean, secrets=canon.secrets)
+        body = pack_body(
+            bytes(captured.body), content_type, clean=clean, secrets=canonicalizer.secrets
+        )
         return Answer(
-            status=heard.status,
+            status=captured.status,
             headers=headers,
             body=body,
-            end=heard.end,
-            words=clean(heard.words)[:WORDS_LIMIT],
+            end=captured.end,
+            words=clean(captured.words)[:WORDS_LIMIT],
         )
 
 
-class _RecordedLine:
+class _RecordingSender:
     """A line that is listened to."""
 
-    def __init__(self, line: Sender, recording: Recording) -> None:
-        self._line = line
+    def __init__(self, sender: Sender, recording: Recording) -> None:
+        self._sender = sender
         self._recording = recording
 
     @property
     def silence(self) -> float:
         """How long the line waits for the next bytes, in seconds."""
-        return self._line.silence
+        return self._sender.silence
 
     @silence.setter
     def silence(self, seconds: float) -> None:
-        self._line.silence = seconds
+        self._sender.silence = seconds
 
     @contextmanager
     def post(self, admission: Admission, credential: tuple[str, str]) -> Iterator[Exchange]:
         """Send a request and yield the answer when its head is there; raises ``LineError``."""
-        heard = CapturedExchange()
+        captured = CapturedExchange()
         try:
-            with self._line.post(admission, credential) as exchange:
-                heard.begin(exchange)
-                yield heard
+            with self._sender.post(admission, credential) as exchange:
+                captured.begin(exchange)
+                yield captured
         except Exception as error:
-            if not heard.status:
-                heard.fail(error)
+            if not captured.status:
+                captured.fail(error)
             raise
         finally:
-            self._recording.keep(admission, heard)
+            self._recording.keep(admission, captured)
 
 
-def _iter_headers(heard: CapturedExchange) -> Iterator[tuple[str, str]]:
+def _iter_headers(captured: CapturedExchange) -> Iterator[tuple[str, str]]:
     """Yield those headers of an answer that a cassette keeps, in a form it can be loaded from."""
-    for raw_name, raw_value in heard.headers:
+    for raw_name, raw_value in captured.headers:
         name = raw_name.decode("latin-1").lower()
         value = raw_value.decode("latin-1").strip()
         if name in HEADERS:

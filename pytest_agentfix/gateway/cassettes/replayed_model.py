@@ -9,7 +9,7 @@ from contextlib import suppress
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.gateway.cassettes import Replay
 from pytest_agentfix.gateway.providers.choosing import split_model
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.protocols import ProviderRow, WireProtocol, make_row
 from pytest_agentfix.gateway.providers.registry import find_provider
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
@@ -65,9 +65,9 @@ def replayed_upstream(
 def _find_row(replay: Replay, provider: str, model: str) -> ProviderRow:
     """Return how OpenCode is to speak, so that it asks as it did when it was recorded."""
     known = find_provider(provider)
-    fitted = known.adapt(model) if known else make_row(provider, Dialect.CHAT)
+    fitted = known.adapt(model) if known else make_row(provider, WireProtocol.CHAT)
     with suppress(ValueError):
-        dialect = Dialect(replay.dialect)
-        if provider == replay.provider and dialect is not fitted.dialect:
-            return make_row(provider, dialect)
+        protocol = WireProtocol(replay.protocol)
+        if provider == replay.provider and protocol is not fitted.protocol:
+            return make_row(provider, protocol)
     return fitted

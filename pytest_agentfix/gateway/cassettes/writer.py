@@ -43,13 +43,13 @@ class CassetteWriter:
         self.trouble = ""
         self.count = 0
 
-    def write(self, header: Header, taped: StoredExchange) -> None:
+    def write(self, header: Header, stored: StoredExchange) -> None:
         """Append an exchange, unless something went wrong before."""
         with self._lock:
             if self._is_over:
                 return
-            line = self._shortener.dump(taped)
-            if self._is_full(taped, line):
+            line = self._shortener.dump(stored)
+            if self._is_full(stored, line):
                 self._give_up("it would be too large to be replayed")
                 return
             try:
@@ -73,10 +73,10 @@ class CassetteWriter:
             self._is_over = True
             self._release()
 
-    def _is_full(self, taped: StoredExchange, line: bytes) -> bool:
+    def _is_full(self, stored: StoredExchange, line: bytes) -> bool:
         self._size += len(line)
         self._values += count_values(line)
-        self._turns += len(taped.request.turns)
+        self._turns += len(stored.request.turns)
         is_long = self._turns > TURNS_LIMIT or self.count >= EXCHANGES_LIMIT
         is_large = self._size > SIZE_LIMIT - 10_000  # the header comes on top
         return is_long or is_large or self._values > VALUES_LIMIT - 1000
@@ -147,9 +147,9 @@ class Shortener:
         self._count = 0
         self._seen: dict[bytes, tuple[int, int]] = {}
 
-    def dump(self, taped: StoredExchange) -> bytes:
+    def dump(self, stored: StoredExchange) -> bytes:
         """Return the exchange's line."""
-        request, answer = taped.request, taped.answer
+        request, answer = stored.request, stored.answer
         base, keep = self._find_base(request.marks)
         shared = {} if base is None else {"base": base, "keep": keep}
         own = {} if shared else {"model": request.model, "tools": list(request.tools)}
@@ -192,7 +192,7 @@ def dump_header(header: Header) -> bytes:
             "cassette": VERSION,
             "provider": header.provider,
             "model": header.model,
-            "dialect": header.dialect,
+            "dialect": header.protocol,
             "date": header.date,
         }
     )

@@ -67,14 +67,14 @@ class UpstreamConnection:
     give up: that closes the connection.
     """
 
-    def __init__(self, wire: TransportConfig, *, check: Callable[[], None]) -> None:
-        self.silence = wire.timeouts.first_byte
-        self._timeouts = wire.timeouts
+    def __init__(self, transport: TransportConfig, *, check: Callable[[], None]) -> None:
+        self.silence = transport.timeouts.first_byte
+        self._timeouts = transport.timeouts
         self._pool = httpcore.ConnectionPool(
-            ssl_context=wire.ssl_context,
-            proxy=wire.proxy,
+            ssl_context=transport.ssl_context,
+            proxy=transport.proxy,
             max_connections=1,
-            network_backend=_WatchedBackend(self, wire.clock, check),
+            network_backend=_WatchedBackend(self, transport.clock, check),
         )
 
     def __enter__(self) -> UpstreamConnection:  # noqa: PYI034 - nothing derives from it
@@ -134,8 +134,10 @@ def translated_errors() -> Iterator[None]:
 class _WatchedBackend(httpcore.NetworkBackend):
     """Opens connections whose reads are cut into short waits with a look around in between."""
 
-    def __init__(self, line: UpstreamConnection, clock: Clock, check: Callable[[], None]) -> None:
-        self._line = line
+    def __init__(
+        self, connection: UpstreamConnection, clock: Clock, check: Callable[[], None]
+    ) -> None:
+        self._connection = connection
         self._clock = clock
         self._check = check
         self._looked = clock.monotonic()
@@ -151,7 +153,7 @@ class _WatchedBackend(httpcore.NetworkBackend):
 
     def wait(self, read: Callable[[float], bytes]) -> bytes:
         """Call ``read`` with short time-outs until something comes or it was silent too long."""
-        end = self._clock.monotonic() + self._line.silence
+        end = self._clock.monotonic() + self._connection.silence
         while True:
             self._look_around()
             try:

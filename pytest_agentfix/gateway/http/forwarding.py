@@ -73,14 +73,18 @@ class Forwarder:
     """The way of one connection's requests, try by try."""
 
     upstream: Upstream
-    line: Sender
-    door: HttpConnection
-    book: AttemptLog
+    sender: Sender
+    connection: HttpConnection
+    attempt_log: AttemptLog
     clock: Clock
     timeouts: GatewayTimeouts
 
     def take(
-        self, admission: Admission, attempt: AttemptState, ticket: Reservation, entry: TrafficEntry
+        self,
+        admission: Admission,
+        attempt: AttemptState,
+        reservation: Reservation,
+        entry: TrafficEntry,
     ) -> Outcome:
         """Send the request and pass its answer on. What it took is charged to ``ticket``."""
         key = self.upstream.key
@@ -88,32 +92,36 @@ class Forwarder:
         try:
             with (
                 translated_errors(),
-                self.line.post(admission, (name, value)) as response,
+                self.sender.post(admission, (name, value)) as response,
             ):
                 entry.status = response.status
-                return self._receive(response, attempt, ticket, entry)
+                return self._receive(response, attempt, reservation, entry)
         except UpstreamError as error:
             if not error.is_sent:
-                ticket.settle_nothing()
+                reservation.settle_nothing()
             words = clean_words(str(error), key=key)
             return RetryableError(what=words, is_lasting="certificate" in words)
         except ProviderTrouble as trouble:  # a recording without an answer
-            ticket.settle_nothing()
+            reservation.settle_nothing()
             return FinalError(status=400, trouble=trouble)
 
     def _receive(
-        self, response: Exchange, attempt: AttemptState, ticket: Reservation, entry: TrafficEntry
+        self,
+        response: Exchange,
+        attempt: AttemptState,
+        reservation: Reservation,
+        entry: TrafficEntry,
     ) -> Outcome:
         """Pass a good answer on, from its first byte; read and judge any other."""
         if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's success
             if response.status not in _UNHEARD:
-                ticket.settle_nothing()
+                reservation.settle_nothing()
             return self._judge(response, entry)
         content_type = read_header(response, b"content-type")
         kind = content_type.lower()
         if kind.startswith("text/html") or _is_encoded(response):
             if kind.startswith("text/html"):  # what is packed may be an answer all the same
-                ticket.settle_nothing()
+                reservation.settle_nothing()
             what = "answers with something that is no model's answer"
             trouble = describe_outage(what, self.upstream, is_final=True)
             return FinalError(status=400, trouble=trouble)
@@ -121,16 +129,16 @@ class Forwarder:
         first = next(chunks, b"")
         if not first:
             return RetryableError(what="sent an empty answer")
-        self.book.note_answer()
+        self.attempt_log.note_answer()
         entry.first_byte = self.clock.monotonic()
-        self.line.silence = self.timeouts.idle
-        self.door.start(content_type or "application/json")
+        self.sender.silence = self.timeouts.idle
+        self.connection.start(content_type or "application/json")
         scanner = UsageScanner(
-            self.upstream.row.dialect,
+            self.upstream.row.protocol,
             is_stream=kind.startswith("text/event-stream") or first.startswith(_SSE_STARTS),
             provider=self.upstream.provider,
         )
-        self._finish(_chain(first, chunks), scanner, attempt, (ticket, entry))
+        self._finish(_chain(first, chunks), scanner, attempt, (reservation, entry))
         return None
 
     def _finish(
@@ -141,36 +149,36 @@ class Forwarder:
         accounts: tuple[Reservation, TrafficEntry],
     ) -> None:
         """Pass the answer on to its end, and charge it; one that breaks off is cut off here too."""
-        ticket, entry = accounts
+        reservation, entry = accounts
         try:
             self._pass_on(chunks, scanner, entry)
         except UpstreamError as error:
-            ticket.settle(scanner, is_whole=False)
+            reservation.settle(scanner, is_whole=False)
             self._count_break(attempt, str(error))
-            self.door.close()
+            self.connection.close()
             return
         scanner.finish()
-        ticket.settle(scanner, is_whole=not scanner.error)
+        reservation.settle(scanner, is_whole=not scanner.error)
         if scanner.error:  # one that ends in words of an error counts as broken all the same
             words = clean_words(scanner.error, key=self.upstream.key)
             self._count_break(attempt, f"broke off its answer: {words}")
-        self.door.finish()
+        self.connection.finish()
 
     def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: TrafficEntry) -> None:
         """Send the answer's bytes as they come; raises ``UpstreamError`` when they break off."""
-        curtain = KeyFilter(self.upstream.key)
+        key_filter = KeyFilter(self.upstream.key)
         with translated_errors():
             for chunk in chunks:
                 scanner.feed(chunk)
                 entry.add(chunk)
-                self.door.send(curtain.feed(chunk))
-        self.door.send(curtain.finish())
+                self.connection.send(key_filter.feed(chunk))
+        self.connection.send(key_filter.finish())
 
     def _count_break(self, attempt: AttemptState, what: str) -> None:
         _log.info("%s %s in the middle of an answer", self.upstream.name, what)
-        if self.book.count_break(attempt):
+        if self.attempt_log.count_break(attempt):
             trouble = describe_outage(f"{what}, for the third time", self.upstream)
-            self.book.record(attempt, trouble)
+            self.attempt_log.record(attempt, trouble)
 
     def _judge(self, response: Exchange, entry: TrafficEntry) -> Outcome:
         """Read an answer that is an error."""
@@ -191,7 +199,7 @@ class Forwarder:
             words,
             self.upstream,
             is_money=is_money,
-            has_answered=self.book.has_answered,
+            has_answered=self.attempt_log.has_answered,
         )
         return FinalError(status=max(status, 400), trouble=trouble)
 

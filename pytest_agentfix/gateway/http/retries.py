@@ -28,9 +28,9 @@ _STEP: Final = 0.2  # seconds slept between two looks at whether to go on
 class RetryingForwarder:
     """Serves requests of one connection. ``check`` raises when it is no use to go on."""
 
-    passage: Forwarder
-    book: AttemptLog
-    till: Budget
+    forwarder: Forwarder
+    attempt_log: AttemptLog
+    budget: Budget
     log: TrafficLog
     check: Callable[[], None]
     random: Callable[[], float]
@@ -39,13 +39,13 @@ class RetryingForwarder:
         """Get the request answered, or record the trouble and say so in the answer."""
         for number, pause in enumerate((*_BACKOFF, None)):
             try:
-                ticket = self._hold(admission, attempt, is_repeated=number > 0)
+                reservation = self._reserve(admission, attempt, is_repeated=number > 0)
             except CapError as error:
                 self._stop(attempt, str(error))
                 return
             if not number:
-                self.book.count_request()
-            outcome = self._try(admission, attempt, ticket)
+                self.attempt_log.count_request()
+            outcome = self._try(admission, attempt, reservation)
             match outcome:
                 case None:
                     return
@@ -61,7 +61,7 @@ class RetryingForwarder:
                     _log.info("%s %s; trying again", self._name, outcome.what)
                     self._sleep(self._choose_pause(outcome, pause or 0.0))
 
-    def _hold(
+    def _reserve(
         self, admission: Admission, attempt: AttemptState, *, is_repeated: bool
     ) -> Reservation:
         """Hold the most the request can take, once requests under way leave room for it.
@@ -70,36 +70,40 @@ class RetryingForwarder:
         """
         while True:
             try:
-                ticket = self.till.hold(admission, is_repeated=is_repeated)
+                reservation = self.budget.reserve(admission, is_repeated=is_repeated)
             except BusyError:
-                ticket = None
+                reservation = None
                 self._sleep(_STEP)
             if attempt.trouble or attempt.cap:
-                if ticket:
-                    ticket.give_back()
+                if reservation:
+                    reservation.release()
                 raise RefusedError(400, GIVEN_UP)
-            if ticket:
-                return ticket
+            if reservation:
+                return reservation
 
-    def _try(self, admission: Admission, attempt: AttemptState, ticket: Reservation) -> Outcome:
-        clock = self.passage.clock
+    def _try(
+        self, admission: Admission, attempt: AttemptState, reservation: Reservation
+    ) -> Outcome:
+        clock = self.forwarder.clock
         entry = TrafficEntry(model=admission.model, sent=admission.body, began=clock.monotonic())
         try:
-            with ticket:
-                return self.passage.take(admission, attempt, ticket, entry)
+            with reservation:
+                return self.forwarder.take(admission, attempt, reservation, entry)
         finally:
-            self.log.write(entry, now=clock.monotonic(), tokens=ticket.tokens, cost=ticket.cost)
+            self.log.write(
+                entry, now=clock.monotonic(), tokens=reservation.tokens, cost=reservation.cost
+            )
 
     @property
     def _name(self) -> str:
-        return self.passage.upstream.name
+        return self.forwarder.upstream.name
 
     def _judge_pause(
         self, outage: RetryableError, pause: float | None, attempt: AttemptState
     ) -> ProviderTrouble | None:
         """Return the trouble if it is over, ``None`` if another try may come in time."""
-        upstream = self.passage.upstream
-        left = attempt.deadline - self.passage.clock.monotonic()
+        upstream = self.forwarder.upstream
+        left = attempt.deadline - self.forwarder.clock.monotonic()
         after = outage.retry_after or 0.0
         if outage.is_lasting:
             return describe_outage(outage.what, upstream, is_final=True)
@@ -115,7 +119,7 @@ class RetryingForwarder:
         return max(jittered, outage.retry_after or 0.0)
 
     def _sleep(self, seconds: float) -> None:
-        clock = self.passage.clock
+        clock = self.forwarder.clock
         end = clock.monotonic() + seconds
         while (left := end - clock.monotonic()) > 0:
             self.check()
@@ -127,14 +131,14 @@ class RetryingForwarder:
     ) -> None:
         """Record ``trouble``, and answer so that OpenCode does not try again."""
         _log.info("%s: %s", self._name, trouble.problem)
-        self.book.record(attempt, trouble)
-        self.passage.door.answer(status, GIVEN_UP)
+        self.attempt_log.record(attempt, trouble)
+        self.forwarder.connection.answer(status, GIVEN_UP)
 
     def _stop(self, attempt: AttemptState, words: str) -> None:
         """Record the cap that was reached, and answer so that OpenCode does not try again."""
         _log.info("%s: %s", self._name, words)
-        self.book.stop(attempt, words)
-        self.passage.door.answer(400, GIVEN_UP)
+        self.attempt_log.stop(attempt, words)
+        self.forwarder.connection.answer(400, GIVEN_UP)
 
 
 def _has_more(outage: RetryableError, number: int) -> bool:

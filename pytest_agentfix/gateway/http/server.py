@@ -51,10 +51,10 @@ class HttpConnection:
         clock: Clock,
         patience: float,
         is_over: Callable[[], bool],
-        room: BodyMemoryBudget | None = None,
+        body_budget: BodyMemoryBudget | None = None,
     ) -> None:
         self._stream = stream
-        self._room = room or BodyMemoryBudget()
+        self._body_budget = body_budget or BodyMemoryBudget()
         self._held = 0  # bytes of the room, for the request that was read last
         self._clock = clock
         self._patience = patience
@@ -71,7 +71,7 @@ class HttpConnection:
         Raises ``RefusedError`` for one that is broken, too big or too slow: answer it and close.
         Raises ``GoneError`` when the other side goes away in the middle.
         """
-        self._leave_room()
+        self._release_body()
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         if self._http.our_state is not h11.IDLE or not self._wait_for_start():
@@ -117,12 +117,12 @@ class HttpConnection:
 
     def close(self) -> None:
         """Close the connection, in the middle of an answer if need be; never raises."""
-        self._leave_room()
+        self._release_body()
         with suppress(SandboxError, OSError):
             self._stream.close()
 
-    def _leave_room(self) -> None:
-        self._room.give(self._held)
+    def _release_body(self) -> None:
+        self._body_budget.give(self._held)
         self._held = 0
 
     def check_presence(self) -> None:
@@ -148,7 +148,7 @@ class HttpConnection:
     def _read_request(self) -> Request:
         end = self._clock.monotonic() + self._patience
         head, length = self._read_head(end)
-        self._room.take(length)
+        self._body_budget.take(length)
         self._held = length
         body = self._read_body(length, end)
         if self._ahead:

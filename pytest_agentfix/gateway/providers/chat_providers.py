@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.protocols import ProviderRow, WireProtocol, make_row
 
 # Name, base URL, the key's variable, and the package that knows the provider's own ways.
 _CHAT_ROWS: Final[tuple[tuple[str, str, str, str], ...]] = (
@@ -83,7 +83,7 @@ _LOCAL_ROWS: Final[tuple[tuple[str, str, str], ...]] = (
 def _make_row(name: str, base_url: str, key_name: str, npm: str = "", **more: bool) -> ProviderRow:
     own = {"npm": npm} if npm else {}
     key_names = (key_name,) if key_name else ()
-    return make_row(name, Dialect.CHAT, base_url=base_url, key_names=key_names, **own, **more)
+    return make_row(name, WireProtocol.CHAT, base_url=base_url, key_names=key_names, **own, **more)
 
 
 CHAT_PROVIDERS: Final[tuple[ProviderRow, ...]] = (

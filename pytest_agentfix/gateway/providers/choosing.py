@@ -28,8 +28,8 @@ from pytest_agentfix.gateway.providers.opencode_settings import (
 from pytest_agentfix.gateway.providers.registry import (
     COMPATIBLE,
     PROVIDERS,
-    Dialect,
     ProviderRow,
+    WireProtocol,
     find_by_package,
     find_provider,
 )
@@ -98,7 +98,7 @@ class _Chooser:
         check_model(provider, model)
         known = find_provider(provider)
         row = replace(COMPATIBLE, key_names=known.key_names) if known else COMPATIBLE
-        if known and known.dialect is Dialect.CHAT:
+        if known and known.protocol is WireProtocol.CHAT:
             row = replace(row, fixed_fields=known.fixed_fields)
         upstream = Upstream(
             provider=provider,
@@ -169,9 +169,9 @@ def _fit(row: ProviderRow, own: OpenCodeProvider, model: str) -> ProviderRow:
     fitted = row.adapt(model)
     if own.base_url and own.npm:
         other = find_by_package(own.npm)
-        if other.dialect is not fitted.dialect:
-            fitted = fitted.speak(other.dialect)
-    if fitted.dialect is Dialect.GENERATE and "/" in model:  # it becomes a part of the path
+        if other.protocol is not fitted.protocol:
+            fitted = fitted.speak(other.protocol)
+    if fitted.protocol is WireProtocol.GENERATE and "/" in model:  # it becomes a part of the path
         raise ModelUnknownError(
             f"{model!r} is not a model id of {row.name}.",
             f"Write it as in --agent-fix-model {row.name}/{row.default_model or 'MODEL'}.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 
-class Dialect(enum.Enum):
+class WireProtocol(enum.Enum):
     """The protocol of a provider's one endpoint that the gateway lets through."""
 
     CHAT = "chat-completions"
@@ -26,9 +26,9 @@ class ModelVariant:
     """What is different for the models whose id ``pattern`` matches (from its start)."""
 
     pattern: str
-    dialect: Dialect
+    protocol: WireProtocol
     base_url: str = ""  # "": the row's own
-    sent_key_header: str = ""  # "": the dialect's own
+    sent_key_header: str = ""  # "": the protocol's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class ProviderRow:
     """
 
     name: str
-    dialect: Dialect
+    protocol: WireProtocol
     npm: str
     base_url: str = ""
     key_names: tuple[str, ...] = ()
@@ -70,14 +70,14 @@ class ProviderRow:
 
     def build_endpoint(self, model: str) -> str:
         """Return the path (and query) below the base URL that answers for ``model``."""
-        match self.dialect:
-            case Dialect.CHAT:
+        match self.protocol:
+            case WireProtocol.CHAT:
                 return "/chat/completions"
-            case Dialect.RESPONSES:
+            case WireProtocol.RESPONSES:
                 return "/responses"
-            case Dialect.MESSAGES:
+            case WireProtocol.MESSAGES:
                 return "/messages"
-            case Dialect.GENERATE:
+            case WireProtocol.GENERATE:
                 return f"/models/{model}:streamGenerateContent?alt=sse"
 
     def build_target(self, model: str) -> str:
@@ -88,17 +88,17 @@ class ProviderRow:
         """Return the row as it is for ``model``: some providers speak otherwise for some models."""
         for variant in self.variants:
             if re.match(variant.pattern, model):
-                row = self.speak(variant.dialect)
+                row = self.speak(variant.protocol)
                 base_url = variant.base_url or self.base_url
                 return replace(row, base_url=base_url, sent_key_header=variant.sent_key_header)
         return self
 
-    def speak(self, dialect: Dialect) -> ProviderRow:
-        """Return the row with everything that ``dialect`` decides on, on both sides."""
-        plain = make_row(self.name, dialect)
+    def speak(self, protocol: WireProtocol) -> ProviderRow:
+        """Return the row with everything that ``protocol`` decides on, on both sides."""
+        plain = make_row(self.name, protocol)
         return replace(
             self,
-            dialect=dialect,
+            protocol=protocol,
             npm=plain.npm,
             sandbox_prefix=plain.sandbox_prefix,
             key_header=plain.key_header,
@@ -108,20 +108,20 @@ class ProviderRow:
         )
 
 
-def make_row(name: str, dialect: Dialect, **more: Any) -> ProviderRow:
-    """Return a row that speaks ``dialect`` in the way of those who made it."""
-    return ProviderRow(**{"name": name, "dialect": dialect, **_MANNERS[dialect], **more})
+def make_row(name: str, protocol: WireProtocol, **more: Any) -> ProviderRow:
+    """Return a row that speaks ``protocol`` in the way of those who made it."""
+    return ProviderRow(**{"name": name, "protocol": protocol, **_MANNERS[protocol], **more})
 
 
-_MANNERS: Final[Mapping[Dialect, Mapping[str, Any]]] = {
-    Dialect.CHAT: {"npm": "@ai-sdk/openai-compatible"},
-    Dialect.RESPONSES: {"npm": "@ai-sdk/openai"},
-    Dialect.MESSAGES: {
+_MANNERS: Final[Mapping[WireProtocol, Mapping[str, Any]]] = {
+    WireProtocol.CHAT: {"npm": "@ai-sdk/openai-compatible"},
+    WireProtocol.RESPONSES: {"npm": "@ai-sdk/openai"},
+    WireProtocol.MESSAGES: {
         "npm": "@ai-sdk/anthropic",
         "key_header": "x-api-key",
         "forwarded_headers": ("content-type", "accept", "anthropic-version", "anthropic-beta"),
     },
-    Dialect.GENERATE: {
+    WireProtocol.GENERATE: {
         "npm": "@ai-sdk/google",
         "key_header": "x-goog-api-key",
         "sandbox_prefix": "/v1beta",

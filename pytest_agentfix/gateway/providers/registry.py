@@ -9,53 +9,58 @@ from __future__ import annotations
 from typing import Final
 
 from pytest_agentfix.gateway.providers.chat_providers import CHAT_PROVIDERS
-from pytest_agentfix.gateway.providers.protocols import Dialect, ModelVariant, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.protocols import (
+    ModelVariant,
+    ProviderRow,
+    WireProtocol,
+    make_row,
+)
 
 __all__ = [
     "COMPATIBLE",
     "PROVIDERS",
-    "Dialect",
     "ModelVariant",
     "ProviderRow",
+    "WireProtocol",
     "find_by_package",
     "find_provider",
 ]
 
 ANTHROPIC: Final = make_row(
     "anthropic",
-    Dialect.MESSAGES,
+    WireProtocol.MESSAGES,
     base_url="https://api.anthropic.com/v1",
     key_names=("ANTHROPIC_API_KEY",),
     default_model="claude-sonnet-5-5",
 )
 OPENAI: Final = make_row(
     "openai",
-    Dialect.RESPONSES,
+    WireProtocol.RESPONSES,
     base_url="https://api.openai.com/v1",
     key_names=("OPENAI_API_KEY",),
     default_model="gpt-6.1-sol",
 )
 GOOGLE: Final = make_row(
     "google",
-    Dialect.GENERATE,
+    WireProtocol.GENERATE,
     base_url="https://generativelanguage.googleapis.com/v1beta",
     key_names=("GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"),
     default_model="gemini-3.8-flash",
 )
 OPENROUTER: Final = make_row(
     "openrouter",
-    Dialect.CHAT,
+    WireProtocol.CHAT,
     npm="@openrouter/ai-sdk-provider",
     base_url="https://openrouter.ai/api/v1",
     key_names=("OPENROUTER_API_KEY",),
     default_model="anthropic/claude-sonnet-5.5",
 )
-COMPATIBLE: Final = make_row("openai-compatible", Dialect.CHAT)
+COMPATIBLE: Final = make_row("openai-compatible", WireProtocol.CHAT)
 
 # Azure takes its key under a name of its own, and one resource serves three protocols.
 _AZURE: Final = make_row(
     "azure",
-    Dialect.RESPONSES,
+    WireProtocol.RESPONSES,
     base_url="https://${AZURE_RESOURCE_NAME}.openai.azure.com/openai/v1",
     key_names=("AZURE_API_KEY",),
     sent_key_header="api-key",
@@ -63,12 +68,12 @@ _AZURE: Final = make_row(
     variants=(
         ModelVariant(
             pattern=r"claude-",
-            dialect=Dialect.MESSAGES,
+            protocol=WireProtocol.MESSAGES,
             base_url="https://${AZURE_RESOURCE_NAME}.services.ai.azure.com/anthropic/v1",
         ),
         ModelVariant(
             pattern=r"kimi-|deepseek-|llama-|mistral-|ministral-|phi-|codestral-|cohere-",
-            dialect=Dialect.CHAT,
+            protocol=WireProtocol.CHAT,
             sent_key_header="api-key",
         ),
     ),
@@ -77,32 +82,33 @@ _AZURE: Final = make_row(
 # Speaks to each model in the protocol of its maker. Chosen only when the user names it.
 _ZEN: Final = make_row(
     "opencode",
-    Dialect.CHAT,
+    WireProtocol.CHAT,
     base_url="https://opencode.ai/zen/v1",
     key_names=("OPENCODE_API_KEY",),
     variants=(
-        ModelVariant(pattern=r"gpt-|muse-|grok-(?!code)", dialect=Dialect.RESPONSES),
+        ModelVariant(pattern=r"gpt-|muse-|grok-(?!code)", protocol=WireProtocol.RESPONSES),
         ModelVariant(
-            pattern=r"claude-|qwen[\d.]+-(plus|flash)|minimax-.*-free", dialect=Dialect.MESSAGES
+            pattern=r"claude-|qwen[\d.]+-(plus|flash)|minimax-.*-free",
+            protocol=WireProtocol.MESSAGES,
         ),
-        ModelVariant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+        ModelVariant(pattern=r"gemini-", protocol=WireProtocol.GENERATE),
     ),
 )
 _GO: Final = make_row(
     "opencode-go",
-    Dialect.CHAT,
+    WireProtocol.CHAT,
     base_url="https://opencode.ai/zen/go/v1",
     key_names=("OPENCODE_API_KEY",),
     variants=(
-        ModelVariant(pattern=r"gpt-|muse-|grok-", dialect=Dialect.RESPONSES),
-        ModelVariant(pattern=r"claude-|qwen[\d.]+-flash|minimax-", dialect=Dialect.MESSAGES),
-        ModelVariant(pattern=r"gemini-", dialect=Dialect.GENERATE),
+        ModelVariant(pattern=r"gpt-|muse-|grok-", protocol=WireProtocol.RESPONSES),
+        ModelVariant(pattern=r"claude-|qwen[\d.]+-flash|minimax-", protocol=WireProtocol.MESSAGES),
+        ModelVariant(pattern=r"gemini-", protocol=WireProtocol.GENERATE),
     ),
 )
 
 _CLOUDFLARE: Final = make_row(
     "cloudflare-ai-gateway",
-    Dialect.CHAT,
+    WireProtocol.CHAT,
     base_url="https://gateway.ai.cloudflare.com/v1/${CLOUDFLARE_ACCOUNT_ID}/${CLOUDFLARE_GATEWAY_ID}/compat",
     key_names=("CLOUDFLARE_API_TOKEN", "CF_AIG_TOKEN"),
     sent_key_header="cf-aig-authorization",
@@ -110,7 +116,7 @@ _CLOUDFLARE: Final = make_row(
 
 
 def _make_messages_row(name: str, base_url: str, key_name: str) -> ProviderRow:
-    return make_row(name, Dialect.MESSAGES, base_url=base_url, key_names=(key_name,))
+    return make_row(name, WireProtocol.MESSAGES, base_url=base_url, key_names=(key_name,))
 
 
 PROVIDERS: Final[tuple[ProviderRow, ...]] = (
@@ -126,20 +132,20 @@ PROVIDERS: Final[tuple[ProviderRow, ...]] = (
     _make_messages_row("minimax-cn", "https://api.minimax.cn/anthropic/v1", "MINIMAX_API_KEY"),
     make_row(
         "meta",
-        Dialect.RESPONSES,
+        WireProtocol.RESPONSES,
         base_url="https://api.meta.ai/v1",
         key_names=("META_MODEL_API_KEY",),
     ),
     make_row(
         "perplexity",
-        Dialect.CHAT,
+        WireProtocol.CHAT,
         base_url="https://api.perplexity.ai",
         key_names=("PERPLEXITY_API_KEY",),
         fixed_fields={"disable_search": True},  # its models search the web unless told not to
     ),
     make_row(
         "venice",
-        Dialect.CHAT,
+        WireProtocol.CHAT,
         base_url="https://api.venice.ai/api/v1",
         key_names=("VENICE_API_KEY",),
         # Scraping reads the URLs that stand in a prompt.
@@ -149,7 +155,7 @@ PROVIDERS: Final[tuple[ProviderRow, ...]] = (
     ),
     make_row(
         "deepinfra",
-        Dialect.CHAT,
+        WireProtocol.CHAT,
         base_url="https://api.deepinfra.com/v1/openai",
         key_names=("DEEPINFRA_API_KEY",),
         url_end="/openai",

@@ -38,7 +38,9 @@ class Budget:
         self._tariff = tariff
         self._cluster = ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
-        self._gauges: dict[str, PromptEstimator] = {}  # one for each model: they count otherwise
+        self._estimators: dict[
+            str, PromptEstimator
+        ] = {}  # one for each model: they count otherwise
         self._excess = Amount()
         self._lock = threading.Lock()
         self._tokens = Tokens()
@@ -49,28 +51,30 @@ class Budget:
         """Start a new attempt's account."""
         self._attempt = self._cluster.open("attempt")
 
-    def hold(self, admission: Admission, *, is_repeated: bool) -> Reservation:
+    def reserve(self, admission: Admission, *, is_repeated: bool) -> Reservation:
         """Hold the most that a request can take; raises ``CapError`` or ``BusyError``.
 
         One that ``is_repeated`` by the gateway itself counts as the same request.
         """
-        load = RequestSize(
+        request_size = RequestSize(
             body=admission.body,
             images=admission.images,
             is_measurable=admission.is_measurable,
         )
         with self._lock:
-            gauge = self._gauges.setdefault(
+            estimator = self._estimators.setdefault(
                 admission.model, PromptEstimator(context_limit=self._tariff.context_limit)
             )
-            prompt, excess = gauge.bound(load), self._excess
+            prompt, excess = estimator.bound(request_size), self._excess
         prices = self._tariff.prices.get(admission.model)
         self._refuse_unknown(admission, prices, prompt)
-        most = Tokens(input=prompt or len(load.body), output=admission.max_output + excess.tokens)
+        most = Tokens(
+            input=prompt or len(request_size.body), output=admission.max_output + excess.tokens
+        )
         requests = 0 if is_repeated else 1
         amount = self._weigh(most, prices, requests=requests, is_most=True)
         hold = self._ledger.hold(self._attempt, amount + Amount(cost=excess.cost))
-        return Reservation(self, hold, load, most, (gauge, prices))
+        return Reservation(self, hold, request_size, most, (estimator, prices))
 
     def _refuse_unknown(
         self, admission: Admission, prices: Prices | None, prompt: int | None
@@ -98,24 +102,24 @@ class Budget:
         return Amount(requests=requests, tokens=tokens.total, cost=cost)
 
     def charge(
-        self, ticket: Reservation, tokens: Tokens, *, is_most: bool, said: float = 0.0
+        self, reservation: Reservation, tokens: Tokens, *, is_most: bool, said: float = 0.0
     ) -> float | None:
         """Charge ``tokens`` for what was held; ``is_most``: as dear as they can be.
 
         ``said``: what the provider says that they cost, which counts if it is more. Returns the
         cost in US dollars, ``None`` where no price is known.
         """
-        held = ticket.hold.amount
-        amount = self._weigh(tokens, ticket.prices, requests=held.requests, is_most=is_most)
-        if ticket.prices is not None:
+        held = reservation.hold.amount
+        amount = self._weigh(tokens, reservation.prices, requests=held.requests, is_most=is_most)
+        if reservation.prices is not None:
             amount = replace(amount, cost=max(amount.cost, said))
-        ticket.hold.settle(amount)
+        reservation.hold.settle(amount)
         with self._lock:
             self._note_excess(amount, held)
             self._tokens += tokens
-            self._is_cost_known = self._is_cost_known and ticket.prices is not None
+            self._is_cost_known = self._is_cost_known and reservation.prices is not None
             self._cost = (self._cost or 0.0) + amount.cost
-        return None if ticket.prices is None else amount.cost
+        return None if reservation.prices is None else amount.cost
 
     def _note_excess(self, amount: Amount, held: Amount) -> None:
         """What took more than was held may do so again, so that much more is held from then on."""
@@ -124,10 +128,10 @@ class Budget:
             cost=self._excess.cost + max(0.0, amount.cost - held.cost),
         )
 
-    def learn(self, gauge: PromptEstimator, load: RequestSize, tokens: Tokens) -> None:
+    def learn(self, estimator: PromptEstimator, request_size: RequestSize, tokens: Tokens) -> None:
         """Take note of what the provider counted for a prompt."""
         with self._lock:
-            gauge.learn(load, tokens)
+            estimator.learn(request_size, tokens)
 
     def find_timeout(self) -> str:
         """Return the words of a cap on wall clock that has passed, "" if none has."""
@@ -159,18 +163,18 @@ class Reservation:
 
     def __init__(
         self,
-        till: Budget,
+        budget: Budget,
         hold: Hold,
-        load: RequestSize,
+        request_size: RequestSize,
         most: Tokens,
         model: tuple[PromptEstimator, Prices | None],
     ) -> None:
         self.hold = hold
-        self._gauge, self.prices = model
+        self._estimator, self.prices = model
         self.tokens = Tokens()  # what was charged, once it is
         self.cost: float | None = None  # US dollars of that
-        self._till = till
-        self._load = load
+        self._budget = budget
+        self._request_size = request_size
         self._most = most
         self._is_open = True
 
@@ -185,7 +189,7 @@ class Reservation:
     ) -> None:
         self._charge(self._most, is_most=True)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """It was not sent, and does not even count as a request."""
         self._is_open = False
         self.hold.settle(Amount())
@@ -201,8 +205,8 @@ class Reservation:
         """
         counted = scanner.tokens
         if is_whole and scanner.is_complete and scanner.has_prompt:
-            if is_plausible(self._load, counted, events=scanner.events):
-                self._till.learn(self._gauge, self._load, counted)
+            if is_plausible(self._request_size, counted, events=scanner.events):
+                self._budget.learn(self._estimator, self._request_size, counted)
                 self._charge(counted, is_most=False, said=scanner.cost)
                 return
             _log.warning("the provider's count of tokens is too low to be true: %s", counted)
@@ -214,4 +218,4 @@ class Reservation:
         if self._is_open:
             self._is_open = False
             self.tokens = tokens
-            self.cost = self._till.charge(self, tokens, is_most=is_most, said=said)
+            self.cost = self._budget.charge(self, tokens, is_most=is_most, said=said)

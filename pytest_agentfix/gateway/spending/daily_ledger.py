@@ -59,15 +59,15 @@ class DailyLedger:
         """
         day = self._today()
         with self._trouble_told():
-            with self._open(day) as book:
-                check(book.spent, book.seconds)
-                book.spent += amount
+            with self._open(day) as page:
+                check(page.spent, page.seconds)
+                page.spent += amount
             return lambda actual: self._settle(day, held=amount, actual=actual)
         return None
 
     def _settle(self, day: str, *, held: Amount, actual: Amount) -> None:
-        with contextlib.suppress(CapError), self._trouble_told(), self._open(day) as book:
-            book.spent = book.spent - held + actual
+        with contextlib.suppress(CapError), self._trouble_told(), self._open(day) as page:
+            page.spent = page.spent - held + actual
 
     @contextlib.contextmanager
     def _trouble_told(self) -> Iterator[None]:

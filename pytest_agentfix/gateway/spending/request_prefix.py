@@ -33,7 +33,7 @@ class RequestPrefix:
         return sum(size for _, size in self.turns[known:])
 
 
-def read_outline(body: bytes) -> RequestPrefix | None:
+def read_prefix(body: bytes) -> RequestPrefix | None:
     """Return the outline of a body; ``None`` where none can be relied on."""
     if len(body) > _SIZE_LIMIT:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.spending.request_prefix import RequestPrefix, read_outline
+from pytest_agentfix.gateway.spending.request_prefix import RequestPrefix, read_prefix
 
 # A token stands for at least one byte of text. What a provider puts around it (chat templates,
 # words that announce the tools) is not in the body; the providers' own figures are below this.
@@ -37,7 +37,7 @@ class RequestSize:
 class _Known:
     """A request whose tokens of prompt the provider has counted, those of its images too."""
 
-    outline: RequestPrefix
+    prefix: RequestPrefix
     tokens: int
     images: int
 
@@ -54,43 +54,43 @@ class PromptEstimator:
         self._context_limit = context_limit
         self._known: list[_Known] = []  # what was learnt last is at the end
 
-    def bound(self, load: RequestSize) -> int | None:
+    def bound(self, request_size: RequestSize) -> int | None:
         """Return the most tokens of prompt that ``load`` can be; ``None`` if nobody can tell."""
-        if not load.is_measurable:
+        if not request_size.is_measurable:
             return self._context_limit
-        most = FRAME_TOKENS + min(self._iter_counts(load))
+        most = FRAME_TOKENS + min(self._iter_counts(request_size))
         return most if self._context_limit is None else min(most, self._context_limit)
 
-    def _iter_counts(self, load: RequestSize) -> Iterator[int]:
+    def _iter_counts(self, request_size: RequestSize) -> Iterator[int]:
         """Yield what the request can be at most, by its bytes and by what is known already."""
-        yield len(load.body) + load.images * IMAGE_TOKENS
-        outline = read_outline(load.body) if self._known else None
-        if outline is None:
+        yield len(request_size.body) + request_size.images * IMAGE_TOKENS
+        prefix = read_prefix(request_size.body) if self._known else None
+        if prefix is None:
             return
         for known in self._known:
-            if (new := outline.count_new(known.outline)) is not None:
-                yield known.tokens + new + (load.images - known.images) * IMAGE_TOKENS
+            if (new := prefix.count_new(known.prefix)) is not None:
+                yield known.tokens + new + (request_size.images - known.images) * IMAGE_TOKENS
 
-    def learn(self, load: RequestSize, tokens: Tokens) -> None:
+    def learn(self, request_size: RequestSize, tokens: Tokens) -> None:
         """Remember what the provider counted for ``load``."""
         prompt = tokens.input + tokens.cached + tokens.written
         if self._context_limit is not None:  # the catalogue's word, which may be an old one
             self._context_limit = max(self._context_limit, prompt)
-        if (outline := read_outline(load.body)) is None:
+        if (prefix := read_prefix(request_size.body)) is None:
             return
-        others = [known for known in self._known if outline.count_new(known.outline) is None]
-        is_text = load.is_measurable and not load.images
-        least = len(load.body) // _USUAL_BYTES if is_text else 0
-        known = _Known(outline=outline, tokens=max(prompt, least), images=load.images)
+        others = [known for known in self._known if prefix.count_new(known.prefix) is None]
+        is_text = request_size.is_measurable and not request_size.images
+        least = len(request_size.body) // _USUAL_BYTES if is_text else 0
+        known = _Known(prefix=prefix, tokens=max(prompt, least), images=request_size.images)
         self._known = [*others, known][-_CONVERSATIONS:]
 
 
-def is_plausible(load: RequestSize, tokens: Tokens, *, events: int) -> bool:
+def is_plausible(request_size: RequestSize, tokens: Tokens, *, events: int) -> bool:
     """Whether a provider's count can be true; one that is far too low is a mistake or a lie.
 
     ``events`` are the pieces that the answer came in, each of them a token or several.
     """
     prompt = tokens.input + tokens.cached + tokens.written
-    is_text = load.is_measurable and not load.images
-    is_prompt_sane = prompt >= (len(load.body) // _SANE_BYTES if is_text else 1)
+    is_text = request_size.is_measurable and not request_size.images
+    is_prompt_sane = prompt >= (len(request_size.body) // _SANE_BYTES if is_text else 1)
     return is_prompt_sane and tokens.output >= events // _SANE_BYTES

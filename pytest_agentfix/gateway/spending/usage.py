@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.spending.usage_by_protocol import (
     find_error,
     is_last_word,
@@ -32,8 +32,10 @@ class UsageScanner:
     the answer costs, in US dollars, 0 where it does not.
     """
 
-    def __init__(self, dialect: Dialect, *, is_stream: bool = True, provider: str = "") -> None:
-        self._dialect = dialect
+    def __init__(
+        self, protocol: WireProtocol, *, is_stream: bool = True, provider: str = ""
+    ) -> None:
+        self._protocol = protocol
         self._is_stream = is_stream
         self._has_cost = provider in _DOLLAR_PROVIDERS
         self._rest = bytearray()
@@ -99,7 +101,7 @@ class UsageScanner:
         block = b"\n" + self._rest
         self._rest.clear()
         self.events += block.count(b"\ndata:")
-        if self._dialect is Dialect.CHAT and not self._has_ended:
+        if self._protocol is WireProtocol.CHAT and not self._has_ended:
             may_end = b'"finish_reason"' in block or b"[DONE]" in block  # a quick look first
             self._has_ended = may_end and _CHAT_END.search(block) is not None
         if any(mark in block for mark in _MARKS):
@@ -113,9 +115,9 @@ class UsageScanner:
         except (ValueError, RecursionError):
             return
         if isinstance(event, dict):
-            found = read_counts(self._dialect, event)
+            found = read_counts(self._protocol, event)
             self._usage = merge(self._usage, found)
-            is_last = not self._is_stream or is_last_word(self._dialect, event)
+            is_last = not self._is_stream or is_last_word(self._protocol, event)
             self._is_told = self._is_told or (is_last and bool(found))
             self.error = self.error or find_error(event)
             if self._has_cost:

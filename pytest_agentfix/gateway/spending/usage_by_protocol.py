@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _COUNT_LIMIT: Final = 10**9
 _COST_LIMIT: Final = 1e6  # US dollars
 _RESPONSE_ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
 
 
-def read_counts(dialect: Dialect, event: Mapping[str, Any]) -> dict[str, int]:
+def read_counts(protocol: WireProtocol, event: Mapping[str, Any]) -> dict[str, int]:
     """Return the counts in an event: "input", "output", "cached", "written"; none, if none."""
-    return _READERS[dialect](event)
+    return _READERS[protocol](event)
 
 
 def merge(old: dict[str, int], found: dict[str, int]) -> dict[str, int]:
@@ -31,20 +31,20 @@ def _add_prompt(usage: Mapping[str, int]) -> int:
     return sum(count for kind, count in usage.items() if kind != "output")
 
 
-def is_last_word(dialect: Dialect, event: Mapping[str, Any]) -> bool:
+def is_last_word(protocol: WireProtocol, event: Mapping[str, Any]) -> bool:
     """Whether counts in ``event`` are those of the whole answer.
 
     Anthropic's first event has a count of output too, which is of nothing yet. Google's counts,
     and those of some who speak as OpenAI does, grow with every event until the last.
     """
-    match dialect:
-        case Dialect.MESSAGES:
+    match protocol:
+        case WireProtocol.MESSAGES:
             return event.get("type") != "message_start"
-        case Dialect.RESPONSES:
+        case WireProtocol.RESPONSES:
             return event.get("type", "response.completed") in _RESPONSE_ENDS
-        case Dialect.CHAT:
+        case WireProtocol.CHAT:
             return not event.get("choices")
-        case Dialect.GENERATE:
+        case WireProtocol.GENERATE:
             candidates = event.get("candidates")
             entries = candidates if isinstance(candidates, list) else []
             return not entries or any(_object(entry).get("finishReason") for entry in entries)
@@ -180,8 +180,8 @@ def _read_generate(event: Mapping[str, Any]) -> dict[str, int]:
 
 
 _READERS: Final = {
-    Dialect.CHAT: _read_chat,
-    Dialect.RESPONSES: _read_responses,
-    Dialect.MESSAGES: _read_messages,
-    Dialect.GENERATE: _read_generate,
+    WireProtocol.CHAT: _read_chat,
+    WireProtocol.RESPONSES: _read_responses,
+    WireProtocol.MESSAGES: _read_messages,
+    WireProtocol.GENERATE: _read_generate,
 }

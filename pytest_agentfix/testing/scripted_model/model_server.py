@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, final
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.testing.scripted_model.conversation import Conversation
 from pytest_agentfix.testing.scripted_model.events import Answer
 from pytest_agentfix.testing.scripted_model.protocols import VERSIONS
@@ -52,7 +52,6 @@ __all__ = [
     "Call",
     "Calls",
     "Conversation",
-    "Dialect",
     "Fail",
     "Hang",
     "Interrupted",
@@ -64,6 +63,7 @@ __all__ = [
     "ScriptedModel",
     "ScriptedUsage",
     "Turns",
+    "WireProtocol",
     "edits",
     "patches",
     "reads",
@@ -124,14 +124,14 @@ class ScriptedModel:
     @property
     def base_url(self) -> str:
         """What a client of chat completions takes for its base URL."""
-        return self.base_url_for(Dialect.CHAT)
+        return self.base_url_for(WireProtocol.CHAT)
 
-    def base_url_for(self, dialect: Dialect) -> str:
-        """Return what a client of ``dialect`` takes for its base URL.
+    def base_url_for(self, protocol: WireProtocol) -> str:
+        """Return what a client of ``protocol`` takes for its base URL.
 
         Below any other path it answers just as well.
         """
-        return f"http://127.0.0.1:{self.port}{VERSIONS[dialect]}"
+        return f"http://127.0.0.1:{self.port}{VERSIONS[protocol]}"
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._read_request()
         model = self.server.model
         model._record(request)  # noqa: SLF001
-        if request.dialect is None:
+        if request.protocol is None:
             self._send(404, b"{}", {"Content-Type": "application/json"})
             return
         reply = model._choose(request)  # noqa: SLF001

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.testing.scripted_model import (
     chat_stream,
     generate_stream,
@@ -18,17 +18,17 @@ from pytest_agentfix.testing.scripted_model import (
 from pytest_agentfix.testing.scripted_model.events import Answer, Asked
 
 # The end of the path, whatever stands before it: one server can stand for many providers.
-_ENDS: Final[Mapping[Dialect, re.Pattern[str]]] = {
-    Dialect.CHAT: re.compile(r"/chat/completions$"),
-    Dialect.RESPONSES: re.compile(r"/responses$"),
-    Dialect.MESSAGES: re.compile(r"/messages$"),
-    Dialect.GENERATE: re.compile(r"/models/([^/]+):(?:stream)?[gG]enerateContent$"),
+_ENDS: Final[Mapping[WireProtocol, re.Pattern[str]]] = {
+    WireProtocol.CHAT: re.compile(r"/chat/completions$"),
+    WireProtocol.RESPONSES: re.compile(r"/responses$"),
+    WireProtocol.MESSAGES: re.compile(r"/messages$"),
+    WireProtocol.GENERATE: re.compile(r"/models/([^/]+):(?:stream)?[gG]enerateContent$"),
 }
-VERSIONS: Final[Mapping[Dialect, str]] = {
-    Dialect.CHAT: "/v1",
-    Dialect.RESPONSES: "/v1",
-    Dialect.MESSAGES: "/v1",
-    Dialect.GENERATE: "/v1beta",
+VERSIONS: Final[Mapping[WireProtocol, str]] = {
+    WireProtocol.CHAT: "/v1",
+    WireProtocol.RESPONSES: "/v1",
+    WireProtocol.MESSAGES: "/v1",
+    WireProtocol.GENERATE: "/v1beta",
 }
 
 
@@ -48,26 +48,26 @@ class Forms:
     make_completion: Callable[[Asked, Answer], dict[str, Any]]
 
 
-FORMS: Final[Mapping[Dialect, Forms]] = {
-    dialect: Forms(iter_frames=module.iter_frames, make_completion=module.make_completion)
-    for dialect, module in (
-        (Dialect.CHAT, chat_stream),
-        (Dialect.RESPONSES, responses_stream),
-        (Dialect.MESSAGES, messages_stream),
-        (Dialect.GENERATE, generate_stream),
+FORMS: Final[Mapping[WireProtocol, Forms]] = {
+    protocol: Forms(iter_frames=module.iter_frames, make_completion=module.make_completion)
+    for protocol, module in (
+        (WireProtocol.CHAT, chat_stream),
+        (WireProtocol.RESPONSES, responses_stream),
+        (WireProtocol.MESSAGES, messages_stream),
+        (WireProtocol.GENERATE, generate_stream),
     )
 }
 
 
-def find_dialect(target: str) -> Dialect | None:
+def find_protocol(target: str) -> WireProtocol | None:
     """Return the protocol of a request target by the end of its path, ``None`` if it has none."""
     path = urlsplit(target).path
-    return next((dialect for dialect, end in _ENDS.items() if end.search(path)), None)
+    return next((protocol for protocol, end in _ENDS.items() if end.search(path)), None)
 
 
 def is_streamed(target: str, body: Mapping[str, Any]) -> bool:
     """Whether the answer is to come as server-sent events."""
-    if find_dialect(target) is Dialect.GENERATE:
+    if find_protocol(target) is WireProtocol.GENERATE:
         parts = urlsplit(target)
         is_stream = parts.path.endswith(":streamGenerateContent")
         return is_stream and parse_qs(parts.query).get("alt") == ["sse"]
@@ -76,5 +76,5 @@ def is_streamed(target: str, body: Mapping[str, Any]) -> bool:
 
 def find_model(target: str, body: Mapping[str, Any]) -> str:
     """Return the model asked for: of the body, or of the path where that has it."""
-    found = _ENDS[Dialect.GENERATE].search(urlsplit(target).path)
+    found = _ENDS[WireProtocol.GENERATE].search(urlsplit(target).path)
     return unquote(found[1]) if found else str(body.get("model", "scripted"))

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.testing.scripted_model.conversation import Conversation
 from pytest_agentfix.testing.scripted_model.events import Asked
 from pytest_agentfix.testing.scripted_model.protocols import (
     FORMS,
     Forms,
-    find_dialect,
     find_model,
+    find_protocol,
     is_streamed,
 )
 
@@ -29,9 +29,9 @@ class RecordedRequest:
     body: Any  # parsed JSON, or the raw bytes where it is none
 
     @property
-    def dialect(self) -> Dialect | None:
+    def protocol(self) -> WireProtocol | None:
         """The protocol it is in, by the end of its path; ``None`` for any other."""
-        return find_dialect(self.path)
+        return find_protocol(self.path)
 
     @property
     def conversation(self) -> Conversation:
@@ -46,7 +46,7 @@ class RecordedRequest:
     @property
     def forms(self) -> Forms:
         """The forms of an answer to it; raises ``KeyError`` if it is in no protocol."""
-        return FORMS[self.dialect]  # type: ignore[index]
+        return FORMS[self.protocol]  # type: ignore[index]
 
     def make_asked(self) -> Asked:
         """Return what a protocol needs to answer it."""

@@ -14,17 +14,17 @@ import pytest
 from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.gateway import warmup
 from pytest_agentfix.gateway.gateway import SystemClock
-from pytest_agentfix.gateway.providers.protocols import Dialect
+from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.gateway.warmup_answers import make_answer
 from pytest_agentfix.testing.socket_stream import SocketStream, StreamPort
 from tests.kits.gateway_kit import HOST, Client
 
 TARGETS = {
-    Dialect.CHAT: "/v1/chat/completions",
-    Dialect.RESPONSES: "/v1/responses",
-    Dialect.MESSAGES: "/v1/messages",
-    Dialect.GENERATE: "/v1beta/models/m-1:streamGenerateContent?alt=sse",
+    WireProtocol.CHAT: "/v1/chat/completions",
+    WireProtocol.RESPONSES: "/v1/responses",
+    WireProtocol.MESSAGES: "/v1/messages",
+    WireProtocol.GENERATE: "/v1beta/models/m-1:streamGenerateContent?alt=sse",
 }
 
 
@@ -54,15 +54,15 @@ def read_events(answer: bytes) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_each_protocol_has_its_answer(dialect: Dialect) -> None:
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_each_protocol_has_its_answer(protocol: WireProtocol) -> None:
     with serve(WarmupModel(clock=SystemClock()).handle) as port:
         client = Client(port)
-        answer = client.post({}, target=TARGETS[dialect], headers={})
+        answer = client.post({}, target=TARGETS[protocol], headers={})
         client.connection.close()
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/event-stream"
-    assert answer.body == make_answer(dialect)
+    assert answer.body == make_answer(protocol)
     assert read_events(answer.body)
 
 
@@ -107,17 +107,17 @@ def test_answers_are_counted() -> None:
 
 
 def test_a_switch_leads_to_the_one_and_then_to_the_other() -> None:
-    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+    handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
     taken: list[Stream] = []
 
     def take(stream: Stream) -> None:
         taken.append(stream)
         stream.close()
 
-    with serve(switch.handle) as port:
+    with serve(handler.handle) as port:
         assert b" 200 " in exchange(port, write_request("/v1/messages"))
         assert taken == []
-        switch.to(take)
+        handler.to(take)
         assert exchange(port, b"") == b""
     assert len(taken) == 1
 
@@ -127,10 +127,10 @@ class HeardStream:
 
     def __init__(self, connection: socket.socket) -> None:
         self._stream = SocketStream(connection)
-        self.is_heard = threading.Event()
+        self.was_read = threading.Event()
 
     def read(self, timeout: float | None = None) -> bytes:
-        self.is_heard.set()
+        self.was_read.set()
         return self._stream.read(timeout)
 
     def write(self, data: bytes) -> None:
@@ -141,14 +141,14 @@ class HeardStream:
 
 
 def test_what_is_still_open_is_closed() -> None:
-    switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+    handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
     ours, theirs = socket.socketpair()
     stream = HeardStream(theirs)
-    thread = threading.Thread(target=switch.handle, args=(stream,))
+    thread = threading.Thread(target=handler.handle, args=(stream,))
     thread.start()
     with ours:
-        assert stream.is_heard.wait(30)
-        switch.to(lambda _stream: None)
+        assert stream.was_read.wait(30)
+        handler.to(lambda _stream: None)
         ours.settimeout(30)
         assert ours.recv(1) == b""
         thread.join(30)

@@ -35,12 +35,14 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def launched(stage: Stage) -> Stage:
     stage.agent.launch(deadline=FAR)
-    stage.agent.begin(stage.door, locked=("tests/**",))
+    stage.agent.begin(stage.model_access, locked=("tests/**",))
     return stage
 
 
 def hear_one_request(stage: Stage) -> None:
-    stage.server.on_prompt = lambda: setattr(stage.door, "made", stage.door.made + 1)
+    stage.server.on_prompt = lambda: setattr(
+        stage.model_access, "made", stage.model_access.made + 1
+    )
 
 
 def test_how_it_is_launched(launched: Stage) -> None:
@@ -86,7 +88,7 @@ def test_a_session_without_a_usable_name(stage: Stage, identity: object) -> None
     stage.server.answers["/session"] = (200, json.dumps({"id": identity}).encode())
     stage.agent.launch(deadline=FAR)
     with pytest.raises(AgentUnavailableError, match="gave no usable session"):
-        stage.agent.begin(stage.door)
+        stage.agent.begin(stage.model_access)
 
 
 @pytest.fixture
@@ -105,14 +107,14 @@ def test_a_warm_up_leaves_nothing(up: Stage) -> None:
     assert list_calls(up) == [
         "POST /session", "POST /session/ses_1/prompt_async", "DELETE /session/ses_1",
     ]  # fmt: skip
-    assert up.door.begun == []
+    assert up.model_access.begun == []
 
 
 def test_a_warm_up_that_ends_in_an_error(up: Stage) -> None:
     up.server.turn = [BUSY, event("session.error", error={"name": "Oops"}), IDLE]
     assert not up.agent.warm_up(deadline=FAR)
     assert list_calls(up)[-2:] == ["POST /session/ses_1/abort", "DELETE /session/ses_1"]
-    up.agent.begin(up.door)
+    up.agent.begin(up.model_access)
     up.server.turn = [BUSY, IDLE]
     assert up.agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
 
@@ -162,7 +164,7 @@ def test_a_server_that_dies_of_its_warm_up(up: Stage) -> None:
 def test_a_server_that_another_brought_up(stage: Stage) -> None:
     process = FakeProcess(Command(argv=[], cwd=Path("/")))
     agent = OpenCodeAgent.adopt(stage.sandbox, stage.agent._plan, process, clock=stage.clock)
-    agent.begin(stage.door)
+    agent.begin(stage.model_access)
     assert stage.sandbox.processes == []
     assert agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
     stage.server.turn = [BUSY]
@@ -192,7 +194,7 @@ def test_a_turn_that_finishes(launched: Stage) -> None:
             "parts": [{"type": "text", "text": "Repair it."}],
         }
     ]
-    assert launched.door.begun == [FAR]
+    assert launched.model_access.begun == [FAR]
     assert launched.server.posts("/abort") == []
 
 
@@ -213,7 +215,7 @@ def test_a_turn_that_ends_in_an_error(launched: Stage) -> None:
 
 def test_a_turn_over_its_requests(launched: Stage) -> None:
     launched.server.turn = [BUSY]
-    launched.door.capped = "a cap is reached"
+    launched.model_access.capped = "a cap is reached"
     turn = launched.agent.prompt("x", deadline=FAR)
     assert (turn.end, turn.detail) == (TurnEnd.CAPPED, "a cap is reached")
     assert len(launched.server.posts("/abort")) == 1
@@ -221,7 +223,7 @@ def test_a_turn_over_its_requests(launched: Stage) -> None:
 
 def test_a_provider_that_fails(launched: Stage) -> None:
     launched.server.turn = [BUSY]
-    launched.door.failed = ProviderTrouble("No quota.", "Pay.", is_final=True)
+    launched.model_access.failed = ProviderTrouble("No quota.", "Pay.", is_final=True)
     with pytest.raises(ProviderTrouble, match="No quota"):
         launched.agent.prompt("x", deadline=FAR)
     assert len(launched.server.posts("/abort")) == 1
@@ -230,7 +232,7 @@ def test_a_provider_that_fails(launched: Stage) -> None:
 def test_a_turn_out_of_time(launched: Stage) -> None:
     launched.server.turn = [BUSY]
     launched.clock.step = 1
-    launched.door.flying = 1
+    launched.model_access.flying = 1
     turn = launched.agent.prompt("x", deadline=launched.clock.now + 5)
     assert (turn.end, turn.detail) == (TurnEnd.DEADLINE, "the time of the cluster ran out")
 
@@ -272,7 +274,7 @@ def test_a_turn_of_which_nothing_is_heard(launched: Stage) -> None:
 def test_a_request_under_way_is_not_silence(launched: Stage) -> None:
     launched.server.turn = [BUSY]
     launched.clock.step = 1000
-    launched.door.flying = 1
+    launched.model_access.flying = 1
     turn = launched.agent.prompt("x", deadline=launched.clock.now + 10_000)
     assert turn.end is TurnEnd.DEADLINE
 

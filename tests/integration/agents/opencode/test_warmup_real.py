@@ -23,7 +23,7 @@ from pytest_agentfix.core.ports import Command, Process, Stream
 from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
-from pytest_agentfix.gateway.providers.protocols import Dialect, make_row
+from pytest_agentfix.gateway.providers.protocols import WireProtocol, make_row
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.runtime.cluster_scope import model_access
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
@@ -36,10 +36,10 @@ BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSI
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason="OpenCode is not there")
 
 NAMES = {
-    Dialect.CHAT: "local",
-    Dialect.RESPONSES: "openai",
-    Dialect.MESSAGES: "anthropic",
-    Dialect.GENERATE: "google",
+    WireProtocol.CHAT: "local",
+    WireProtocol.RESPONSES: "openai",
+    WireProtocol.MESSAGES: "anthropic",
+    WireProtocol.GENERATE: "google",
 }
 KNOWN = CatalogueModel(
     id="m-1",
@@ -78,20 +78,20 @@ class Place:
 
     def renew(self) -> None:
         """Forget what was before: what OpenCode keeps open leads to those who are gone."""
-        self.switch = SwitchableHandler(WarmupModel(clock=SystemClock()))
+        self.handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
         while self._streams:
             self._streams.pop().close()
 
     def accept(self, stream: Stream) -> None:
         self._streams.append(stream)
-        self.switch.handle(stream)
+        self.handler.handle(stream)
 
-    def make_agent(self, dialect: Dialect) -> OpenCodeAgent:
-        return OpenCodeAgent(self.sandbox, self.make_plan(dialect), clock=SystemClock())
+    def make_agent(self, protocol: WireProtocol) -> OpenCodeAgent:
+        return OpenCodeAgent(self.sandbox, self.make_plan(protocol), clock=SystemClock())
 
-    def make_plan(self, dialect: Dialect) -> OpenCodePlan:
+    def make_plan(self, protocol: WireProtocol) -> OpenCodePlan:
         return OpenCodePlan(
-            access=make_access(dialect, self.port),
+            access=make_access(protocol, self.port),
             instructions="Repair it.",
             directory=self.project,
             # OpenCode unpacks libraries where temporary files go, and leaves them there.
@@ -100,15 +100,17 @@ class Place:
         )
 
 
-def make_access(dialect: Dialect, port: int) -> ModelEndpoint:
-    row = make_row(NAMES[dialect], dialect)
+def make_access(protocol: WireProtocol, port: int) -> ModelEndpoint:
+    row = make_row(NAMES[protocol], protocol)
     upstream = make_upstream(provider=row.name, model="m-1", row=row)
-    access = model_access(upstream, TOKEN, KNOWN if dialect is Dialect.CHAT else None)
+    access = model_access(upstream, TOKEN, KNOWN if protocol is WireProtocol.CHAT else None)
     return replace(access, base_url=access.base_url.replace("4601", str(port)))
 
 
 def make_joint_config(port: int) -> dict[str, Any]:
-    configs = [make_config(make_access(one, port), instructions="Repair it.") for one in Dialect]
+    configs = [
+        make_config(make_access(one, port), instructions="Repair it.") for one in WireProtocol
+    ]
     providers = {name: one for config in configs for name, one in config["provider"].items()}
     return {**configs[0], "enabled_providers": list(providers), "provider": providers}
 
@@ -132,22 +134,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def process(place: Place) -> Process:
-    agent = place.make_agent(Dialect.CHAT)
+    agent = place.make_agent(WireProtocol.CHAT)
     agent.launch(deadline=FAR)
     return agent.release()
 
 
-@pytest.fixture(params=list(Dialect), ids=lambda dialect: dialect.value)
-def dialect(request: pytest.FixtureRequest) -> Dialect:
-    assert isinstance(request.param, Dialect)
+@pytest.fixture(params=list(WireProtocol), ids=lambda protocol: protocol.value)
+def protocol(request: pytest.FixtureRequest) -> WireProtocol:
+    assert isinstance(request.param, WireProtocol)
     return request.param
 
 
 @pytest.fixture
-def agent(place: Place, process: Process, dialect: Dialect) -> Iterator[OpenCodeAgent]:
+def agent(place: Place, process: Process, protocol: WireProtocol) -> Iterator[OpenCodeAgent]:
     """One around a server that another brought up."""
     place.renew()
-    plan = place.make_plan(dialect)
+    plan = place.make_plan(protocol)
     agent = OpenCodeAgent.adopt(place.sandbox, plan, process, clock=SystemClock())
     yield agent
     agent._listener.close()
@@ -161,12 +163,12 @@ def model() -> Iterator[ScriptedModel]:
 
 
 @pytest.fixture
-def gateway(model: ScriptedModel, dialect: Dialect) -> Iterator[ModelGateway]:
+def gateway(model: ScriptedModel, protocol: WireProtocol) -> Iterator[ModelGateway]:
     upstream = make_upstream(
-        model.base_url_for(dialect),
-        provider=NAMES[dialect],
+        model.base_url_for(protocol),
+        provider=NAMES[protocol],
         model="m-1",
-        row=make_row(NAMES[dialect], dialect),
+        row=make_row(NAMES[protocol], protocol),
     )
     gateway = ModelGateway(upstream, token=TOKEN)
     yield gateway
@@ -185,17 +187,17 @@ def test_it_is_warmed_and_sent_to_work(
     agent: OpenCodeAgent,
     model: ScriptedModel,
     gateway: ModelGateway,
-    dialect: Dialect,
+    protocol: WireProtocol,
 ) -> None:
     assert agent.warm_up(deadline=FAR)
     assert model.requests == []
     assert gateway.requests() == 0
 
-    place.switch.to(gateway.handle)
+    place.handler.to(gateway.handle)
     work(agent, gateway, "Repair one.", "tests/test_one.py")
     work(agent, gateway, "Repair two.", "tests/test_two.py")
 
-    assert [request.dialect for request in model.requests] == [dialect, dialect]
+    assert [request.protocol for request in model.requests] == [protocol, protocol]
     said = [list(request.conversation.prompts) for request in model.requests]
     assert said == [["Repair one."], ["Repair two."]]
     for request in model.requests:
@@ -208,13 +210,13 @@ def test_it_is_warmed_and_sent_to_work(
 def test_a_warm_up_that_the_gateway_turns_away_does_no_harm(
     place: Place, agent: OpenCodeAgent, model: ScriptedModel, gateway: ModelGateway
 ) -> None:
-    place.switch.to(gateway.handle)
+    place.handler.to(gateway.handle)
     assert not agent.warm_up(deadline=FAR)
     assert model.requests == []
     work(agent, gateway, "Repair one.", "tests/test_one.py")
 
 
-@pytest.mark.parametrize("dialect", [Dialect.CHAT])
+@pytest.mark.parametrize("protocol", [WireProtocol.CHAT])
 def test_what_is_known_of_the_model_came_with_the_start(agent: OpenCodeAgent) -> None:
     found = agent._server._call("GET", "/config/providers", None)["providers"]
     (local,) = [one for one in found if one["id"] == "local"]

@@ -39,7 +39,7 @@ from tests.kits.cassette_kit import (
     make_admission,
     make_chat,
     make_recording,
-    open_line,
+    open_sender,
     record,
     replay,
 )
@@ -94,8 +94,8 @@ def test_an_answer_is_passed_on_unchanged_and_replayed(tmp_path: Path) -> None:
     assert played.events[-1]["usage"] == live.events[-1]["usage"]
 
 
-@pytest.mark.parametrize("dialect", STREAMS)
-def test_paths_of_another_machine_in_each_protocol(tmp_path: Path, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", STREAMS)
+def test_paths_of_another_machine_in_each_protocol(tmp_path: Path, protocol: str) -> None:
     path = tmp_path / "run.jsonl"
     arguments = {
         "filePath": "/home/ann/proj/pkg/calc.py",
@@ -103,14 +103,14 @@ def test_paths_of_another_machine_in_each_protocol(tmp_path: Path, dialect: str)
         "nested": json.dumps({"path": "/home/ann/proj"}),
     }
     text = "I look at /home/ann/proj/pkg/calc.py and /home/ann/project, in /home/ann."
-    raw = STREAMS[dialect](text, json.dumps(arguments))
+    raw = STREAMS[protocol](text, json.dumps(arguments))
     bodies = [make_chat("hello")]
 
     [live] = record(path, [Raw(raw)], bodies)
     [same] = replay(path, bodies)
-    [other] = replay(path, bodies, places=THERE)
+    [other] = replay(path, bodies, placeholders=THERE)
 
-    thought = "I think" if dialect == "generate" else ""
+    thought = "I think" if protocol == "generate" else ""
     assert live.body == raw
     assert read_text(same) == thought + text
     assert read_arguments(same) == arguments
@@ -125,14 +125,14 @@ def test_paths_of_another_machine_in_each_protocol(tmp_path: Path, dialect: str)
     assert b"/home/ann" not in path.read_bytes()
 
 
-@pytest.mark.parametrize("dialect", STREAMS)
-def test_from_a_path_that_needs_escapes(tmp_path: Path, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", STREAMS)
+def test_from_a_path_that_needs_escapes(tmp_path: Path, protocol: str) -> None:
     path = tmp_path / "run.jsonl"
     arguments = {"filePath": f"{THERE.top}/calc.py"}
-    raw = STREAMS[dialect](f"See {THERE.top}/calc.py.", json.dumps(arguments))
+    raw = STREAMS[protocol](f"See {THERE.top}/calc.py.", json.dumps(arguments))
     bodies = [make_chat("hello")]
 
-    record(path, [Raw(raw)], bodies, places=THERE)
+    record(path, [Raw(raw)], bodies, placeholders=THERE)
     [other] = replay(path, bodies)
 
     assert read_text(other).endswith("See /home/ann/proj/calc.py.")
@@ -159,7 +159,7 @@ def test_a_whole_conversation_on_another_machine(tmp_path: Path) -> None:
     cassette = Replay.load(path)
     line = cassette.open(THERE)
 
-    assert (cassette.provider, cassette.model, cassette.dialect) == (
+    assert (cassette.provider, cassette.model, cassette.protocol) == (
         "local", MODEL, "chat-completions",
     )  # fmt: skip
     assert (cassette.unused(), cassette.count) == (2, 2)
@@ -178,7 +178,7 @@ def test_retries_come_in_their_order(tmp_path: Path) -> None:
     bodies = [make_chat("hello")] * 3
 
     live = record(path, script, bodies)
-    played = replay(path, bodies, places=THERE)
+    played = replay(path, bodies, placeholders=THERE)
 
     headers = (("content-type", "application/json"), ("retry-after", "3"))
     moved = {"error": {"message": f"slow down in {THERE.top}"}}
@@ -211,7 +211,7 @@ def test_a_stream_that_broke_inside_its_first_event(tmp_path: Path) -> None:
 def test_a_provider_that_was_not_there(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
-    with open_line("http://127.0.0.1:1/v1") as line:
+    with open_sender("http://127.0.0.1:1/v1") as line:
         live = ask(recording.wrap(line), make_admission(make_chat("hello")))
     recording.close()
 
@@ -223,7 +223,7 @@ def test_an_answer_our_side_gave_up(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
     admission = make_admission(make_chat("hello"))
-    with ScriptedModel([Say("a long answer " * 50)]) as model, open_line(model.base_url) as line:
+    with ScriptedModel([Say("a long answer " * 50)]) as model, open_sender(model.base_url) as line:
         sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
         with recording.wrap(line).post(sent, ("", "")) as exchange:
             next(exchange.iter_stream())
@@ -259,7 +259,7 @@ def test_conversations_side_by_side(tmp_path: Path) -> None:
         url = f"{model.base_url}/chat/completions"
 
         def record_one(name: str) -> None:
-            with open_line(model.base_url) as line:
+            with open_sender(model.base_url) as line:
                 talk(recording.wrap(line), url, name, live)
 
         run_threads(record_one, names)
@@ -283,22 +283,22 @@ def run_threads(work: Callable[[str], None], names: list[str]) -> None:
 
 def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
     recording = make_recording(tmp_path / "run.jsonl")
-    line = recording.wrap(SlowLine())
+    line = recording.wrap(SlowSender())
     line.silence = 7.0
 
     with line.post(make_admission(make_chat("hello")), ("", "")) as exchange:
         steps = [
-            f"{chunk!r} after {len(SlowLine.sent)}, {recording.count} recorded"
+            f"{chunk!r} after {len(SlowSender.sent)}, {recording.count} recorded"
             for chunk in exchange.iter_stream()
         ]
 
     recording.close()
 
     assert steps == ["b'one' after 1, 0 recorded", "b'two' after 2, 0 recorded"]
-    assert (SlowLine.silence, line.silence, recording.count) == (7.0, 7.0, 1)
+    assert (SlowSender.silence, line.silence, recording.count) == (7.0, 7.0, 1)
 
 
-class SlowLine:
+class SlowSender:
     """A line that notes what it was asked for."""
 
     silence = 0.0
@@ -322,7 +322,7 @@ def test_the_old_file_stays_until_there_is_something_new(tmp_path: Path) -> None
     path.write_text("old")
 
     recording = make_recording(path)
-    recording.wrap(SlowLine())
+    recording.wrap(SlowSender())
     recording.close()
     assert path.read_text() == "old"
 
@@ -334,7 +334,7 @@ def test_the_old_file_stays_until_there_is_something_new(tmp_path: Path) -> None
 def test_each_exchange_is_there_when_it_is_over(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
-    with ScriptedModel([Say("one"), Say("two")]) as model, open_line(model.base_url) as line:
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as line:
         for number in (1, 2):
             url = f"{model.base_url}/chat/completions"
             ask(recording.wrap(line), make_admission(make_chat(f"hello {number}"), url))
@@ -442,19 +442,19 @@ def test_a_full_disk_costs_the_rest_only(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def talk_twice(recording: Recording) -> list[str]:
-    with ScriptedModel([Say("one"), Say("two")]) as model, open_line(model.base_url) as line:
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as line:
         wrapped = recording.wrap(line)
         url = f"{model.base_url}/chat/completions"
         bodies = [make_chat("first"), make_chat("second")]
         return [read_text(ask(wrapped, make_admission(body, url))) for body in bodies]
 
 
-@pytest.mark.parametrize("dialect", STREAMS)
-def test_secrets_are_nowhere_in_the_file(tmp_path: Path, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", STREAMS)
+def test_secrets_are_nowhere_in_the_file(tmp_path: Path, protocol: str) -> None:
     path = tmp_path / "run.jsonl"
     run_token = 'zap"quux\\é-0123456789'
     spoken = f"{SENTINEL} {run_token} sk-sentinelXX ghp_{'a1' * 18} {SENTINEL[:8]}****cdef"
-    raw = STREAMS[dialect](spoken, json.dumps({"content": spoken, "inner": json.dumps([spoken])}))
+    raw = STREAMS[protocol](spoken, json.dumps({"content": spoken, "inner": json.dumps([spoken])}))
     bodies = [make_chat(spoken, {"role": "tool", "content": json.dumps({"x": spoken})})]
 
     record(path, [Raw(raw)], bodies, secrets=[SENTINEL, run_token])
@@ -490,7 +490,7 @@ def test_secrets_that_come_later_are_kept_out_too(tmp_path: Path) -> None:
     path, later = tmp_path / "run.jsonl", "zz-another-9876543210"
     recording = make_recording(path, secrets=[SENTINEL])
     said = Say(f"{SENTINEL} {later}")
-    with ScriptedModel(lambda _: said) as model, open_line(model.base_url) as line:
+    with ScriptedModel(lambda _: said) as model, open_sender(model.base_url) as line:
         sent = make_admission(make_chat(later), f"{model.base_url}/chat/completions")
         ask(recording.wrap(line), sent)
         recording.add_secrets([later])
@@ -508,7 +508,7 @@ def test_a_secret_in_pieces_is_not_written(tmp_path: Path) -> None:
     pieces = [{"reasoning": SENTINEL[:9]}, {"content": SENTINEL[9:]}]
     raw = b"".join(frame({"choices": [{"delta": piece}]}) for piece in pieces)
     recording = make_recording(path, secrets=[SENTINEL])
-    with ScriptedModel([Raw(raw)]) as model, open_line(model.base_url) as line:
+    with ScriptedModel([Raw(raw)]) as model, open_sender(model.base_url) as line:
         sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
         seen = ask(recording.wrap(line), sent)
     recording.close()

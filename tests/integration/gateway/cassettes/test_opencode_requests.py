@@ -24,7 +24,7 @@ from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, PathPlaceholders, Recording, Replay
 from pytest_agentfix.gateway.http.connection import Sender
 from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
-from tests.kits.cassette_kit import make_admission, open_line
+from tests.kits.cassette_kit import make_admission, open_sender
 from tests.kits.cassette_streams import MODEL, STREAMS
 
 BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
@@ -38,7 +38,7 @@ SDKS = {
 }
 
 
-class Door:
+class FakeModelAccess:
     """An HTTP server that has every request answered by ``line``; it keeps what went wrong."""
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class Door:
 
 
 @contextmanager
-def serve_door(door: Door) -> Iterator[str]:
+def serve_model_access(model_access: FakeModelAccess) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
-            status, content = door.answer(json.loads(self.rfile.read(size)))
+            status, content = model_access.answer(json.loads(self.rfile.read(size)))
             self.send_response(status)
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(content)))
@@ -93,7 +93,7 @@ class Machine:
     """A home with OpenCode's server, which knows one provider for each SDK; starting it is slow."""
 
     root: Path
-    door: Door
+    model_access: FakeModelAccess
     port: int
 
     def make_project(self, name: str, operator: str = "-") -> PathPlaceholders:
@@ -102,14 +102,14 @@ class Machine:
         (top / "calc.py").write_text(f"def add(a, b):\n    return a {operator} b\n")
         return PathPlaceholders(top=top, others={"home": self.root / "home"})
 
-    def repair(self, places: PathPlaceholders, dialect: str) -> str:
+    def repair(self, placeholders: PathPlaceholders, protocol: str) -> str:
         """Have the project repaired; return all that was said and done."""
-        where = f"?directory={quote(str(places.top), safe='')}"
+        where = f"?directory={quote(str(placeholders.top), safe='')}"
         session = self._call("POST", f"/session{where}", {"title": "t", "agent": AGENT})["id"]
         body = {
             "agent": AGENT,
-            "model": {"providerID": SDKS[dialect][0], "modelID": MODEL},
-            "parts": [{"type": "text", "text": f"Repair {places.top}/calc.py."}],
+            "model": {"providerID": SDKS[protocol][0], "modelID": MODEL},
+            "parts": [{"type": "text", "text": f"Repair {placeholders.top}/calc.py."}],
         }
         self._call("POST", f"/session/{session}/message{where}", body)
         return json.dumps(self._call("GET", f"/session/{session}/message{where}"))
@@ -128,8 +128,8 @@ class Machine:
 def start_machine(root: Path) -> Iterator[Machine]:
     home = root / "home"
     home.mkdir(parents=True)
-    door = Door()
-    with serve_door(door) as base_url:
+    model_access = FakeModelAccess()
+    with serve_model_access(model_access) as base_url:
         environ = make_environ(
             make_settings(base_url),
             # OpenCode unpacks libraries where temporary files go, and leaves them there.
@@ -139,7 +139,7 @@ def start_machine(root: Path) -> Iterator[Machine]:
         argv = [str(BINARY), "serve", "--hostname", "127.0.0.1", "--port", "0"]
         with subprocess.Popen(argv, cwd=root, env=environ, stdout=subprocess.PIPE) as server:
             try:
-                yield Machine(root, door, read_port(server))
+                yield Machine(root, model_access, read_port(server))
             finally:
                 server.kill()
 
@@ -166,19 +166,23 @@ def read_port(server: subprocess.Popen[bytes]) -> int:
     raise AssertionError("OpenCode's server does not start")
 
 
-def record(machine: Machine, path: Path, places: PathPlaceholders, dialect: str) -> Recording:
-    recording = Recording(path, provider="p", model=MODEL, dialect=dialect, places=places)
+def record(
+    machine: Machine, path: Path, placeholders: PathPlaceholders, protocol: str
+) -> Recording:
+    recording = Recording(
+        path, provider="p", model=MODEL, protocol=protocol, placeholders=placeholders
+    )
     with (
-        ScriptedModel(make_answers(dialect, Path(places.top))) as model,
-        open_line(model.base_url) as line,
+        ScriptedModel(make_answers(protocol, Path(placeholders.top))) as model,
+        open_sender(model.base_url) as line,
     ):
-        machine.door.open(recording.wrap(line), f"{model.base_url}/chat/completions")
-        machine.repair(places, dialect)
+        machine.model_access.open(recording.wrap(line), f"{model.base_url}/chat/completions")
+        machine.repair(placeholders, protocol)
     recording.close()
     return recording
 
 
-def make_answers(dialect: str, top: Path) -> list[Raw]:
+def make_answers(protocol: str, top: Path) -> list[Raw]:
     """Return the answers of a repair: read, edit, look, say."""
     path = f"{top}/calc.py"
     edit = {"filePath": path, "oldString": "a - b", "newString": "a + b"}
@@ -189,7 +193,7 @@ def make_answers(dialect: str, top: Path) -> list[Raw]:
         ("I look around.", look, "bash"),
         (f"The sign in {path} was wrong.", {}, ""),
     ]
-    make = STREAMS[dialect]
+    make = STREAMS[protocol]
     return [Raw(make(text, json.dumps(arguments), tool)) for text, arguments, tool in steps]
 
 
@@ -212,22 +216,24 @@ def there(folder: Path) -> Iterator[Machine]:
         yield machine
 
 
-@pytest.mark.parametrize("dialect", SDKS)
+@pytest.mark.parametrize("protocol", SDKS)
 def test_a_repair_again_somewhere_else(
-    here: Machine, there: Machine, tmp_path: Path, dialect: str
+    here: Machine, there: Machine, tmp_path: Path, protocol: str
 ) -> None:
     path = tmp_path / "run.jsonl"
-    first, second = here.make_project(dialect), there.make_project(f"my {dialect}")
-    recording = record(here, path, first, dialect)
+    first, second = here.make_project(protocol), there.make_project(f"my {protocol}")
+    recording = record(here, path, first, protocol)
     cassette = Replay.load(path)
-    there.door.open(cassette.open(second))
-    played = there.repair(second, dialect)
+    there.model_access.open(cassette.open(second))
+    played = there.repair(second, protocol)
 
     assert (recording.trouble, recording.count) == ("", 4)
-    assert there.door.mismatch is None, there.door.mismatch
+    assert there.model_access.mismatch is None, there.model_access.mismatch
     assert cassette.unused() == 0, played
-    for places in (first, second):
-        assert (Path(places.top) / "calc.py").read_text() == "def add(a, b):\n    return a + b\n"
+    for placeholders in (first, second):
+        assert (
+            Path(placeholders.top) / "calc.py"
+        ).read_text() == "def add(a, b):\n    return a + b\n"
     assert "The sign in" in played
     assert str(here.root) not in played
     assert str(here.root).encode() not in path.read_bytes()
@@ -239,11 +245,11 @@ def test_another_revision_is_told_from_the_recorded_one(
     path = tmp_path / "run.jsonl"
     first, second = here.make_project("one"), there.make_project("other", "*")
     record(here, path, first, "chat")
-    there.door.open(Replay.load(path).open(second))
+    there.model_access.open(Replay.load(path).open(second))
     there.repair(second, "chat")
 
-    assert there.door.mismatch is not None
-    assert there.door.mismatch.problem == (
+    assert there.model_access.mismatch is not None
+    assert there.model_access.mismatch.problem == (
         "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
         " message 3 (tool): recorded was '2:     return a - b', now it is '2:     return a * b'."
     )

@@ -39,7 +39,7 @@ def test_a_small_cassette_is_loaded(tmp_path: Path) -> None:
     more = {**EXCHANGE, "base": 0, "keep": 1, "body": {"text": ""}}
     cassette = load(tmp_path, HEADER, EXCHANGE, more)
 
-    assert (cassette.provider, cassette.model, cassette.dialect) == ("p", "m", "d")
+    assert (cassette.provider, cassette.model, cassette.protocol) == ("p", "m", "d")
     assert (cassette.count, cassette.unused()) == (2, 2)
 
 

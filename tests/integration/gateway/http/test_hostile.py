@@ -13,8 +13,8 @@ from pytest_agentfix.gateway.providers.registry import (
     ANTHROPIC,
     COMPATIBLE,
     GOOGLE,
-    Dialect,
     ProviderRow,
+    WireProtocol,
 )
 from tests.kits.body_kit import GOOD, ROWS, WAYS_OUT
 from tests.kits.gateway_kit import HOST, MODEL, TOKEN, wait_for
@@ -26,16 +26,16 @@ CHUNKS = b"2\r\n{}\r\n0\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def targets() -> Iterator[Mapping[Dialect, Target]]:
+def targets() -> Iterator[Mapping[WireProtocol, Target]]:
     with ExitStack() as stack:
         yield {d: stack.enter_context(open_target(row)) for d, row in ROWS.items()}
 
 
 @pytest.fixture
-def target(targets: Mapping[Dialect, Target]) -> Target:
+def target(targets: Mapping[WireProtocol, Target]) -> Target:
     """The gateway of the chat protocol, behind which nothing was seen yet."""
-    targets[Dialect.CHAT].provider._requests.clear()
-    return targets[Dialect.CHAT]
+    targets[WireProtocol.CHAT].provider._requests.clear()
+    return targets[WireProtocol.CHAT]
 
 
 Attack = Callable[[Target], bytes]
@@ -270,7 +270,7 @@ def test_both_names_of_this_machine_are_fine(target: Target, host: str) -> None:
     target.check_unharmed(seen=1)
 
 
-BODIES = make_bodies(GOOD[Dialect.CHAT])
+BODIES = make_bodies(GOOD[WireProtocol.CHAT])
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
@@ -280,24 +280,24 @@ def test_hostile_bodies_are_refused(target: Target, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "name"),
-    [(dialect, name) for dialect, cases in WAYS_OUT.items() for name in cases],
+    ("protocol", "name"),
+    [(protocol, name) for protocol, cases in WAYS_OUT.items() for name in cases],
 )
 def test_ways_out_are_refused_at_the_door(
-    targets: Mapping[Dialect, Target], dialect: Dialect, name: str
+    targets: Mapping[WireProtocol, Target], protocol: WireProtocol, name: str
 ) -> None:
-    target = targets[dialect]
+    target = targets[protocol]
     target.provider._requests.clear()
 
-    assert target.attack(target.request(target.body(**WAYS_OUT[dialect][name]))) == 403
+    assert target.attack(target.request(target.body(**WAYS_OUT[protocol][name]))) == 403
     target.check_unharmed()
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("protocol", WireProtocol)
 def test_another_protocols_key_header_does_not_do(
-    targets: Mapping[Dialect, Target], dialect: Dialect
+    targets: Mapping[WireProtocol, Target], protocol: WireProtocol
 ) -> None:
-    target = targets[dialect]
+    target = targets[protocol]
     target.provider._requests.clear()
     own = target.row.key_header
     others = {"authorization", "x-api-key", "x-goog-api-key"} - {own}
@@ -388,7 +388,7 @@ def test_who_goes_away_in_the_middle_harms_nobody(target: Target) -> None:
 def test_only_the_runs_own_models_are_asked(row: ProviderRow, model: str, status: int) -> None:
     with open_target(row, small_model="small") as two:
         line = f"POST {two.row.build_target(model)} HTTP/1.1"
-        body = GOOD[two.row.dialect] if two.row is GOOGLE else two.body(model=model)
+        body = GOOD[two.row.protocol] if two.row is GOOGLE else two.body(model=model)
 
         assert two.attack(two.request(body, start=line)) == status
         paths = [request.path for request in two.provider.requests]

@@ -25,7 +25,7 @@ from pytest_agentfix.gateway.providers.registry import (
     COMPATIBLE,
     GOOGLE,
     OPENAI,
-    Dialect,
+    WireProtocol,
 )
 from pytest_agentfix.testing.scripted_model.model_server import (
     Break,
@@ -53,10 +53,10 @@ from tests.kits.gateway_kit import (
 from tests.unit.gateway.spending.test_usage import SAMPLES
 
 ROWS = {
-    Dialect.CHAT: COMPATIBLE,
-    Dialect.RESPONSES: OPENAI,
-    Dialect.MESSAGES: ANTHROPIC,
-    Dialect.GENERATE: GOOGLE,
+    WireProtocol.CHAT: COMPATIBLE,
+    WireProtocol.RESPONSES: OPENAI,
+    WireProtocol.MESSAGES: ANTHROPIC,
+    WireProtocol.GENERATE: GOOGLE,
 }
 
 
@@ -95,10 +95,12 @@ def test_an_answer_passes_and_is_counted() -> None:
     assert request.body == make_body()
 
 
-@pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
-def test_all_protocols_pass_and_are_counted(dialect: Dialect, raw: bytes, tokens: Tokens) -> None:
-    row = ROWS[dialect]
-    body: dict[str, Any] = {} if dialect is Dialect.GENERATE else {"model": "test-model"}
+@pytest.mark.parametrize(("protocol", "raw", "tokens"), SAMPLES)
+def test_all_protocols_pass_and_are_counted(
+    protocol: WireProtocol, raw: bytes, tokens: Tokens
+) -> None:
+    row = ROWS[protocol]
+    body: dict[str, Any] = {} if protocol is WireProtocol.GENERATE else {"model": "test-model"}
     with (
         ScriptedModel([Raw(raw)]) as model,
         open_gateway(make_upstream(model.base_url, row=row)) as (gateway, client),
@@ -510,7 +512,10 @@ def test_no_model_without_an_attempt() -> None:
 
     assert (gateway.trouble(), gateway.cap(), gateway.in_flight()) == (None, "", 0)
     assert (gateway.tokens(), gateway.requests()) == (Tokens(), 0)
-    with pytest.raises(Exception, match=r"No attempt is running\."), gateway._book.enter(now=0.0):
+    with (
+        pytest.raises(Exception, match=r"No attempt is running\."),
+        gateway._attempt_log.enter(now=0.0),
+    ):
         pass
 
 
@@ -594,7 +599,7 @@ def test_the_key_is_nowhere_but_on_the_wire(caplog: pytest.LogCaptureFixture) ->
         open_gateway(make_upstream(model.base_url), clock=FakeClock()) as (gateway, client),
     ):
         answers = [client.post() for _ in range(3)]
-        seen = [repr(gateway), repr(vars(gateway)), repr(gateway._book.attempt)]
+        seen = [repr(gateway), repr(vars(gateway)), repr(gateway._attempt_log.attempt)]
         seen += [repr(answer) for answer in answers]
 
     assert [a.status for a in answers] == [200, 401, 400]

@@ -438,7 +438,7 @@ def test_the_small_model_of_the_users_config(tmp_path: Path, small: str, expecte
     assert choose(tmp_path, {"OPENAI_API_KEY": KEY}).small_model == expected
 
 
-def test_a_small_model_of_another_dialect_is_left_out(tmp_path: Path) -> None:
+def test_a_small_model_of_another_protocol_is_left_out(tmp_path: Path) -> None:
     write_config(tmp_path, {"small_model": "opencode/gpt-x"})
     environ = {"OPENCODE_API_KEY": KEY}
 

@@ -400,14 +400,14 @@ def test_who_has_room_is_not_sent_either_once_the_attempt_is_over(
 ) -> None:
     """The provider gives up for good between a request's admission and its turn."""
     calls = count()
-    plain = Budget.hold
+    plain = Budget.reserve
 
-    def hold_late(till: Budget, admission: Admission, *, is_repeated: bool) -> Reservation:
+    def reserve_late(budget: Budget, admission: Admission, *, is_repeated: bool) -> Reservation:
         if next(calls):
             wait_for(lambda: gateway.trouble() is not None)
-        return plain(till, admission, is_repeated=is_repeated)
+        return plain(budget, admission, is_repeated=is_repeated)
 
-    monkeypatch.setattr(Budget, "hold", hold_late)
+    monkeypatch.setattr(Budget, "reserve", reserve_late)
     refusal = LateRefusal()
     with stage(refusal) as (model, gateway):
         refusal.meet_two(gateway)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.providers.registry import PROVIDERS, Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.registry import PROVIDERS, ProviderRow, WireProtocol
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 from pytest_agentfix.testing.scripted_model.model_server import (
     NO_USAGE,
@@ -27,7 +27,7 @@ from pytest_agentfix.testing.scripted_model.model_server import (
     Turns,
     patches,
 )
-from pytest_agentfix.testing.scripted_model.protocols import find_dialect
+from pytest_agentfix.testing.scripted_model.protocols import find_protocol
 from pytest_agentfix.testing.scripted_model.replies import Usage
 from tests.kits.protocol_kit import (
     MODEL,
@@ -47,58 +47,62 @@ TEXT = "a text that is longer than one piece"
 CALLS = [Call("bash", {"command": "echo 'ä longer command'"}), Call("read", {"filePath": "/x"})]
 USED = [("bash", {"command": "echo 'ä longer command'"}), ("read", {"filePath": "/x"})]
 ENDS = {
-    Dialect.CHAT: ("stop", "tool_calls"),
-    Dialect.RESPONSES: ("completed", "completed"),
-    Dialect.MESSAGES: ("end_turn", "tool_use"),
-    Dialect.GENERATE: ("STOP", "STOP"),
+    WireProtocol.CHAT: ("stop", "tool_calls"),
+    WireProtocol.RESPONSES: ("completed", "completed"),
+    WireProtocol.MESSAGES: ("end_turn", "tool_use"),
+    WireProtocol.GENERATE: ("STOP", "STOP"),
 }
 
-every_dialect = pytest.mark.parametrize("dialect", list(Dialect), ids=lambda one: one.value)
+every_protocol = pytest.mark.parametrize("protocol", list(WireProtocol), ids=lambda one: one.value)
 
 
-def answer(dialect: Dialect, reply: Reply, *, is_stream: bool = True) -> bytes:
-    target = TARGETS[dialect]
-    if dialect is Dialect.GENERATE and not is_stream:
+def answer(protocol: WireProtocol, reply: Reply, *, is_stream: bool = True) -> bytes:
+    target = TARGETS[protocol]
+    if protocol is WireProtocol.GENERATE and not is_stream:
         target = target.replace("streamGenerateContent?alt=sse", "generateContent")
     with ScriptedModel([reply]) as model:
-        status, kind, raw = ask(model, target, make_body(dialect, PROMPT, is_stream=is_stream))
+        status, kind, raw = ask(model, target, make_body(protocol, PROMPT, is_stream=is_stream))
     assert (status, kind) == (200, "text/event-stream" if is_stream else "application/json")
     return raw
 
 
-def scan(dialect: Dialect, raw: bytes, *, is_stream: bool = True) -> Tokens:
-    scanner = UsageScanner(dialect, is_stream=is_stream)
+def scan(protocol: WireProtocol, raw: bytes, *, is_stream: bool = True) -> Tokens:
+    scanner = UsageScanner(protocol, is_stream=is_stream)
     scanner.feed(raw)
     scanner.finish()
     assert scanner.error == ""
     return scanner.tokens
 
 
-@every_dialect
-def test_text_is_read_back(dialect: Dialect) -> None:
-    raw = answer(dialect, Say(TEXT))
+@every_protocol
+def test_text_is_read_back(protocol: WireProtocol) -> None:
+    raw = answer(protocol, Say(TEXT))
 
-    assert read_back(dialect, raw) == Answered(text=TEXT, calls=[], end=ENDS[dialect][0])
-    assert TEXT.encode() not in raw or dialect is Dialect.RESPONSES  # which repeats it at the end
-
-
-@every_dialect
-def test_calls_are_read_back(dialect: Dialect) -> None:
-    raw = answer(dialect, Calls(CALLS, text=TEXT))
-
-    assert read_back(dialect, raw) == Answered(text=TEXT, calls=USED, end=ENDS[dialect][1])
+    assert read_back(protocol, raw) == Answered(text=TEXT, calls=[], end=ENDS[protocol][0])
+    assert (
+        TEXT.encode() not in raw or protocol is WireProtocol.RESPONSES
+    )  # which repeats it at the end
 
 
-@every_dialect
-def test_a_call_without_words_is_read_back(dialect: Dialect) -> None:
-    raw = answer(dialect, CALLS[0])
+@every_protocol
+def test_calls_are_read_back(protocol: WireProtocol) -> None:
+    raw = answer(protocol, Calls(CALLS, text=TEXT))
 
-    assert read_back(dialect, raw) == Answered(calls=USED[:1], end=ENDS[dialect][1])
+    assert read_back(protocol, raw) == Answered(text=TEXT, calls=USED, end=ENDS[protocol][1])
 
 
-@every_dialect
-def test_an_answer_of_nothing_has_an_end(dialect: Dialect) -> None:
-    assert read_back(dialect, answer(dialect, Say(""))) == Answered(calls=[], end=ENDS[dialect][0])
+@every_protocol
+def test_a_call_without_words_is_read_back(protocol: WireProtocol) -> None:
+    raw = answer(protocol, CALLS[0])
+
+    assert read_back(protocol, raw) == Answered(calls=USED[:1], end=ENDS[protocol][1])
+
+
+@every_protocol
+def test_an_answer_of_nothing_has_an_end(protocol: WireProtocol) -> None:
+    assert read_back(protocol, answer(protocol, Say(""))) == Answered(
+        calls=[], end=ENDS[protocol][0]
+    )
 
 
 SPLIT = ScriptedUsage(prompt_tokens=95, completion_tokens=33, cached_tokens=80, written_tokens=5)
@@ -120,39 +124,39 @@ REPORTED: dict[str, tuple[ScriptedUsage, Tokens]] = {
 }
 
 
-@every_dialect
+@every_protocol
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize(("usage", "tokens"), REPORTED.values(), ids=REPORTED)
 def test_the_gateway_reads_what_was_reported(
-    dialect: Dialect, usage: ScriptedUsage, tokens: Tokens, *, is_stream: bool
+    protocol: WireProtocol, usage: ScriptedUsage, tokens: Tokens, *, is_stream: bool
 ) -> None:
-    raw = answer(dialect, Calls(CALLS, text=TEXT, usage=usage), is_stream=is_stream)
+    raw = answer(protocol, Calls(CALLS, text=TEXT, usage=usage), is_stream=is_stream)
 
-    assert scan(dialect, raw, is_stream=is_stream) == tokens
+    assert scan(protocol, raw, is_stream=is_stream) == tokens
 
 
-@every_dialect
-def test_what_was_written_to_a_cache_is_counted_once(dialect: Dialect) -> None:
-    tokens = scan(dialect, answer(dialect, Say(TEXT, usage=SPLIT)))
+@every_protocol
+def test_what_was_written_to_a_cache_is_counted_once(protocol: WireProtocol) -> None:
+    tokens = scan(protocol, answer(protocol, Say(TEXT, usage=SPLIT)))
 
     assert (tokens.input + tokens.written, tokens.cached, tokens.output) == (15, 80, 33)
 
 
-@every_dialect
+@every_protocol
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "whole"])
-def test_a_provider_may_say_nothing_of_tokens(dialect: Dialect, *, is_stream: bool) -> None:
-    raw = answer(dialect, Calls(CALLS, text=TEXT, usage=NO_USAGE), is_stream=is_stream)
+def test_a_provider_may_say_nothing_of_tokens(protocol: WireProtocol, *, is_stream: bool) -> None:
+    raw = answer(protocol, Calls(CALLS, text=TEXT, usage=NO_USAGE), is_stream=is_stream)
 
-    assert scan(dialect, raw, is_stream=is_stream) == Tokens()
+    assert scan(protocol, raw, is_stream=is_stream) == Tokens()
     assert b"usage" not in raw.replace(b'"usage": null', b"").lower()
 
 
-@every_dialect
+@every_protocol
 @pytest.mark.parametrize("is_stream", [True, False], ids=["stream", "whole"])
 def test_without_a_word_of_the_script_the_counts_are_plausible(
-    dialect: Dialect, *, is_stream: bool
+    protocol: WireProtocol, *, is_stream: bool
 ) -> None:
-    tokens = scan(dialect, answer(dialect, Say(TEXT), is_stream=is_stream), is_stream=is_stream)
+    tokens = scan(protocol, answer(protocol, Say(TEXT), is_stream=is_stream), is_stream=is_stream)
 
     assert tokens.output == len(TEXT) // 4 + 1
     assert 5 <= tokens.input <= 40
@@ -161,12 +165,12 @@ def test_without_a_word_of_the_script_the_counts_are_plausible(
 
 def test_each_protocol_has_usage_in_its_own_words() -> None:
     found = {}
-    for dialect in Dialect:
-        events = parse(answer(dialect, Say("ok", usage=SPLIT)))
-        found[dialect] = [usage for event in events for usage in find_usage(event.data)]
+    for protocol in WireProtocol:
+        events = parse(answer(protocol, Say("ok", usage=SPLIT)))
+        found[protocol] = [usage for event in events for usage in find_usage(event.data)]
 
     assert found == {
-        Dialect.CHAT: [
+        WireProtocol.CHAT: [
             {
                 "prompt_tokens": 95,
                 "completion_tokens": 33,
@@ -174,7 +178,7 @@ def test_each_protocol_has_usage_in_its_own_words() -> None:
                 "prompt_tokens_details": {"cached_tokens": 80, "cache_write_tokens": 5},
             }
         ],
-        Dialect.RESPONSES: [
+        WireProtocol.RESPONSES: [
             {
                 "input_tokens": 95,
                 "input_tokens_details": {"cached_tokens": 80, "cache_write_tokens": 5},
@@ -183,7 +187,7 @@ def test_each_protocol_has_usage_in_its_own_words() -> None:
                 "total_tokens": 128,
             }
         ],
-        Dialect.MESSAGES: [
+        WireProtocol.MESSAGES: [
             {
                 "input_tokens": 10,
                 "cache_creation_input_tokens": 5,
@@ -192,7 +196,7 @@ def test_each_protocol_has_usage_in_its_own_words() -> None:
             },
             {"output_tokens": 33},
         ],
-        Dialect.GENERATE: [
+        WireProtocol.GENERATE: [
             {
                 "promptTokenCount": 95,
                 "candidatesTokenCount": 33,
@@ -214,7 +218,7 @@ def find_usage(data: Any) -> list[Any]:
 
 @pytest.mark.parametrize("usage", [None, NO_USAGE, SPLIT], ids=["guessed", "none", "given"])
 def test_the_events_of_anthropics_protocol(usage: Usage) -> None:
-    events = parse(answer(Dialect.MESSAGES, Calls(CALLS, text="ok", usage=usage)))
+    events = parse(answer(WireProtocol.MESSAGES, Calls(CALLS, text="ok", usage=usage)))
     delta = "content_block_delta"
 
     assert [event.name for event in events] == [event.data["type"] for event in events]
@@ -240,7 +244,7 @@ def test_the_events_of_anthropics_protocol(usage: Usage) -> None:
 
 
 def test_the_events_of_openais_protocol() -> None:
-    events = parse(answer(Dialect.RESPONSES, Calls(CALLS[1:], text="ok")))
+    events = parse(answer(WireProtocol.RESPONSES, Calls(CALLS[1:], text="ok")))
 
     assert [event.name for event in events] == [event.data["type"] for event in events]
     assert [event.data["sequence_number"] for event in events] == list(range(len(events)))
@@ -275,7 +279,7 @@ def test_the_events_of_openais_protocol() -> None:
 
 
 def test_the_events_of_googles_protocol() -> None:
-    raw = answer(Dialect.GENERATE, Calls(CALLS, text=TEXT, usage=SPLIT))
+    raw = answer(WireProtocol.GENERATE, Calls(CALLS, text=TEXT, usage=SPLIT))
     datas = [event.data for event in parse(raw)]
 
     assert raw.endswith(b"}\r\n\r\n")
@@ -292,16 +296,16 @@ def test_the_events_of_googles_protocol() -> None:
     assert ("thoughtSignature" in first, "thoughtSignature" in second) == (True, False)
 
 
-@every_dialect
-def test_ids_differ_from_answer_to_answer(dialect: Dialect) -> None:
+@every_protocol
+def test_ids_differ_from_answer_to_answer(protocol: WireProtocol) -> None:
     with ScriptedModel([CALLS[0], CALLS[0]]) as model:
         first, second = [
-            ask(model, TARGETS[dialect], make_body(dialect, parts))[2]
+            ask(model, TARGETS[protocol], make_body(protocol, parts))[2]
             for parts in (PROMPT, [*PROMPT, Used(["ok"])])
         ]
 
     assert find_ids(first)
-    if dialect is not Dialect.CHAT:  # where only the calls' ids matter to anyone
+    if protocol is not WireProtocol.CHAT:  # where only the calls' ids matter to anyone
         assert find_ids(first).isdisjoint(find_ids(second))
 
 
@@ -319,60 +323,60 @@ def find_ids(raw: bytes) -> set[str]:
     return found
 
 
-@every_dialect
-def test_a_break_leaves_an_answer_without_an_end(dialect: Dialect) -> None:
+@every_protocol
+def test_a_break_leaves_an_answer_without_an_end(protocol: WireProtocol) -> None:
     with ScriptedModel([Break(TEXT)]) as model, pytest.raises(http.client.IncompleteRead) as broken:
-        ask(model, TARGETS[dialect], make_body(dialect, PROMPT))
+        ask(model, TARGETS[protocol], make_body(protocol, PROMPT))
 
-    assert read_back(dialect, broken.value.partial) == Answered(text=TEXT, calls=[])
+    assert read_back(protocol, broken.value.partial) == Answered(text=TEXT, calls=[])
 
 
-@every_dialect
-def test_troubles_are_the_same_in_each_protocol(dialect: Dialect) -> None:
+@every_protocol
+def test_troubles_are_the_same_in_each_protocol(protocol: WireProtocol) -> None:
     script = Interrupted(Turns([[Say("done")]]), [Fail(503, "busy"), Raw(b"data: 1\n\n")])
-    body = make_body(dialect, PROMPT)
+    body = make_body(protocol, PROMPT)
     with ScriptedModel(script) as model:
-        answers = [ask(model, TARGETS[dialect], body) for _ in range(3)]
+        answers = [ask(model, TARGETS[protocol], body) for _ in range(3)]
 
     assert answers[:2] == [
         (503, "application/json", b"busy"),
         (200, "text/event-stream", b"data: 1\n\n"),
     ]
-    assert read_back(dialect, answers[2][2]).text == "done"
+    assert read_back(protocol, answers[2][2]).text == "done"
 
 
-@every_dialect
-def test_a_whole_answer_holds_what_the_stream_does(dialect: Dialect) -> None:
-    found = json.loads(answer(dialect, Calls(CALLS[:1], text="ok"), is_stream=False))
+@every_protocol
+def test_a_whole_answer_holds_what_the_stream_does(protocol: WireProtocol) -> None:
+    found = json.loads(answer(protocol, Calls(CALLS[:1], text="ok"), is_stream=False))
 
     arguments = USED[0][1]
-    parts: dict[Dialect, Any] = {
-        Dialect.CHAT: lambda: [
+    parts: dict[WireProtocol, Any] = {
+        WireProtocol.CHAT: lambda: [
             found["choices"][0]["message"]["content"],
             json.loads(found["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]),
         ],
-        Dialect.RESPONSES: lambda: [
+        WireProtocol.RESPONSES: lambda: [
             found["output"][0]["content"][0]["text"],
             json.loads(found["output"][1]["arguments"]),
         ],
-        Dialect.MESSAGES: lambda: [found["content"][0]["text"], found["content"][1]["input"]],
-        Dialect.GENERATE: lambda: [
+        WireProtocol.MESSAGES: lambda: [found["content"][0]["text"], found["content"][1]["input"]],
+        WireProtocol.GENERATE: lambda: [
             found["candidates"][0]["content"]["parts"][0]["text"],
             found["candidates"][0]["content"]["parts"][1]["functionCall"]["args"],
         ],
     }
-    assert parts[dialect]() == ["ok", arguments]
+    assert parts[protocol]() == ["ok", arguments]
 
 
 @pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
 def test_every_providers_endpoint_is_known_below_its_own_path(row: ProviderRow) -> None:
     path = urlsplit(row.base_url).path + row.build_endpoint(MODEL)
 
-    assert find_dialect(path) is row.dialect
+    assert find_protocol(path) is row.protocol
     with ScriptedModel([Say("here")]) as model:
-        status, _, raw = ask(model, path, make_body(row.dialect, PROMPT))
-        assert [request.dialect for request in model.requests] == [row.dialect]
-    assert (status, read_back(row.dialect, raw).text) == (200, "here")
+        status, _, raw = ask(model, path, make_body(row.protocol, PROMPT))
+        assert [request.protocol for request in model.requests] == [row.protocol]
+    assert (status, read_back(row.protocol, raw).text) == (200, "here")
 
 
 @pytest.mark.parametrize(
@@ -381,22 +385,22 @@ def test_every_providers_endpoint_is_known_below_its_own_path(row: ProviderRow) 
 def test_other_paths_are_not_there_and_use_up_no_reply(target: str) -> None:
     with ScriptedModel([Say("later")]) as model:
         assert ask(model, target, {})[0] == 404
-        _, _, raw = ask(model, TARGETS[Dialect.CHAT], make_body(Dialect.CHAT, PROMPT))
+        _, _, raw = ask(model, TARGETS[WireProtocol.CHAT], make_body(WireProtocol.CHAT, PROMPT))
 
-    assert read_back(Dialect.CHAT, raw).text == "later"
+    assert read_back(WireProtocol.CHAT, raw).text == "later"
 
 
-@every_dialect
-def test_base_urls_are_the_providers_but_for_the_host(dialect: Dialect) -> None:
-    row = next(row for row in PROVIDERS if row.dialect is dialect)
+@every_protocol
+def test_base_urls_are_the_providers_but_for_the_host(protocol: WireProtocol) -> None:
+    row = next(row for row in PROVIDERS if row.protocol is protocol)
     with ScriptedModel([Say("here")]) as model:
-        base = model.base_url_for(dialect)
+        base = model.base_url_for(protocol)
         target = urlsplit(base).path + row.build_endpoint(MODEL)
-        _, _, raw = ask(model, target, make_body(dialect, PROMPT))
+        _, _, raw = ask(model, target, make_body(protocol, PROMPT))
 
     assert target == row.build_target(MODEL)
     assert base.startswith(f"http://127.0.0.1:{model.port}/v1")
-    assert read_back(dialect, raw).text == "here"
+    assert read_back(protocol, raw).text == "here"
 
 
 def test_a_patch_replaces_whole_lines() -> None:

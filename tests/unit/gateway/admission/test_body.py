@@ -10,105 +10,107 @@ import pytest
 from pytest_agentfix.gateway.admission.body import clean_body
 from pytest_agentfix.gateway.admission.media_count import MediaCount, count_media
 from pytest_agentfix.gateway.admission.refusal import RefusedError
-from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.providers.registry import WireProtocol
 from tests.kits.body_kit import DATA, GOOD, PDF, WAYS_OUT
 
 LIMIT = 32_000
 
 
-def clean(dialect: Dialect, changes: dict[str, Any], *, limit: int = LIMIT) -> dict[str, Any]:
+def clean(protocol: WireProtocol, changes: dict[str, Any], *, limit: int = LIMIT) -> dict[str, Any]:
     """What goes on of a good body with ``changes``."""
-    body = {**copy.deepcopy(GOOD[dialect]), **changes}
-    return clean_body(body, dialect=dialect, output_limit=limit).fields
+    body = {**copy.deepcopy(GOOD[protocol]), **changes}
+    return clean_body(body, protocol=protocol, output_limit=limit).fields
 
 
-def refusal_of(dialect: Dialect, changes: dict[str, Any]) -> tuple[int, str]:
+def refusal_of(protocol: WireProtocol, changes: dict[str, Any]) -> tuple[int, str]:
     with pytest.raises(RefusedError) as caught:
-        clean(dialect, changes)
+        clean(protocol, changes)
     return caught.value.status, caught.value.message
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_what_opencode_sends_goes_on_unchanged(dialect: Dialect) -> None:
-    assert clean(dialect, {}) == GOOD[dialect]
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_what_opencode_sends_goes_on_unchanged(protocol: WireProtocol) -> None:
+    assert clean(protocol, {}) == GOOD[protocol]
 
 
 @pytest.mark.parametrize(
-    ("dialect", "name"),
-    [(dialect, name) for dialect, cases in WAYS_OUT.items() for name in cases],
+    ("protocol", "name"),
+    [(protocol, name) for protocol, cases in WAYS_OUT.items() for name in cases],
 )
-def test_ways_out_are_refused(dialect: Dialect, name: str) -> None:
-    assert refusal_of(dialect, WAYS_OUT[dialect][name])[0] == 403
+def test_ways_out_are_refused(protocol: WireProtocol, name: str) -> None:
+    assert refusal_of(protocol, WAYS_OUT[protocol][name])[0] == 403
 
 
 @pytest.mark.parametrize(
-    ("dialect", "changes", "message"),
+    ("protocol", "changes", "message"),
     [
-        (Dialect.CHAT, {"plugins": [1]}, "'plugins' is not allowed here."),
+        (WireProtocol.CHAT, {"plugins": [1]}, "'plugins' is not allowed here."),
         (
-            Dialect.CHAT,
+            WireProtocol.CHAT,
             {"tools": [{"type": "web_search"}]},
             "A tool of the type 'web_search' is not allowed here.",
         ),
         (
-            Dialect.GENERATE,
+            WireProtocol.GENERATE,
             {"tools": [{"googleSearch": {}}]},
             "A tool of the type 'googleSearch' is not allowed here.",
         ),
         (
-            Dialect.MESSAGES,
+            WireProtocol.MESSAGES,
             {"messages": [{"content": [{"type": "x" * 1000 + "\n"}]}]},
             f"A content part of the type '{'x' * 59} is not allowed here.",
         ),
         (
-            Dialect.RESPONSES,
+            WireProtocol.RESPONSES,
             {"tool_choice": {"type": "mcp"}},
             "A tool choice of the type 'mcp' is not allowed here.",
         ),
     ],
 )
 def test_a_refusal_says_what_it_is_about(
-    dialect: Dialect, changes: dict[str, Any], message: str
+    protocol: WireProtocol, changes: dict[str, Any], message: str
 ) -> None:
-    assert refusal_of(dialect, changes) == (403, message)
+    assert refusal_of(protocol, changes) == (403, message)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "changes"),
+    ("protocol", "changes"),
     [
-        (Dialect.CHAT, {"messages": {}}),
-        (Dialect.CHAT, {"messages": ["text"]}),
-        (Dialect.CHAT, {"tools": "web_search"}),
-        (Dialect.CHAT, {"tools": {"type": "mcp"}}),
-        (Dialect.CHAT, {"reasoning": "high"}),
-        (Dialect.MESSAGES, {"messages": [{"content": {"type": "text"}}]}),
-        (Dialect.RESPONSES, {"input": {"type": "item_reference"}}),
-        (Dialect.GENERATE, {"contents": {"parts": []}}),
-        (Dialect.GENERATE, {"generation_config": {}}),
-        (Dialect.GENERATE, {"generationConfig": {"topK": 1, "top_k": 2}}),
+        (WireProtocol.CHAT, {"messages": {}}),
+        (WireProtocol.CHAT, {"messages": ["text"]}),
+        (WireProtocol.CHAT, {"tools": "web_search"}),
+        (WireProtocol.CHAT, {"tools": {"type": "mcp"}}),
+        (WireProtocol.CHAT, {"reasoning": "high"}),
+        (WireProtocol.MESSAGES, {"messages": [{"content": {"type": "text"}}]}),
+        (WireProtocol.RESPONSES, {"input": {"type": "item_reference"}}),
+        (WireProtocol.GENERATE, {"contents": {"parts": []}}),
+        (WireProtocol.GENERATE, {"generation_config": {}}),
+        (WireProtocol.GENERATE, {"generationConfig": {"topK": 1, "top_k": 2}}),
     ],
 )
-def test_other_forms_are_refused(dialect: Dialect, changes: dict[str, Any]) -> None:
-    assert refusal_of(dialect, changes)[0] == 400
+def test_other_forms_are_refused(protocol: WireProtocol, changes: dict[str, Any]) -> None:
+    assert refusal_of(protocol, changes)[0] == 400
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_what_nobody_knows_stays_here(dialect: Dialect, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_what_nobody_knows_stays_here(
+    protocol: WireProtocol, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("DEBUG"):
-        found = clean(dialect, {"SomeNew\nthing": {"url": "https://x"}, "MODEL": "other"})
+        found = clean(protocol, {"SomeNew\nthing": {"url": "https://x"}, "MODEL": "other"})
 
-    assert found == GOOD[dialect]
+    assert found == GOOD[protocol]
     assert caplog.messages == ["left out of a request: 'SomeNew\\nthing', 'MODEL'"]
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("protocol", WireProtocol)
 def test_what_stays_here_cannot_fill_the_log(
-    dialect: Dialect, caplog: pytest.LogCaptureFixture
+    protocol: WireProtocol, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [f"{number:04}" + "x" * 1000 for number in range(1000)]
     with caplog.at_level("DEBUG"):
-        clean(dialect, dict.fromkeys(names, 1))
-        clean(dialect, {})
+        clean(protocol, dict.fromkeys(names, 1))
+        clean(protocol, {})
 
     said = ", ".join(f"'{name[:59]}" for name in names[:20])
     assert caplog.messages == [f"left out of a request: {said}"]
@@ -117,7 +119,7 @@ def test_what_stays_here_cannot_fill_the_log(
 def test_a_refusal_does_not_quote_at_length() -> None:
     huge = [{"a": 1}] * 100_000
 
-    assert refusal_of(Dialect.CHAT, {"tools": [{"type": huge}]}) == (
+    assert refusal_of(WireProtocol.CHAT, {"tools": [{"type": huge}]}) == (
         403,
         "A tool of the type 'list' is not allowed here.",
     )
@@ -139,7 +141,7 @@ def test_tools_of_the_agent_may_be_strict_and_have_dashes(name: str) -> None:
         "tool_choice": {"type": "function", "function": {"name": name}},
     }
 
-    assert clean(Dialect.CHAT, changes) == {**GOOD[Dialect.CHAT], **changes}
+    assert clean(WireProtocol.CHAT, changes) == {**GOOD[WireProtocol.CHAT], **changes}
 
 
 def test_edits_of_the_context_have_no_depth() -> None:
@@ -153,7 +155,7 @@ def test_edits_of_the_context_have_no_depth() -> None:
     }
     odd = {**edit, "keep": {"type": [[1]], "value": 1, "new": {}}, "clear_tool_inputs": [{"a": 1}]}
 
-    found = clean(Dialect.MESSAGES, {"context_management": {"edits": [edit, odd]}})
+    found = clean(WireProtocol.MESSAGES, {"context_management": {"edits": [edit, odd]}})
 
     del odd["clear_tool_inputs"]
     assert found["context_management"] == {"edits": [edit, {**odd, "keep": {"value": 1}}]}
@@ -162,41 +164,41 @@ def test_edits_of_the_context_have_no_depth() -> None:
 def test_an_edit_of_another_form_is_refused() -> None:
     edit = {"type": "clear_tool_uses_20250919", "trigger": [[{}]]}
 
-    assert refusal_of(Dialect.MESSAGES, {"context_management": {"edits": [edit]}})[0] == 400
+    assert refusal_of(WireProtocol.MESSAGES, {"context_management": {"edits": [edit]}})[0] == 400
 
 
-DEAR: list[tuple[Dialect, dict[str, Any]]] = [
-    *((dialect, {"service_tier": "priority"}) for dialect in Dialect),
-    *((dialect, {"service_tier": {"type": "auto"}}) for dialect in Dialect),
-    (Dialect.GENERATE, {"serviceTier": "SERVICE_TIER_PRIORITY"}),
-    (Dialect.CHAT, {"prediction": {"type": "content", "content": "x"}}),
-    (Dialect.CHAT, {"modalities": ["audio"], "audio": {"voice": "v"}}),
-    (Dialect.CHAT, {"provider": {"data_collection": "allow", "sort": "throughput"}}),
-    (Dialect.CHAT, {"prompt_cache_retention": "24h", "metadata": {"a": "b"}, "user": "u"}),
-    (Dialect.CHAT, {"extra_body": {"google": {"cached_content": "x"}}, "transforms": []}),
-    (Dialect.RESPONSES, {"prompt_cache_retention": "24h", "metadata": {}, "user": "u"}),
-    (Dialect.MESSAGES, {"speed": "fast"}),
-    (Dialect.MESSAGES, {"inference_geo": "us"}),
-    (Dialect.MESSAGES, {"metadata": {"user_id": "u"}, "betas": ["fast-mode-2026-02-01"]}),
-    (Dialect.GENERATE, {"labels": {"a": "b"}}),
+DEAR: list[tuple[WireProtocol, dict[str, Any]]] = [
+    *((protocol, {"service_tier": "priority"}) for protocol in WireProtocol),
+    *((protocol, {"service_tier": {"type": "auto"}}) for protocol in WireProtocol),
+    (WireProtocol.GENERATE, {"serviceTier": "SERVICE_TIER_PRIORITY"}),
+    (WireProtocol.CHAT, {"prediction": {"type": "content", "content": "x"}}),
+    (WireProtocol.CHAT, {"modalities": ["audio"], "audio": {"voice": "v"}}),
+    (WireProtocol.CHAT, {"provider": {"data_collection": "allow", "sort": "throughput"}}),
+    (WireProtocol.CHAT, {"prompt_cache_retention": "24h", "metadata": {"a": "b"}, "user": "u"}),
+    (WireProtocol.CHAT, {"extra_body": {"google": {"cached_content": "x"}}, "transforms": []}),
+    (WireProtocol.RESPONSES, {"prompt_cache_retention": "24h", "metadata": {}, "user": "u"}),
+    (WireProtocol.MESSAGES, {"speed": "fast"}),
+    (WireProtocol.MESSAGES, {"inference_geo": "us"}),
+    (WireProtocol.MESSAGES, {"metadata": {"user_id": "u"}, "betas": ["fast-mode-2026-02-01"]}),
+    (WireProtocol.GENERATE, {"labels": {"a": "b"}}),
 ]
 
 
-@pytest.mark.parametrize(("dialect", "changes"), DEAR)
-def test_what_costs_extra_is_left_out(dialect: Dialect, changes: dict[str, Any]) -> None:
-    found = clean(dialect, changes)
+@pytest.mark.parametrize(("protocol", "changes"), DEAR)
+def test_what_costs_extra_is_left_out(protocol: WireProtocol, changes: dict[str, Any]) -> None:
+    found = clean(protocol, changes)
 
     assert {name: found[name] for name in changes if name in found} == {}
 
 
 @pytest.mark.parametrize(
-    ("dialect", "name", "given", "left"),
+    ("protocol", "name", "given", "left"),
     [
-        (Dialect.MESSAGES, "cache_control", {"type": "ephemeral", "ttl": "1h"}, "plain"),
-        (Dialect.MESSAGES, "cache_control", {"type": "persistent"}, "none"),
+        (WireProtocol.MESSAGES, "cache_control", {"type": "ephemeral", "ttl": "1h"}, "plain"),
+        (WireProtocol.MESSAGES, "cache_control", {"type": "persistent"}, "none"),
     ],
 )
-def test_caches_live_short(dialect: Dialect, name: str, given: Any, left: str) -> None:
+def test_caches_live_short(protocol: WireProtocol, name: str, given: Any, left: str) -> None:
     part = {"type": "text", "text": "t", name: given}
     changes = {
         name: given,
@@ -213,7 +215,7 @@ def test_caches_live_short(dialect: Dialect, name: str, given: Any, left: str) -
         "tools": [{"name": "edit", name: given}],
     }
 
-    text = str(clean(dialect, changes))
+    text = str(clean(protocol, changes))
 
     assert ("ttl" in text, "persistent" in text) == (False, False)
     assert text.count("'cache_control': {'type': 'ephemeral'}") == (6 if left == "plain" else 0)
@@ -225,7 +227,9 @@ def test_caches_live_short_in_chat_too() -> None:
     message = {"role": "tool", "content": [part], "cache_control": dear}
     tool = {"type": "function", "function": {"name": "edit"}, "cache_control": dear}
 
-    found = clean(Dialect.CHAT, {"messages": [message], "tools": [tool], "cache_control": dear})
+    found = clean(
+        WireProtocol.CHAT, {"messages": [message], "tools": [tool], "cache_control": dear}
+    )
 
     plain = {"type": "ephemeral"}
     assert found["messages"] == [
@@ -238,7 +242,7 @@ def test_caches_live_short_in_chat_too() -> None:
 def test_parts_keep_only_what_is_known() -> None:
     dear_edit = {"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 1}}
     found = clean(
-        Dialect.MESSAGES,
+        WireProtocol.MESSAGES,
         {
             "messages": [{"role": "user", "content": [{"type": "text", "text": "t", "new": 1}]}],
             "tools": [{"name": "edit", "allowed_callers": ["code_execution_20250825"]}],
@@ -255,7 +259,7 @@ def test_parts_keep_only_what_is_known() -> None:
 
 def test_items_of_responses_lose_their_ids() -> None:
     found = clean(
-        Dialect.RESPONSES,
+        WireProtocol.RESPONSES,
         {
             "input": [{"type": "reasoning", "id": "rs_1", "summary": []}],
             "include": ["reasoning.encrypted_content", "web_search_call.action.sources"],
@@ -269,11 +273,11 @@ def test_items_of_responses_lose_their_ids() -> None:
 
 
 @pytest.mark.parametrize("given_store", [None, True, False, "yes"])
-@pytest.mark.parametrize("dialect", [Dialect.CHAT, Dialect.RESPONSES])
-def test_nothing_is_stored(dialect: Dialect, given_store: object) -> None:
-    found = clean(dialect, {"store": given_store})
+@pytest.mark.parametrize("protocol", [WireProtocol.CHAT, WireProtocol.RESPONSES])
+def test_nothing_is_stored(protocol: WireProtocol, given_store: object) -> None:
+    found = clean(protocol, {"store": given_store})
 
-    is_left_out = dialect is Dialect.CHAT and given_store is None
+    is_left_out = protocol is WireProtocol.CHAT and given_store is None
     assert found.get("store", "left out") == ("left out" if is_left_out else False)
 
 
@@ -281,7 +285,7 @@ def test_nothing_is_stored(dialect: Dialect, given_store: object) -> None:
     "off", [None, False, "", []], ids=["null", "false", "empty text", "empty list"]
 )
 def test_saying_no_to_what_is_refused_is_fine(off: object) -> None:
-    assert clean(Dialect.CHAT, {"plugins": off, "background": off}) == GOOD[Dialect.CHAT]
+    assert clean(WireProtocol.CHAT, {"plugins": off, "background": off}) == GOOD[WireProtocol.CHAT]
 
 
 def test_google_may_be_spoken_to_in_snake_case() -> None:
@@ -292,7 +296,7 @@ def test_google_may_be_spoken_to_in_snake_case() -> None:
         "tools": [{"function_declarations": [{"name": "edit"}]}],
     }
 
-    found = clean_body(body, dialect=Dialect.GENERATE, output_limit=LIMIT)
+    found = clean_body(body, protocol=WireProtocol.GENERATE, output_limit=LIMIT)
 
     assert (found.max_output, found.fields) == (
         LIMIT,
@@ -306,45 +310,45 @@ def test_google_may_be_spoken_to_in_snake_case() -> None:
 
 
 CAPS = {
-    Dialect.CHAT: "max_tokens",
-    Dialect.RESPONSES: "max_output_tokens",
-    Dialect.MESSAGES: "max_tokens",
-    Dialect.GENERATE: "maxOutputTokens",
+    WireProtocol.CHAT: "max_tokens",
+    WireProtocol.RESPONSES: "max_output_tokens",
+    WireProtocol.MESSAGES: "max_tokens",
+    WireProtocol.GENERATE: "maxOutputTokens",
 }
 
 
-def cap_with(dialect: Dialect, value: object, limit: int = LIMIT) -> tuple[object, int]:
+def cap_with(protocol: WireProtocol, value: object, limit: int = LIMIT) -> tuple[object, int]:
     """The cap that goes on, and the one that is told, for a body with nothing but this cap."""
-    caps = {CAPS[dialect]: value}
-    body = {"generationConfig": caps} if dialect is Dialect.GENERATE else caps
-    found = clean_body(body, dialect=dialect, output_limit=limit)
+    caps = {CAPS[protocol]: value}
+    body = {"generationConfig": caps} if protocol is WireProtocol.GENERATE else caps
+    found = clean_body(body, protocol=protocol, output_limit=limit)
     holder = found.fields.get("generationConfig", found.fields)
-    return holder[CAPS[dialect]], found.max_output
+    return holder[CAPS[protocol]], found.max_output
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("protocol", WireProtocol)
 @pytest.mark.parametrize(("given", "kept"), [(1, 1), (99, 99), (100, 100), (101, 100), (None, 100)])
-def test_answers_are_capped(dialect: Dialect, given: object, kept: int) -> None:
-    assert cap_with(dialect, given, limit=100) == (kept, kept)
+def test_answers_are_capped(protocol: WireProtocol, given: object, kept: int) -> None:
+    assert cap_with(protocol, given, limit=100) == (kept, kept)
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("protocol", WireProtocol)
 @pytest.mark.parametrize("given", [0, -1, True, 1.0, "10", [10], {"a": 1}], ids=repr)
-def test_caps_that_are_none_are_refused(dialect: Dialect, given: object) -> None:
+def test_caps_that_are_none_are_refused(protocol: WireProtocol, given: object) -> None:
     with pytest.raises(RefusedError) as caught:
-        cap_with(dialect, given)
+        cap_with(protocol, given)
 
     assert (caught.value.status, caught.value.message) == (
         400,
-        f"'{CAPS[dialect]}' must be a positive whole number.",
+        f"'{CAPS[protocol]}' must be a positive whole number.",
     )
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_a_missing_cap_is_set(dialect: Dialect) -> None:
-    found = clean_body({}, dialect=dialect, output_limit=100)
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_a_missing_cap_is_set(protocol: WireProtocol) -> None:
+    found = clean_body({}, protocol=protocol, output_limit=100)
 
-    assert found.fields.get("generationConfig", found.fields)[CAPS[dialect]] == 100
+    assert found.fields.get("generationConfig", found.fields)[CAPS[protocol]] == 100
     assert found.max_output == 100
 
 
@@ -379,7 +383,7 @@ def test_a_missing_cap_is_set(dialect: Dialect) -> None:
     ],
 )
 def test_chat_has_two_caps(given: dict[str, Any], kept: dict[str, Any], most: int) -> None:
-    found = clean_body(given, dialect=Dialect.CHAT, output_limit=100)
+    found = clean_body(given, protocol=WireProtocol.CHAT, output_limit=100)
 
     assert (found.fields, found.max_output) == (kept, most)
 
@@ -400,7 +404,7 @@ def test_chat_has_two_caps(given: dict[str, Any], kept: dict[str, Any], most: in
 def test_anthropics_thinking_fits_into_the_cap(cap: int, budget: int, kept: int | None) -> None:
     thinking = {"type": "enabled", "budget_tokens": budget}
 
-    found = clean(Dialect.MESSAGES, {"max_tokens": cap, "thinking": thinking})
+    found = clean(WireProtocol.MESSAGES, {"max_tokens": cap, "thinking": thinking})
 
     expected = None if kept is None else {"type": "enabled", "budget_tokens": kept}
     assert (found["max_tokens"], found.get("thinking")) == (min(cap, LIMIT), expected)
@@ -408,7 +412,7 @@ def test_anthropics_thinking_fits_into_the_cap(cap: int, budget: int, kept: int 
 
 def test_other_budgets_fit_too() -> None:
     chat = clean(
-        Dialect.CHAT,
+        WireProtocol.CHAT,
         {
             "max_tokens": 64_000,
             "max_completion_tokens": None,
@@ -418,7 +422,7 @@ def test_other_budgets_fit_too() -> None:
         },
     )
     config = {"maxOutputTokens": 10, "thinkingConfig": {"thinkingBudget": 10**6}}
-    google = clean(Dialect.GENERATE, {"generationConfig": config})
+    google = clean(WireProtocol.GENERATE, {"generationConfig": config})
 
     assert (chat["reasoning"], chat["thinking"]["budget_tokens"], chat["thinking_budget"]) == (
         {"max_tokens": 16_000},
@@ -432,23 +436,23 @@ def test_other_budgets_fit_too() -> None:
 def test_budgets_that_are_none_are_refused(budget: object) -> None:
     thinking = {"type": "enabled", "budget_tokens": budget}
 
-    assert refusal_of(Dialect.MESSAGES, {"thinking": thinking}) == (
+    assert refusal_of(WireProtocol.MESSAGES, {"thinking": thinking}) == (
         400,
         "'budget_tokens' must be a whole number.",
     )
 
 
 @pytest.mark.parametrize(
-    ("dialect", "images", "is_measurable"),
+    ("protocol", "images", "is_measurable"),
     [
-        (Dialect.CHAT, 2, False),
-        (Dialect.RESPONSES, 2, False),
-        (Dialect.MESSAGES, 1, False),
-        (Dialect.GENERATE, 1, True),
+        (WireProtocol.CHAT, 2, False),
+        (WireProtocol.RESPONSES, 2, False),
+        (WireProtocol.MESSAGES, 1, False),
+        (WireProtocol.GENERATE, 1, True),
     ],
 )
-def test_media_are_counted(dialect: Dialect, images: int, *, is_measurable: bool) -> None:
-    assert count_media(clean(dialect, {}), dialect) == MediaCount(
+def test_media_are_counted(protocol: WireProtocol, images: int, *, is_measurable: bool) -> None:
+    assert count_media(clean(protocol, {}), protocol) == MediaCount(
         images=images, is_measurable=is_measurable
     )
 
@@ -457,20 +461,20 @@ TEXT_SOURCE = {"type": "text", "media_type": "text/plain", "data": "x"}
 
 
 @pytest.mark.parametrize(
-    ("dialect", "changes", "is_measurable"),
+    ("protocol", "changes", "is_measurable"),
     [
         (
-            Dialect.MESSAGES,
+            WireProtocol.MESSAGES,
             {"messages": [{"content": [{"type": "document", "source": TEXT_SOURCE}]}]},
             True,
         ),
         (
-            Dialect.GENERATE,
+            WireProtocol.GENERATE,
             {"contents": [{"parts": [{"inlineData": {"mimeType": "audio/wav", "data": DATA}}]}]},
             False,
         ),
         (
-            Dialect.CHAT,
+            WireProtocol.CHAT,
             {
                 "messages": [
                     {"content": [{"type": "input_audio", "input_audio": {"data": DATA}}]},
@@ -479,12 +483,12 @@ TEXT_SOURCE = {"type": "text", "media_type": "text/plain", "data": "x"}
             },
             False,
         ),
-        (Dialect.CHAT, {"messages": []}, True),
+        (WireProtocol.CHAT, {"messages": []}, True),
     ],
 )
 def test_only_text_and_images_can_be_measured(
-    dialect: Dialect, changes: dict[str, Any], *, is_measurable: bool
+    protocol: WireProtocol, changes: dict[str, Any], *, is_measurable: bool
 ) -> None:
-    assert count_media(clean(dialect, changes), dialect) == MediaCount(
+    assert count_media(clean(protocol, changes), protocol) == MediaCount(
         images=0, is_measurable=is_measurable
     )

@@ -17,16 +17,16 @@ from pytest_agentfix.gateway.admission.json_body import parse_body
 from pytest_agentfix.gateway.admission.messages_body import MESSAGES
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, Request, admit
-from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.providers.registry import WireProtocol
 from tests.kits.body_kit import DATA, ELSEWHERE, GOOD, IMAGE, ROWS, WAYS_OUT
 from tests.kits.gateway_kit import MODEL, TOKEN, make_headers, make_upstream
 
 LIMIT = 20_000
 TABLES = {
-    Dialect.CHAT: CHAT,
-    Dialect.RESPONSES: RESPONSES,
-    Dialect.MESSAGES: MESSAGES,
-    Dialect.GENERATE: GENERATE,
+    WireProtocol.CHAT: CHAT,
+    WireProtocol.RESPONSES: RESPONSES,
+    WireProtocol.MESSAGES: MESSAGES,
+    WireProtocol.GENERATE: GENERATE,
 }
 # Where JSON is the business of the model and of the agent's own tools.
 FREE = frozenset(
@@ -68,10 +68,10 @@ def holders_of(value: Any) -> Iterator[Any]:
             yield from holders_of(entry)
 
 
-def spoil(dialect: Dialect, made: list[tuple[int, str, Any]], way_out: int) -> dict[str, Any]:
+def spoil(protocol: WireProtocol, made: list[tuple[int, str, Any]], way_out: int) -> dict[str, Any]:
     """A good body with ``made`` in it somewhere, and perhaps one of the ways out."""
-    ways = [{}, *WAYS_OUT[dialect].values()]
-    body: dict[str, Any] = copy.deepcopy({**GOOD[dialect], **ways[way_out % len(ways)]})
+    ways = [{}, *WAYS_OUT[protocol].values()]
+    body: dict[str, Any] = copy.deepcopy({**GOOD[protocol], **ways[way_out % len(ways)]})
     for where, name, value in made:
         holders = list(holders_of(body))
         holder = holders[where % len(holders)]
@@ -82,8 +82,8 @@ def spoil(dialect: Dialect, made: list[tuple[int, str, Any]], way_out: int) -> d
     return body
 
 
-def pass_door(dialect: Dialect, body: dict[str, Any]) -> Admission | None:
-    row = ROWS[dialect]
+def pass_door(protocol: WireProtocol, body: dict[str, Any]) -> Admission | None:
+    row = ROWS[protocol]
     request = Request(
         method="POST",
         target=row.build_target(MODEL),
@@ -128,18 +128,18 @@ def caps_of(body: dict[str, Any]) -> list[Any]:
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(Dialect), changes, st.just(0) | st.integers(0, 100))
+@given(st.sampled_from(WireProtocol), changes, st.just(0) | st.integers(0, 100))
 def test_whatever_passes_is_harmless(
-    dialect: Dialect, made: list[tuple[int, str, Any]], way_out: int
+    protocol: WireProtocol, made: list[tuple[int, str, Any]], way_out: int
 ) -> None:
-    admission = pass_door(dialect, spoil(dialect, made, way_out))
+    admission = pass_door(protocol, spoil(protocol, made, way_out))
     if admission is None:
         return
 
     assert admission.body.isascii()
     body = parse_body(admission.body)
     assert json.dumps(body).encode() == admission.body
-    assert set(body) <= set(TABLES[dialect])
+    assert set(body) <= set(TABLES[protocol])
     caps = caps_of(body)
     # Names that not every provider knows, and thinking beside the answer, make it more.
     assert max(caps) <= admission.max_output <= max(caps) + 2 * LIMIT
@@ -150,14 +150,14 @@ def test_whatever_passes_is_harmless(
     assert (body.get("store", False), body.get("n"), "ttl" in body) == (False, None, False)
 
 
-@given(st.sampled_from(Dialect), st.data())
+@given(st.sampled_from(WireProtocol), st.data())
 def test_no_way_out_is_opened_by_what_stands_beside_it(
-    dialect: Dialect, data: st.DataObject
+    protocol: WireProtocol, data: st.DataObject
 ) -> None:
-    ways = list(WAYS_OUT[dialect].values())
+    ways = list(WAYS_OUT[protocol].values())
     way_out = data.draw(st.integers(1, len(ways)))
     beside = data.draw(st.dictionaries(st.sampled_from(["something", "extra_body"]), values))
 
-    body = {**spoil(dialect, [], way_out), **beside}
+    body = {**spoil(protocol, [], way_out), **beside}
 
-    assert pass_door(dialect, body) is None
+    assert pass_door(protocol, body) is None

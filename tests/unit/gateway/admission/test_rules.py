@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.gateway.admission.json_body import parse_body
 from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, Request, admit
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow
+from pytest_agentfix.gateway.providers.protocols import ProviderRow, WireProtocol
 from pytest_agentfix.gateway.providers.registry import (
     ANTHROPIC,
     COMPATIBLE,
@@ -216,20 +216,22 @@ def test_real_pairs_and_long_numbers_are_fine() -> None:
     assert parse_body(raw) == {"a": "\U0001f600", "b": -(2**63), "c": [[[[1.5]]]]}
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_what_opencode_sends_is_admitted_as_it_is(dialect: Dialect) -> None:
-    row = ROWS[dialect]
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_what_opencode_sends_is_admitted_as_it_is(protocol: WireProtocol) -> None:
+    row = ROWS[protocol]
     upstream = make_upstream("https://models.example/v1", row=row)
     target = row.build_target(MODEL)
 
     admission = admit(
-        make_request(GOOD[dialect], target=target, headers=make_headers(row)), upstream, token=TOKEN
+        make_request(GOOD[protocol], target=target, headers=make_headers(row)),
+        upstream,
+        token=TOKEN,
     )
 
-    assert json.loads(admission.body) == GOOD[dialect]
+    assert json.loads(admission.body) == GOOD[protocol]
     assert (admission.model, admission.max_output, admission.url) == (
         MODEL,
-        16_000 + 32_000 if dialect is Dialect.CHAT else 32_000,  # there it thinks beside that
+        16_000 + 32_000 if protocol is WireProtocol.CHAT else 32_000,  # there it thinks beside that
         "https://models.example/v1" + row.build_endpoint(MODEL),
     )
 
@@ -392,7 +394,7 @@ def test_no_credential_of_the_sandbox_goes_on(row: ProviderRow) -> None:
     ]
     upstream = make_upstream(row=replace(row, forwarded_headers=("accept", *names)))
     request = make_request(
-        GOOD[row.dialect],
+        GOOD[row.protocol],
         target=row.build_target(MODEL),
         headers=make_headers(row),
         more=tuple(

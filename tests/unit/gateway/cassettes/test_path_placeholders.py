@@ -45,11 +45,11 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-places = st.sampled_from([HERE, ODD])
+placeholders = st.sampled_from([HERE, ODD])
 
 
 @settings(deadline=None)
-@given(texts, places)
+@given(texts, placeholders)
 def test_every_text_comes_back(text: str, here: PathPlaceholders) -> None:
     assert here.restore(here.hide(text)) == text
 
@@ -57,7 +57,7 @@ def test_every_text_comes_back(text: str, here: PathPlaceholders) -> None:
 @settings(deadline=None)
 @given(
     st.lists(values) | st.dictionaries(texts, values),
-    places,
+    placeholders,
     st.sampled_from("au"),
     st.integers(0, 1),
 )

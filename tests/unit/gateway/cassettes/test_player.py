@@ -33,8 +33,8 @@ RECORD_AGAIN = (
 )
 
 
-def read(body: Any, places: PathPlaceholders = HERE) -> CanonicalRequest:
-    return Canonicalizer(places).read(make_admission(body))
+def read(body: Any, placeholders: PathPlaceholders = HERE) -> CanonicalRequest:
+    return Canonicalizer(placeholders).read(make_admission(body))
 
 
 def make_requests(top: str, run: str) -> Mapping[str, Any]:
@@ -97,10 +97,10 @@ def make_requests(top: str, run: str) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("dialect", make_requests("", ""))
-def test_the_same_conversation_in_each_protocol(dialect: str) -> None:
-    here = read(make_requests(str(HERE.top), "one")[dialect])
-    there = read(make_requests(str(THERE.top), "another")[dialect], THERE)
+@pytest.mark.parametrize("protocol", make_requests("", ""))
+def test_the_same_conversation_in_each_protocol(protocol: str) -> None:
+    here = read(make_requests(str(HERE.top), "one")[protocol])
+    there = read(make_requests(str(THERE.top), "another")[protocol], THERE)
     told = json.dumps([turn.value for turn in here.turns])
 
     assert (here, here.key) == (there, there.key)
@@ -315,11 +315,11 @@ def test_the_diff_shows_what_is_late_in_a_long_line() -> None:
 
 def test_what_is_remembered_of_requests_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canonical, "_KNOWN_LIMIT", 10_000)
-    canon = Canonicalizer(HERE)
+    canonicalizer = Canonicalizer(HERE)
     for number in range(20):
-        canon.read(make_admission(make_chat(f"{number} " * 500)))
+        canonicalizer.read(make_admission(make_chat(f"{number} " * 500)))
 
-    assert 0 < sum(map(len, canon._known)) < 10_000
+    assert 0 < sum(map(len, canonicalizer._known)) < 10_000
 
 
 def test_late_in_a_long_line() -> None:

@@ -187,11 +187,11 @@ def test_retry_after_in_both_forms(value: str, seconds: float | None) -> None:
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
 def test_the_key_never_passes_however_it_is_cut(size: int) -> None:
     text = f"sk-sk-sentinel-{KEY} and {KEY}{KEY} sk-sent".encode()
-    curtain = KeyFilter(KEY)
+    key_filter = KeyFilter(KEY)
 
-    pieces = [curtain.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    pieces = [key_filter.feed(text[start : start + size]) for start in range(0, len(text), size)]
 
-    assert b"".join([*pieces, curtain.finish()]) == b"sk-sk-sentinel-*** and ****** sk-sent"
+    assert b"".join([*pieces, key_filter.finish()]) == b"sk-sk-sentinel-*** and ****** sk-sent"
 
 
 ODD_KEY = "sk-ab/cd+ef=0123456789&x"
@@ -209,19 +209,19 @@ SPELLINGS = {
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_other_spellings_of_the_key_do_not_pass_either(spelling: str, size: int) -> None:
     text = f"a {spelling} b".encode()
-    curtain = KeyFilter(ODD_KEY)
+    key_filter = KeyFilter(ODD_KEY)
 
-    pieces = [curtain.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    pieces = [key_filter.feed(text[start : start + size]) for start in range(0, len(text), size)]
 
-    assert b"".join([*pieces, curtain.finish()]) == b"a *** b"
+    assert b"".join([*pieces, key_filter.finish()]) == b"a *** b"
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])
 @pytest.mark.parametrize("key", [KEY, ODD_KEY, "abcdefg9"])
 def test_no_more_than_edges_of_the_key_in_base64_pass(before: str, key: str) -> None:
-    curtain = KeyFilter(key)
+    key_filter = KeyFilter(key)
 
-    left = curtain.feed(b64encode(f"{before}{key}!".encode())) + curtain.finish()
+    left = key_filter.feed(b64encode(f"{before}{key}!".encode())) + key_filter.finish()
 
     assert left.count(b"***") == 1
     assert len(left) <= len(b64encode(before.encode())) + len("***") + 8
@@ -232,16 +232,16 @@ def test_no_more_than_edges_of_the_key_in_base64_pass(before: str, key: str) -> 
 )
 def test_a_word_for_a_key_spoils_no_code(key: str) -> None:
     text = f"import {key}\n{key}".encode()
-    curtain = KeyFilter(key)
+    key_filter = KeyFilter(key)
 
-    assert (is_secret(key), curtain.feed(text), curtain.finish()) == (False, text, b"")
+    assert (is_secret(key), key_filter.feed(text), key_filter.finish()) == (False, text, b"")
 
 
 @pytest.mark.parametrize("key", [KEY, "hunter2x", "a" * 16, "9" * 16])
 def test_what_looks_like_a_key_is_one(key: str) -> None:
-    curtain = KeyFilter(key)
+    key_filter = KeyFilter(key)
 
-    assert (is_secret(key), curtain.feed(f"<{key}>".encode())) == (True, b"<***>")
+    assert (is_secret(key), key_filter.feed(f"<{key}>".encode())) == (True, b"<***>")
 
 
 def test_without_a_key_everything_passes_at_once() -> None:

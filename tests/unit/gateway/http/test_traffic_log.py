@@ -85,9 +85,9 @@ def test_a_body_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert (request, answer) == (f"request: {told}", f"answer: {told}")
 
 
-@pytest.mark.parametrize("dialect", STREAMS)
-def test_a_secret_cut_up_in_a_stream(caplog: pytest.LogCaptureFixture, dialect: str) -> None:
-    raw = STREAMS[dialect](f"it is {WORD}, yes", json.dumps({"a": WORD}))
+@pytest.mark.parametrize("protocol", STREAMS)
+def test_a_secret_cut_up_in_a_stream(caplog: pytest.LogCaptureFixture, protocol: str) -> None:
+    raw = STREAMS[protocol](f"it is {WORD}, yes", json.dumps({"a": WORD}))
 
     answer = write(caplog, raw)[2]
 

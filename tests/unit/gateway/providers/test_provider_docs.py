@@ -12,8 +12,8 @@ PAGE = (REPOSITORY / "docs" / "providers.md").read_text("utf-8")
 def render_row(row: ProviderRow) -> str:
     keys = ", ".join(f"`{name}`" for name in row.key_names) or "none"
     optional = " (optional)" if row.is_key_optional and row.key_names else ""
-    protocols = dict.fromkeys([row.dialect, *(variant.dialect for variant in row.variants)])
-    spoken = ", ".join(dialect.value for dialect in protocols)
+    protocols = dict.fromkeys([row.protocol, *(variant.protocol for variant in row.variants)])
+    spoken = ", ".join(protocol.value for protocol in protocols)
     return f"| `{row.name}` | {spoken} | {keys}{optional} | `{row.base_url}` |"
 
 

@@ -13,7 +13,7 @@ import pytest
 from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.core.errors import ModelUnknownError
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
-from pytest_agentfix.gateway.providers.protocols import Dialect, ProviderRow, make_row
+from pytest_agentfix.gateway.providers.protocols import ProviderRow, WireProtocol, make_row
 from pytest_agentfix.gateway.providers.registry import PROVIDERS, find_by_package, find_provider
 from pytest_agentfix.gateway.providers.unsupported import UNSUPPORTED, check_model, check_provider
 
@@ -21,11 +21,11 @@ from pytest_agentfix.gateway.providers.unsupported import UNSUPPORTED, check_mod
 UNLISTED = {"github-models", "litellm", "llama.cpp", "ollama", "vllm"}
 FURTHER_VARIABLES = {"cloudflare-ai-gateway": {"CF_AIG_TOKEN"}}  # of OpenCode's own loader
 PACKAGES = {
-    "": Dialect.CHAT,
-    "@ai-sdk/openai-compatible": Dialect.CHAT,
-    "@ai-sdk/openai": Dialect.RESPONSES,
-    "@ai-sdk/anthropic": Dialect.MESSAGES,
-    "@ai-sdk/google": Dialect.GENERATE,
+    "": WireProtocol.CHAT,
+    "@ai-sdk/openai-compatible": WireProtocol.CHAT,
+    "@ai-sdk/openai": WireProtocol.RESPONSES,
+    "@ai-sdk/anthropic": WireProtocol.MESSAGES,
+    "@ai-sdk/google": WireProtocol.GENERATE,
 }
 
 
@@ -79,7 +79,7 @@ def test_each_model_of_opencodes_own_service_is_spoken_to_as_opencode_does(
     models = catalogue[name].models.values()
 
     assert len(models) > 20
-    assert {one.id: row.adapt(one.id).dialect for one in models} == {
+    assert {one.id: row.adapt(one.id).protocol for one in models} == {
         one.id: PACKAGES[one.npm] for one in models
     }
 
@@ -90,7 +90,7 @@ def test_azures_models_with_a_protocol_of_their_own(
     row = find("azure")
     models = [one for one in catalogue["azure"].models.values() if one.npm]
 
-    assert {one.id: row.adapt(one.id).dialect for one in models} == {
+    assert {one.id: row.adapt(one.id).protocol for one in models} == {
         one.id: PACKAGES[one.npm] for one in models
     }
 
@@ -154,9 +154,9 @@ def test_a_row_is_itself_for_most_models() -> None:
     assert [row.name for row in PROVIDERS if row.adapt("some-model") != row] == []
 
 
-def test_a_variant_is_the_plain_row_of_its_dialect() -> None:
+def test_a_variant_is_the_plain_row_of_its_protocol() -> None:
     zen = find("opencode")
-    plain = make_row("opencode", Dialect.MESSAGES, base_url=zen.base_url)
+    plain = make_row("opencode", WireProtocol.MESSAGES, base_url=zen.base_url)
 
     assert zen.adapt("claude-x") == replace(plain, key_names=zen.key_names, variants=zen.variants)
 
@@ -169,12 +169,12 @@ def test_fields_that_are_always_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("npm", "dialect"),
-    [*list(PACKAGES.items())[1:], ("something-else", Dialect.CHAT)],
+    ("npm", "protocol"),
+    [*list(PACKAGES.items())[1:], ("something-else", WireProtocol.CHAT)],
     ids=[*list(PACKAGES)[1:], "unknown"],
 )
-def test_packages(npm: str, dialect: Dialect) -> None:
-    assert find_by_package(npm).dialect is dialect
+def test_packages(npm: str, protocol: WireProtocol) -> None:
+    assert find_by_package(npm).protocol is protocol
 
 
 ACTORS = [

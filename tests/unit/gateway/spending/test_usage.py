@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import Tokens
-from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.providers.registry import WireProtocol
 from pytest_agentfix.gateway.spending.usage import UsageScanner
 
 
@@ -81,15 +81,15 @@ GENERATE = sse(
     },
 )
 SAMPLES = [
-    (Dialect.CHAT, CHAT, Tokens(input=40, output=7, cached=60)),
-    (Dialect.RESPONSES, RESPONSES, Tokens(input=30, output=9, cached=20)),
-    (Dialect.MESSAGES, MESSAGES, Tokens(input=10, output=33, cached=80, written=5)),
-    (Dialect.GENERATE, GENERATE, Tokens(input=10, output=10, cached=30)),
+    (WireProtocol.CHAT, CHAT, Tokens(input=40, output=7, cached=60)),
+    (WireProtocol.RESPONSES, RESPONSES, Tokens(input=30, output=9, cached=20)),
+    (WireProtocol.MESSAGES, MESSAGES, Tokens(input=10, output=33, cached=80, written=5)),
+    (WireProtocol.GENERATE, GENERATE, Tokens(input=10, output=10, cached=30)),
 ]
 
 
-def scan(dialect: Dialect, raw: bytes, *, size: int, is_stream: bool = True) -> UsageScanner:
-    scanner = UsageScanner(dialect, is_stream=is_stream)
+def scan(protocol: WireProtocol, raw: bytes, *, size: int, is_stream: bool = True) -> UsageScanner:
+    scanner = UsageScanner(protocol, is_stream=is_stream)
     for start in range(0, len(raw), size):
         scanner.feed(raw[start : start + size])
     scanner.finish()
@@ -97,28 +97,28 @@ def scan(dialect: Dialect, raw: bytes, *, size: int, is_stream: bool = True) -> 
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-@pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
+@pytest.mark.parametrize(("protocol", "raw", "tokens"), SAMPLES)
 def test_usage_is_found_however_the_stream_is_cut(
-    dialect: Dialect, raw: bytes, tokens: Tokens, size: int
+    protocol: WireProtocol, raw: bytes, tokens: Tokens, size: int
 ) -> None:
-    scanner = scan(dialect, raw, size=size)
+    scanner = scan(protocol, raw, size=size)
 
     assert (scanner.tokens, scanner.is_complete, scanner.error) == (tokens, True, "")
 
 
-@pytest.mark.parametrize(("dialect", "raw", "tokens"), SAMPLES)
-def test_windows_line_ends_are_fine(dialect: Dialect, raw: bytes, tokens: Tokens) -> None:
-    assert scan(dialect, raw.replace(b"\n", b"\r\n"), size=50).tokens == tokens
+@pytest.mark.parametrize(("protocol", "raw", "tokens"), SAMPLES)
+def test_windows_line_ends_are_fine(protocol: WireProtocol, raw: bytes, tokens: Tokens) -> None:
+    assert scan(protocol, raw.replace(b"\n", b"\r\n"), size=50).tokens == tokens
 
 
 def test_an_end_without_a_line_end_counts() -> None:
-    assert scan(Dialect.CHAT, CHAT.split(b"data: [DONE]")[0].rstrip(), size=9).is_complete
+    assert scan(WireProtocol.CHAT, CHAT.split(b"data: [DONE]")[0].rstrip(), size=9).is_complete
 
 
 def test_a_plain_json_answer_is_read_at_its_end() -> None:
     raw = json.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": 2}}, indent=1).encode()
 
-    assert scan(Dialect.CHAT, raw, size=5, is_stream=False).tokens == Tokens(input=3, output=2)
+    assert scan(WireProtocol.CHAT, raw, size=5, is_stream=False).tokens == Tokens(input=3, output=2)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_plain_json_answer_is_read_at_its_end() -> None:
     ],
 )
 def test_odd_counts_do_no_harm(usage: Any, tokens: Tokens) -> None:
-    assert scan(Dialect.CHAT, sse({"usage": usage}), size=100).tokens == tokens
+    assert scan(WireProtocol.CHAT, sse({"usage": usage}), size=100).tokens == tokens
 
 
 def chat(prompt: int, output: int, **more: Any) -> dict[str, Any]:
@@ -180,13 +180,13 @@ def chat(prompt: int, output: int, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_each_providers_way_of_counting(usage: Any, tokens: Tokens) -> None:
-    assert scan(Dialect.CHAT, sse({"choices": [], "usage": usage}), size=100).tokens == tokens
+    assert scan(WireProtocol.CHAT, sse({"choices": [], "usage": usage}), size=100).tokens == tokens
 
 
 def test_counts_in_odd_places() -> None:
     groq = sse({"choices": [], "x_groq": {"id": "x", "usage": chat(9, 2)}})
     moonshot = sse({"choices": [{"finish_reason": "stop", "usage": chat(9, 2)}]})
-    found = [scan(Dialect.CHAT, raw, size=100) for raw in (groq, moonshot)]
+    found = [scan(WireProtocol.CHAT, raw, size=100) for raw in (groq, moonshot)]
     assert [(each.tokens, each.is_complete) for each in found] == [
         (Tokens(input=9, output=2), True)
     ] * 2
@@ -224,7 +224,7 @@ def piece(usage: Any, finish: str | None = None) -> dict[str, Any]:
 def test_counts_with_every_piece_are_those_of_the_end(
     raw: bytes, tokens: Tokens, *, is_complete: bool
 ) -> None:
-    scanner = scan(Dialect.CHAT, raw, size=11)
+    scanner = scan(WireProtocol.CHAT, raw, size=11)
     assert (scanner.tokens, scanner.is_complete) == (tokens, is_complete)
 
 
@@ -238,7 +238,7 @@ def responses(kind: str, usage: Any) -> dict[str, Any]:
 )
 def test_which_response_is_the_whole_one(kind: str, *, is_complete: bool) -> None:
     usage = {"input_tokens": 50, "output_tokens": 9, "total_tokens": 59}
-    scanner = scan(Dialect.RESPONSES, sse(responses(kind, usage)), size=40)
+    scanner = scan(WireProtocol.RESPONSES, sse(responses(kind, usage)), size=40)
     assert (scanner.tokens, scanner.is_complete) == (Tokens(input=50, output=9), is_complete)
 
 
@@ -273,7 +273,7 @@ def test_anthropics_counts_may_come_twice(start: Any, delta: Any, tokens: Tokens
         {"type": "message_start", "message": {"usage": start}},
         {"type": "message_delta", "usage": delta},
     )
-    scanner = scan(Dialect.MESSAGES, sse(*events), size=30)
+    scanner = scan(WireProtocol.MESSAGES, sse(*events), size=30)
     assert (scanner.tokens, scanner.is_complete) == (tokens, True)
 
 
@@ -286,7 +286,7 @@ def test_google_counts_thoughts_and_results_of_tools() -> None:
         "totalTokenCount": 60,
     }
     event = {"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage}
-    assert scan(Dialect.GENERATE, sse(event), size=30).tokens == Tokens(input=47, output=13)
+    assert scan(WireProtocol.GENERATE, sse(event), size=30).tokens == Tokens(input=47, output=13)
 
 
 @pytest.mark.parametrize(
@@ -312,32 +312,36 @@ def test_google_counts_thoughts_and_results_of_tools() -> None:
     ids=["whole", "own key", "parts", "estimated", "negative", "text", "huge", "unknown"],
 )
 def test_what_the_provider_says_it_costs(provider: str, usage: Any, cost: float) -> None:
-    scanner = UsageScanner(Dialect.CHAT, provider=provider)
+    scanner = UsageScanner(WireProtocol.CHAT, provider=provider)
     scanner.feed(sse({"choices": [], "usage": {**chat(9, 2), **usage}}))
     assert scanner.cost == pytest.approx(cost)
     assert scanner.tokens == Tokens(input=9, output=2)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "event", "error"),
+    ("protocol", "event", "error"),
     [
-        (Dialect.CHAT, {"error": {"message": "overloaded", "code": 502}}, "overloaded"),
-        (Dialect.CHAT, {"error": "no"}, "no"),
-        (Dialect.MESSAGES, {"type": "error", "error": {"message": "Overloaded"}}, "Overloaded"),
-        (Dialect.RESPONSES, {"type": "error", "message": "x", "error": None}, "x"),
+        (WireProtocol.CHAT, {"error": {"message": "overloaded", "code": 502}}, "overloaded"),
+        (WireProtocol.CHAT, {"error": "no"}, "no"),
         (
-            Dialect.RESPONSES,
+            WireProtocol.MESSAGES,
+            {"type": "error", "error": {"message": "Overloaded"}},
+            "Overloaded",
+        ),
+        (WireProtocol.RESPONSES, {"type": "error", "message": "x", "error": None}, "x"),
+        (
+            WireProtocol.RESPONSES,
             {"type": "response.failed", "response": {"error": {"message": "boom"}}},
             "boom",
         ),
     ],
 )
-def test_errors_in_the_stream_are_noticed(dialect: Dialect, event: Any, error: str) -> None:
-    assert scan(dialect, sse(event), size=10).error == error
+def test_errors_in_the_stream_are_noticed(protocol: WireProtocol, event: Any, error: str) -> None:
+    assert scan(protocol, sse(event), size=10).error == error
 
 
 def test_an_endless_line_is_skipped_and_the_next_one_read() -> None:
-    scanner = UsageScanner(Dialect.CHAT)
+    scanner = UsageScanner(WireProtocol.CHAT)
     scanner.feed(b"data: ")
     for _ in range(6):
         scanner.feed(b"x" * 1_000_000)
@@ -347,6 +351,10 @@ def test_an_endless_line_is_skipped_and_the_next_one_read() -> None:
     assert (held, scanner.tokens.output) == (0, 7)
 
 
-@given(raw=st.binary(max_size=300), dialect=st.sampled_from(list(Dialect)), is_stream=st.booleans())
-def test_any_bytes_are_taken(*, raw: bytes, dialect: Dialect, is_stream: bool) -> None:
-    scan(dialect, b'data: {"usage"' + raw, size=11, is_stream=is_stream)
+@given(
+    raw=st.binary(max_size=300),
+    protocol=st.sampled_from(list(WireProtocol)),
+    is_stream=st.booleans(),
+)
+def test_any_bytes_are_taken(*, raw: bytes, protocol: WireProtocol, is_stream: bool) -> None:
+    scan(protocol, b'data: {"usage"' + raw, size=11, is_stream=is_stream)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_agentfix.gateway.providers.registry import Dialect
+from pytest_agentfix.gateway.providers.registry import WireProtocol
 from pytest_agentfix.testing.scripted_model.conversation import Conversation, Speaker, Spoken
 from pytest_agentfix.testing.scripted_model.replies import Reply, Say, Turns, edits, reads, shell
 from tests.kits.protocol_kit import Part, Said, Used, User, make_body
@@ -26,23 +26,23 @@ PLACES: dict[str, tuple[Sequence[Part], tuple[int, int]]] = {
     "after a call of the second turn": ([P1, Said("done"), P2, Used(["ok"])], (1, 1)),
 }
 
-every_dialect = pytest.mark.parametrize("dialect", list(Dialect), ids=lambda one: one.value)
+every_protocol = pytest.mark.parametrize("protocol", list(WireProtocol), ids=lambda one: one.value)
 
 
-@every_dialect
+@every_protocol
 @pytest.mark.parametrize(("parts", "place"), PLACES.values(), ids=PLACES)
 def test_the_place_is_found(
-    dialect: Dialect, parts: Sequence[Part], place: tuple[int, int]
+    protocol: WireProtocol, parts: Sequence[Part], place: tuple[int, int]
 ) -> None:
-    conversation = Conversation(make_body(dialect, parts))
+    conversation = Conversation(make_body(protocol, parts))
 
     assert (conversation.turn, conversation.step) == place
 
 
-@every_dialect
-def test_all_that_was_said_is_read(dialect: Dialect) -> None:
+@every_protocol
+def test_all_that_was_said_is_read(protocol: WireProtocol) -> None:
     parts: list[Part] = [P1, Used(["ok", "no"], "both"), Used(["yes"]), Said("done"), P2]
-    conversation = Conversation(make_body(dialect, parts))
+    conversation = Conversation(make_body(protocol, parts))
 
     assert conversation.spoken == [
         Spoken(Speaker.USER, "first"),
@@ -59,29 +59,29 @@ def test_all_that_was_said_is_read(dialect: Dialect) -> None:
     assert (conversation.has_tools, conversation.tools) == (True, ["bash"])
 
 
-@every_dialect
-def test_a_script_by_turns_works(dialect: Dialect) -> None:
+@every_protocol
+def test_a_script_by_turns_works(protocol: WireProtocol) -> None:
     script = Turns([FIRST, SECOND])
     history: list[Part] = []
     replies: list[Reply] = []
     for prompt in (P1, P2):
         history.append(prompt)
         for _ in range(2):
-            replies.append(script(Conversation(make_body(dialect, history))))
+            replies.append(script(Conversation(make_body(protocol, history))))
             history.append(Used(["ok"]))
 
     assert replies == [FIRST[0], FIRST[1], SECOND[0], SECOND[1]]
 
 
 def test_a_prompt_beside_results_is_one_in_anthropics_form() -> None:
-    body = make_body(Dialect.MESSAGES, [P1, Used(["ok"]), P2])
+    body = make_body(WireProtocol.MESSAGES, [P1, Used(["ok"]), P2])
 
     assert len(body["messages"]) == 3
     assert Conversation(body).prompts == ["first", "second"]
 
 
 def test_words_beside_a_result_are_no_prompt_in_googles_form() -> None:
-    body = make_body(Dialect.GENERATE, [P1, Used(["ok"])])
+    body = make_body(WireProtocol.GENERATE, [P1, Used(["ok"])])
     body["contents"][-1]["parts"].append({"text": "Tool executed and returned this image"})
 
     assert (Conversation(body).prompts, Conversation(body).step) == (["first"], 1)
