@@ -260,3 +260,11 @@ def _read_generate(datas: Sequence[Any]) -> Answered:
 
 def _pair(names: Sequence[str], arguments: Sequence[str]) -> list[tuple[str, Any]]:
     return [(name, json.loads(text)) for name, text in zip(names, arguments, strict=True)]
+
+
+TOOLS = [{"type": "function", "function": {"name": "edit"}}]
+
+
+def talk(*messages: tuple[str, str], tools: bool = True, **more: Any) -> dict[str, Any]:
+    said = [{"role": role, "content": content} for role, content in messages]
+    return {"model": "m", "stream": True, "messages": said, "tools": TOOLS if tools else [], **more}

@@ -50,7 +50,7 @@ from tests.kits.gateway_kit import (
     make_upstream,
     open_gateway,
 )
-from tests.unit.gateway.spending.test_usage import SAMPLES
+from tests.kits.usage_kit import SAMPLES
 
 ROWS = {
     WireProtocol.CHAT: COMPATIBLE,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_agentfix.core.errors import KeyMissingError
+from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.key_command import find_program, unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from tests.kits.gateway_kit import make_upstream
@@ -129,3 +133,37 @@ def test_the_program_is_found_on_the_path(tmp_path: Path) -> None:
     assert find_program(["key-command", "a"], environ=environ) == (path, "a")
     with pytest.raises(KeyMissingError, match="not found or may not be run"):
         find_program(["other"], environ=environ)
+
+
+def write_command(folder: Path) -> str:
+    path = folder / "give-key"
+    path.write_text(f"#!/bin/sh\ntouch {folder}/was-run\necho {KEY}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def choose(home: Path, environ: dict[str, str], **settings: Any) -> Upstream:
+    return choose_upstream(Settings(**settings), environ=environ, home=home)
+
+
+def test_a_key_command_is_run_only_when_it_is_unlocked(tmp_path: Path) -> None:
+    command = (write_command(tmp_path), "work")
+
+    upstream = choose(tmp_path, {"OPENAI_API_KEY": "x"}, model="openai/x", api_key_command=command)
+
+    assert (upstream.key, upstream.key_source, upstream.key_command) == (
+        "",
+        "agent_fix_api_key_command",
+        command,
+    )
+    assert not (tmp_path / "was-run").exists()
+    assert command[0] not in repr(upstream)
+    assert unlock(upstream) == replace(upstream, key=KEY, key_command=())
+
+
+def test_a_key_command_goes_with_a_base_url(tmp_path: Path) -> None:
+    command = (write_command(tmp_path),)
+
+    upstream = choose(tmp_path, {}, model="a/b", base_url="http://x/v1", api_key_command=command)
+
+    assert unlock(upstream).key == KEY

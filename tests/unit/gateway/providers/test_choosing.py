@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from pytest_agentfix.core.errors import (
 )
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
-from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.opencode_settings import read_opencode_settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
@@ -377,36 +375,6 @@ def test_a_model_that_searches_is_refused(tmp_path: Path, base_url: str | None) 
 
     assert type(error) is ModelUnknownError
     assert "--agent-fix-model openrouter/openai/gpt-x." in error.next_step
-
-
-def write_command(folder: Path) -> str:
-    path = folder / "give-key"
-    path.write_text(f"#!/bin/sh\ntouch {folder}/was-run\necho {KEY}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_a_key_command_is_run_only_when_it_is_unlocked(tmp_path: Path) -> None:
-    command = (write_command(tmp_path), "work")
-
-    upstream = choose(tmp_path, {"OPENAI_API_KEY": "x"}, model="openai/x", api_key_command=command)
-
-    assert (upstream.key, upstream.key_source, upstream.key_command) == (
-        "",
-        "agent_fix_api_key_command",
-        command,
-    )
-    assert not (tmp_path / "was-run").exists()
-    assert command[0] not in repr(upstream)
-    assert unlock(upstream) == replace(upstream, key=KEY, key_command=())
-
-
-def test_a_key_command_goes_with_a_base_url(tmp_path: Path) -> None:
-    command = (write_command(tmp_path),)
-
-    upstream = choose(tmp_path, model="a/b", base_url="http://x/v1", api_key_command=command)
-
-    assert unlock(upstream).key == KEY
 
 
 def test_a_key_command_that_is_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,200 @@
+"""Holding, charging and refusing, account by account."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_agentfix.gateway.spending.ledger import (
+    Account,
+    Amount,
+    BusyError,
+    CapError,
+    Caps,
+    Check,
+    Hold,
+    Ledger,
+    Settle,
+)
+from pytest_agentfix.testing.fakes import FakeClock
+
+
+def make_ledger(
+    limits: dict[tuple[str, str], float], clock: FakeClock | None = None
+) -> tuple[Ledger, Account]:
+    ledger = Ledger(Caps(limits), clock=clock or FakeClock())
+    return ledger, ledger.run.open("cluster").open("attempt")
+
+
+def spend(ledger: Ledger, account: Account, amount: Amount) -> Hold:
+    hold = ledger.hold(account, amount)
+    hold.settle(amount)
+    return hold
+
+
+def test_what_is_charged_is_charged_in_the_whole_row() -> None:
+    ledger, attempt = make_ledger({})
+    hold = ledger.hold(attempt, Amount(requests=1, tokens=100, cost=0.5))
+    hold.settle(Amount(requests=1, tokens=7, cost=0.125))
+    hold.settle(Amount(requests=9, tokens=9, cost=9.0))  # too late
+    row = [attempt, attempt.parent, ledger.run]
+    assert [each.spent for each in row if each] == [Amount(requests=1, tokens=7, cost=0.125)] * 3
+    assert [each.held for each in row if each] == [Amount()] * 3
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "limit", "words"),
+    [
+        (
+            "run",
+            "cost",
+            1.0,
+            (
+                "the cap of $1.00 for this run (--agent-fix-max-cost) could be passed: $0.7500"
+                " spent in 1 request, and the next may take $0.7500"
+            ),
+        ),
+        (
+            "run",
+            "tokens",
+            1000.0,
+            (
+                "the cap of 1,000 tokens for this run (--agent-fix-max-tokens) could be passed: 600"
+                " tokens spent in 1 request, and the next may take 600 tokens"
+            ),
+        ),
+        (
+            "cluster",
+            "cost",
+            1.0,
+            (
+                "the cap of $1.00 for this cause (agent_fix_caps cluster.cost) could be passed:"
+                " $0.7500 spent in 1 request, and the next may take $0.7500"
+            ),
+        ),
+        (
+            "attempt",
+            "requests",
+            1.0,
+            "the cap of 1 model request for this attempt (agent_fix_max_requests) is reached",
+        ),
+        (
+            "run",
+            "requests",
+            1.0,
+            "the cap of 1 model request for this run (agent_fix_caps run.requests) is reached",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(scope: str, kind: str, limit: float, words: str) -> None:
+    ledger, attempt = make_ledger({(scope, kind): limit})
+    amount = Amount(requests=1, tokens=600, cost=0.75)
+    spend(ledger, attempt, amount)
+    with pytest.raises(CapError) as caught:
+        ledger.hold(attempt, amount)
+    assert (str(caught.value), caught.value.scope) == (words, scope)
+    stopped = {each.scope: each.stopped for each in (attempt, attempt.parent, ledger.run) if each}
+    assert stopped == {name: words if name == scope else "" for name in stopped}
+    assert ledger.run.spent == amount
+    assert ledger.run.held == Amount()
+
+
+def test_a_cap_can_be_reached_to_the_cent() -> None:
+    ledger, attempt = make_ledger({("run", "cost"): 1.0})
+    spend(ledger, attempt, Amount(cost=0.5))
+    spend(ledger, attempt, Amount(cost=0.5))
+    with pytest.raises(CapError):
+        ledger.hold(attempt, Amount(cost=0.01))
+
+
+def test_what_is_under_way_may_turn_out_cheaper() -> None:
+    ledger, attempt = make_ledger({("run", "cost"): 1.0})
+    first = ledger.hold(attempt, Amount(cost=0.75))
+    with pytest.raises(BusyError):
+        ledger.hold(attempt, Amount(cost=0.5))
+    first.settle(Amount(cost=0.25))
+    spend(ledger, attempt, Amount(cost=0.5))
+    assert ledger.run.spent == Amount(cost=0.75)
+
+
+def test_crumbs_of_what_was_held_make_nobody_wait() -> None:
+    ledger, attempt = make_ledger({("run", "cost"): 0.001})
+    holds = [ledger.hold(attempt, Amount(cost=cost)) for cost in (0.0001, 0.0002, 0.0003)]
+    for hold in holds:
+        hold.settle(Amount())
+    row = [attempt, attempt.parent, ledger.run]
+    assert [each.held for each in row if each] == [Amount()] * 3
+    ledger.hold(attempt, Amount(cost=0.001))
+
+
+class BrokenDay:
+    """A day's book whose settling fails in a way that nobody has thought of."""
+
+    def hold(self, amount: Amount, check: Check) -> Settle:
+        check(amount, 0.0)
+
+        def settle(actual: Amount) -> None:
+            raise RuntimeError(actual)
+
+        return settle
+
+
+def test_whatever_happens_to_the_days_book_a_hold_is_settled() -> None:
+    ledger = Ledger(Caps(), clock=FakeClock(), day=BrokenDay())
+    hold = ledger.hold(ledger.run, Amount(tokens=9))
+    with pytest.raises(RuntimeError):
+        hold.settle(Amount(tokens=5))
+    assert (ledger.run.held, ledger.run.spent) == (Amount(), Amount(tokens=5))
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (0.00005, "the cap of $0.0000500 for this run"),
+        (0.25, "the cap of $0.2500 for this run"),
+        (1.5, "the cap of $1.50 for this run"),
+        (1234.5, "the cap of $1,234.50 for this run"),
+    ],
+)
+def test_money_is_shown_with_the_digits_that_matter(limit: float, words: str) -> None:
+    ledger, attempt = make_ledger({("run", "cost"): limit})
+    with pytest.raises(CapError) as caught:
+        ledger.hold(attempt, Amount(cost=limit * 2))
+    assert str(caught.value).startswith(words)
+
+
+def test_other_clusters_have_their_own_caps() -> None:
+    ledger, attempt = make_ledger({("cluster", "tokens"): 10})
+    other = ledger.run.open("cluster").open("attempt")
+    spend(ledger, attempt, Amount(tokens=10))
+    spend(ledger, other, Amount(tokens=10))
+    with pytest.raises(CapError):
+        ledger.hold(other, Amount(tokens=1))
+    assert ledger.run.spent == Amount(tokens=20)
+
+
+@pytest.mark.parametrize("scope", ["attempt", "cluster", "run"])
+def test_wall_clock(scope: str) -> None:
+    clock = FakeClock(now=100.0)
+    ledger, attempt = make_ledger({(scope, "seconds"): 60.0}, clock)
+    clock.now += 59.0
+    assert ledger.find_timeout(attempt) == ""
+    ledger.hold(attempt, Amount(requests=1)).settle(Amount(requests=1))
+    clock.now += 1.0
+    words = ledger.find_timeout(attempt)
+    names = {"attempt": "this attempt", "cluster": "this cause", "run": "this run"}
+    spelled = f"(agent_fix_caps {scope}.seconds)"
+    assert words == f"the cap of 60 s of wall clock for {names[scope]} {spelled} is reached"
+    with pytest.raises(CapError, match="wall clock"):
+        ledger.hold(attempt, Amount(requests=1))
+
+
+def test_a_new_attempt_has_time_again() -> None:
+    clock = FakeClock()
+    ledger = Ledger(Caps({("attempt", "seconds"): 60.0}), clock=clock)
+    cluster = ledger.run.open("cluster")
+    first = cluster.open("attempt")
+    clock.now = 61.0
+    assert (ledger.find_timeout(first) != "", ledger.find_timeout(cluster.open("attempt"))) == (
+        True,
+        "",
+    )
