@@ -1,1 +1,1 @@
-"""The model's only door: host-side, it holds the key, the policy and the counters."""
+"""The only way to the model: on the host, with the key, the policy and the counters."""

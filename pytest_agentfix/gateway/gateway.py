@@ -1,4 +1,4 @@
-"""The gateway: every stream out of a sandbox is served here, policy first."""
+"""The gateway: serves every model request that leaves a sandbox, policy first."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _log = logging.getLogger(__name__)
 
 
 class SystemClock:
-    """Time as it really passes."""
+    """Real time."""
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed moment."""
+        """Return the seconds since a fixed moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for ``seconds``."""
+        """Wait ``seconds``."""
         time.sleep(seconds)
 
 
-# Makes what a connection sends its requests with; ``check`` is that of ``UpstreamConnection``.
+# Opens the sender of one sandbox connection; its argument is ``UpstreamConnection``'s ``check``.
 SenderFactory = Callable[[Callable[[], None]], AbstractContextManager[Sender]]
 
 
 def make_sender_factory(
     upstream: Upstream, *, clock: Clock, timeouts: GatewayTimeouts | None = None
 ) -> SenderFactory:
-    """Return what makes real lines to ``upstream``.
+    """Return a factory of real connections to ``upstream``.
 
     Raises ``SettingError`` if the environment names a proxy or certificates that cannot be used.
     """
@@ -60,7 +60,7 @@ def make_sender_factory(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """What all connections of a gateway share."""
+    """The objects that all connections of a gateway share."""
 
     upstream: Upstream
     token: str = field(repr=False)
@@ -71,18 +71,19 @@ class _Parts:
     budget: Budget
     closed: threading.Event
     body_budget: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
-    # One body is parsed at a time: a hostile one of 10 MB takes some 200 MB meanwhile.
+    # One body is parsed at a time: parsing a hostile one of 10 MB takes some 200 MB.
     parsing: threading.Lock = field(default_factory=threading.Lock)
     log: TrafficLog
     open_sender: SenderFactory = field(repr=False)
 
 
 class ModelGateway:
-    """The one door to one model, for the sandboxes of a cluster; implements ``ports.ModelAccess``.
+    """Access to one model for the sandboxes of a cluster; implements ``ports.ModelAccess``.
 
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
-    ``ledger`` is the run's, with its caps; without one there are none. Before each attempt call
-    ``begin``; without it nothing passes. Raises ``SettingError`` as ``make_line`` does.
+    ``ledger`` is the run's, with its caps; without one there are none. Call ``begin`` before each
+    attempt: until then every request is refused. Raises ``SettingError`` as
+    ``make_sender_factory`` does.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -117,17 +118,17 @@ class ModelGateway:
         )
 
     def begin(self, *, deadline: float) -> None:
-        """Start an attempt: no request after ``deadline`` (monotonic)."""
+        """Start an attempt, which takes no request after ``deadline`` (monotonic seconds)."""
         self._budget.begin_attempt()
         self._attempt_log.begin(deadline=deadline)
 
     def trouble(self) -> ProviderTrouble | None:
-        """Return what ended the last attempt's model access, if the provider did."""
+        """Return the provider trouble that ended the last attempt's model access, if any."""
         attempt = self._attempt_log.attempt
         return attempt.trouble if attempt else None
 
     def cap(self) -> str:
-        """Return the words of the cap that has ended the last attempt, "" if none has."""
+        """Return the description of the cap that ended the last attempt, "" if none did."""
         attempt = self._attempt_log.attempt
         if attempt is None:
             return ""
@@ -136,28 +137,28 @@ class ModelGateway:
         return attempt.cap
 
     def tokens(self) -> Tokens:
-        """Return the tokens since construction; the most for answers that broke off."""
+        """Return the tokens used so far; an answer that broke off counts with its worst case."""
         return self._budget.tokens
 
     def cost(self) -> float | None:
-        """Return US dollars since construction, ``None`` where a price is not known."""
+        """Return the US dollars spent so far, ``None`` if a price is unknown."""
         return self._budget.cost
 
     @property
     def account(self) -> Account:
-        """The cluster's account in the ledger."""
+        """The account of this cluster in the ledger."""
         return self._budget.account
 
     def requests(self) -> int:
-        """Return the model requests since construction, the gateway's own retries not counted."""
+        """Return the number of model requests so far, without the gateway's own retries."""
         return self._attempt_log.requests
 
     def in_flight(self) -> int:
-        """Return how many requests wait for the provider now."""
+        """Return the number of requests that are waiting for the provider."""
         return self._attempt_log.in_flight
 
     def close(self) -> None:
-        """Let go of everything: connections end within a second."""
+        """End all connections, within a second."""
         self._parts.closed.set()
 
     def handle(self, stream: Stream) -> None:
@@ -171,18 +172,18 @@ class ModelGateway:
             body_budget=parts.body_budget,
         )
         try:
-            _Visit(parts, connection).serve()
+            _ConnectionHandler(parts, connection).serve()
         except (GoneError, SandboxError, OSError) as error:
             _log.debug("a connection ended early: %s", type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
-            # Only the type: the words of an unknown error may quote a header.
+            # Only the type: the message of an unknown error may quote a header.
             _log.error("a connection ended on an error: %s", type(error).__name__)
         finally:
             connection.close()
 
 
-class _Visit:
-    """One connection from beginning to end, in one thread."""
+class _ConnectionHandler:
+    """Serves one connection from beginning to end, in one thread."""
 
     def __init__(self, parts: _Parts, connection: HttpConnection) -> None:
         self._parts = parts
@@ -190,7 +191,7 @@ class _Visit:
         self._attempt: AttemptState | None = None
 
     def serve(self) -> None:
-        """Answer requests until there are no more."""
+        """Answer requests until none is left."""
         with self._parts.open_sender(self._check) as sender:
             forwarder = self._make_forwarder(sender)
             while (request := self._next_request()) is not None:
@@ -215,7 +216,7 @@ class _Visit:
         )
 
     def _next_request(self) -> Request | None:
-        """Return the next request; one that cannot be read is answered and ends the connection."""
+        """Return the next request; answer one that cannot be read, which ends the connection."""
         try:
             return self._connection.next_request()
         except RefusedError as refused:
@@ -237,7 +238,7 @@ class _Visit:
             self._attempt = None
 
     def _check(self) -> None:
-        """Raise if it is no use to wait for the provider any longer."""
+        """Raise if there is no point in waiting for the provider any longer."""
         parts = self._parts
         if parts.closed.is_set():
             raise GoneError

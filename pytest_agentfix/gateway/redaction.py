@@ -1,4 +1,4 @@
-"""Secrets out of text: those that are known by value, and those that are known by their shape."""
+"""Removes secrets from text: those known by value and those recognised by shape (pure)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 HIDDEN: Final = "***"
 _PREFIX: Final = 6  # providers echo keys with their middle starred out
-_ALIKE: Final = 10  # characters of a key's beginning that are not in other words by chance
-_ALIKE_WORD: Final = 12  # the same for one that begins like a word
-_ENCODED: Final = 8  # characters of a secret from which it is looked for in other encodings
+_ALIKE: Final = 10  # leading characters of a key that no other word shares by chance
+_ALIKE_WORD: Final = 12  # the same for a key that begins like a word
+_ENCODED: Final = 8  # shorter secrets are not searched for in other encodings
 
-# Each begins where a word begins and takes all it has looked at, so that no text takes long.
+# Each pattern starts at a word boundary and consumes all it has scanned, so no text is slow.
 _SHAPES: Final = re.compile(
     r"""
     -----BEGIN\ [A-Z0-9 ]{0,40}PRIVATE\ KEY-----
@@ -45,7 +45,7 @@ _BEARER: Final = re.compile(
 )
 _BASIC: Final = re.compile(r"\b(Basic\s{1,8})([A-Za-z0-9+/]{8,}={0,2})", re.IGNORECASE)
 
-# What a secret is written with; others, such as JSON or an address, begin like innocent text.
+# The characters of a key. Other secrets, such as JSON or a URL, begin like innocent text.
 _KEY: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _ECHO_START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 _ECHO_REST: Final = r"[\w.~+/=*…•-]*"
@@ -53,10 +53,10 @@ _STARS: Final = ("**", "..", "…", "••")
 
 
 def redact_secrets(text: str, secrets: Sequence[str] = ()) -> str:
-    """Return ``text`` without ``secrets``, words that start as one of them does, and known shapes.
+    """Return ``text`` without ``secrets``, words that start like one, and known shapes of keys.
 
-    What is taken out becomes ``***``. Secrets are found as they are and as JSON, base64,
-    percent-encoding and hexadecimal have them. Text that is JSON before is JSON afterwards.
+    Each is replaced by ``***``. Secrets are found as they are and as JSON, base64,
+    percent-encoding and hexadecimal spell them. Text that was JSON stays JSON.
     """
     for hide in _build_hiders(tuple(secrets)):
         text = hide(text)
@@ -66,7 +66,7 @@ def redact_secrets(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def _hide_basic(found: re.Match[str]) -> str:
-    """Hide the credential if it is one: a name, a colon and a password."""
+    """Hide the credential if it decodes to a name, a colon and a password."""
     try:
         is_pair = b":" in base64.b64decode(found[2].rstrip("=") + "==")
     except binascii.Error:
@@ -76,7 +76,7 @@ def _hide_basic(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _build_hiders(secrets: tuple[str, ...]) -> tuple[Callable[[str], str], ...]:
-    """Return what takes ``secrets`` out of a text: the whole ones first, then their beginnings."""
+    """Return functions that remove ``secrets`` from a text: whole ones first, then beginnings."""
     known = sorted({one for one in secrets if one}, key=len, reverse=True)
     forms = tuple(dict.fromkeys(_iter_forms(known)))
     echoes = [_build_echo(one) for one in known if len(one) >= 2 * _PREFIX and _KEY.fullmatch(one)]
@@ -90,7 +90,7 @@ def _build_hiders(secrets: tuple[str, ...]) -> tuple[Callable[[str], str], ...]:
 
 
 def _iter_forms(secrets: Iterable[str]) -> Iterator[str]:
-    """Yield each secret as it is, as JSON inside JSON has it, and in other encodings."""
+    """Yield each secret as it is, escaped as in JSON inside JSON, and in other encodings."""
     for secret in secrets:
         forms = {secret, quote(secret, safe="", errors="replace")}
         for _ in range(2):
@@ -105,9 +105,9 @@ def _iter_forms(secrets: Iterable[str]) -> Iterator[str]:
 
 
 def _iter_encoded(secret: bytes) -> Iterator[str]:
-    """Yield what ``secret`` is as hexadecimal, and in base64 wherever it stands in a longer text.
+    """Yield ``secret`` as hexadecimal, and as base64 at each offset in a longer text.
 
-    Of base64, those characters that depend on what stands around are left out.
+    Base64 characters that depend on the surrounding bytes are left out.
     """
     yield from (secret.hex(), secret.hex().upper())
     for before in range(3):
@@ -118,10 +118,10 @@ def _iter_encoded(secret: bytes) -> Iterator[str]:
 
 
 def _build_echo(secret: str) -> Callable[[str], str]:
-    """Return what hides words that start as ``secret`` does.
+    """Return a function that hides words which start like ``secret``.
 
-    Keys of one kind start alike, and some as ordinary words do. So more of it has to be the same,
-    or there are the stars of an echo.
+    Keys of one kind start alike, and some start like ordinary words. So a word must share more of
+    the beginning, or contain the stars of an echoed key.
     """
     prefix = secret[:_PREFIX]
     alike = secret[: _count_alike(secret)]

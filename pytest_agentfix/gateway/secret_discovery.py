@@ -1,4 +1,4 @@
-"""The secrets in an environment, known by the names and the forms of its values (pure)."""
+"""Finds the secrets in an environment by the names and forms of its variables (pure)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-_SHORTEST: Final = 8  # characters; what is shorter is in too many innocent words
-_LONG: Final = 16  # characters of a value that is no word of ordinary text
-_LEVELS: Final = 20  # of JSON in a value
+_SHORTEST: Final = 8  # characters; shorter values occur in too many innocent words
+_LONG: Final = 16  # characters; a value this long is no ordinary word
+_LEVELS: Final = 20  # of nesting in a JSON value
 
 _SECRET_WORDS: Final = re.compile(
     r"(?:^|_)(?:\w*(?:KEY|TOKEN|SECRET|PASSWD|PASSWORD|PASSPHRASE|CREDENTIAL)S?"
@@ -22,15 +22,15 @@ _SEPARATOR: Final = re.compile(r"[\s,;]+")
 _MODULE: Final = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
 _URL_USER: Final = re.compile(r"://([^\s/@:]*)(?::([^\s/@]+))?@")
 _BARE_PROXY: Final = re.compile(r"[^\s/@:]+:([^\s/@]+)@[^\s/@]+")
-_URL_PART: Final = re.compile(r"[A-Za-z0-9_+=-]{20,}")  # what a webhook's address ends with
+_URL_PART: Final = re.compile(r"[A-Za-z0-9_+=-]{20,}")  # the last part of a webhook's URL
 
 
 def find_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values in ``environ`` that look like secrets by name and form, longest first.
 
-    Paths, addresses, numbers and plain words are none, whatever their name: taking them out would
-    mangle ordinary text. A password inside a URL counts under any name, and values of JSON count
-    by their own names.
+    Paths, URLs, numbers and plain words do not count, whatever their name: removing them would
+    mangle ordinary text. A password inside a URL counts under any name, and the values of a JSON
+    object count by their own names.
     """
     found = {one.strip() for name, value in environ.items() for one in _iter_secrets(name, value)}
     return tuple(
@@ -48,7 +48,7 @@ def _iter_secrets(name: str, value: str) -> Iterator[str]:
 
 
 def _iter_passwords(value: str, *, is_secret: bool) -> Iterator[str]:
-    """Yield the passwords of URLs, and what is secret in the address itself."""
+    """Yield the passwords in URLs, and the secret parts of a URL that is a secret as a whole."""
     bare = _BARE_PROXY.fullmatch(value.strip())
     pairs = [("", bare[1])] if bare else _URL_USER.findall(value)
     for user, password in pairs:
@@ -71,7 +71,7 @@ def _parse_object(value: str) -> Mapping[str, Any] | None:
 
 
 def _iter_inner(value: Any, name: str = "", level: int = 0) -> Iterator[str]:
-    """Yield the secrets inside a value of JSON."""
+    """Yield the secrets inside a JSON value."""
     if level > _LEVELS:
         return
     match value:
@@ -86,7 +86,7 @@ def _iter_inner(value: Any, name: str = "", level: int = 0) -> Iterator[str]:
 
 
 def _is_formed(value: str) -> bool:
-    """Whether a value with a secret's name has a secret's form too."""
+    """Tell whether a value with a secret's name also has a secret's form."""
     if value.startswith(("/", "~", "./", "../")) or _MODULE.fullmatch(value):
         return False
     has_digit = any(char.isdigit() for char in value)

@@ -1,7 +1,7 @@
-"""Answers OpenCode's throw-away request by itself: no provider, no ledger, no log.
+"""Answers OpenCode's warm-up request locally: no provider, no ledger, no log.
 
-OpenCode's first request takes long to be made, and every later one does not. So a spare agent is
-given a prompt that nobody needs, and what it then asks of its model is answered here with one word.
+OpenCode takes long to make its first model request and is quick from then on. So a pre-warmed agent
+is given a throw-away prompt, and the model request that follows is answered here with one word.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pytest_agentfix.gateway.warmup_answers import make_answer
 
 _log = logging.getLogger(__name__)
 
-PATIENCE: Final = 30.0  # seconds for a request to come
-ROOM: Final = 4_000_000  # bytes of requests held at once; a real one has some ten thousand
-ANSWERS: Final = 16  # given in all; OpenCode needs one
-_ENDS: Final = {  # of a request's path
+PATIENCE: Final = 30.0  # seconds for a request to arrive
+BODY_MEMORY: Final = 4_000_000  # bytes of all bodies at once; a real one has some ten thousand
+ANSWERS: Final = 16  # in total; OpenCode needs one
+_ENDS: Final = {  # how the request path ends
     "/chat/completions": WireProtocol.CHAT,
     "/responses": WireProtocol.RESPONSES,
     "/messages": WireProtocol.MESSAGES,
@@ -36,13 +36,13 @@ _ENDS: Final = {  # of a request's path
 class WarmupModel:
     """A model that says one word and costs nothing. Its ``handle`` is an ``AcceptHandler``.
 
-    It holds nothing that leads anywhere: whatever comes, in any of the four protocols, is read
-    within limits, not looked at beyond its first line, and answered from this file.
+    It has no key and no connection to anything. A request in any of the four protocols is read
+    within limits, looked at no further than its first line, and answered from constants.
     """
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._body_budget = BodyMemoryBudget(ROOM)
+        self._body_budget = BodyMemoryBudget(BODY_MEMORY)
         self._left = ANSWERS
         self._lock = threading.Lock()
 
@@ -86,7 +86,7 @@ class WarmupModel:
 
 
 class SwitchableHandler:
-    """Leads streams to ``first``, and from ``to`` on elsewhere. Its ``handle`` takes them."""
+    """Passes streams to ``first`` until ``to`` names another handler. Its ``handle`` takes them."""
 
     def __init__(self, first: WarmupModel) -> None:
         self._handler: AcceptHandler = first.handle
@@ -95,7 +95,7 @@ class SwitchableHandler:
         self._lock = threading.Lock()
 
     def handle(self, stream: Stream) -> None:
-        """Hand ``stream`` to whom it leads to now, in the caller's thread."""
+        """Pass ``stream`` to the current handler, in the caller's thread."""
         with self._lock:
             handler, is_first = self._handler, not self._is_switched
             if is_first:
@@ -107,7 +107,7 @@ class SwitchableHandler:
                 self._open.pop(id(stream), None)
 
     def to(self, handler: AcceptHandler) -> None:
-        """Lead to ``handler`` from now on; what is still open with the first one is closed."""
+        """Use ``handler`` from now on, and close the streams still open with the first one."""
         with self._lock:
             self._handler, self._is_switched = handler, True
             left, self._open = self._open, {}

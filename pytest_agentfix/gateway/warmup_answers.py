@@ -1,6 +1,6 @@
-"""The shortest whole answer of a model in each of the four protocols (pure).
+"""The shortest complete answer of a model in each of the four protocols (pure).
 
-Their forms are those of the providers' API references.
+Their forms follow the providers' API references.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WORD: Final = "ok"
 
 
 def make_answer(protocol: WireProtocol) -> bytes:
-    """The whole of a streamed answer in ``protocol``: one word, a proper end, no tokens."""
+    """Return a complete streamed answer in ``protocol``: one word, a proper end, no tokens."""
     match protocol:
         case WireProtocol.CHAT:
             return _write(_CHAT, is_named=False) + b"data: [DONE]\n\n"
@@ -30,7 +30,7 @@ def make_answer(protocol: WireProtocol) -> bytes:
 
 
 def _write(events: Sequence[Mapping[str, Any]], *, is_named: bool) -> bytes:
-    """Server-sent events, ``is_named`` by their type."""
+    """Return server-sent events, each with its type as its name if ``is_named``."""
     names = [f"event: {event['type']}\n" if is_named else "" for event in events]
     datas = [f"data: {json.dumps(event)}\n\n" for event in events]
     return "".join(name + data for name, data in zip(names, datas, strict=True)).encode()

@@ -1,1 +1,1 @@
-"""What of the sandbox's requests passes, and in which form. Pure."""
+"""The policy on the sandbox's requests: refused, cut down or passed on. Pure."""

@@ -1,4 +1,4 @@
-"""What of a request's body goes to the provider: one table for each protocol (pure)."""
+"""Copies the allowed parts of a request's body, by one table for each protocol (pure)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _TABLES: Final[Mapping[WireProtocol, Fields]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanBody:
-    """What goes on of a body, and how many tokens the answer can have at most."""
+    """The allowed fields of a body, and the most tokens that the answer can have."""
 
     fields: dict[str, Any]
     max_output: int
 
 
 def clean_body(body: Mapping[str, Any], *, protocol: WireProtocol, output_limit: int) -> CleanBody:
-    """Return a copy of what is known to be harmless in ``body``.
+    """Return a copy of the fields of ``body`` that are known to be harmless.
 
-    Raises ``RefusedError`` for what asks for more than words and calls of the agent's own tools:
-    tools that run at the provider would be a way out of the sandbox, URLs make the provider
-    fetch, and references to things kept at the provider reach what was never in the sandbox.
-    What is merely unknown, or costs extra, is left out.
+    Raises ``RefusedError`` for a body that asks for more than text and calls of the agent's own
+    tools: tools that run at the provider would be a way out of the sandbox, URLs make the provider
+    fetch, and references to stored objects reach data that was never in the sandbox. Fields that
+    are merely unknown, or cost extra, are left out.
     """
     with noting_left_out() as left_out:
         copied = _TABLES[protocol](body)
@@ -46,7 +46,7 @@ def clean_body(body: Mapping[str, Any], *, protocol: WireProtocol, output_limit:
         _log.debug("left out of a request: %s", ", ".join(left_out))
     fields = {name: value for name, value in copied.items() if value is not None}
     if protocol is WireProtocol.RESPONSES:
-        fields["store"] = False  # it is on unless it is off
+        fields["store"] = False  # the default is true
     return CleanBody(
         fields=fields, max_output=limit_output(fields, protocol=protocol, limit=output_limit)
     )

@@ -1,4 +1,4 @@
-"""What a chat-completions request may hold, in the flavours of OpenCode's packages (pure)."""
+"""The allowed fields of a chat-completions request, in all flavours of OpenCode (pure)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from pytest_agentfix.gateway.admission.shapes import (
 _HOSTED: Final = refusing(
     *("agent", "background", "container", "conversation", "documents", "fallbacks"),
     *("mcp_servers", "models", "plugins", "preset", "previous_response_id", "prompt", "route"),
-    # Searching, in the words of each provider.
+    # Web search, as each provider calls it.
     *("compound_custom", "enable_search", "search", "search_options", "search_parameters"),
     *("search_settings", "web_search", "web_search_options"),
 )
@@ -69,7 +69,7 @@ _CALL: Final = Fields(
         "type": plain,
         "function": Fields({"name": plain, "arguments": plain}),
         "custom": Fields({"name": plain, "input": plain}),
-        # Gemini's signature of a thought, without which it takes no history back.
+        # Gemini's signature of a thought; it rejects a history without it.
         "extra_content": Fields({"google": Fields({"thought_signature": plain})}),
     }
 )
@@ -105,7 +105,7 @@ _NAMED: Final = Fields({"name": tool_name})
 
 
 def choice_word(value: Any) -> Any:
-    """Return the word that says whether tools are to be called; it names no tool."""
+    """Return ``value`` if it is one of the words that choose whether to call tools."""
     return Kinds("A tool choice", dict.fromkeys(("auto", "none", "required", "any"), keep))(
         {"type": value}
     )["type"]
@@ -136,7 +136,7 @@ _REASONING: Final = Fields(
         "enabled": plain,
         "exclude": plain,
         "summary": plain,
-        "max_tokens": keep,  # judged with the other caps
+        "max_tokens": keep,  # see output_limits
     }
 )
 _PLAIN: Final = (

@@ -1,6 +1,6 @@
-"""What a request of Google's generateContent protocol may hold (pure).
+"""The allowed fields of a request in Google's generateContent protocol (pure).
 
-Names may come in snake case as well; they go on in camel case.
+Names may be in snake case as well; they are passed on in camel case.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _DECLARED: Final = _Fields({"functionDeclarations": Each(_DECLARATION)})
 
 
 def _tool(value: Any) -> Any:
-    """Return declarations of functions: every other kind of tool runs at the provider."""
+    """Return declarations of functions; refuse other kinds of tools, which run at the provider."""
     copied = _DECLARED(value)
     for name, entry in value.items():
         if to_camel(name) not in _DECLARED.table and entry is not None:
@@ -89,7 +89,7 @@ _CONFIG: Final = _Fields(
         **dict.fromkeys(("stopSequences", "responseMimeType", "responseLogprobs"), plain),
         "logprobs": plain,
         **dict.fromkeys(("responseSchema", "responseJsonSchema"), schema),
-        "maxOutputTokens": keep,  # judged with the other caps
+        "maxOutputTokens": keep,  # see output_limits
         "candidateCount": only_one,
         "thinkingConfig": _Fields(
             {"includeThoughts": plain, "thinkingLevel": plain, "thinkingBudget": keep}

@@ -1,4 +1,4 @@
-"""Which of the sandbox's headers go on to the provider, and which values of them (pure)."""
+"""Selects the sandbox's headers that are passed on to the provider (pure)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Final
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e]{1,1000}")
 _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
-    # Whoever asked for HTML could get it, and would make the provider look like a wrong URL.
+    # A request for HTML might get HTML, and the provider's URL would look wrong.
     "accept": re.compile(r"(?:(?:\*/\*|application/json|text/event-stream)(?:, ?(?!\Z)|\Z)){1,3}"),
     "anthropic-version": re.compile(r"\d{4}-\d{2}-\d{2}"),
 }
-# Whatever a table says: the sandbox's credentials end here.
+# The sandbox's credentials are never passed on, whatever a table says.
 _CREDENTIALS: Final = frozenset(
     {"api-key", "authorization", "cf-aig-authorization", "cookie", "proxy-authorization"}
     | {"x-api-key", "x-goog-api-key"}
 )
-# Each followed by a date. What is not here runs things at the provider (code-execution, mcp-client,
-# skills, files-api), spends more (context-1m, fast-mode, extended-cache-ttl, compact), or takes
-# another model (server-side-fallback).
+# Each is followed by a date. Betas that are missing here run tools at the provider (code-execution,
+# mcp-client, skills, files-api), cost more (context-1m, fast-mode, extended-cache-ttl, compact), or
+# use another model (server-side-fallback).
 _BETAS: Final = (
     "context-management",
     "effort",
@@ -39,9 +39,9 @@ _BETA_LIMIT: Final = 20
 def iter_forwarded(
     headers: Sequence[tuple[str, str]], *, allowed: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield those of ``headers`` (names in lower case) that are ``allowed`` and have good values.
+    """Yield the ``headers`` (names in lower case) that are ``allowed`` and have good values.
 
-    A header that is there twice is left out, but for ``anthropic-beta``, which is a list.
+    A header that occurs twice is left out, except ``anthropic-beta``, which is a list.
     """
     for name in allowed:
         values = [value for header, value in headers if header == name]

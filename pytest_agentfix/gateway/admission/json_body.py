@@ -1,6 +1,6 @@
-"""JSON as any two parsers understand it, or none at all (pure).
+"""Parses JSON strictly: only documents that all parsers read alike (pure).
 
-The body is read once, here, and written anew: what the provider parses is what was judged.
+The body is parsed once, here, and written anew: the provider parses exactly what was checked.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-_DEPTH_LIMIT: Final = 100  # brackets within brackets; the real ones have about a dozen
-_BRACKET_LIMIT: Final = 500_000  # each costs ten to fifty times its byte once it is parsed
+_DEPTH_LIMIT: Final = 100  # levels of nesting; real bodies have about a dozen
+_BRACKET_LIMIT: Final = 500_000  # each takes ten to fifty bytes once parsed
 _DIGIT_LIMIT: Final = 20  # of a whole number: 64 bits, and a sign
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in ``raw``; raises ``RefusedError`` (400) for anything else.
 
-    Refused is what parsers read in different ways (RFC 8259, sections 4, 6 and 8): duplicate
-    keys, numbers out of range, ``NaN``, other encodings than UTF-8, a byte order mark, halves of
-    surrogate pairs. So is what is made to be expensive: depth, and brackets by the million.
+    It refuses whatever parsers read in different ways (RFC 8259, sections 4, 6 and 8): duplicate
+    keys, numbers out of range, ``NaN``, encodings other than UTF-8, a byte order mark, halves of
+    surrogate pairs. It also refuses what is expensive: deep nesting, and brackets by the million.
     """
     if raw.count(b"[") + raw.count(b"{") > _BRACKET_LIMIT:
         raise RefusedError(400, "The body has too many parts.")
     try:
         found = json.loads(
-            raw.decode("utf-8"),  # strictly: bytes would be guessed at, and surrogates let through
+            raw.decode("utf-8"),  # json would guess the encoding of bytes and accept surrogates
             object_pairs_hook=_build_object,
             parse_constant=_refuse_constant,
             parse_int=_read_integer,
@@ -74,7 +74,7 @@ def _read_float(text: str) -> float:
 
 
 def _check_depth(found: object) -> None:
-    """Raise ``RecursionError`` for what is nested too deeply, on every version of Python."""
+    """Raise ``RecursionError`` for a value nested too deeply, on every version of Python."""
     level = [found]
     for _ in range(_DEPTH_LIMIT):
         level = [child for holder in level for child in _list_holders(holder)]

@@ -1,4 +1,4 @@
-"""JSON schemas of tools and answers: they stand for themselves, nothing is fetched (pure)."""
+"""Checks that JSON schemas of tools and answers refer to no other document (pure)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-# Validators fetch what is named by these: Python's jsonschema does for every URL in a reference,
-# and for one inside the document ("#/x") once an id has given the document another address.
+# Validators fetch the documents named by these: Python's jsonschema does for every URL in a
+# reference, and for one inside the document ("#/x") once an id has changed its address.
 _REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 _ADDRESSES: Final = ("$id", "$schema", "id")
 _STANDARD: Final = re.compile(r"https?://json-schema\.org/[A-Za-z0-9/._-]*#?")
 
 
 def schema(value: Any) -> Any:
-    """Return a schema as it is; refuse one that leads to another document."""
+    """Return a schema as it is; refuse one that refers to another document."""
     for holder in _iter_objects(value):
         is_foreign = any(_leads_out(holder.get(name)) for name in _REFERENCES)
         if is_foreign or any(_is_address(holder.get(name)) for name in _ADDRESSES):
@@ -29,9 +29,9 @@ def _leads_out(reference: object) -> bool:
 
 
 def _is_address(value: object) -> bool:
-    """Whether ``value`` is a URL, of anything but a version of JSON schema itself.
+    """Tell whether ``value`` is a URL other than that of a version of JSON Schema.
 
-    Where a property is called "id", its value is an object.
+    (The value of a property named "id" is an object.)
     """
     return isinstance(value, str) and "//" in value and not _STANDARD.fullmatch(value)
 

@@ -1,4 +1,4 @@
-"""Pictures and documents of a request: they are in it, or it does not pass (pure)."""
+"""Checks that images and documents are inside the request itself (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_agentfix.gateway.admission.shapes import (
 
 MEDIA_WORDS: Final = "Only media inside the request is allowed here: no URL, no stored file."
 
-# A drawing in SVG may name more files to fetch; media types have no case.
+# An SVG image may refer to further files; media types ignore case.
 _SUBTYPE: Final = r"(?![A-Za-z0-9.*+-]{0,60}(?i:svg))[A-Za-z0-9.*+-]{1,60}"
 _IMAGE_TYPE: Final = re.compile(rf"image/{_SUBTYPE}")
 _ANY_TYPE: Final = re.compile(
@@ -56,7 +56,7 @@ def image_type(value: Any) -> Any:
 
 
 def media_type(value: Any) -> Any:
-    """Return the media type of what a model can read; refuse any other."""
+    """Return a media type that models can read; refuse any other."""
     return _check_text(value, _ANY_TYPE)
 
 
@@ -67,7 +67,7 @@ def _check_text(value: Any, form: re.Pattern[str]) -> Any:
 
 
 def file_data(value: Any) -> Any:
-    """Return base64, bare or as a ``data:`` URL: the protocols take both here."""
+    """Return base64, bare or as a ``data:`` URL: the protocols accept both."""
     return data_url(value) if isinstance(value, str) and ":" in value else base64_data(value)
 
 
@@ -84,12 +84,12 @@ def media_object(value: Any) -> Any:
 
 
 def cache_control(value: Any) -> Any:
-    """Return the plain request to cache: a longer life of the entry would cost more."""
+    """Return the plain cache mark: a longer lifetime would cost more."""
     is_plain = isinstance(value, dict) and value.get("type") == "ephemeral"
     return {"type": "ephemeral"} if is_plain else DROPPED
 
 
-# Wherever a part may be, in all protocols: what the provider would have to fetch or to look up.
+# Fields, in parts of all protocols, that the provider would have to fetch or look up.
 ELSEWHERE: Final[Mapping[str, Shape]] = refusing_with(
     MEDIA_WORDS,
     *("audio_url", "document_url", "file_url", "image_url", "video_url", "url", "uri"),
@@ -101,7 +101,7 @@ def _make_source(kind: Shape) -> Fields:
     return Fields({**ELSEWHERE, "type": plain, "media_type": kind, "data": base64_data})
 
 
-# Anthropic's. Text comes as it is, the rest in base64.
+# Anthropic's sources: plain text, or base64 for everything else.
 IMAGE_SOURCE: Final = Kinds("A source", {"base64": _make_source(image_type)})
 DOCUMENT_SOURCE: Final = Kinds(
     "A source",

@@ -1,4 +1,4 @@
-"""How much media is in a body that passed, for those who reckon what it may cost (pure)."""
+"""Counts the media in an admitted body, to estimate its cost (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _OTHERS: Final = frozenset(
     {"document", "document_url", "file", "input_audio", "input_file", "video_url"}
 )
-# Where what the agent's tools were called with may look like anything.
+# Fields with tool arguments or schemas, which may look like media.
 _ARGUMENTS: Final[Mapping[WireProtocol, frozenset[str]]] = {
     WireProtocol.CHAT: frozenset({"tools", "response_format"}),
     WireProtocol.RESPONSES: frozenset({"tools", "text"}),
@@ -23,14 +23,14 @@ _ARGUMENTS: Final[Mapping[WireProtocol, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaCount:
-    """``images`` in a body; ``is_measurable`` is false for media whose tokens no size tells."""
+    """The ``images`` in a body; ``is_measurable`` is false if other media have unknown tokens."""
 
     images: int
     is_measurable: bool
 
 
 def count_media(body: Mapping[str, Any], protocol: WireProtocol) -> MediaCount:
-    """Count what is in a body that ``clean_body`` returned."""
+    """Count the media in a body that ``clean_body`` returned."""
     found = [_judge(holder) for holder in _iter_objects(body, _ARGUMENTS[protocol])]
     return MediaCount(images=found.count("image"), is_measurable="other" not in found)
 
@@ -47,7 +47,7 @@ def _iter_objects(value: Any, hidden: frozenset[str]) -> Iterator[Mapping[str, A
 
 
 def _judge(holder: Mapping[str, Any]) -> str:
-    """Return "image", "other" or "" for an object."""
+    """Return "image", "other" or "" (no media) for an object."""
     blob = holder.get("inlineData")
     if isinstance(blob, dict):
         return "image" if str(blob.get("mimeType")).startswith("image/") else "other"
@@ -58,7 +58,7 @@ def _judge(holder: Mapping[str, Any]) -> str:
 
 
 def _is_text(holder: Mapping[str, Any]) -> bool:
-    """Whether it is a document of plain text, to whose tokens nothing is added."""
+    """Tell whether it is a plain-text document, which adds no tokens beyond its text."""
     source, citations = holder.get("source"), holder.get("citations")
     is_marked = isinstance(citations, dict) and bool(citations.get("enabled"))
     return isinstance(source, dict) and source.get("type") == "text" and not is_marked

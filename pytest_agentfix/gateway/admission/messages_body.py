@@ -1,4 +1,4 @@
-"""What a request of Anthropic's Messages protocol may hold (pure)."""
+"""The allowed fields of a request in Anthropic's Messages protocol (pure)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ _THINKING: Final = Fields(
     {
         "type": plain,
         "display": plain,
-        "budget_tokens": keep,  # judged with the other caps
+        "budget_tokens": keep,  # see output_limits
         "block_binding": Fields({"prefix_mismatch_behavior": plain}),
     }
 )
@@ -99,7 +99,7 @@ _EDIT_TYPES: Final = ("clear_tool_uses_20250919", "clear_thinking_20251015")
 
 
 def _edit(value: Any) -> Any:
-    """Return an edit that only takes away; one that has a summary written costs a request."""
+    """Return an edit that only removes content; drop one that costs a request for a summary."""
     copied = _EDIT(value)
     return copied if copied.get("type") in _EDIT_TYPES else DROPPED
 
@@ -112,7 +112,7 @@ MESSAGES: Final[Mapping[str, Shape]] = {
     "system": TextOr(_SYSTEM),
     "tools": Each(Kinds("A tool", {"custom": _TOOL}, default="custom")),
     "tool_choice": _CHOICE,
-    "max_tokens": keep,  # judged with the other caps
+    "max_tokens": keep,  # see output_limits
     "thinking": _THINKING,
     "output_config": Fields({"effort": plain, "format": _FORMAT}),
     "output_format": _FORMAT,

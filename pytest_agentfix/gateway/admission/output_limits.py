@@ -1,4 +1,4 @@
-"""How long an answer may be: the caps of each protocol, set where they are missing (pure)."""
+"""Caps the length of answers: lowers each protocol's limits, sets missing ones (pure)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LEAST_BUDGET: Final = 1024  # tokens; Anthropic takes no smaller budget
 
 
 def limit_output(body: dict[str, Any], *, protocol: WireProtocol, limit: int) -> int:
-    """Cap the answer's tokens in place, and return how many it can have at most.
+    """Cap the answer's tokens in place, and return the most that it can have.
 
-    A budget for thinking that comes out of the same tokens stays below the cap. Raises
-    ``RefusedError`` (400) for a cap that is no positive whole number.
+    A thinking budget that is part of the same tokens stays below the cap. Raises ``RefusedError``
+    (400) for a cap that is not a positive whole number.
     """
     match protocol:
         case WireProtocol.CHAT:
@@ -38,13 +38,13 @@ def _limit_chat(body: dict[str, Any], limit: int) -> int:
         (body, "thinking_budget"),
     ):
         _fit(holder, name, cap=cap, is_cut=is_cut)
-    # Not every provider knows the newer name, and who does not know it goes on without a cap.
+    # Not every provider knows the newer name, and one that does not would apply no cap.
     most = cap if "max_tokens" in body else limit
     return most + _count_thinking(body, limit)
 
 
 def _count_thinking(body: dict[str, Any], limit: int) -> int:
-    """Return the tokens of thinking that are not under the answer's cap (Qwen's, at Alibaba)."""
+    """Return the thinking tokens outside the answer's cap (Qwen at Alibaba)."""
     if budget := body.get("thinking_budget"):
         return max(int(budget), 0)
     return limit if body.get("enable_thinking") else 0
@@ -79,9 +79,9 @@ def _cap(holder: dict[str, Any], name: str, limit: int) -> int:
 
 
 def _fit(holder: Any, name: str, *, cap: int, is_cut: bool) -> None:
-    """Make a budget in place so small that half of a cap that was cut is left for the answer.
+    """Lower a thinking budget in place, so that half of a lowered cap is left for the answer.
 
-    Minus one stands for "as much as it takes", which the cap ends too.
+    Minus one means "unlimited", which the cap ends, too.
     """
     if not isinstance(holder, dict) or (value := holder.pop(name, None)) is None:
         return

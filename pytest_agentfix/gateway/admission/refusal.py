@@ -1,10 +1,10 @@
-"""The one error with which the gateway's policy says no."""
+"""The error by which the gateway's policy refuses a request."""
 
 from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """The request does not pass; ``status`` and words for the answer."""
+    """The request is refused; ``status`` and ``message`` go into the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What a request of OpenAI's Responses protocol may hold (pure).
+"""The allowed fields of a request in OpenAI's Responses protocol (pure).
 
 Ids of items are left out: nothing is stored, so an id could only lead to what others stored.
 """
@@ -114,7 +114,7 @@ RESPONSES: Final[Mapping[str, Shape]] = {
     "input": TextOr(_ITEMS),
     "tools": _TOOLS,
     "tool_choice": _choice,
-    "max_output_tokens": keep,  # judged with the other caps
+    "max_output_tokens": keep,  # see output_limits
     "stream_options": Fields({"include_obfuscation": plain}),
     # Its "mode" may be one that costs many times as much.
     "reasoning": Fields({"effort": plain, "summary": plain, "generate_summary": plain}),

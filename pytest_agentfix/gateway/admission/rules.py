@@ -1,6 +1,6 @@
-"""What the door lets through: one method, one path, the run's own models (pure).
+"""Admits requests: one method, one path, the run's own models (pure).
 
-The sandbox may send anything. ``body`` has the policy of what is in a request.
+The sandbox may send anything. The policy on bodies is in ``body``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Admission", "RefusedError", "Request", "admit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A whole request as it came out of the sandbox. Header names are in lower case."""
+    """A complete request as the sandbox sent it. Header names are in lower case."""
 
     method: str
     target: str
@@ -37,10 +37,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What goes upstream: nothing of the request's but what is here.
+    """An admitted request: everything that is sent upstream, except the key.
 
-    For the ledger: the ``model`` asked for, ``max_output`` tokens at most, the number of
-    ``images`` in it, and ``is_measurable``, false where it holds media whose tokens no size tells.
+    For the ledger: the ``model`` requested, the most tokens of the answer (``max_output``), the
+    number of ``images``, and ``is_measurable``, false if it holds media with unknown tokens.
     """
 
     url: str
@@ -53,7 +53,7 @@ class Admission:
 
 
 def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
-    """Return what to send upstream for ``request``, without the key; raises ``RefusedError``."""
+    """Return ``request`` as it is sent upstream, without the key; raises ``RefusedError``."""
     row = upstream.row
     _check_token(request, upstream, token)
     models = _map_targets(upstream).get(request.target, ())
@@ -84,7 +84,7 @@ def _check_token(request: Request, upstream: Upstream, token: str) -> None:
 
 
 def _map_targets(upstream: Upstream) -> Mapping[str, tuple[str, ...]]:
-    """Return the models that may be asked for at each target."""
+    """Return the models that may be requested at each target."""
     models = tuple(model for model in (upstream.model, upstream.small_model) if model)
     if upstream.row.protocol is WireProtocol.GENERATE:
         return {upstream.row.build_target(model): (model,) for model in models}
@@ -92,7 +92,7 @@ def _map_targets(upstream: Upstream) -> Mapping[str, tuple[str, ...]]:
 
 
 def _choose_model(body: Mapping[str, Any], models: Sequence[str], protocol: WireProtocol) -> str:
-    """Return the model that is asked for: by the path in Google's protocol, else by the body."""
+    """Return the requested model, named by the path in Google's protocol, else by the body."""
     if protocol is WireProtocol.GENERATE:
         return models[0]
     model = body.get("model")
@@ -102,7 +102,7 @@ def _choose_model(body: Mapping[str, Any], models: Sequence[str], protocol: Wire
 
 
 def _check_framing(request: Request) -> None:
-    """Refuse bodies whose length or form two readers could see differently."""
+    """Refuse bodies whose length or form two parsers could read differently."""
     if request.list_values("transfer-encoding") and request.list_values("content-length"):
         raise RefusedError(400, "The body's length is given twice.")
     if any(value.strip() != "identity" for value in request.list_values("content-encoding")):

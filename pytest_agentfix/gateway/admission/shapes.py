@@ -1,7 +1,7 @@
-"""What may stand where in a body: small functions that copy what is known and nothing else (pure).
+"""Shapes of JSON values: small functions that copy the known parts and nothing else (pure).
 
-A shape takes a value and returns what goes upstream in its place, ``DROPPED`` for nothing, or
-raises ``RefusedError``. Copying instead of searching means that what nobody thought of stays here.
+A shape takes a value and returns its replacement for upstream, ``DROPPED`` to leave it out, or
+raises ``RefusedError``. Since known parts are copied, a part nobody thought of is never sent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-_QUOTE_LIMIT: Final = 60  # letters quoted of what the sandbox sent
-_NOTES_LIMIT: Final = 20  # names of fields that one body may have in the log
-# Of the agent's own tools; providers call theirs "$web_search", "openrouter:web_search" and so on.
+_QUOTE_LIMIT: Final = 60  # characters quoted of the sandbox's values
+_NOTES_LIMIT: Final = 20  # names of fields that are logged for one body
+# Names of the agent's tools; providers call theirs "$web_search", "openrouter:web_search" etc.
 _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
 
@@ -30,9 +30,9 @@ _notes: Final[ContextVar[list[str] | None]] = ContextVar("left_out", default=Non
 
 @contextmanager
 def noting_left_out() -> Iterator[list[str]]:
-    """Give a list that gets the names of fields left out meanwhile, the first few of them.
+    """Yield a list that collects the names of fields left out in the block, the first few.
 
-    The sandbox can send a million of them, and each would be a line of the log.
+    The sandbox can send a million of them, and all would be logged.
     """
     notes: list[str] = []
     before = _notes.set(notes)
@@ -49,42 +49,42 @@ def _note(name: str) -> None:
 
 
 def keep(value: Any) -> Any:
-    """Return anything as it is: for JSON that only the model and the agent's tools read."""
+    """Return any value as it is: for JSON that only the model and the agent's tools read."""
     return value
 
 
 def plain(value: Any) -> Any:
-    """Return text, numbers, and lists of them; drop what has parts."""
+    """Return text, numbers, and lists of them; drop nested values."""
     entries = value if isinstance(value, list) else [value]
     return DROPPED if any(isinstance(entry, (dict, list)) for entry in entries) else value
 
 
 def tool_name(value: Any) -> Any:
-    """Return the name of one of the agent's tools."""
+    """Return a valid name of an agent's tool; refuse any other."""
     if not isinstance(value, str) or not _TOOL_NAME.fullmatch(value):
         raise RefusedError(403, f"A tool cannot have the name {quote(value)} here.")
     return value
 
 
 def only_one(value: Any) -> Any:
-    """Drop the number of answers wanted, which is one without it too."""
+    """Drop a number of answers of one, which is the default; refuse any other."""
     if value is None or (type(value) is int and value == 1):
         return DROPPED
     raise RefusedError(403, "Only one answer per request is allowed here.")
 
 
 def one_of(*allowed: str) -> Shape:
-    """Return the shape of a word; other words are dropped."""
+    """Return the shape of a word in ``allowed``; others are dropped."""
     return lambda value: value if isinstance(value, str) and value in allowed else DROPPED
 
 
 def always(*, value: Any) -> Shape:
-    """Return the shape of what is set, whatever it was."""
+    """Return the shape that replaces any value by ``value``."""
     return lambda _: value
 
 
 def sift(*allowed: str) -> Shape:
-    """Return the shape of a list of words of which only the known ones stay."""
+    """Return the shape of a list of words that keeps those in ``allowed``."""
 
     def copy(value: Any) -> Any:
         entries = value if isinstance(value, list) else []
@@ -95,7 +95,7 @@ def sift(*allowed: str) -> Shape:
 
 
 def refusing(*names: str) -> dict[str, Shape]:
-    """Return fields that must not be there, except where they say "no"; an empty object does not.
+    """Return fields that are refused unless they are empty or false; ``{}`` is refused as well.
 
     OpenAI's ``web_search_options`` and Google's ``googleSearch`` are switched on by ``{}``.
     """
@@ -103,13 +103,13 @@ def refusing(*names: str) -> dict[str, Shape]:
 
 
 def refusing_with(message: str, *names: str) -> dict[str, Shape]:
-    """Return fields that must not be there, for a reason that is said instead of their names."""
+    """Return refused fields whose refusal gives ``message`` instead of their names."""
     return {name: _Refusing(message) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class _Refusing:
-    """The shape of what must not be there."""
+    """The shape of a refused field."""
 
     message: str
 
@@ -121,10 +121,10 @@ class _Refusing:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """An object of which only the fields in ``table`` go on; nulls stay as they are.
+    """An object of which only the fields in ``table`` are copied; nulls stay as they are.
 
-    ``is_camel``: names may come in snake case too, as Google's protocol has it; they go on in
-    camel case. Both at once are refused, for it is the provider that would choose.
+    ``is_camel``: names may be in snake case too, as in Google's protocol; they are copied in
+    camel case. A field in both spellings is refused, because the provider would choose one.
     """
 
     table: Mapping[str, Shape]
@@ -156,7 +156,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A list whose entries all have one shape; entries that are dropped leave no gap."""
+    """A list whose entries all have one shape; dropped entries leave no gap."""
 
     shape: Shape
 
@@ -170,7 +170,7 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class TextOr:
-    """Text, or something of another shape."""
+    """Text, or a value of another shape."""
 
     shape: Shape
 
@@ -181,7 +181,7 @@ class TextOr:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """An object whose ``type`` says what it is; ``default`` where it has none, "" for refused.
+    """An object whose shape depends on its ``type``; without one, ``default``, "" to refuse it.
 
     ``what`` names such objects in the refusal of an unknown type.
     """
@@ -207,11 +207,11 @@ def to_camel(name: str) -> str:
 
 
 def quote(value: object) -> str:
-    """Return ``value`` for a message: one line, not long, and nothing but ASCII."""
-    text = value if isinstance(value, str) else type(value).__name__  # which may be huge
+    """Return ``value`` for a message: one short line of ASCII."""
+    text = value if isinstance(value, str) else type(value).__name__  # a nested value may be huge
     return ascii(text[:_QUOTE_LIMIT])[:_QUOTE_LIMIT]
 
 
 def complain_of_form() -> NoReturn:
-    """Raise ``RefusedError`` for a value that is no object, or no list, where one has to be."""
+    """Raise ``RefusedError`` for a value that is not the object or list it has to be."""
     raise RefusedError(400, "The body has not the form of this protocol.")

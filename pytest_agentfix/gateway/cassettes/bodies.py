@@ -1,4 +1,4 @@
-"""An answer's body as a cassette keeps it, and as it goes over the wire again (pure)."""
+"""Converts an answer's body to the form that a cassette keeps, and back (pure)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _KINDS: Final = ("json", "text", "comment")
 
 
 def pack_body(raw: bytes, content_type: str, *, clean: Change, secrets: Sequence[str] = ()) -> Body:
-    """Return ``raw`` in the form that is kept, with ``clean`` applied to all texts in it.
+    """Return ``raw`` in the stored form, with ``clean`` applied to all its texts.
 
-    Raises ``CutSecretError`` where ``clean`` could not see one of ``secrets``.
+    Raises ``CutSecretError`` if one of ``secrets`` is cut up so that ``clean`` could not see it.
     """
     text = raw.decode("utf-8", "replace")
     if content_type.lower().startswith(_STREAM):
         events = join_events(_slim(event) for event in parse_events(text))
-        if raw and not events:  # that something came matters: it tells a break from an outage
+        if raw and not events:  # some bytes came: this tells a break from an outage
             events = [Event(kind="comment", value=" torn off")]
         check_pieces(events, secrets)
         return {"events": [_pack_event(event, clean) for event in events]}
@@ -41,7 +41,7 @@ def pack_body(raw: bytes, content_type: str, *, clean: Change, secrets: Sequence
 
 
 def unpack_body(body: Body, *, restore: Change) -> Iterator[bytes]:
-    """Yield the bytes of a body, a stream's event by event; ``restore`` undoes ``clean``."""
+    """Yield the bytes of a body, a stream event by event; ``restore`` undoes ``clean``."""
     match body:
         case {"events": events}:
             for event in events:
@@ -53,7 +53,7 @@ def unpack_body(body: Body, *, restore: Change) -> Iterator[bytes]:
 
 
 def check_body(body: object) -> Body:
-    """Return ``body`` if it has the form that is kept; raises ``ValueError`` otherwise."""
+    """Return ``body`` if it has the stored form; raises ``ValueError`` otherwise."""
     match body:
         case {"events": list(events), **rest} if not rest:
             for event in events:
@@ -83,7 +83,7 @@ def _unpack_event(packed: Mapping[str, Any], restore: Change) -> Event:
 
 
 def _check_event(packed: object) -> None:
-    """Raise ``ValueError`` for what is no event."""
+    """Raise ``ValueError`` if ``packed`` is not an event."""
     if not isinstance(packed, dict) or not isinstance(packed.get("event", ""), str):
         raise ValueError("an event has no known form")  # noqa: TRY004 - one for all faults
     kinds = packed.keys() - {"event"}

@@ -1,4 +1,4 @@
-"""What a request is known by: its model, its tools' names, its turns, free of accidents (pure)."""
+"""The form that requests are matched by: model, tool names and normalised turns (pure)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pytest_agentfix.gateway.cassettes.volatile_text import normalise
 from pytest_agentfix.gateway.redaction import redact_secrets
 from pytest_agentfix.gateway.sse.events import DEPTH_LIMIT
 
-_KNOWN_LIMIT: Final = 20_000_000  # characters of texts that are kept
+_KNOWN_LIMIT: Final = 20_000_000  # characters of cached texts
 _TURN_KEYS: Final = ("messages", "input", "contents")  # one for each family of protocols
 _UNMATCHED_ROLES: Final = frozenset({"system", "developer"})
 _VOLATILE: Final = frozenset(
@@ -27,30 +27,30 @@ _VOLATILE: Final = frozenset(
     | {"signature", "thoughtSignature", "thought_signature", "encrypted_content", "data_signature"}
     | {"cache_control", "cacheControl", "created", "created_at"}
 )
-# What a tool is called with, or answers as an object: all of it counts, whatever its keys.
+# Arguments and object results of tools: all of it counts, whatever its keys.
 _DATA_KEYS: Final = frozenset({"arguments", "args", "input", "response"})
 
 
 @dataclass(frozen=True)
 class CanonicalTurn:
-    """One turn of a conversation, a JSON value; requests that share it share the object."""
+    """One turn of a conversation as a JSON value; requests that share it share the object."""
 
     value: Any
 
     @cached_property
     def text(self) -> str:
-        """The value as text, whatever the order of its keys."""
+        """The value as text with sorted keys."""
         return json.dumps(self.value, sort_keys=True)
 
     @cached_property
     def mark(self) -> bytes:
-        """A digest: equal for equal turns only."""
+        """A digest, equal for equal turns only."""
         return hashlib.sha256(self.text.encode("ascii")).digest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class CanonicalRequest:
-    """A request without what differs from run to run. Turns come oldest first."""
+    """A request without the parts that differ from run to run. Turns are oldest first."""
 
     model: str
     tools: tuple[str, ...]
@@ -58,17 +58,17 @@ class CanonicalRequest:
 
     @cached_property
     def marks(self) -> tuple[bytes, ...]:
-        """A digest of the conversation's beginning after each turn, and one before the first."""
+        """A digest of the conversation up to each turn, and one before the first."""
         return tuple(_iter_marks(self))
 
     @property
     def key(self) -> bytes:
-        """Equal for equal requests only."""
+        """A digest, equal for equal requests only."""
         return self.marks[-1]
 
 
 class Canonicalizer:
-    """Reads requests; keeps the texts it knows, because every request repeats those before it."""
+    """Normalises requests; caches texts, because every request repeats the earlier ones."""
 
     def __init__(self, placeholders: PathPlaceholders, secrets: Sequence[str] = ()) -> None:
         self._placeholders = placeholders
@@ -77,7 +77,7 @@ class Canonicalizer:
         self._size = 0
 
     def read(self, admission: Admission) -> CanonicalRequest:
-        """Return the canonical form of a request, an empty one for what is no JSON object."""
+        """Return the canonical form of a request, an empty one if its body is not a JSON object."""
         body = _parse_body(admission.body)
         return CanonicalRequest(
             model=admission.model,
@@ -96,7 +96,7 @@ class Canonicalizer:
         return clean
 
     def _reduce(self, value: Any, *, depth: int, is_data: bool = False) -> Any:
-        """Return ``value`` without volatile keys and with clean texts; keys are sorted."""
+        """Return ``value`` without volatile keys, with clean texts and sorted keys."""
         if depth > DEPTH_LIMIT:
             return "<too deep>"
         match value:
@@ -121,12 +121,12 @@ class Canonicalizer:
 
 
 def settle(text: str) -> str:
-    """Return hidden ``text`` as it is compared; twice is the same as once."""
+    """Return ``text``, its paths hidden, as it is compared; idempotent."""
     return normalise(merge_names(text))
 
 
 def settle_turn(value: Any) -> CanonicalTurn:
-    """Return a recorded turn as it would be written today."""
+    """Return a recorded turn as today's rules would write it."""
     return CanonicalTurn(map_strings(value, settle))
 
 
@@ -147,7 +147,7 @@ def _parse_body(raw: bytes) -> Mapping[str, Any]:
 
 
 def _parse_arguments(text: str) -> Any:
-    """Return a call's arguments as the object they are, so that blanks in them do not count."""
+    """Return a call's arguments parsed, so that white space in them does not count."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -168,7 +168,7 @@ def _iter_tools(tools: object) -> Iterator[str]:
 
 
 def _iter_turns(body: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the conversation without what the system says in it."""
+    """Yield the turns of the conversation except the system's."""
     found: object = next((body[key] for key in _TURN_KEYS if key in body), [])
     for turn in found if isinstance(found, list) else [found]:
         role = turn.get("role") if isinstance(turn, dict) else None

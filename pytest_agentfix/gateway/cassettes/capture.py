@@ -1,4 +1,4 @@
-"""What is heard of an exchange while it passes by."""
+"""Captures an exchange while it streams."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from pytest_agentfix.gateway.cassettes.validation import End
 from pytest_agentfix.gateway.http.connection import Exchange, UpstreamError, translated_errors
 
-BODY_LIMIT: Final = 32_000_000  # bytes of an answer that are kept
+BODY_LIMIT: Final = 32_000_000  # bytes of an answer
 
 
 class CapturedExchange:
-    """An exchange so far. Until its answer has a head, it counts as given up."""
+    """An exchange as captured so far; it counts as given up until its end is known."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -24,13 +24,13 @@ class CapturedExchange:
         self._inner: Exchange | None = None
 
     def begin(self, exchange: Exchange) -> None:
-        """Take the answer's head."""
+        """Capture the answer's head."""
         self._inner = exchange
         self.status = exchange.status
         self.headers = list(exchange.headers)
 
     def iter_stream(self) -> Iterator[bytes]:
-        """Yield the answer as it comes."""
+        """Yield the answer as it arrives."""
         assert self._inner is not None
         try:
             for chunk in self._inner.iter_stream():
@@ -43,7 +43,7 @@ class CapturedExchange:
         self.end = End.WHOLE
 
     def fail(self, error: Exception) -> None:
-        """Note why there is no answer."""
+        """Record why there is no answer."""
         if words := _find_words(error):
             self.end, self.words = End.UNREACHED, words
 
@@ -54,11 +54,11 @@ class CapturedExchange:
 
 
 def _find_words(error: Exception) -> str:
-    """Return what the provider's side did, "" for an error of our own side."""
+    """Return the message of a provider's error, "" for an error of our own."""
     try:
         with translated_errors():
             raise error  # noqa: TRY301 - to have it translated
     except UpstreamError as translated:
         return str(translated)
-    except Exception:  # noqa: BLE001 - it is raised again by who asks
+    except Exception:  # noqa: BLE001 - the caller raises it again
         return ""

@@ -1,6 +1,6 @@
-"""A request that was not recorded, in words for the user: which, where it differs, and how (pure).
+"""Errors for a request that was not recorded: which one it is and how it differs (pure).
 
-What is quoted comes from the sandbox and from a file of somebody else's: it is cut and cleaned.
+Quotations come from the sandbox and from a file of unknown origin, so they are cut and cleaned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pytest_agentfix.gateway.redaction import HIDDEN
 
 _T = TypeVar("_T")
 
-_RATED: Final = 4000  # characters of a turn that tell how near it is to another
+_RATED: Final = 4000  # characters of a turn that are compared to rate similarity
 _PLACEHOLDER: Final = re.compile(r"@\{([a-z0-9_-]+)\}")
 _NEXT: Final = (
     "Record it again with --agent-fix-record FILE, or check out the revision it was recorded on."
@@ -41,7 +41,7 @@ _ON_HIDDEN: Final = (
 
 
 class CassetteMismatch(ProviderTrouble):
-    """The run asked for something that is not in the cassette; so it will for all clusters."""
+    """The run made a request that is not in the cassette; final, as all clusters will."""
 
     def __init__(self, problem: str, more: str = "") -> None:
         super().__init__(problem, _NEXT + more, is_final=True)
@@ -49,7 +49,7 @@ class CassetteMismatch(ProviderTrouble):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A recorded request that was not used yet; ``number`` counts from 1."""
+    """A recorded request that is still unused; ``number`` counts from 1."""
 
     number: int
     request: CanonicalRequest
@@ -57,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The first thing that is not alike: where, what was recorded there, what is there now."""
+    """The first difference: its place, the recorded text and the present one."""
 
     where: str
     recorded: str
@@ -65,7 +65,7 @@ class Difference:
 
 
 def describe_mismatch(number: int, request: CanonicalRequest, near: Candidate) -> CassetteMismatch:
-    """Return the error for the run's request ``number``, which ``near`` is the most like."""
+    """Return the error for the run's request ``number``; ``near`` is the most similar one."""
     found = find_difference(near.request, request)
     is_hidden = (HIDDEN in found.recorded) != (HIDDEN in found.now)
     is_order = sorted(found.recorded) == sorted(found.now)
@@ -78,7 +78,7 @@ def describe_mismatch(number: int, request: CanonicalRequest, near: Candidate) -
 
 
 def describe_excess(number: int, times: int, *, is_given_up: bool) -> CassetteMismatch:
-    """Return the error for a request that was recorded, but less often than it is made."""
+    """Return the error for a request that is made more often than it was recorded."""
     often = "once" if times == 1 else f"{times} times"
     ending = ", and the recorded run did not wait for the last answer's end" if is_given_up else ""
     return CassetteMismatch(
@@ -88,7 +88,7 @@ def describe_excess(number: int, times: int, *, is_given_up: bool) -> CassetteMi
 
 
 def describe_end(number: int, count: int) -> CassetteMismatch:
-    """Return the error for a request after all that were recorded."""
+    """Return the error for a request after the last recorded one."""
     return CassetteMismatch(
         f"Request {number} of this run is not in the cassette:"
         f" all {count} recorded requests have been used."
@@ -96,12 +96,12 @@ def describe_end(number: int, count: int) -> CassetteMismatch:
 
 
 def find_nearest(request: CanonicalRequest, candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the candidate that shares the longest beginning, of equal ones the first."""
+    """Return the candidate that shares the longest beginning, the first among equals."""
     return max(candidates, key=lambda one: _rate(one.request, request), default=None)
 
 
 def find_difference(recorded: CanonicalRequest, now: CanonicalRequest) -> Difference:
-    """Return the first difference of two requests that are not alike."""
+    """Return the first difference between two unequal requests."""
     if recorded.model != now.model:
         return Difference(where="the model", recorded=_quote(recorded.model), now=_quote(now.model))
     if recorded.tools != now.tools:
@@ -126,7 +126,7 @@ def _show_place(found: re.Match[str]) -> str:
 
 
 def _rate(recorded: CanonicalRequest, now: CanonicalRequest) -> tuple[bool, bool, int, int]:
-    """Return how much alike two requests are, to be compared."""
+    """Return a sort key for the similarity of two requests."""
     marks = ([turn.mark for turn in request.turns] for request in (recorded, now))
     place = count_shared(*marks)
     old, new = _get(recorded.turns, place), _get(now.turns, place)
@@ -144,7 +144,7 @@ def _list_others(names: Sequence[str], others: Sequence[str]) -> str:
 
 
 def _find_lines(recorded: CanonicalTurn | None, now: CanonicalTurn | None) -> tuple[str, str]:
-    """Return the first lines that differ of two turns, or what stands for one that is not there."""
+    """Return the first differing lines of two turns, or a substitute for a missing turn."""
     if recorded is None or now is None:
         return _quote_turn(recorded), _quote_turn(now)
     old, new = list(list_lines(recorded.value)), list(list_lines(now.value))
@@ -158,8 +158,8 @@ def _find_lines(recorded: CanonicalTurn | None, now: CanonicalTurn | None) -> tu
 
 
 def _quote_pair(first: str, second: str) -> tuple[str, str]:
-    """Quote two texts so that one sees where they differ, be it in blanks or their like only."""
-    # What comes long before the difference in a long line is left out.
+    """Quote two texts so that their difference is visible, even if it is only white space."""
+    # In a long line, the part long before the difference is left out.
     start = max(0, count_shared(first, second) - QUOTE_LIMIT // 2)
     cut = "…" if start else ""
     ends = [text[start : start + QUOTE_LIMIT] for text in (first, second)]

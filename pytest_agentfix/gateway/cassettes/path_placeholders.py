@@ -1,4 +1,4 @@
-"""Paths of one machine as names, and names as the paths of another (pure)."""
+"""Replaces paths of one machine by names, and names by the paths of another (pure)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-_LEVELS: Final = 3  # how deep JSON inside a string of JSON is looked into
-_FORMS: Final = ("", "u", "a", "uu", "ua", "au")  # how a path may stand in plain text
+_LEVELS: Final = 3  # of JSON inside a JSON string that are searched
+_FORMS: Final = ("", "u", "a", "uu", "ua", "au")  # how a path may be escaped in plain text
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _PLACEHOLDER: Final = re.compile(r"@\{([a-z0-9_-]*)(?:/([au]{1,8}))?\}")
 _STEPS: Final = re.compile(r"(@\{[a-z0-9_-]+)/[au]{1,8}\}")
 _LITERAL: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-# A path begins where no other one goes on: not the /tmp of /var/tmp, but that of -I/tmp and of a
-# line end that is still escaped.
+# A path must not begin inside another one: not the /tmp of /var/tmp, but that of -I/tmp, and the
+# one after a line end that is still escaped.
 _BEFORE: Final = r"(?:(?<![\w.~-])|(?<=\s-[IL])|(?<=\\[nrt]))"
 _AFTER: Final = r"(?![\w-]|\.\w)"
 _PYTHON: Final = r"(?=/(?:bin|lib)/python)"
@@ -26,16 +26,16 @@ _TMP: Final = re.compile(rf"(?<!\}}){_BEFORE}/tmp{_AFTER}")  # noqa: S108 - of a
 
 @dataclass(frozen=True, kw_only=True)
 class PathPlaceholders:
-    """The paths that differ from machine to machine, by name: ``top`` is the repository's.
+    """The paths that differ from machine to machine, by name; ``top`` is the repository's.
 
-    ``hide`` writes ``@{top}`` for a path, and ``@{top/u}`` where it stands in JSON inside the
-    text, so that ``restore`` can escape another path as that needs it: one letter for each time
-    it was escaped, ``a`` where that left ASCII only, ``u`` otherwise. A literal ``@{`` becomes
-    ``@{}``: every text comes back. Of two names of one path the first is used. Raises
-    ``ValueError`` for a name that is no lower-case word.
+    ``hide`` writes ``@{top}`` for a path, and ``@{top/u}`` for one in JSON inside the text, so that
+    ``restore`` can escape another path in the same way: one letter for each escaping, ``a`` if
+    that left ASCII only, ``u`` otherwise. A literal ``@{`` becomes ``@{}``, so every text can be
+    restored. Of two names of one path the first is used. Raises ``ValueError`` for a name that is
+    not a lower-case word.
 
-    ``common`` are paths that most machines have. They are put in for their names, but of them
-    nothing is hidden except a Python there: ``/usr/bin/env`` is the same everywhere.
+    ``common`` are paths that most machines have. ``restore`` puts them in for their names, but
+    ``hide`` leaves them, except for a Python there: ``/usr/bin/env`` is the same everywhere.
     """
 
     top: str | Path
@@ -59,14 +59,14 @@ class PathPlaceholders:
 
     @cached_property
     def _paths(self) -> dict[str, str]:
-        """Absolute paths by name; one that says nothing, such as ``/``, is left out."""
+        """Absolute paths by name; a meaningless one, such as ``/``, is left out."""
         named = {"top": self.top, **self.others}
         paths = {name: str(path).rstrip("/") for name, path in named.items()}
         return {name: path for name, path in paths.items() if path.startswith("/")}
 
     @cached_property
     def _names(self) -> dict[str, tuple[str, str]]:
-        """Every form of every path, with its name and how it is escaped."""
+        """Every form of every path, with its name and its escaping."""
         names: dict[str, tuple[str, str]] = {}
         for name, path in self._paths.items():
             for steps in _FORMS if path not in self.common else ("",):
@@ -82,13 +82,13 @@ class PathPlaceholders:
         return re.compile(rf"{_BEFORE}(?:{paths}){_AFTER}|@\{{" if paths else r"@\{")
 
     def _hide(self, text: str, outer: str) -> str:
-        """Hide what is in ``text``, which is escaped by the steps ``outer`` where it stands."""
+        """Hide the paths in ``text``, which is itself escaped by the steps ``outer``."""
         if len(outer) < _LEVELS and is_json(text):
             return _LITERAL.sub(lambda found: self._hide_literal(found[0], outer), text)
         return self._pattern.sub(lambda found: self._find_name(found[0], outer), text)
 
     def _hide_literal(self, literal: str, outer: str) -> str:
-        """Return a string of JSON with names in it; one without paths stays to the letter."""
+        """Return a JSON string with names for its paths; one without paths stays as it is."""
         text = json.loads(literal)
         step = "a" if literal.isascii() and not text.isascii() else "u"
         hidden = self._hide(text, step + outer)
@@ -109,9 +109,9 @@ class PathPlaceholders:
 
 
 def merge_names(text: str) -> str:
-    """Return hidden ``text`` as it is compared: one name for what may be the same path elsewhere.
+    """Return ``text``, its paths hidden, with one name for paths that may be the same elsewhere.
 
-    How a path was escaped does not count, nor through which link it leads.
+    The escaping of a path does not count, nor the symbolic link it goes through.
     """
     if "@{" in text:
         text = _STEPS.sub(r"\1}", text)
@@ -120,7 +120,7 @@ def merge_names(text: str) -> str:
 
 
 def is_json(text: str) -> bool:
-    """Whether ``text`` is an object or an array of JSON."""
+    """Tell whether ``text`` is a JSON object or array."""
     if not text.lstrip(" \t\r\n").startswith(("{", "[")):
         return False
     try:
@@ -144,7 +144,7 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def escape(text: str, steps: str) -> str:
-    """Return ``text`` as it is in JSON in JSON...: one step each, the innermost first."""
+    """Return ``text`` escaped as in nested JSON: one step per level, the innermost first."""
     for step in steps:
         text = json.dumps(text, ensure_ascii=step == "a")[1:-1]
     return text

@@ -1,7 +1,6 @@
-"""Answers from a cassette in place of a provider: no key, no network.
+"""Answers requests from a cassette instead of a provider: no key, no network.
 
-All a cassette can do is to become answers to the sandboxed agent, whose work is judged like any
-other's.
+A cassette can only become answers to the sandboxed agent, whose work is judged like any other's.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _GIVEN_UP = "was not waited for when this was recorded"
 
 
 class Replay:
-    """A cassette that is played, for any number of lines side by side."""
+    """A cassette being played, for any number of parallel senders."""
 
     def __init__(self, header: Header, exchanges: Sequence[StoredExchange]) -> None:
         self._header = header
@@ -53,38 +52,38 @@ class Replay:
 
     @classmethod
     def load(cls, path: Path) -> Replay:
-        """Read the file; raises ``SettingError`` for anything that is no cassette."""
+        """Read the file; raises ``SettingError`` if it is not a cassette."""
         return cls(*load_cassette(path))
 
     @property
     def provider(self) -> str:
-        """The provider's name when it was recorded."""
+        """The name of the recorded provider."""
         return self._header.provider
 
     @property
     def model(self) -> str:
-        """The model's name without the provider's."""
+        """The name of the recorded model, without the provider's."""
         return self._header.model
 
     @property
     def protocol(self) -> str:
-        """The value of the ``WireProtocol`` that was spoken, or whatever stands there."""
+        """The value of the recorded ``WireProtocol``, or whatever the file has in its place."""
         return self._header.protocol
 
     @property
     def count(self) -> int:
-        """How many exchanges were recorded."""
+        """The number of recorded exchanges."""
         return len(self._exchanges)
 
     def unused(self) -> int:
-        """Return how many exchanges have not been asked for yet."""
+        """Return the number of exchanges that are still unused."""
         with self._lock:
             return sum(map(len, self._left.values()))
 
     def open(self, placeholders: PathPlaceholders, secrets: Sequence[str] = ()) -> Sender:
-        """Return a line that answers from here, for a repository at ``places``.
+        """Return a sender that answers from the cassette, with the paths of ``placeholders``.
 
-        ``secrets`` are taken out of requests as they were when it was recorded.
+        ``secrets`` are removed from requests, as they were in the recording.
         """
         return _ReplayingSender(self, placeholders, secrets)
 
@@ -93,8 +92,8 @@ class Replay:
     ) -> Answer:
         """Return the next answer recorded for ``request``; raises ``CassetteMismatch``.
 
-        ``read_plain`` makes the request as a machine reads it that knows none of this one's
-        secrets; it is asked where ``request`` was not recorded.
+        If ``request`` was not recorded, ``read_plain`` returns it as a machine that knows none of
+        this one's secrets would read it.
         """
         if read_plain is not None and request.key not in self._times:
             plain = read_plain()
@@ -126,12 +125,12 @@ class Replay:
 
 
 class _ReplayingSender:
-    """A line to a cassette."""
+    """A sender that answers from a cassette."""
 
     def __init__(
         self, replay: Replay, placeholders: PathPlaceholders, secrets: Sequence[str]
     ) -> None:
-        self.silence = 0.0  # nothing is waited for
+        self.silence = 0.0  # a replay never waits
         self._replay = replay
         self._placeholders = placeholders
         self._canonicalizer = Canonicalizer(placeholders, secrets)
@@ -155,7 +154,7 @@ class _ReplayingSender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ReplayedAnswer:
-    """A recorded answer on its way."""
+    """A recorded answer being replayed."""
 
     status: int
     answer: Answer
@@ -163,13 +162,13 @@ class _ReplayedAnswer:
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The headers that were kept."""
+        """The recorded headers."""
         return list(_iter_headers(self.answer.headers))
 
     def iter_stream(self) -> Iterator[bytes]:
-        """Yield the body; raises ``UpstreamError`` where the recorded one broke off."""
+        """Yield the body; raises ``UpstreamError`` if the recorded answer broke off."""
         yield from unpack_body(self.answer.body, restore=self.placeholders.restore)
-        is_error = self.status >= 300  # noqa: PLR2004 - nobody reads all of a long one
+        is_error = self.status >= 300  # noqa: PLR2004 - the rest of a long error body is never read
         if self.answer.end is End.BROKEN:
             raise UpstreamError(self.placeholders.restore(self.answer.words) or _BROKEN)
         if self.answer.end is End.GIVEN_UP and not is_error:

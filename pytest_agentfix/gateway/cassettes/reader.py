@@ -1,7 +1,7 @@
-"""The file of a cassette: lines of JSON, a header first, then one exchange each.
+"""Reads a cassette file: lines of JSON, first a header, then one exchange each.
 
-A conversation grows by a turn with each request, so a request is written as "what that earlier one
-had up to there, and this". A cassette may come from anybody: nothing in it is believed.
+A conversation grows by a turn with each request, so a request is stored as a prefix of an earlier
+one and the turns that follow. A cassette may come from anybody, so nothing in it is trusted.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from pytest_agentfix.gateway.sse.events import DEPTH_LIMIT, parse_json
 
 VERSION: Final = 1
 SIZE_LIMIT: Final = 64_000_000  # bytes of a whole file
-VALUES_LIMIT: Final = 4_000_000  # of JSON in it, more or less: in memory, small ones are large
+VALUES_LIMIT: Final = 4_000_000  # JSON values, roughly: small ones take much memory
 EXCHANGES_LIMIT: Final = 20_000
-TURNS_LIMIT: Final = 1_000_000  # in all requests together, the shared ones counted each time
-WORDS_LIMIT: Final = 2000  # characters of what is said of an answer that did not come
-_QUOTE_LIMIT: Final = 200  # characters quoted of what is wrong
+TURNS_LIMIT: Final = 1_000_000  # in all requests together, shared ones counted each time
+WORDS_LIMIT: Final = 2000  # characters of the description of a missing answer
+_QUOTE_LIMIT: Final = 200  # characters quoted of an error
 _NEXT: Final = "Record one with --agent-fix-record FILE."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is said of all exchanges. ``date`` is for people only."""
+    """The facts about all exchanges of a cassette. ``date`` is for people only."""
 
     provider: str
     model: str
@@ -47,7 +47,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came for a request. ``status`` is 0 where nothing came; ``words`` say why."""
+    """The answer to a request. ``status`` is 0 if there was none; ``words`` say why."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -58,16 +58,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredExchange:
-    """One exchange as it is on the tape."""
+    """One exchange of a cassette."""
 
     request: CanonicalRequest
     answer: Answer
 
 
 def load_cassette(path: Path) -> tuple[Header, tuple[StoredExchange, ...]]:
-    """Return what is in the file; raises ``SettingError`` for anything that is no cassette.
+    """Return the contents of the file; raises ``SettingError`` if it is not a cassette.
 
-    A last line that was not written to its end is left out: its run was killed.
+    An incomplete last line is left out: its run was killed.
     """
     first, *lines = _read_lines(path)
     header = _load_header(path, first)
@@ -88,7 +88,7 @@ def load_cassette(path: Path) -> tuple[Header, tuple[StoredExchange, ...]]:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the whole lines; the first one always is there."""
+    """Return the complete lines; there is always a first one."""
     try:
         with path.open("rb") as file:
             raw = file.read(SIZE_LIMIT + 1)
@@ -106,7 +106,7 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def count_values(raw: bytes) -> int:
-    """Return how many values JSON in ``raw`` has at the most, without reading it."""
+    """Return an upper bound on the number of JSON values in ``raw``, without parsing it."""
     return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
@@ -133,7 +133,7 @@ def _load_header(path: Path, line: str) -> Header:
 
 
 def _load_exchange(found: Any, earlier: Sequence[StoredExchange]) -> StoredExchange:
-    """Return the exchange in a line; raises ``ValueError`` with words that say what is wrong."""
+    """Return the exchange in a line; raises ``ValueError`` that says what is wrong."""
     if not isinstance(found, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - one error for all of the file's faults
     answer = Answer(

@@ -1,4 +1,4 @@
-"""Model traffic written to a cassette while it passes by, neither slowed nor changed."""
+"""Writes model traffic to a cassette while it streams, neither slowed nor changed."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from pytest_agentfix.gateway.redaction import redact_secrets
 from pytest_agentfix.gateway.sse.joining import CutSecretError
 
 _log = logging.getLogger(__name__)
-_HEADER_LIMIT: Final = 200  # characters of a value that are kept
+_HEADER_LIMIT: Final = 200  # characters of a header value
 
 
 class Recording:
-    """The cassette of a run, for any number of lines side by side.
+    """The cassette of a run being recorded, for any number of parallel senders.
 
-    The file at ``path`` is replaced when the first exchange is over; after that each is there
-    whole as soon as it is over. ``secrets``, and what looks like one, are not written.
-    ``trouble`` says why no more could be written, "" if all was: a repair goes on without.
+    The file at ``path`` is replaced when the first exchange is over; each later exchange is
+    complete in it as soon as it is over. ``secrets``, and whatever looks like one, are not
+    written. If writing fails, the repair goes on without; ``trouble`` says why.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -57,7 +57,7 @@ class Recording:
         self._lock = threading.Lock()
 
     def add_secrets(self, secrets: Sequence[str]) -> None:
-        """Keep these out as well, of all that is written from now on."""
+        """Keep these secrets, too, out of everything written from now on."""
         with self._lock:
             known = self._canonicalizer.secrets
             if more := [one for one in secrets if one and one not in known]:
@@ -65,24 +65,24 @@ class Recording:
 
     @property
     def trouble(self) -> str:
-        """Why the cassette is not complete; one sentence, "" if it is."""
+        """The reason why the cassette is incomplete, one sentence; "" if it is complete."""
         return self._writer.trouble
 
     @property
     def count(self) -> int:
-        """How many exchanges are in the file."""
+        """The number of exchanges in the file."""
         return self._writer.count
 
     def wrap(self, sender: Sender) -> Sender:
-        """Return a line that passes everything on to ``line`` and writes down what was said."""
+        """Return a sender that uses ``sender`` and records every exchange."""
         return _RecordingSender(sender, self)
 
     def close(self) -> None:
-        """Let go of the file; what comes later is not written."""
+        """Close the file; later exchanges are not written."""
         self._writer.close()
 
     def keep(self, admission: Admission, captured: CapturedExchange) -> None:
-        """Write an exchange down; never raises."""
+        """Write an exchange to the file; never raises."""
         if captured.size > BODY_LIMIT:
             self._writer.give_up("an answer is too long for it")
             return
@@ -118,7 +118,7 @@ class Recording:
 
 
 class _RecordingSender:
-    """A line that is listened to."""
+    """A sender whose exchanges are recorded."""
 
     def __init__(self, sender: Sender, recording: Recording) -> None:
         self._sender = sender
@@ -126,7 +126,7 @@ class _RecordingSender:
 
     @property
     def silence(self) -> float:
-        """How long the line waits for the next bytes, in seconds."""
+        """The longest wait for the next bytes, in seconds."""
         return self._sender.silence
 
     @silence.setter
@@ -135,7 +135,7 @@ class _RecordingSender:
 
     @contextmanager
     def post(self, admission: Admission, credential: tuple[str, str]) -> Iterator[Exchange]:
-        """Send a request and yield the answer when its head is there; raises ``LineError``."""
+        """Send a request and yield its answer once the head arrives; raises ``UpstreamError``."""
         captured = CapturedExchange()
         try:
             with self._sender.post(admission, credential) as exchange:
@@ -150,7 +150,7 @@ class _RecordingSender:
 
 
 def _iter_headers(captured: CapturedExchange) -> Iterator[tuple[str, str]]:
-    """Yield those headers of an answer that a cassette keeps, in a form it can be loaded from."""
+    """Yield the headers of an answer that a cassette keeps, in a form that can be loaded."""
     for raw_name, raw_value in captured.headers:
         name = raw_name.decode("latin-1").lower()
         value = raw_value.decode("latin-1").strip()

@@ -1,4 +1,4 @@
-"""What a replay has in the place of the world: a model that nobody asks, and time to wait for."""
+"""Stand-ins for a replay: an upstream that is never contacted, and a clock that never waits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pytest_agentfix.gateway.providers.upstream import Upstream
 
 
 class ReplayClock:
-    """Real time in which waiting takes none: what was waited for when recording is over by now.
+    """Real time in which waiting takes none: a recorded wait is long over.
 
-    The time that was not waited counts all the same, for the gateways of a run and their caps.
+    The skipped time counts all the same, for the gateways of a run and their caps.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class ReplayClock:
         self._lock = threading.Lock()
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed moment."""
+        """Return the seconds since a fixed moment."""
         return time.monotonic() + self._skipped
 
     def sleep(self, seconds: float) -> None:
@@ -40,10 +40,10 @@ _NOWHERE = "http://replay.invalid/v1"  # a name that never leads anywhere (RFC 6
 def replayed_upstream(
     replay: Replay, *, named: str | None = None, marked: str | None = None
 ) -> Upstream:
-    """Return the recording's model, or the one a marker has; it needs no key and no network.
+    """Return the recorded model, or the one of a marker; it needs no key and no network.
 
     Raises ``SettingError`` if the user has ``named`` another one, ``ModelUnknownError`` for a
-    name of another form.
+    malformed name.
     """
     recorded = f"{replay.provider}/{replay.model}"
     if named not in (None, recorded):
@@ -63,7 +63,7 @@ def replayed_upstream(
 
 
 def _find_row(replay: Replay, provider: str, model: str) -> ProviderRow:
-    """Return how OpenCode is to speak, so that it asks as it did when it was recorded."""
+    """Return the row that makes OpenCode send the same requests as in the recording."""
     known = find_provider(provider)
     fitted = known.adapt(model) if known else make_row(provider, WireProtocol.CHAT)
     with suppress(ValueError):

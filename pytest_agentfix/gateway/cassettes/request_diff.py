@@ -1,6 +1,6 @@
-"""Requests as lines that can be read, and the difference of two of them (pure).
+"""Renders requests as readable lines, and the difference between two (pure).
 
-What is in them comes from the sandbox and from a file of somebody else's: it is cut and cleaned.
+The texts come from the sandbox and from a file of unknown origin, so they are cut and cleaned.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pytest_agentfix.gateway.cassettes.canonical import CanonicalRequest, Canoni
 
 QUOTE_LIMIT: Final = 200  # characters
 _PIECE: Final = 160  # characters of a line of the diff; longer ones are cut up
-_DIFF_LINES: Final = 300  # of each side: comparing takes the square of it
+_DIFF_LINES: Final = 300  # of each side; comparing takes quadratic time
 _LEAD: Final = 20  # lines of the diff before the first difference
 
 
 def diff_requests(recorded: CanonicalRequest, now: CanonicalRequest) -> str:
-    """Return a unified diff from shortly before the first difference on, for a log."""
+    """Return a unified diff that starts shortly before the first difference, for the log."""
     old, new = (list(_list_request(one)) for one in (recorded, now))
     start = max(0, count_shared(old, new) - _LEAD)
     sides = [lines[start : start + _DIFF_LINES] for lines in (old, new)]
@@ -28,19 +28,19 @@ def diff_requests(recorded: CanonicalRequest, now: CanonicalRequest) -> str:
 
 
 def clean_line(text: str) -> str:
-    """Return the beginning of ``text`` as printable characters of one line."""
+    """Return the beginning of ``text`` as one printable line."""
     printable = "".join(char if char.isprintable() else " " for char in text[: 2 * QUOTE_LIMIT])
     return printable if len(printable) <= QUOTE_LIMIT else printable[: QUOTE_LIMIT - 1] + "…"
 
 
 def count_shared(first: Sequence[Any], second: Sequence[Any]) -> int:
-    """Return how many entries two sequences begin with alike."""
+    """Return the number of equal entries at the beginning of two sequences."""
     pairs = zip(first, second, strict=False)
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def name_role(turn: CanonicalTurn) -> str:
-    """Return who speaks in ``turn``, in brackets."""
+    """Return the role of ``turn`` in brackets, "" if it has none."""
     value = turn.value
     role = value.get("role") or value.get("type") if isinstance(value, dict) else "user"
     return f" ({clean_line(role)[:30]})" if isinstance(role, str) else ""
@@ -56,7 +56,7 @@ def _list_request(request: CanonicalRequest) -> Iterator[str]:
 
 
 def _cut_line(line: str) -> Iterator[str]:
-    """Yield ``line`` in pieces that can be printed and read."""
+    """Yield ``line`` in printable pieces of readable length."""
     starts = range(0, len(line) or 1, _PIECE)
     yield from (clean_line(line[start : start + _PIECE]) for start in starts)
 

@@ -1,4 +1,4 @@
-"""The values in a cassette's lines: each is what it should be, or a ``ValueError`` (pure)."""
+"""Checks the values in a cassette's lines; each raises ``ValueError`` for a bad one (pure)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Final
 
 HEADERS: Final = frozenset({"content-type", "retry-after"})
 _STATUSES: Final = range(200, 600)
-_WORD_LIMIT: Final = 1000  # characters of a value that is read
+_WORD_LIMIT: Final = 1000  # characters of a short text
 _TEXT_LIMIT: Final = 1_000_000
 
 
 class End(enum.Enum):
-    """How an exchange ended."""
+    """The end of an exchange."""
 
     WHOLE = "whole"
     BROKEN = "broken"  # the provider's side, in the middle of the answer
-    GIVEN_UP = "given-up"  # our side did not want the rest, or did not wait any longer
+    GIVEN_UP = "given-up"  # our side did not need the rest, or stopped waiting
     UNREACHED = "unreached"  # there was no answer at all
 
 
 def check_number(value: object, largest: int) -> int:
-    """Return ``value`` if it counts something that is there."""
+    """Return ``value`` if it is a whole number from 0 to ``largest``."""
     if type(value) is not int or not 0 <= value <= largest:
         raise ValueError("it refers to something that is not there")
     return value
@@ -36,21 +36,21 @@ def check_end(value: object) -> End:
 
 
 def check_status(value: object) -> int:
-    """Return one of HTTP's final statuses, or 0 for none."""
+    """Return ``value`` if it is a final HTTP status, or 0 for none."""
     if type(value) is not int or (value not in _STATUSES and value != 0):
         raise ValueError("its status is none of HTTP's")
     return value
 
 
 def check_headers(value: object) -> dict[str, str]:
-    """Return the headers of an answer that a cassette keeps."""
+    """Return ``value`` if it is the headers that a cassette keeps."""
     if not isinstance(value, dict) or not value.keys() <= HEADERS:
         raise ValueError("its headers are not those of a cassette")
     return {name: check_word(entry) for name, entry in value.items()}
 
 
 def check_word(value: object) -> str:
-    """Return a short text that can stand in a header, and on a terminal."""
+    """Return ``value`` if it is a short text that is safe in a header and on a terminal."""
     text = check_text(value, _WORD_LIMIT)
     if not text.isascii() or not text.isprintable():
         raise ValueError("a value is not printable")
@@ -58,7 +58,7 @@ def check_word(value: object) -> str:
 
 
 def check_text(value: object, limit: int = _TEXT_LIMIT) -> str:
-    """Return a text of at most ``limit`` characters."""
+    """Return ``value`` if it is a text of at most ``limit`` characters."""
     if not isinstance(value, str):
         raise ValueError("a text is missing")  # noqa: TRY004 - as above
     if len(value) > limit:

@@ -1,7 +1,7 @@
-"""What differs from run to run in texts that say the same, as fixed words (pure).
+"""Replaces the parts of a text that differ from run to run by fixed words (pure).
 
-Every pattern begins at a place that few letters are, and takes what it has looked at: the texts
-come from the sandbox, and none may take long.
+Every pattern starts at a rare character and consumes what it has scanned: the texts come from
+the sandbox, and none may take long.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Final
 
-_DATA_LENGTH: Final = 1000  # characters from which bare base64 is kept as its digest only
+_DATA_LENGTH: Final = 1000  # characters; longer bare base64 is replaced by its digest
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\n-]+={0,2}\s*")
 _DAY: Final = r"(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?)"
 _MONTH: Final = (
@@ -32,17 +32,17 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (rf"^([-lcbps]{_RIGHTS} +(\d+) +{_LISTED}", r"\1 <owner> \2 <time>"),
         (rf"^(d{_RIGHTS} +\d+ +{_LISTED}", r"\1 <owner> <time>"),
         (r"^total \d+$", "total <n>"),
-        # what pytest says of the machine
+        # what pytest reports about the machine
         (r"^platform \S+ -- Python .*$", "platform <versions>"),
         (r"^plugins: .*$", "plugins: <versions>"),
         (r"\bpytest-of-[^/\s]+/pytest-\d+", "pytest-of-<user>"),
         (r"(?<=/)tmp[a-z0-9_]{8}\b", "<tmp>"),
         (r"\b(c?python)-?(?:\d{1,2}\.?\d{1,3}|3)\b", r"\1"),
-        # carets below a line of a traceback: newer versions show more of them
+        # carets below a line of a traceback: newer Pythons show more of them
         (r"^[ ]{4,}[~^]+[~^ ]*\n", ""),
-        # names that tempfile makes, with a prefix
+        # names made by tempfile with a prefix
         (r"(?<=@\{tmp\}/)([A-Za-z][A-Za-z0-9.-]{0,40}[_.-])[a-z0-9_]{8}(?![\w.-])", r"\1<tmp>"),
-        # what git calls a commit in a line
+        # abbreviated commits in a line of git's
         (r"^(\[[\w/-]{1,80} (?:\(root-commit\) )?)[0-9a-f]{7,11}(?=\])", r"\1<commit>"),
         (r"^(?=[a-f]{0,10}[0-9])(?=[0-9]{0,10}[a-f])[0-9a-f]{7,11}(?= [(\w])", "<commit>"),
         (
@@ -66,11 +66,11 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"\b1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?\b", "<time>"),
         (r"(?<!<data )\b[0-9a-fA-F]{12,}\b", "<hex>"),
         (rf"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?[ ]?{_UNIT}\b", "<duration>"),
-        # numbers that the system or chance gives
+        # numbers given by the system or by chance
         (r"\b([Pp][Ii][Dd]|[Pp]rocess|[Pp]orts?|PORTS?)(\W{1,3})\d+\b", r"\1\2<n>"),
         (r"(\blocalhost|\b127\.0\.0\.1|\b0\.0\.0\.0|\[::1?\]):\d{2,5}\b", r"\1:<n>"),
         (r"([Ss]eed|SEED)(\"?'?\s?[=: ]\s?)\d+\b", r"\1\2<n>"),
-        # fillings, as long as the line leaves room
+        # fill characters up to the width of the terminal
         (r"([=_*#!+-])\1{3,}", r"\1\1\1\1"),
         (r"(?<! ) {1,200}(?=\[[ ]{0,2}\d{1,3}%\]$)", " "),
     )
@@ -78,7 +78,7 @@ _STEPS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 
 
 def normalise(text: str) -> str:
-    """Return ``text`` with fixed words for times, numbers of chance and the like."""
+    """Return ``text`` with fixed words for times, random numbers and the like."""
     if text.startswith("data:") or (len(text) >= _DATA_LENGTH and _BASE64.fullmatch(text)):
         return f"<data {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}>"
     for pattern, word in _STEPS:

@@ -1,4 +1,4 @@
-"""The file of a cassette, written so that whatever happens it can be played as far as it got."""
+"""Writes a cassette file that can be replayed as far as it got, whatever happens."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 class CassetteWriter:
-    """The file of a run, written exchange by exchange, from any number of threads."""
+    """Writes the file of a run exchange by exchange, from any number of threads."""
 
     def __init__(self, path: Path) -> None:
-        self._path = Path(os.path.realpath(path))  # a link stays one
+        self._path = Path(os.path.realpath(path))  # a symbolic link stays one
         self._name = str(path)
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
@@ -44,7 +44,7 @@ class CassetteWriter:
         self.count = 0
 
     def write(self, header: Header, stored: StoredExchange) -> None:
-        """Append an exchange, unless something went wrong before."""
+        """Append an exchange, unless writing has failed before."""
         with self._lock:
             if self._is_over:
                 return
@@ -59,12 +59,12 @@ class CassetteWriter:
                 self._give_up(error.strerror or "it cannot be written")
 
     def give_up(self, why: str) -> None:
-        """Write no more."""
+        """Stop writing, and record the reason."""
         with self._lock:
             self._give_up(why)
 
     def close(self) -> None:
-        """Write no more, because it is over."""
+        """Stop writing, because the run is over."""
         with self._lock:
             try:
                 self._check_place()
@@ -85,12 +85,12 @@ class CassetteWriter:
         if self._file is None:
             self._file = self._replace_file(dump_header(header) + line)
         else:
-            # Unbuffered and in one call: the line is there, or it is the last one and not whole.
+            # Unbuffered and in one call: only the last line can be incomplete.
             _write_all(self._file, line)
         self.count += 1
 
     def _check_place(self) -> None:
-        """Raise ``OSError`` if what was written is not what the user will find."""
+        """Raise ``OSError`` if the user would not find the written file at its path."""
         if self._file is None:
             return
         own = os.fstat(self._file.fileno())
@@ -102,8 +102,8 @@ class CassetteWriter:
             raise OSError(errno.ESTALE, "the file was removed or replaced meanwhile")
 
     def _replace_file(self, content: bytes) -> IO[bytes]:
-        """Put a file that begins with ``content`` in the old one's place, and keep it open."""
-        if self._path.exists() and not self._path.is_file():  # a device is not to be replaced
+        """Replace the old file by one that begins with ``content``, and keep it open."""
+        if self._path.exists() and not self._path.is_file():  # never replace a device
             raise OSError(errno.EINVAL, "it is no regular file")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(
@@ -141,14 +141,14 @@ def _write_all(file: IO[bytes], content: bytes) -> None:
 
 
 class Shortener:
-    """Writes exchanges so that what an earlier one of the file has is not written again."""
+    """Serialises exchanges without the turns that an earlier one of the file already has."""
 
     def __init__(self) -> None:
         self._count = 0
         self._seen: dict[bytes, tuple[int, int]] = {}
 
     def dump(self, stored: StoredExchange) -> bytes:
-        """Return the exchange's line."""
+        """Return the line for an exchange."""
         request, answer = stored.request, stored.answer
         base, keep = self._find_base(request.marks)
         shared = {} if base is None else {"base": base, "keep": keep}
@@ -168,7 +168,7 @@ class Shortener:
         )
 
     def _find_base(self, marks: Sequence[bytes]) -> tuple[int | None, int]:
-        """Return the exchange that shares the longest beginning, and how many turns that is."""
+        """Return the exchange with the longest shared beginning, and its number of shared turns."""
         for keep in range(len(marks) - 1, -1, -1):
             if found := self._seen.get(marks[keep]):
                 return found
@@ -181,12 +181,12 @@ class Shortener:
 
 
 def dump_line(value: Mapping[str, Any]) -> bytes:
-    """Return one line of a file."""
+    """Return ``value`` as one line of a cassette."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def dump_header(header: Header) -> bytes:
-    """Return the first line of a file."""
+    """Return the first line of a cassette."""
     return dump_line(
         {
             "cassette": VERSION,

@@ -1,4 +1,4 @@
-"""What the gateway knows of attempts and of what is under way, for threads side by side."""
+"""Thread-safe state of a cluster's attempts and counters of its requests."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Final
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-BREAK_LIMIT: Final = 3  # broken streams before an attempt gets no more
+BREAK_LIMIT: Final = 3  # broken streams after which an attempt gets no more answers
 
-# What OpenCode is told about trouble. It repeats even a 400 for minutes if the body holds words
-# such as "overloaded" or digits such as 503, so the provider's own words stay on this side.
+# The error that OpenCode gets. It retries even a 400 for minutes if the body holds words such as
+# "overloaded" or digits such as 503, so the provider's own words are not passed on.
 GIVEN_UP: Final = "The model gives no more answers in this attempt."
 
 
 @dataclass(slots=True, kw_only=True)
 class AttemptState:
-    """The model access of one attempt. Late requests keep the attempt they began in."""
+    """The model access of one attempt. A late request keeps the attempt it began in."""
 
     deadline: float
     breaks: int = 0
     trouble: ProviderTrouble | None = None
-    cap: str = ""  # the words of the cap that was reached
+    cap: str = ""  # description of the cap that was reached
 
 
 class AttemptLog:
@@ -45,7 +45,7 @@ class AttemptLog:
 
     @contextmanager
     def enter(self, *, now: float) -> Iterator[AttemptState]:
-        """Let a request in; raises ``RefusedError`` (400: do not repeat) if none may come."""
+        """Admit a request; raises ``RefusedError`` (400: do not retry) if none may pass."""
         with self._lock:
             attempt = self._admit(now)
             self._in_flight += 1
@@ -71,17 +71,17 @@ class AttemptLog:
             self._requests += 1
 
     def record(self, attempt: AttemptState, trouble: ProviderTrouble) -> None:
-        """Remember what ended the attempt's model access; the first trouble stays."""
+        """Record the trouble that ended the attempt's model access; only the first counts."""
         with self._lock:
             attempt.trouble = attempt.trouble or trouble
 
     def stop(self, attempt: AttemptState, words: str) -> None:
-        """Remember the cap that ended the attempt's model access; the first one stays."""
+        """Record the cap that ended the attempt's model access; only the first counts."""
         with self._lock:
             attempt.cap = attempt.cap or words
 
     def count_break(self, attempt: AttemptState) -> bool:
-        """Count a broken stream; return whether it was one too many."""
+        """Count a broken stream, and return whether that reaches ``BREAK_LIMIT``."""
         with self._lock:
             attempt.breaks += 1
             return attempt.breaks >= BREAK_LIMIT
@@ -99,18 +99,18 @@ class AttemptLog:
 
     @property
     def requests(self) -> int:
-        """Requests that went to the provider, the gateway's own repetitions not counted."""
+        """The number of requests that went to the provider, without the gateway's own retries."""
         with self._lock:
             return self._requests
 
     @property
     def in_flight(self) -> int:
-        """Requests being served."""
+        """The number of requests that are being served."""
         with self._lock:
             return self._in_flight
 
     @property
     def has_answered(self) -> bool:
-        """Whether the provider has answered any request of this cluster."""
+        """True once the provider has answered a request of this cluster."""
         with self._lock:
             return self._has_answered

@@ -1,4 +1,4 @@
-"""How much of requests is held at once, over all connections of a gateway."""
+"""A limit on the request bodies held in memory by all connections of a gateway."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Final
 
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 
-ROOM: Final = 40_000_000  # bytes; real requests have some hundred thousand, and come one by one
+BODY_MEMORY: Final = 40_000_000  # bytes; real requests have some hundred thousand, one by one
 
 
 class BodyMemoryBudget:
-    """Bytes of bodies that are being read or answered. Shared by threads."""
+    """Counts the bytes of bodies that are being read or answered. Shared by threads."""
 
-    def __init__(self, size: int = ROOM) -> None:
+    def __init__(self, size: int = BODY_MEMORY) -> None:
         self._left = size
         self._lock = threading.Lock()
 
-    def take(self, count: int) -> None:
-        """Make room for a body of ``count`` bytes; raises ``RefusedError`` if there is none."""
+    def reserve(self, count: int) -> None:
+        """Reserve ``count`` bytes; raises ``RefusedError`` if too few are left."""
         with self._lock:
             if count > self._left:
                 raise RefusedError(400, "Too much is being sent at once.")
             self._left -= count
 
-    def give(self, count: int) -> None:
-        """Take ``count`` bytes for done with."""
+    def release(self, count: int) -> None:
+        """Give ``count`` bytes back."""
         with self._lock:
             self._left += count

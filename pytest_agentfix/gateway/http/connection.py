@@ -1,4 +1,4 @@
-"""The wire to the provider: one connection that watches, while it waits, whether to go on."""
+"""A connection to the provider that checks, while it waits, whether to go on."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.http.transport import TransportConfig
 
-_SLICE: Final = 0.2  # seconds between two looks at whether to go on
+_SLICE: Final = 0.2  # seconds between two checks
 
 
 class UpstreamError(Exception):
-    """The provider could not be reached, or the connection broke; words that follow its name.
+    """The provider could not be reached, or the connection broke. The message follows its name.
 
-    ``is_sent``: it may have got the request, and what it did with that may have to be paid for.
+    ``is_sent``: it may have received the request, and its work may have to be paid for.
     """
 
     def __init__(self, words: str, *, is_sent: bool = True) -> None:
@@ -28,27 +28,27 @@ class UpstreamError(Exception):
 
 
 class Exchange(Protocol):
-    """The answer to a request, whose head is there; its body comes once. As httpcore has it."""
+    """An answer whose head has arrived; its body can be read once. Matches httpcore's response."""
 
     @property
     def status(self) -> int:
-        """HTTP's status."""
+        """The HTTP status."""
         ...
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The headers as they came."""
+        """The headers as received."""
         ...
 
     def iter_stream(self) -> Iterator[bytes]:
-        """Yield the body as it comes; raises ``UpstreamError`` or one of httpcore's errors."""
+        """Yield the body as it arrives; raises ``UpstreamError`` or one of httpcore's errors."""
         ...
 
 
 class Sender(Protocol):
-    """What requests are sent with: a line to the provider, or something that answers in its place.
+    """Sends requests: a connection to the provider, or a stand-in that answers in its place.
 
-    ``silence`` is how long to wait for the next bytes, in seconds.
+    ``silence`` is the longest wait for the next bytes, in seconds.
     """
 
     silence: float
@@ -56,7 +56,7 @@ class Sender(Protocol):
     def post(
         self, admission: Admission, credential: tuple[str, str]
     ) -> AbstractContextManager[Exchange]:
-        """Send a request and give the answer when its head is there; raises ``UpstreamError``."""
+        """Send a request and give its answer once the head arrives; raises ``UpstreamError``."""
         ...
 
 
@@ -64,7 +64,7 @@ class UpstreamConnection:
     """One kept-alive connection to the provider, for one thread.
 
     ``check`` is called several times a second while waiting for the provider and may raise to
-    give up: that closes the connection.
+    give up, which closes the connection.
     """
 
     def __init__(self, transport: TransportConfig, *, check: Callable[[], None]) -> None:
@@ -87,7 +87,7 @@ class UpstreamConnection:
     def post(
         self, admission: Admission, credential: tuple[str, str]
     ) -> Iterator[httpcore.Response]:
-        """Send a request and yield the answer when its head is there; raises ``UpstreamError``."""
+        """Send a request and yield its answer once the head arrives; raises ``UpstreamError``."""
         self.silence = self._timeouts.first_byte
         headers = [
             *admission.headers,
@@ -113,7 +113,7 @@ class UpstreamConnection:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the HTTP library's errors into ``UpstreamError``, which quotes nothing of a request."""
+    """Turn httpcore's errors into ``UpstreamError``, which quotes nothing of a request."""
     try:
         yield
     except httpcore.ConnectError as error:
@@ -132,7 +132,7 @@ def translated_errors() -> Iterator[None]:
 
 
 class _WatchedBackend(httpcore.NetworkBackend):
-    """Opens connections whose reads are cut into short waits with a look around in between."""
+    """Opens connections whose reads are split into short waits with a check in between."""
 
     def __init__(
         self, connection: UpstreamConnection, clock: Clock, check: Callable[[], None]
@@ -140,7 +140,7 @@ class _WatchedBackend(httpcore.NetworkBackend):
         self._connection = connection
         self._clock = clock
         self._check = check
-        self._looked = clock.monotonic()
+        self._checked_at = clock.monotonic()
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
@@ -148,25 +148,25 @@ class _WatchedBackend(httpcore.NetworkBackend):
         return self.wrap(self._inner.connect_tcp(*args, **kwargs))
 
     def wrap(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
-        """Return ``stream`` with watched reads."""
+        """Return ``stream`` with reads that check."""
         return _WatchedStream(self, stream)
 
     def wait(self, read: Callable[[float], bytes]) -> bytes:
-        """Call ``read`` with short time-outs until something comes or it was silent too long."""
+        """Call ``read`` with short time-outs until bytes arrive or the silence is too long."""
         end = self._clock.monotonic() + self._connection.silence
         while True:
-            self._look_around()
+            self._check_now_and_then()
             try:
                 return read(max(0.001, min(_SLICE, end - self._clock.monotonic())))
             except httpcore.ReadTimeout:
                 if self._clock.monotonic() >= end:
                     raise
 
-    def _look_around(self) -> None:
-        """Check now and then: a look costs as much as many of the reads of a quick answer."""
+    def _check_now_and_then(self) -> None:
+        """Check at most every ``_SLICE``: a check costs as much as many reads of a quick answer."""
         now = self._clock.monotonic()
-        if now - self._looked >= _SLICE:
-            self._looked = now
+        if now - self._checked_at >= _SLICE:
+            self._checked_at = now
             self._check()
 
 
@@ -178,7 +178,7 @@ class _WatchedStream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        """Wait for bytes; how long is the line's ``silence``, which changes on the way."""
+        """Wait for bytes as long as the connection's ``silence``, which changes on the way."""
         return self._backend.wait(lambda seconds: self._inner.read(max_bytes, seconds))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

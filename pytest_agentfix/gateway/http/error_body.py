@@ -1,6 +1,6 @@
-"""What a provider's error body says, in the shapes these come in (pure).
+"""Reads providers' error bodies, in all their shapes (pure).
 
-Providers repeat what was wrong with a request, so some of it may be the sandbox's own words.
+Providers quote the request they refuse, so parts of an error may be the sandbox's own words.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# What providers call an account without money; some say it with a status that asks for patience.
+# Providers' phrases for an account without money; some come with a status that invites a retry.
 _USED_UP: Final = re.compile(
     r"insufficient[_ ](quota|balance|credit|funds)|billing_hard_limit|exceeded your current quota"
     r"|credit balance is too low|billing (is )?not active|out of credits",
@@ -20,24 +20,24 @@ _USED_UP_CODES: Final = frozenset(
     {"insufficient_quota", "insufficient_balance", "insufficient_credits", "insufficient_funds"}
     | {"billing_hard_limit_reached", "billing_not_active", "exceeded_current_quota_error"}
 )
-_QUOTE: Final = re.compile(r"(?<!\w)['\"`]")  # no apostrophe
+_QUOTE: Final = re.compile(r"(?<!\w)['\"`]")  # but not an apostrophe
 _DELAY: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _DEPTH: Final = 10  # objects within objects; the real ones have two or three
 
 
 def find_message(body: bytes) -> str:
-    """Return the words of an error, "" if they are nowhere where they ought to be."""
+    """Return the message of an error, "" if it is in none of the usual places."""
     return _find_message(_parse(body))
 
 
 def is_used_up(body: bytes) -> bool:
-    """Whether an error says that the account has no money, so that waiting is no use.
+    """Tell whether an error says that the account has no money, so that waiting is pointless.
 
-    Asking again would only be refused again, whatever the status promises. Not so where the
-    provider says when to come back: Google uses the same words for its limits by the minute.
+    A retry would be refused again, whatever the status suggests. That does not hold where the
+    provider says when to come back: Google uses the same words for its per-minute limits.
 
-    Only the provider's own codes count, and of its message what comes before anything quoted:
-    the sandbox must not be able to say that the account has no money.
+    Only the provider's own codes count, and the part of its message before any quotation: the
+    sandbox must not be able to claim that the account has no money.
     """
     found = _parse(body)
     if found is None:
@@ -50,17 +50,17 @@ def is_used_up(body: bytes) -> bool:
 
 
 def parse_retry_delay(body: bytes) -> float | None:
-    """Return the seconds that Google asks for in an error's body, ``None`` if it asks for none."""
+    """Return the seconds that Google asks to wait in an error's body, ``None`` if it does not."""
     return _find_retry_delay(_parse(body))
 
 
 def _says_used_up(words: str) -> bool:
-    # Not only what stands within the quotes is left out: there may be quotes in there as well.
+    # Everything after the first quote is ignored: the quotation may contain quotes as well.
     return _USED_UP.search(_QUOTE.split(words, maxsplit=1)[0]) is not None
 
 
 def _parse(body: bytes) -> Any:
-    """Return what ``body`` says in JSON, ``None`` if it is none."""
+    """Return ``body`` parsed as JSON, ``None`` if it is not JSON."""
     try:
         return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ def _parse(body: bytes) -> Any:
 
 
 def _find_error(found: Any) -> Mapping[str, Any]:
-    """Return the object that an error body is about, an empty one if there is none."""
+    """Return the error object of a body, an empty one if there is none."""
     if isinstance(found, list) and found:
         found = found[0]
     error = found.get("error", found) if isinstance(found, dict) else None

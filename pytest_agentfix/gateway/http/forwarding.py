@@ -1,4 +1,4 @@
-"""One try of an admitted request: to the provider, and its answer back as it comes."""
+"""Sends an admitted request to the provider once, and passes the answer back as it arrives."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from pytest_agentfix.gateway.spending.usage import UsageScanner
 
 _log = logging.getLogger(__name__)
 _ERROR_LIMIT: Final = 65_536  # bytes read of an error's body
-# What stands before the model gave up waiting for it; the model's work may have to be paid for.
-_UNHEARD: Final = frozenset({504, 524})
-_SSE_STARTS: Final = (b"data:", b"event:", b":")  # of a stream that is not called one
+# A proxy in front of the model gave up waiting; the model's work may still have to be paid for.
+_UNANSWERED: Final = frozenset({504, 524})
+_SSE_STARTS: Final = (b"data:", b"event:", b":")  # of a stream with another content type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryableError:
-    """A try that came to nothing and may be repeated. ``retry_after`` in seconds.
+    """A failed try that may be repeated. ``retry_after`` is in seconds.
 
-    ``is_busy``: more patience is likely to help; ``is_lasting``: none is.
+    ``is_busy``: more retries are likely to help; ``is_lasting``: none will.
     """
 
     what: str
@@ -59,18 +59,18 @@ class RetryableError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalError:
-    """A try whose answer no repetition will change."""
+    """A failed try that no retry will change."""
 
     status: int
     trouble: ProviderTrouble
 
 
-Outcome = RetryableError | FinalError | None  # None: the answer was passed on, as far as it came
+Outcome = RetryableError | FinalError | None  # None: the answer was passed on, as far as it got
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarder:
-    """The way of one connection's requests, try by try."""
+    """Forwards the requests of one sandbox connection, one try at a time."""
 
     upstream: Upstream
     sender: Sender
@@ -79,14 +79,14 @@ class Forwarder:
     clock: Clock
     timeouts: GatewayTimeouts
 
-    def take(
+    def forward(
         self,
         admission: Admission,
         attempt: AttemptState,
         reservation: Reservation,
         entry: TrafficEntry,
     ) -> Outcome:
-        """Send the request and pass its answer on. What it took is charged to ``ticket``."""
+        """Send the request, pass its answer on, and charge what it took to ``reservation``."""
         key = self.upstream.key
         name, value = self.upstream.row.make_credential(key)
         try:
@@ -101,7 +101,7 @@ class Forwarder:
                 reservation.settle_nothing()
             words = clean_words(str(error), key=key)
             return RetryableError(what=words, is_lasting="certificate" in words)
-        except ProviderTrouble as trouble:  # a recording without an answer
+        except ProviderTrouble as trouble:  # the cassette has no answer
             reservation.settle_nothing()
             return FinalError(status=400, trouble=trouble)
 
@@ -112,15 +112,15 @@ class Forwarder:
         reservation: Reservation,
         entry: TrafficEntry,
     ) -> Outcome:
-        """Pass a good answer on, from its first byte; read and judge any other."""
+        """Pass a good answer on from its first byte; read any other and decide about a retry."""
         if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's success
-            if response.status not in _UNHEARD:
+            if response.status not in _UNANSWERED:
                 reservation.settle_nothing()
             return self._judge(response, entry)
         content_type = read_header(response, b"content-type")
         kind = content_type.lower()
         if kind.startswith("text/html") or _is_encoded(response):
-            if kind.startswith("text/html"):  # what is packed may be an answer all the same
+            if kind.startswith("text/html"):  # a compressed body may be an answer all the same
                 reservation.settle_nothing()
             what = "answers with something that is no model's answer"
             trouble = describe_outage(what, self.upstream, is_final=True)
@@ -148,7 +148,7 @@ class Forwarder:
         attempt: AttemptState,
         accounts: tuple[Reservation, TrafficEntry],
     ) -> None:
-        """Pass the answer on to its end, and charge it; one that breaks off is cut off here too."""
+        """Pass the answer on to its end and charge it; cut the connection if it breaks off."""
         reservation, entry = accounts
         try:
             self._pass_on(chunks, scanner, entry)
@@ -159,13 +159,13 @@ class Forwarder:
             return
         scanner.finish()
         reservation.settle(scanner, is_whole=not scanner.error)
-        if scanner.error:  # one that ends in words of an error counts as broken all the same
+        if scanner.error:  # an error in mid-stream counts as a break
             words = clean_words(scanner.error, key=self.upstream.key)
             self._count_break(attempt, f"broke off its answer: {words}")
         self.connection.finish()
 
     def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: TrafficEntry) -> None:
-        """Send the answer's bytes as they come; raises ``UpstreamError`` when they break off."""
+        """Send the answer's bytes as they arrive; raises ``UpstreamError`` when they break off."""
         key_filter = KeyFilter(self.upstream.key)
         with translated_errors():
             for chunk in chunks:
@@ -181,7 +181,7 @@ class Forwarder:
             self.attempt_log.record(attempt, trouble)
 
     def _judge(self, response: Exchange, entry: TrafficEntry) -> Outcome:
-        """Read an answer that is an error."""
+        """Read an error answer and decide whether a retry may help."""
         raw = _read_error(response)
         entry.add(raw)
         status, words = response.status, quote_words(raw, key=self.upstream.key)
@@ -205,7 +205,7 @@ class Forwarder:
 
 
 def read_header(response: Exchange, name: bytes) -> str:
-    """Return a header's values with commas between them, "" if it is not there."""
+    """Return a header's values joined by commas, "" if it is missing."""
     values = [value for header, value in response.headers if header.lower() == name]
     return b", ".join(values).decode("latin-1").strip()
 

@@ -1,4 +1,4 @@
-"""Keeps the provider's key out of what a provider sends. Pure but for its memory."""
+"""Removes the user's key from a provider's answers. Pure, with state."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-_SHORTEST: Final = 8  # characters; what is shorter is a word, or soon guessed
-_LONG: Final = 16  # characters that are no word, whatever they are
+_SHORTEST: Final = 8  # characters; a shorter key is a word, or soon guessed
+_LONG: Final = 16  # characters; a key this long is no ordinary word
 _TRIPLE: Final = 3  # bytes that base64 turns into four letters
 
 
 def is_secret(key: str) -> bool:
-    """Whether ``key`` has the form of a secret.
+    """Tell whether ``key`` has the form of a secret.
 
-    Servers of the user's own are often given a word for a key: "ollama", "dummy", "EMPTY", "test".
-    To take such a word out of answers would spoil the code that a model writes.
+    A local server is often given a word for a key: "ollama", "dummy", "EMPTY", "test". Removing
+    such a word from answers would spoil the code that a model writes.
     """
     is_mixed = any(char.isdigit() for char in key) and not key.isdigit()
     return len(key) >= _LONG or (len(key) >= _SHORTEST and is_mixed)
 
 
 class KeyFilter:
-    """Keeps the key out of what passes by, wherever it is cut into pieces.
+    """Removes the key from a stream of bytes, wherever the stream is cut into pieces.
 
-    Also out in JSON's and URLs' spellings of it, and in base64. A key that is an ordinary word
-    (see ``is_secret``) passes.
+    The spellings of the key in JSON, in URLs and in base64 are removed as well. A key that is an
+    ordinary word (see ``is_secret``) is left in.
     """
 
     def __init__(self, key: str) -> None:
@@ -37,7 +37,7 @@ class KeyFilter:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return ``data`` and what was held back, up to where the key might begin."""
+        """Return the bytes held back and ``data``, up to where the key might begin."""
         if not self._forms:
             return data
         data = self._held + data
@@ -48,7 +48,7 @@ class KeyFilter:
         return data[: len(data) - cut]
 
     def finish(self) -> bytes:
-        """Return what was held back and turned out not to be the key."""
+        """Return the bytes held back, which turned out not to be the key."""
         held, self._held = self._held, b""
         return held
 
@@ -64,10 +64,10 @@ def _count_begun(data: bytes, form: bytes) -> int:
 
 
 def _iter_forms(key: str) -> Iterator[str]:
-    """Yield ``key`` in the spellings in which a server's answer may have it."""
+    """Yield ``key`` in the spellings that a server may use in its answer."""
     inner = json.dumps(key)[1:-1]
     yield from (key, inner, inner.replace("/", "\\/"))
-    # As some servers write what means something in HTML.
+    # Some servers escape what has a meaning in HTML.
     yield re.sub(r"[&<>'+=/]", lambda found: f"\\u{ord(found[0]):04x}", key)
     yield re.sub(r"[&<>'+=/]", lambda found: f"\\u{ord(found[0]):04X}", key)
     escaped = quote(key, safe="")
@@ -77,7 +77,7 @@ def _iter_forms(key: str) -> Iterator[str]:
 
 
 def _iter_base64(key: bytes) -> Iterator[str]:
-    """Yield the letters that are there whatever stands around the key, in both alphabets."""
+    """Yield the base64 letters that do not depend on bytes around the key, in both alphabets."""
     for before in range(_TRIPLE):
         first = (_TRIPLE - before) % _TRIPLE  # bytes of the key that share letters with others
         inner = key[first : len(key) - (len(key) - first) % _TRIPLE]

@@ -1,4 +1,4 @@
-"""The provider's refusals in words for the user: what it said, and what to do (pure)."""
+"""Turns a provider's refusals into messages for the user, with the next step (pure)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RETRIED: Final = frozenset({408, 409, 429})
 _FINAL: Final = frozenset({401, 402, 403, 404})
 _AMBIGUOUS: Final = frozenset({403, 404})
 _BUSY: Final = frozenset({429, 503, 529})
-# Refusals of one request, whatever their status: of what it says, or of what it holds.
+# Refusals of this one request, whatever their status: of its content or of its parameters.
 _ONE_REQUEST: Final = re.compile(
     r"\bflagged\b|moderation|content[_ ](policy|filter)|usage (policy|guidelines)|safety[_ ]check"
     r"|no endpoints found that support",
@@ -41,17 +41,17 @@ _ONE_REQUEST: Final = re.compile(
 
 
 def is_retried(status: int) -> bool:
-    """Whether an answer of ``status`` may well be another one a moment later."""
+    """Tell whether a retry of an answer with ``status`` may well succeed a moment later."""
     return status in _RETRIED or status >= 500  # noqa: PLR2004 - HTTP's server errors
 
 
 def is_busy(status: int) -> bool:
-    """Whether a provider says that others ask too much at present, which takes its time to pass."""
+    """Tell whether ``status`` means an overloaded provider, which takes a while to pass."""
     return status in _BUSY
 
 
 def quote_words(raw: bytes, *, key: str) -> str:
-    """Return a provider's own words of an error body: one clean line without the key."""
+    """Return the provider's message in an error body as one clean line without the key."""
     return clean_words(find_message(raw) or raw.decode("utf-8", "replace"), key=key)
 
 
@@ -63,7 +63,7 @@ def clean_words(text: str, *, key: str) -> str:
 
 
 def parse_retry_after(value: str, *, now: float) -> float | None:
-    """Return the seconds a ``Retry-After`` asks for, ``None`` if it asks for nothing readable.
+    """Return the seconds a ``Retry-After`` asks for, ``None`` if it cannot be read.
 
     ``now`` is the wall clock (Unix seconds), for the form with a date (RFC 9110, 10.2.3).
     """
@@ -84,12 +84,11 @@ def describe_refusal(
     is_money: bool = False,
     has_answered: bool = False,
 ) -> ProviderTrouble:
-    """Return the trouble of an answer that no repetition will change; ``is_money``: for none.
+    """Return the trouble of an answer that no retry will change.
 
-    ``has_answered``: the provider took the key and the model before.
-
-    It is final for the run where it is about the key, the account or the model. A 403 or 404 that
-    is about this one request is not: what is in requests is up to the sandbox.
+    ``is_money``: the account has none left. ``has_answered``: the provider accepted the key and
+    the model before. The trouble is final for the run if it is about the key, the account or the
+    model. A 403 or 404 about this one request is not: the sandbox decides what is in requests.
     """
     said = f": {words.rstrip('.')}" if words else ""
     is_named = _ONE_REQUEST.search(words) is not None
@@ -120,7 +119,7 @@ def _advise(status: int, upstream: Upstream) -> str:
 
 
 def describe_outage(what: str, upstream: Upstream, *, is_final: bool = False) -> ProviderTrouble:
-    """Return the trouble of a provider that is not there, or not now."""
+    """Return the trouble of a provider that cannot be reached, or not now."""
     advice = f"Check that {upstream.base_url} can be reached from here, or try again later."
     if "certificate verify failed" in what:
         advice = (

@@ -1,8 +1,8 @@
-"""The head of an HTTP request, read more strictly than any library does (pure).
+"""Reads the head of an HTTP request more strictly than any library does (pure).
 
-What OpenCode sends is narrow. Everything that two readers of HTTP have ever understood in different
-ways (RFC 9112, sections 2.2, 5 and 6; request smuggling) is none of it, so it is refused here,
-before a library sees it: there is nothing to disagree about.
+OpenCode sends a narrow subset of HTTP. None of it is anything that two HTTP parsers have ever read
+in different ways (RFC 9112, sections 2.2, 5 and 6; request smuggling), so all of that is refused
+here, before a library sees it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEADER: Final = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*"
 )
 _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,11}")
-# Asking for another protocol, or for another way to say where the body ends.
+# Headers that ask for another protocol, or for another way to mark the end of the body.
 _FORBIDDEN: Final = {
     "expect": 417,
     "http2-settings": 400,
@@ -42,9 +42,9 @@ _CONNECTION: Final = frozenset({"close", "keep-alive"})
 
 
 def check_beginning(data: bytes, *, checked: int = 0) -> None:
-    """Refuse bytes that cannot become a head, as soon as they are there: TLS, and noise.
+    """Refuse bytes that cannot become a head as soon as they arrive: TLS, or noise.
 
-    ``checked`` of them were looked at before; a head that comes byte by byte costs no more.
+    The first ``checked`` of them were checked before, so a head sent byte by byte costs no more.
     """
     if _STRAY.search(data, max(0, checked - 1)) or not _START.match(data):
         raise RefusedError(400, _NOT_HTTP)
@@ -53,9 +53,9 @@ def check_beginning(data: bytes, *, checked: int = 0) -> None:
 
 
 def read_body_length(head: bytes) -> int:
-    """Return how many bytes of body follow ``head``, which ends in its empty line.
+    """Return the number of body bytes that follow ``head``, which ends in its empty line.
 
-    Raises ``RefusedError`` for every head that a plain client of this door would not send.
+    Raises ``RefusedError`` for every head that a plain client of the gateway would not send.
     """
     request_line, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
     request = _REQUEST_LINE.fullmatch(request_line)

@@ -1,4 +1,4 @@
-"""One admitted request on its way to the provider and back, repeated where that may help."""
+"""Serves one admitted request, with retries where they may help."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pytest_agentfix.gateway.spending.ledger import BusyError, CapError
 
 _log = logging.getLogger(__name__)
 _BACKOFF: Final = (1.0, 2.0, 4.0, 8.0)  # seconds before the second try, the third, ...
-_USUAL_TRIES: Final = 3  # of something that may be gone for good; who is only busy gets all
-_JITTER: Final = 0.25  # how far a pause may be from that, as a share of it
-_LONG_WAIT: Final = 3600.0  # seconds; who wants more is not there for other clusters either
-_STEP: Final = 0.2  # seconds slept between two looks at whether to go on
+_USUAL_TRIES: Final = 3  # for most failures; a provider that is only busy gets all of them
+_JITTER: Final = 0.25  # the share by which a pause may differ from that
+_LONG_WAIT: Final = 3600.0  # seconds; a longer wait ends the run, not only the cluster
+_STEP: Final = 0.2  # seconds slept between two calls of ``check``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryingForwarder:
-    """Serves requests of one connection. ``check`` raises when it is no use to go on."""
+    """Serves the requests of one connection. ``check`` raises when going on is pointless."""
 
     forwarder: Forwarder
     attempt_log: AttemptLog
@@ -36,7 +36,7 @@ class RetryingForwarder:
     random: Callable[[], float]
 
     def serve(self, admission: Admission, attempt: AttemptState) -> None:
-        """Get the request answered, or record the trouble and say so in the answer."""
+        """Answer the request, or record the trouble and answer with an error."""
         for number, pause in enumerate((*_BACKOFF, None)):
             try:
                 reservation = self._reserve(admission, attempt, is_repeated=number > 0)
@@ -64,7 +64,7 @@ class RetryingForwarder:
     def _reserve(
         self, admission: Admission, attempt: AttemptState, *, is_repeated: bool
     ) -> Reservation:
-        """Hold the most the request can take, once requests under way leave room for it.
+        """Reserve the worst case of the request, once requests under way leave enough budget.
 
         Raises ``RefusedError`` if one of those has ended the attempt's access meanwhile.
         """
@@ -88,7 +88,7 @@ class RetryingForwarder:
         entry = TrafficEntry(model=admission.model, sent=admission.body, began=clock.monotonic())
         try:
             with reservation:
-                return self.forwarder.take(admission, attempt, reservation, entry)
+                return self.forwarder.forward(admission, attempt, reservation, entry)
         finally:
             self.log.write(
                 entry, now=clock.monotonic(), tokens=reservation.tokens, cost=reservation.cost
@@ -101,7 +101,7 @@ class RetryingForwarder:
     def _judge_pause(
         self, outage: RetryableError, pause: float | None, attempt: AttemptState
     ) -> ProviderTrouble | None:
-        """Return the trouble if it is over, ``None`` if another try may come in time."""
+        """Return the trouble if there is no time for another try, ``None`` if there is."""
         upstream = self.forwarder.upstream
         left = attempt.deadline - self.forwarder.clock.monotonic()
         after = outage.retry_after or 0.0
@@ -129,18 +129,18 @@ class RetryingForwarder:
     def _give_up(
         self, attempt: AttemptState, trouble: ProviderTrouble, *, status: int = 400
     ) -> None:
-        """Record ``trouble``, and answer so that OpenCode does not try again."""
+        """Record ``trouble``, and answer so that OpenCode does not retry."""
         _log.info("%s: %s", self._name, trouble.problem)
         self.attempt_log.record(attempt, trouble)
         self.forwarder.connection.answer(status, GIVEN_UP)
 
     def _stop(self, attempt: AttemptState, words: str) -> None:
-        """Record the cap that was reached, and answer so that OpenCode does not try again."""
+        """Record the cap that was reached, and answer so that OpenCode does not retry."""
         _log.info("%s: %s", self._name, words)
         self.attempt_log.stop(attempt, words)
         self.forwarder.connection.answer(400, GIVEN_UP)
 
 
 def _has_more(outage: RetryableError, number: int) -> bool:
-    """Whether another try may follow try ``number``, counted from 0."""
+    """Tell whether another try may follow try ``number``, counted from 0."""
     return outage.is_busy or number + 1 < _USUAL_TRIES

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for one connection that comes as a ``Stream`` out of the sandbox."""
+"""An HTTP/1.1 server for one connection, a ``Stream`` out of the sandbox."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from pytest_agentfix.gateway.http.request_head import (
 
 __all__ = ["BODY_LIMIT", "GoneError", "HttpConnection"]
 
-_POLL: Final = 0.5  # seconds between two looks at whether to go on
+_POLL: Final = 0.5  # seconds between two checks of ``is_over``
 _KINDS: Final = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain")
-_GLANCE: Final = 0.001  # seconds; a look whether the other side is still there
+_GLANCE: Final = 0.001  # seconds; long enough to notice that the other side has closed
 
 
 class GoneError(Exception):
-    """The sandbox's side of the connection is not there any more, or makes no sense."""
+    """The sandbox's side of the connection is gone, or breaks the protocol."""
 
 
 class HttpConnection:
-    """One connection: requests out of it, answers into it. Used by one thread.
+    """One connection: reads requests and writes answers. Used by one thread.
 
-    ``is_over`` is asked while nothing comes; ``patience`` is the time in seconds a request may
+    ``is_over`` is asked while nothing arrives; ``patience`` is the time in seconds a request may
     take from its first byte to its last, and a new connection to its first byte.
 
-    A head is judged by ``strict_head`` and then read by h11, which keeps the state of the
-    connection. Bodies have a length that is said beforehand, and take that much of ``room`` until
-    the next one comes; nothing may come after them before they are answered.
+    A head is checked by ``request_head`` and then read by h11, which keeps the state of the
+    connection. A body has a length declared beforehand and takes that much of ``body_budget``
+    until the next request; nothing may follow it before it is answered.
     """
 
     def __init__(
@@ -55,21 +55,21 @@ class HttpConnection:
     ) -> None:
         self._stream = stream
         self._body_budget = body_budget or BodyMemoryBudget()
-        self._held = 0  # bytes of the room, for the request that was read last
+        self._held = 0  # bytes reserved for the request that was read last
         self._clock = clock
         self._patience = patience
         self._is_over = is_over
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
-        self._ahead = b""  # came, and h11 has not seen it
+        self._ahead = b""  # received, but not yet given to h11
         self._is_new = True
-        self._is_broken = False  # no request can follow
+        self._is_broken = False  # then no request can follow
         self._is_head = False
 
     def next_request(self) -> Request | None:
-        """Return the next whole request, ``None`` when there will be none.
+        """Return the next complete request, ``None`` when none will come.
 
         Raises ``RefusedError`` for one that is broken, too big or too slow: answer it and close.
-        Raises ``GoneError`` when the other side goes away in the middle.
+        Raises ``GoneError`` when the other side disappears in the middle.
         """
         self._release_body()
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
@@ -99,7 +99,7 @@ class HttpConnection:
     def start(self, content_type: str) -> None:
         """Begin an answer of status 200 whose length is not known yet.
 
-        The provider's ``content_type`` goes on only as one of those that are known.
+        The provider's ``content_type`` is passed on only if it is a known one.
         """
         kind = content_type.partition(";")[0].strip().lower()
         kind = kind if kind in _KINDS else _KINDS[0]
@@ -122,17 +122,17 @@ class HttpConnection:
             self._stream.close()
 
     def _release_body(self) -> None:
-        self._body_budget.give(self._held)
+        self._body_budget.release(self._held)
         self._held = 0
 
     def check_presence(self) -> None:
-        """Raise ``GoneError`` if the other side closed, or talks before it was answered."""
+        """Raise ``GoneError`` if the other side closed, or sent more before it was answered."""
         with suppress(TimeoutError):
             self._take(_GLANCE)
             raise GoneError
 
     def _wait_for_start(self) -> bool:
-        """Wait for a request's first byte; ``False`` if none will come."""
+        """Wait for a request's first byte; return false if none will come."""
         end = self._clock.monotonic() + self._patience
         while not self._ahead:
             is_late = self._is_new and self._clock.monotonic() > end
@@ -148,7 +148,7 @@ class HttpConnection:
     def _read_request(self) -> Request:
         end = self._clock.monotonic() + self._patience
         head, length = self._read_head(end)
-        self._body_budget.take(length)
+        self._body_budget.reserve(length)
         self._held = length
         body = self._read_body(length, end)
         if self._ahead:
@@ -161,7 +161,7 @@ class HttpConnection:
         )
 
     def _read_head(self, end: float) -> tuple[h11.Request, int]:
-        """Return the head and the length of the body after it."""
+        """Return the head and the length of the body that follows."""
         checked = 0
         while HEAD_END not in self._ahead:
             check_beginning(self._ahead, checked=checked)
@@ -179,7 +179,7 @@ class HttpConnection:
         return head, length
 
     def _read_body(self, length: int, end: float) -> bytes:
-        """Return ``length`` bytes, not a single one more; what comes after them stays ahead."""
+        """Return exactly ``length`` bytes; bytes after them stay in ``_ahead``."""
         body = bytearray()
         while len(body) < length:
             data = self._ahead or self._wait_for_more(end)
@@ -192,7 +192,7 @@ class HttpConnection:
         return bytes(body)
 
     def _feed(self, data: bytes) -> object:
-        """Return what h11 makes of ``data``, which is whole; raises ``RefusedError``."""
+        """Return the event that h11 reads from ``data``; raises ``RefusedError``."""
         try:
             if data:
                 self._http.receive_data(data)
@@ -201,7 +201,7 @@ class HttpConnection:
             raise RefusedError(400, "The request is not valid HTTP.") from error
 
     def _wait_for_more(self, end: float) -> bytes:
-        """Return the next bytes of a request that has begun."""
+        """Return the next bytes of a request that has begun; raises when it is too slow or gone."""
         while True:
             if self._is_over():
                 raise GoneError
@@ -213,7 +213,7 @@ class HttpConnection:
                 raise GoneError
 
     def _take(self, timeout: float) -> bytes:
-        """Return the next bytes, ``b""`` at the end; raises ``TimeoutError`` if there are none."""
+        """Return the next bytes, ``b""`` at the end; raises ``TimeoutError`` if none arrive."""
         try:
             return self._stream.read(timeout)
         except (SandboxError, BrokenPipeError, ConnectionError) as error:

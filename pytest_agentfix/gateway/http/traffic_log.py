@@ -1,4 +1,4 @@
-"""The log of model requests: what was asked when and at what cost, and bodies only if wanted."""
+"""The log of model requests: one line of figures each, and the bodies on demand."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pytest_agentfix.gateway.sse.events import parse_events, render_event
 from pytest_agentfix.gateway.sse.joining import CutSecretError, check_pieces, join_events
 
 _log = logging.getLogger("pytest_agentfix.gateway")
-_BODY_LIMIT: Final = 200_000  # bytes looked at of a body
-_MARGIN: Final = 10_000  # characters left out where it was cut off: maybe through a secret
+_BODY_LIMIT: Final = 200_000  # bytes of a body that are logged
+_MARGIN: Final = 10_000  # characters dropped at the cut, which may go through a secret
 _STREAM: Final = re.compile(r"\s*(?:data|event|id|retry)?:")
-# What begins a line of its own somewhere, moves a terminal's cursor or turns text around.
+# Characters that may start a new line, move a terminal's cursor or reverse text.
 _CONTROL: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -33,7 +33,7 @@ _here: Final = threading.local()
 
 @contextmanager
 def silent_library() -> Iterator[None]:
-    """Keep what the HTTP library does in this thread out of the log."""
+    """Keep the HTTP library's records of this thread out of the log."""
     _install_filter()
     _here.is_silent = True
     try:
@@ -44,7 +44,7 @@ def silent_library() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _install_filter() -> None:
-    """Let other threads' records through: the tests may use the same library."""
+    """Install a filter that passes other threads' records: the tests may use the same library."""
     for name in _LIBRARY:
         logging.getLogger(f"httpcore.{name}").addFilter(
             lambda _: not getattr(_here, "is_silent", False)
@@ -53,7 +53,7 @@ def _install_filter() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class TrafficEntry:
-    """One try of a request as it goes on. Times are of the gateway's clock, in seconds."""
+    """The figures of one try of a request. Times are in seconds of the gateway's clock."""
 
     model: str
     sent: bytes
@@ -64,25 +64,25 @@ class TrafficEntry:
     body: bytearray = field(default_factory=bytearray, repr=False)
 
     def add(self, data: bytes) -> None:
-        """Take a piece of the answer."""
+        """Add a piece of the answer."""
         self.received += len(data)
-        room = _BODY_LIMIT - len(self.body)
-        if room > 0:
-            self.body += data[:room]
+        left = _BODY_LIMIT - len(self.body)
+        if left > 0:
+            self.body += data[:left]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficLog:
-    """Writes one line for each try, at INFO. ``has_bodies``: what was said too, at DEBUG.
+    """Writes one line for each try at INFO and, with ``has_bodies``, the bodies at DEBUG.
 
-    ``secrets`` and what looks like one never get there, and each body is one line.
+    ``secrets`` and whatever looks like one are removed; each body is one line.
     """
 
     has_bodies: bool = False
     secrets: Sequence[str] = field(default=(), repr=False)
 
     def write(self, entry: TrafficEntry, *, now: float, tokens: Tokens, cost: float | None) -> None:
-        """Write the lines of a try that is over; nothing is put together that nobody reads."""
+        """Write the lines of a finished try; build none that the log level would drop."""
         if _log.isEnabledFor(logging.INFO):
             self._write_figures(entry, now, tokens, cost)
         if self.has_bodies and _log.isEnabledFor(logging.DEBUG):
@@ -119,7 +119,7 @@ class TrafficLog:
         return clean if len(body) < _BODY_LIMIT else f"{clean[:-_MARGIN]}…"
 
     def _join(self, stream: str) -> str:
-        """Return a stream with its texts in one piece, so that a secret in them is in one too."""
+        """Return a stream with its texts joined, so that a secret cut into pieces is found."""
         events = join_events(parse_events(stream))
         check_pieces(events, self.secrets)
         return b"".join(map(render_event, events)).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What leads to the provider: proxies, certificates, and how long to wait."""
+"""Transport settings for the provider: proxies, certificates and timeouts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from pytest_agentfix.core.ports import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayTimeouts:
-    """All in seconds. ``first_byte``: a model may think long; ``idle``: silence in mid-stream."""
+    """Timeouts in seconds. ``first_byte``: a model may think long; ``idle``: silence mid-stream."""
 
     connect: float = 15.0
     write: float = 60.0
     first_byte: float = 300.0
     idle: float = 120.0
-    request: float = 60.0  # for the sandbox to send a whole request
+    request: float = 60.0  # for the sandbox to send a complete request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportConfig:
-    """What all lines of a run share."""
+    """The settings that all connections to a provider share."""
 
     clock: Clock
     timeouts: GatewayTimeouts
@@ -41,8 +41,7 @@ class TransportConfig:
     ) -> TransportConfig:
         """Honour ``HTTPS_PROXY``, ``NO_PROXY`` and ``SSL_CERT_FILE`` as other tools do.
 
-        Raises ``SettingError`` for a proxy of a kind that is not supported, and for certificates
-        that cannot be read.
+        Raises ``SettingError`` for an unsupported kind of proxy and for unreadable certificates.
         """
         return cls(
             clock=clock,
@@ -55,8 +54,8 @@ class TransportConfig:
 def make_ssl_context() -> ssl.SSLContext:
     """Return a context that trusts the usual authorities and those of the environment.
 
-    OpenSSL says nothing of an ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` that is not there, and every
-    later error would be about the provider's certificate; so this raises ``SettingError``.
+    OpenSSL silently ignores a missing ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, and every later error
+    would blame the provider's certificate; so this raises ``SettingError``.
     """
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         value = os.environ.get(name)
@@ -79,7 +78,7 @@ def make_ssl_context() -> ssl.SSLContext:
 
 
 def find_proxy(base_url: str) -> httpcore.Proxy | None:
-    """Return the proxy the environment names for ``base_url``; never one for this machine."""
+    """Return the environment's proxy for ``base_url``, ``None`` for an address on this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     proxies = urllib.request.getproxies()
@@ -99,7 +98,7 @@ def find_proxy(base_url: str) -> httpcore.Proxy | None:
 
 
 def _refuse_proxy(scheme: str) -> SettingError:
-    """The error for a proxy that cannot be used; its URL may hold a password and is not shown."""
+    """Return the error for an unusable proxy; its URL may hold a password and is not shown."""
     return SettingError(
         f"The proxy set for {scheme} in the environment cannot be used.",
         "Set one of the form http://HOST:PORT, or name the provider's host in NO_PROXY.",

@@ -1,1 +1,1 @@
-"""Which model is asked, where it lives, what it speaks and where its key comes from."""
+"""Model providers: the choice of a model, its endpoint, its protocol and its key."""

@@ -1,7 +1,7 @@
-"""What the catalogue inside OpenCode's binary says of a provider: its models, limits and prices.
+"""Reads the catalogue inside OpenCode's binary: a provider's models, limits and prices.
 
 The binary carries a snapshot of models.dev as one minified JavaScript literal. It is read as text:
-found, cut out at its matching brace, turned into JSON token by token, and never evaluated.
+found, cut at its matching brace, translated to JSON token by token, and never evaluated.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pytest_agentfix.gateway.providers.prices import Price, Prices
 _log = logging.getLogger(__name__)
 _AMOUNT_LIMIT: Final = 1e12  # far beyond every limit and price
 _SIZE_LIMIT: Final = 4_000_000  # bytes of one provider's literal; the biggest has 300,000
-_WINDOW: Final = 4_000_000  # bytes of the binary that are looked at together
+_WINDOW: Final = 4_000_000  # bytes of the binary that are searched at once
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_TIER_OVER_200K: Final = 200_000  # tokens; what the older form of tiers has in its name
+_TIER_OVER_200K: Final = 200_000  # tokens; named in the key of the older form of tiers
 _TOKEN: Final = re.compile(
     r"""(?P<string>"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*'|`[^`\\]*(?:\\.[^`\\]*)*`)
     |(?P<nothing>void\ 0|undefined)
@@ -42,11 +42,10 @@ _WORDS: Final = frozenset({"true", "false", "null"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueModel:
-    """A model. ``npm`` is "" where the provider's own package speaks to it; limits are in tokens.
+    """A model. ``npm`` is "" if the provider's own package serves it; limits are in tokens.
 
-    A limit of 0 says that the catalogue does not know it; ``prices`` is ``None`` likewise.
-    ``entry`` is all that the catalogue says of it, in the catalogue's own form, and the URL that it
-    gets from its provider.
+    A limit of 0 and ``prices`` of ``None`` mean that the catalogue does not know. ``entry`` is the
+    model's whole entry in the catalogue's own form, with the URL of its provider added.
     """
 
     id: str
@@ -60,7 +59,7 @@ class CatalogueModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueProvider:
-    """A provider. ``api`` is "" where its package knows the URL; ``env`` names its variables."""
+    """A provider. ``api`` is "" if its package knows the URL; ``env`` names its variables."""
 
     id: str
     api: str = ""
@@ -70,9 +69,9 @@ class CatalogueProvider:
 
 
 def read_catalogue(binary: Path, provider: str) -> CatalogueProvider | None:
-    """Return what the catalogue in ``binary`` says of ``provider``.
+    """Return the entry of ``provider`` in the catalogue of ``binary``.
 
-    ``None`` if it says nothing, or nothing that can be read: a repair needs none of it.
+    Return ``None`` if it is missing or cannot be read: a repair can do without.
     """
     if not _NAME.fullmatch(provider):
         return None
@@ -96,7 +95,7 @@ def _find_literals(binary: Path, provider: str) -> Iterator[str]:
 
 
 def _find_all(descriptor: int, needle: bytes) -> Iterator[int]:
-    """Yield where ``needle`` is. A window at a time: mapped as a whole, all would be in memory."""
+    """Yield the offsets of ``needle``, reading a window at a time to keep memory small."""
     start = 0
     while window := os.pread(descriptor, _WINDOW, start):
         found = window.find(needle)
@@ -109,7 +108,7 @@ def _find_all(descriptor: int, needle: bytes) -> Iterator[int]:
 
 
 def _load(literal: str) -> object:
-    """Return the object that ``literal`` starts with; ``None`` if it is no plain data."""
+    """Return the object that ``literal`` starts with, ``None`` if it is not plain data."""
     try:
         return json.loads("".join(_translate(literal)))
     except (ValueError, RecursionError):
@@ -151,7 +150,7 @@ def _translate_token(kind: str | None, text: str) -> str:
 
 
 def _is_odd(number: str) -> bool:
-    """Whether JSON has another form for ``number``: ``.5``, ``5.``, ``007``."""
+    """Tell whether JSON spells ``number`` differently: ``.5``, ``5.``, ``007``."""
     digits = number.lstrip("-")
     return digits.startswith(".") or digits[-1] == "." or (digits[0] == "0" and digits[1:2] != ".")
 
@@ -159,7 +158,7 @@ def _is_odd(number: str) -> bool:
 def _translate_string(text: str) -> str:
     inner = text[1:-1]
     if text[0] == "`" and "${" in inner:
-        raise ValueError(inner)  # an expression, no data
+        raise ValueError(inner)  # an expression, not data
     return json.dumps(_ESCAPE.sub(_resolve_escape, inner))
 
 
@@ -209,7 +208,7 @@ def _read_prices(cost: Mapping[str, Any]) -> Prices | None:
 
 
 def _read_price(cost: Mapping[str, Any]) -> Price | None:
-    """Return one price; ``None`` if it has no plain input and output."""
+    """Return one price, ``None`` if it has no plain input and output."""
     given, answered = _amount(cost.get("input")), _amount(cost.get("output"))
     if given is None or answered is None:
         return None
@@ -218,14 +217,14 @@ def _read_price(cost: Mapping[str, Any]) -> Price | None:
     )
     return Price(
         input=given,
-        output=max(answered, reasoning or 0.0),  # what is thought is counted as output
+        output=max(answered, reasoning or 0.0),  # thoughts are counted as output
         cache_read=given if read is None else read,
         cache_write=given if written is None else written,
     )
 
 
 def _read_tiers(cost: Mapping[str, Any]) -> tuple[tuple[int, Price], ...] | None:
-    """Return the dearer prices of long prompts in rising order; ``None`` if one is damaged."""
+    """Return the higher prices of long prompts in rising order, ``None`` if one is damaged."""
     found = cost.get("tiers")
     if not isinstance(found, list):  # the older form, which newer entries repeat in part
         old = cost.get("context_over_200k")
@@ -240,7 +239,7 @@ def _read_tiers(cost: Mapping[str, Any]) -> tuple[tuple[int, Price], ...] | None
 
 
 def _amount(value: object) -> float | None:
-    """Return ``value`` if it is a number that can be a price or a limit."""
+    """Return ``value`` if it is a plausible price or limit."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return float(value) if 0 <= value < _AMOUNT_LIMIT else None

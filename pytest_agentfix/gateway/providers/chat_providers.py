@@ -1,4 +1,4 @@
-"""The providers that speak plain chat-completions: hosted ones, and servers of the user's own."""
+"""The providers that speak plain chat completions: hosted ones, and servers of the user's own."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _CHAT_ROWS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("zhipuai-coding-plan", "https://open.bigmodel.cn/api/coding/paas/v4", "ZHIPU_API_KEY", ""),
 )  # fmt: skip
 
-# A server of the user's own, where it usually listens. Its key may well not exist.
+# Servers of the user's own at their usual address. Many have no key.
 _LOCAL_ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("lmstudio", "http://127.0.0.1:1234/v1", "LMSTUDIO_API_KEY"),
     ("ollama", "http://127.0.0.1:11434/v1", ""),

@@ -1,4 +1,4 @@
-"""Which model, at which endpoint, with which key: the user's word, in a fixed order."""
+"""Chooses the model, its endpoint and its key from the user's settings, in a fixed order."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ _URL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 def choose_upstream(
     settings: Settings, *, environ: Mapping[str, str], home: Path, model: str | None = None
 ) -> Upstream:
-    """Decide on the model; ``model`` (a marker's) beats ``settings.model``.
+    """Choose the model; ``model`` (from a marker) takes precedence over ``settings.model``.
 
-    None named: ``model`` of the user's own OpenCode config, else the default model of the first
-    provider in the table whose key variable is set. (Those defaults are only defaults: good
-    coding models when this was written.) A base URL given by option means an OpenAI-compatible
-    endpoint under any name.
+    If none is named, take ``model`` of the user's own OpenCode config, else the default model of
+    the first provider in the table whose key variable is set. (The defaults were good coding
+    models when this was written.) A base URL given by option means an OpenAI-compatible endpoint
+    under any name.
 
     Raises ``ModelNotChosenError``, ``ModelUnknownError``, ``KeyMissingError``, and
-    ``SettingError`` for a bad URL or a damaged settings file of OpenCode's.
+    ``SettingError`` for a bad URL or a damaged OpenCode settings file.
     """
     return _Chooser(settings, environ, home).choose(model or settings.model)
 
 
 class _Chooser:
-    """One decision, with what it depends on."""
+    """Makes one choice from settings, environment and OpenCode's own settings."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], home: Path) -> None:
         self._settings = settings
@@ -121,16 +121,16 @@ class _Chooser:
         )
 
     def _find_row(self, provider: str, own: OpenCodeProvider) -> ProviderRow:
-        """Return the provider's row, a stranger's made from the user's own config of it."""
+        """Return the provider's row; that of an unknown one is made from the user's own config."""
         check_provider(provider, own.npm if own.base_url else "")
         row = find_provider(provider)
         if row is None and own.base_url:
-            # A stranger gets no well-known provider's key.
+            # An unknown provider does not get a well-known one's key.
             return replace(find_by_package(own.npm), name=provider, key_names=())
         return row or _complain_of_provider(provider, self._opencode)
 
     def _find_url(self, provider: str, row: ProviderRow, own: OpenCodeProvider) -> str:
-        """Return the URL of the user's own config, else the row's with its variables filled in."""
+        """Return the URL in the user's own config, else the row's with its variables filled in."""
         if own.base_url:
             what = f"options.baseURL of {provider} in OpenCode's config"
             return check_url(own.base_url, what).removesuffix(row.url_end) + row.url_end
@@ -149,7 +149,7 @@ class _Chooser:
         return part
 
     def _find_small(self, provider: str, own: OpenCodeProvider) -> str:
-        """Return the small model of the user's own config if ``provider`` has it, else ""."""
+        """Return the small model in the user's own config if it is of ``provider``, else ""."""
         with suppress(ModelUnknownError):
             small_provider, small = split_model(self._opencode.small_model)
             return own.model_ids.get(small, small) if small_provider == provider else ""
@@ -161,9 +161,9 @@ def _with_key(upstream: Upstream, found: FoundKey) -> Upstream:
 
 
 def _fit(row: ProviderRow, own: OpenCodeProvider, model: str) -> ProviderRow:
-    """Return ``row`` as it is for ``model``; raises ``ModelUnknownError`` for what may not be used.
+    """Return ``row`` adapted to ``model``; raises ``ModelUnknownError`` for a refused model.
 
-    Where the user's own config has another URL and another package, these go together.
+    If the user's own config has another URL and another package, these belong together.
     """
     check_model(row.name, model)
     fitted = row.adapt(model)
@@ -182,7 +182,7 @@ def _fit(row: ProviderRow, own: OpenCodeProvider, model: str) -> ProviderRow:
 def _fits_as_small(
     row: ProviderRow, own: OpenCodeProvider, small: str, chosen: ProviderRow
 ) -> bool:
-    """Whether ``small`` is answered at the same endpoint in the same way as the model chosen."""
+    """Tell whether ``small`` has the same endpoint and protocol as the chosen model."""
     with suppress(ModelUnknownError):
         return _fit(row, own, small) == chosen
     return False
@@ -201,7 +201,7 @@ def split_model(name: str) -> tuple[str, str]:
 
 
 def check_url(url: str, what: str) -> str:
-    """Return ``url`` without a slash at its end; raises ``SettingError`` if it cannot be used."""
+    """Return ``url`` without a trailing slash; raises ``SettingError`` if it cannot be used."""
     try:
         parts = urlsplit(url)
         is_formed = parts.scheme in ("http", "https") and bool(parts.hostname)

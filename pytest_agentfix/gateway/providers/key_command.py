@@ -1,4 +1,4 @@
-"""The command of ``agent_fix_api_key_command``, which prints the key: a password manager's."""
+"""Runs the command of ``agent_fix_api_key_command``, such as a password manager's, for the key."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ OPTION: Final = "agent_fix_api_key_command"
 PATIENCE: Final = 60.0  # seconds
 KEY_FORM: Final = re.compile(r"[\x21-\x7e]+")
 _OUTPUT_LIMIT: Final = 65_536  # bytes kept of each stream
-_REST: Final = 100  # reads after the end; what runs on in the background may go on writing
-_WORDS_LIMIT: Final = 300  # characters of what the command says of itself
-_TICK: Final = 0.05  # seconds between two looks at a program that is silent
+_REST: Final = 100  # reads after the end; a background process may go on writing
+_WORDS_LIMIT: Final = 300  # characters of the command's own messages
+_TICK: Final = 0.05  # seconds between two checks of a silent program
 _NEXT_STEP: Final = (
     f"Run the command of {OPTION} in a shell: it has to print the key, and nothing else, on one"
     " line, without asking for anything."
@@ -33,7 +33,7 @@ _NEXT_STEP: Final = (
 
 
 def find_program(words: Sequence[str], *, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return ``words`` with the program's own path; raises ``KeyMissingError`` if there is none."""
+    """Return ``words`` with the program's full path; raises ``KeyMissingError`` without one."""
     found = shutil.which(words[0], path=environ.get("PATH", os.defpath))
     if found is None:
         raise KeyMissingError(
@@ -44,9 +44,9 @@ def find_program(words: Sequence[str], *, environ: Mapping[str, str]) -> tuple[s
 
 
 def unlock(upstream: Upstream, *, patience: float = PATIENCE) -> Upstream:
-    """Return ``upstream`` with its key: the command is run if one is set, and only now.
+    """Return ``upstream`` with its key; the command, if one is set, runs only now.
 
-    Raises ``KeyMissingError``, which never shows what the command printed.
+    Raises ``KeyMissingError``, which never shows the command's output.
     """
     if not upstream.key_command:
         return upstream
@@ -80,7 +80,7 @@ def run_command(words: Sequence[str], patience: float) -> str:
 def _read(process: subprocess.Popen[bytes], patience: float) -> tuple[bytes, bytes]:
     """Return both outputs once the command has ended; raises ``KeyMissingError`` after the limit.
 
-    Its end counts, not its streams' end: what it left running in the background holds them open.
+    The end of the process counts, not of its streams: background processes hold them open.
     """
     assert process.stdout is not None
     assert process.stderr is not None
@@ -106,7 +106,7 @@ def _read(process: subprocess.Popen[bytes], patience: float) -> tuple[bytes, byt
 
 
 def _take(stream: IO[bytes], kept: bytearray) -> bool:
-    """Read some of what is there, and keep no more than a little of it; false if nothing is."""
+    """Read some available bytes and keep at most the limit; return false if there are none."""
     try:
         data = os.read(stream.fileno(), _OUTPUT_LIMIT)
     except BlockingIOError:
@@ -122,7 +122,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _judge(status: int, output: bytes, words: bytes) -> str:
-    """Return the key in ``output``, or raise what is wrong, without a byte of ``output``."""
+    """Return the key in ``output``; raises ``KeyMissingError`` without a byte of ``output``."""
     if status != 0:
         raise _complain(f"ended with {_describe_status(status)}{_quote(words, output)}")
     if len(output) > _OUTPUT_LIMIT:
@@ -142,7 +142,7 @@ def _describe_status(status: int) -> str:
 
 
 def _quote(words: bytes, output: bytes) -> str:
-    """Return what the command said of itself: one clean line, without anything it printed."""
+    """Return the command's own message as one clean line, without anything it printed."""
     text = words.decode("utf-8", "replace")
     for secret in output.decode("utf-8", "replace").split():
         text = text.replace(secret, "***")

@@ -1,4 +1,4 @@
-"""Where a provider's key is looked for: the user's nearest word first."""
+"""Finds a provider's key, in the order of how explicitly the user named it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_agentfix.gateway.providers.unsupported import advise_instead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundKey:
-    """A key, or the command that will print it; ``source`` says where it came from."""
+    """A key, or the command that prints it; ``source`` says where it came from."""
 
     key: str = field(default="", repr=False)
     source: str = ""
@@ -24,14 +24,14 @@ class FoundKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRing:
-    """The places a key may be in. Nothing is run and nothing is asked."""
+    """The places to look for a key. Nothing is run and nobody is asked."""
 
     settings: Settings
     environ: Mapping[str, str]
     opencode: OpenCodeSettings
 
     def find(self, provider: str, row: ProviderRow, own: OpenCodeProvider) -> FoundKey:
-        """Return the key for ``provider``; raises ``KeyMissingError`` where one is needed."""
+        """Return the key for ``provider``; raises ``KeyMissingError`` if it lacks a needed one."""
         found = self.find_nearest(row, own)
         if not found.source and (stored := self.opencode.keys.get(provider, "")):
             found = check_key(stored, "auth.json of OpenCode")
@@ -48,7 +48,7 @@ class KeyRing:
         )
 
     def find_nearest(self, row: ProviderRow, own: OpenCodeProvider | None = None) -> FoundKey:
-        """Return the key the user's options name, else the config's, else the usual variable's."""
+        """Return the key named by option, else the one in the config, else the usual variable's."""
         if name := self.settings.api_key_env:
             return self._read_named(name)
         if words := self.settings.api_key_command:
@@ -70,7 +70,7 @@ class KeyRing:
 
 
 def check_key(key: str, source: str) -> FoundKey:
-    """Return both; a key that cannot stand in a header is refused without showing it."""
+    """Return both as a ``FoundKey``; raises for a key unfit for a header, without showing it."""
     if not KEY_FORM.fullmatch(key):
         raise KeyMissingError(
             f"The key in {source} has blanks or other characters no key has.",

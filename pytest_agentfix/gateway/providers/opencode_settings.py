@@ -1,6 +1,6 @@
-"""The user's own OpenCode settings on the host: which model, which endpoint, which key.
+"""Reads the user's own OpenCode settings on the host: model, endpoints and keys.
 
-Only the user's global files are read, never a repository's: those are not the user's word.
+Only the user's global files are read, never a repository's, which anybody may have written.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import json5
 
 from pytest_agentfix.core.errors import SettingError
 
-_CONFIG_NAMES = ("config.json", "opencode.json", "opencode.jsonc")  # later ones win, as there
+_CONFIG_NAMES = ("config.json", "opencode.json", "opencode.jsonc")  # later ones win, as in OpenCode
 _REFERENCE = re.compile(r"\{(env|file):([^}]+)\}")
 _SIZE_LIMIT = 1_000_000  # bytes; real files have a few thousand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCodeProvider:
-    """What the user's config says of a provider; "" where it says nothing."""
+    """A provider's entry in the user's config; a field is "" if it is not set."""
 
     npm: str = ""
     base_url: str = ""
@@ -38,14 +38,16 @@ class OpenCodeSettings:
     small_model: str = ""
     providers: Mapping[str, OpenCodeProvider] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    logins: Mapping[str, str] = field(default_factory=dict)  # provider -> type, none of them a key
+    logins: Mapping[str, str] = field(
+        default_factory=dict
+    )  # provider -> type of a login without a key
 
 
 def read_opencode_settings(*, environ: Mapping[str, str], home: Path) -> OpenCodeSettings:
-    """Read the user's global OpenCode files; what is not there is empty.
+    """Read the user's global OpenCode files; missing ones count as empty.
 
     Honours ``XDG_CONFIG_HOME`` and ``XDG_DATA_HOME``. Raises ``SettingError``, which names the
-    file, if one cannot be read or is not of its form.
+    file, if one cannot be read or is malformed.
     """
     config_home = _locate(environ, "XDG_CONFIG_HOME", home / ".config") / "opencode"
     data_home = _locate(environ, "XDG_DATA_HOME", home / ".local" / "share") / "opencode"
@@ -64,7 +66,7 @@ def read_opencode_settings(*, environ: Mapping[str, str], home: Path) -> OpenCod
 
 
 def _locate(environ: Mapping[str, str], name: str, default: Path) -> Path:
-    """Return the XDG folder ``name``; a relative one counts as unset, as the XDG spec asks."""
+    """Return the XDG folder ``name``; a relative one counts as unset, as the spec asks."""
     path = Path(environ.get(name, ""))
     return path if path.is_absolute() else default
 
@@ -80,7 +82,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise _complain(path, f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError):
-        # The parser's own words quote the file, and the file may hold a key.
+        # The parser's message quotes the file, and the file may hold a key.
         raise _complain(path, "is not valid JSON") from None
     if not isinstance(found, dict):
         raise _complain(path, "does not hold an object")
@@ -145,7 +147,7 @@ def _read_provider(entry: Mapping[str, Any], resolve: _Resolver) -> OpenCodeProv
 
 
 def _entries(found: object) -> list[tuple[str, dict[str, Any]]]:
-    """Return the members of ``found`` that are objects themselves."""
+    """Return the members of ``found`` that are objects."""
     if not isinstance(found, dict):
         return []
     return [(str(name), entry) for name, entry in found.items() if isinstance(entry, dict)]

@@ -1,4 +1,4 @@
-"""What tokens cost. Pure."""
+"""Prices of tokens (pure)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Price:
         return cls(input=input_price, output=output_price, cache_read=read, cache_write=write)
 
     def charge(self, tokens: Tokens) -> float:
-        """Return what ``tokens`` cost, in US dollars."""
+        """Return the cost of ``tokens`` in US dollars."""
         parts = (
             tokens.input * self.input,
             tokens.output * self.output,
@@ -41,24 +41,24 @@ class Price:
 
     @property
     def dearest_input(self) -> float:
-        """The most that a token of a prompt can cost."""
+        """The highest price of a prompt token."""
         return max(self.input, self.cache_read, self.cache_write)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """The prices of a model. ``tiers``: from more than so many tokens of prompt on, rising."""
+    """The prices of a model. ``tiers`` hold above so many prompt tokens, in rising order."""
 
     base: Price
     tiers: tuple[tuple[int, Price], ...] = ()
 
     def charge(self, tokens: Tokens) -> float:
-        """Return what an answer cost, in US dollars; the size of its prompt decides on the tier."""
+        """Return the cost of an answer in US dollars; its prompt's size decides on the tier."""
         size = tokens.input + tokens.cached + tokens.written
         return self._find(size)[-1].charge(tokens)
 
     def charge_at_most(self, *, prompt: int, output: int) -> float:
-        """Return the most that an answer can cost, in US dollars, up to that many tokens."""
+        """Return the highest cost in US dollars of an answer of at most these tokens."""
         prices = self._find(prompt)
         dearest = max(price.dearest_input for price in prices) * prompt
         return (dearest + max(price.output for price in prices) * output) / _MILLION

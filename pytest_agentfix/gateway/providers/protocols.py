@@ -1,4 +1,4 @@
-"""How a provider is spoken to: its protocol, and which credential goes where."""
+"""The protocol and the credential of each provider, on both sides of the gateway."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 
 class WireProtocol(enum.Enum):
-    """The protocol of a provider's one endpoint that the gateway lets through."""
+    """The protocol of the one endpoint of a provider that the gateway lets through."""
 
     CHAT = "chat-completions"
     RESPONSES = "responses"
@@ -23,7 +23,7 @@ _BEARER_HEADERS: Final = frozenset({"authorization", "cf-aig-authorization"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVariant:
-    """What is different for the models whose id ``pattern`` matches (from its start)."""
+    """The differences for models whose id ``pattern`` matches (from its start)."""
 
     pattern: str
     protocol: WireProtocol
@@ -35,13 +35,13 @@ class ModelVariant:
 class ProviderRow:
     """A provider. ``base_url`` includes the version segment and has no slash at its end.
 
-    There are two sides. In the sandbox, OpenCode speaks to the gateway with the SDK package
-    ``npm`` (all are bundled in its binary) and below ``sandbox_prefix``, and shows the run's token
-    in ``key_header``. To the provider, the gateway shows the real key in ``sent_key_header``
-    ("" is the same one) and sets ``fixed_fields`` in each body, whatever the sandbox sent.
+    There are two sides. In the sandbox, OpenCode talks to the gateway with the SDK package ``npm``
+    (all are bundled in its binary) below ``sandbox_prefix``, and sends the run's token in
+    ``key_header``. To the provider, the gateway sends the real key in ``sent_key_header`` ("": the
+    same header) and sets ``fixed_fields`` in each body, whatever the sandbox sent.
 
-    ``base_url`` may name variables, as in ``https://${NAME}.example``, which the user has to set.
-    ``default_model`` is only what is taken when the user named nothing; "" means "never chosen".
+    ``base_url`` may contain variables, as in ``https://${NAME}.example``, which the user must set.
+    ``default_model`` is only used if the user named no model; "" means "never chosen".
     """
 
     name: str
@@ -56,20 +56,20 @@ class ProviderRow:
     forwarded_headers: tuple[str, ...] = ("content-type", "accept")
     fixed_fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
     variants: tuple[ModelVariant, ...] = ()
-    url_end: str = ""  # of ``base_url``; OpenCode's package for it adds that by itself
-    is_key_optional: bool = False  # a server of the user's own, which may or may not want one
+    url_end: str = ""  # of ``base_url``; OpenCode's package appends it by itself
+    is_key_optional: bool = False  # a server of the user's own may not want one
 
     def format_key(self, key: str) -> str:
-        """Return the value of ``key_header``, in the sandbox, for ``key``."""
+        """Return the value of ``key_header`` for ``key``, as the sandbox sends it."""
         return _format(self.key_header, key)
 
     def make_credential(self, key: str) -> tuple[str, str]:
-        """Return the header, and its value, that shows ``key`` to the provider; "" for no key."""
+        """Return the header that carries ``key`` to the provider, and its value; "" for no key."""
         header = self.sent_key_header or self.key_header
         return header, _format(header, key) if key else ""
 
     def build_endpoint(self, model: str) -> str:
-        """Return the path (and query) below the base URL that answers for ``model``."""
+        """Return the path (and query) of the endpoint for ``model``, below the base URL."""
         match self.protocol:
             case WireProtocol.CHAT:
                 return "/chat/completions"
@@ -81,11 +81,11 @@ class ProviderRow:
                 return f"/models/{model}:streamGenerateContent?alt=sse"
 
     def build_target(self, model: str) -> str:
-        """Return the one request target the sandbox may ask for."""
+        """Return the only request target that the sandbox may use."""
         return self.sandbox_prefix + self.build_endpoint(model)
 
     def adapt(self, model: str) -> ProviderRow:
-        """Return the row as it is for ``model``: some providers speak otherwise for some models."""
+        """Return the row for ``model``: some providers use several protocols."""
         for variant in self.variants:
             if re.match(variant.pattern, model):
                 row = self.speak(variant.protocol)
@@ -94,7 +94,7 @@ class ProviderRow:
         return self
 
     def speak(self, protocol: WireProtocol) -> ProviderRow:
-        """Return the row with everything that ``protocol`` decides on, on both sides."""
+        """Return the row with every field that depends on ``protocol`` set for it."""
         plain = make_row(self.name, protocol)
         return replace(
             self,
@@ -109,11 +109,11 @@ class ProviderRow:
 
 
 def make_row(name: str, protocol: WireProtocol, **more: Any) -> ProviderRow:
-    """Return a row that speaks ``protocol`` in the way of those who made it."""
-    return ProviderRow(**{"name": name, "protocol": protocol, **_MANNERS[protocol], **more})
+    """Return a row with the defaults of ``protocol``, as its inventor uses it."""
+    return ProviderRow(**{"name": name, "protocol": protocol, **_DEFAULTS[protocol], **more})
 
 
-_MANNERS: Final[Mapping[WireProtocol, Mapping[str, Any]]] = {
+_DEFAULTS: Final[Mapping[WireProtocol, Mapping[str, Any]]] = {
     WireProtocol.CHAT: {"npm": "@ai-sdk/openai-compatible"},
     WireProtocol.RESPONSES: {"npm": "@ai-sdk/openai"},
     WireProtocol.MESSAGES: {

@@ -1,7 +1,7 @@
-"""One table of model providers: where each lives, what it speaks, where its key is kept.
+"""The table of model providers: address, protocol and key of each.
 
-Names, URLs and variables are those of the catalogue in OpenCode's binary, where it has them; a
-test compares every row. Providers that no key in a header opens are in ``unsupported.py``.
+Names, URLs and variables are those of the catalogue in OpenCode's binary, if it has them; a test
+compares every row. Providers that take no key in a header are in ``unsupported.py``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ OPENROUTER: Final = make_row(
 )
 COMPATIBLE: Final = make_row("openai-compatible", WireProtocol.CHAT)
 
-# Azure takes its key under a name of its own, and one resource serves three protocols.
+# Azure has a header of its own for the key, and one resource serves three protocols.
 _AZURE: Final = make_row(
     "azure",
     WireProtocol.RESPONSES,
@@ -79,7 +79,7 @@ _AZURE: Final = make_row(
     ),
 )
 
-# Speaks to each model in the protocol of its maker. Chosen only when the user names it.
+# Each model has the protocol of its maker. Chosen only if the user names it.
 _ZEN: Final = make_row(
     "opencode",
     WireProtocol.CHAT,
@@ -141,14 +141,14 @@ PROVIDERS: Final[tuple[ProviderRow, ...]] = (
         WireProtocol.CHAT,
         base_url="https://api.perplexity.ai",
         key_names=("PERPLEXITY_API_KEY",),
-        fixed_fields={"disable_search": True},  # its models search the web unless told not to
+        fixed_fields={"disable_search": True},  # its models search the web by default
     ),
     make_row(
         "venice",
         WireProtocol.CHAT,
         base_url="https://api.venice.ai/api/v1",
         key_names=("VENICE_API_KEY",),
-        # Scraping reads the URLs that stand in a prompt.
+        # Scraping reads the URLs in a prompt.
         fixed_fields={
             "venice_parameters": {"enable_web_search": "off", "enable_web_scraping": False}
         },
@@ -165,10 +165,10 @@ PROVIDERS: Final[tuple[ProviderRow, ...]] = (
 
 
 def find_provider(name: str) -> ProviderRow | None:
-    """Return the row called ``name``, or ``None``."""
+    """Return the row called ``name``, ``None`` if there is none."""
     return next((row for row in PROVIDERS if row.name == name), None)
 
 
 def find_by_package(npm: str) -> ProviderRow:
-    """Return the row whose protocol the OpenCode package ``npm`` speaks; chat when in doubt."""
+    """Return the row with the protocol of the OpenCode package ``npm``; chat if unknown."""
     return next((row for row in (ANTHROPIC, OPENAI, GOOGLE) if row.npm == npm), COMPATIBLE)

@@ -1,7 +1,7 @@
-"""What is refused by name, with the reason and the nearest way that does work.
+"""Providers and models refused by name, with the reason and the nearest alternative.
 
-Providers whose credential is no key that a header carries, and models that do not only answer but
-act at the provider: a hosted search or agent would be a way out of the sandbox.
+These are providers whose credential is not a key in a header, and models that do not only answer
+but act at the provider: a hosted search or agent would be a way out of the sandbox.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANY_PROXY: Final = f"Or put an OpenAI-compatible proxy, such as LiteLLM, in fron
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Provider:
-    """A provider out of reach: ``why`` is the rest of a sentence that begins with its name."""
+    """An unsupported provider; ``why`` completes a sentence that begins with its name."""
 
     why: str
     instead: str = ""
@@ -67,7 +67,7 @@ _PROVIDERS: Final[dict[str, _Provider]] = {
     "salad-cloud": _Provider(why="needs a package that OpenCode would have to install"),
 }
 
-# Packages of a provider in the user's own OpenCode config that stand for one of the above.
+# Packages in the user's own OpenCode config that mean one of the above.
 _PACKAGES: Final[dict[str, str]] = {
     "@ai-sdk/amazon-bedrock": "amazon-bedrock",
     "@ai-sdk/amazon-bedrock/mantle": "amazon-bedrock",
@@ -82,10 +82,10 @@ UNSUPPORTED: Final = tuple(sorted(_PROVIDERS))
 
 
 def check_provider(name: str, npm: str = "") -> None:
-    """Raise ``ModelUnknownError`` if no key in a header opens the provider ``name``.
+    """Raise ``ModelUnknownError`` if the provider ``name`` does not take a key in a header.
 
-    With ``npm``, the package that the user's own OpenCode config speaks to it with at an address
-    of the user's own, that decides instead of the name.
+    If ``npm`` is given, the package that the user's own OpenCode config has for it with a URL of
+    the user's own, the package decides instead of the name.
     """
     entry = _PROVIDERS.get(_PACKAGES.get(npm, "") if npm else name)
     if entry is not None:
@@ -96,14 +96,14 @@ def check_provider(name: str, npm: str = "") -> None:
 
 
 def advise_instead(provider: str) -> str:
-    """Return the nearest way past a login that is no key."""
+    """Return the nearest alternative to a login without a key."""
     entry = _PROVIDERS.get(provider)
     return f"{entry.instead} {ANY_PROXY}".strip() if entry else ANY_PROXY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Family:
-    """Models that act at the provider. ``pattern`` fits anywhere; ``providers`` () is all."""
+    """Models that act at the provider. ``pattern`` may match anywhere; ``providers`` () is all."""
 
     pattern: str
     why: str
@@ -128,7 +128,7 @@ _ONLINE: Final = ":online"
 
 
 def check_model(provider: str, model: str) -> None:
-    """Raise ``ModelUnknownError`` if ``model`` would act at the provider by itself."""
+    """Raise ``ModelUnknownError`` if ``model`` acts at the provider on its own."""
     if model.endswith(_ONLINE):
         plain = model.removesuffix(_ONLINE)
         raise ModelUnknownError(

@@ -1,4 +1,4 @@
-"""The one model a run talks to: where it is, what it speaks, and whose key is used."""
+"""The model that a run talks to, with its address, protocol and key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ OUTPUT_LIMIT: Final = 32_000  # tokens; what OpenCode asks for at most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """The one model a run talks to. ``key`` is "" where the endpoint needs none.
+    """The model that a run talks to. ``key`` is "" if the endpoint needs none.
 
-    ``base_url`` is the host's view, version segment included, no slash at the end. ``key_source``
-    says for messages where the key came from. ``output_limit`` is the most tokens that one answer
-    may have.
+    ``base_url`` is the provider's, with the version segment and no trailing slash. ``key_source``
+    tells messages where the key came from. ``output_limit`` is the most tokens of one answer.
 
     With ``key_command``, ``key`` is "" until ``unlock`` has run the command. ``small_model`` is a
-    second model at the same endpoint that OpenCode may use for side work; "" is ``model`` itself.
+    second model at the same endpoint that OpenCode may use for side tasks; "": ``model`` itself.
     """
 
     provider: str
@@ -34,10 +33,10 @@ class Upstream:
 
     @property
     def name(self) -> str:
-        """The model the way the user writes it: ``provider/model``."""
+        """The model as the user writes it: ``provider/model``."""
         return f"{self.provider}/{self.model}"
 
     @property
     def url(self) -> str:
-        """Where requests go."""
+        """The URL that requests are sent to."""
         return self.base_url + self.row.build_endpoint(self.model)

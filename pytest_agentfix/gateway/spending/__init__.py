@@ -1,1 +1,1 @@
-"""What model access takes: held before, charged afterwards, and capped."""
+"""Accounting for model access: reserve before, charge afterwards, never pass a cap."""

@@ -1,4 +1,4 @@
-"""What one cluster's model access takes: held before a request is sent, charged when it is over."""
+"""One cluster's spending: the worst case is reserved first, the real cost charged afterwards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """What is known of the models that may be asked: prices by id, and the size of a prompt."""
+    """The known facts about a run's models: prices by model id, and the longest prompt."""
 
     prices: Mapping[str, Prices] = field(default_factory=dict)
     context_limit: int | None = None
@@ -38,9 +38,7 @@ class Budget:
         self._tariff = tariff
         self._cluster = ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
-        self._estimators: dict[
-            str, PromptEstimator
-        ] = {}  # one for each model: they count otherwise
+        self._estimators: dict[str, PromptEstimator] = {}  # by model: tokenizers differ
         self._excess = Amount()
         self._lock = threading.Lock()
         self._tokens = Tokens()
@@ -52,9 +50,9 @@ class Budget:
         self._attempt = self._cluster.open("attempt")
 
     def reserve(self, admission: Admission, *, is_repeated: bool) -> Reservation:
-        """Hold the most that a request can take; raises ``CapError`` or ``BusyError``.
+        """Reserve the most that a request can take; raises ``CapError`` or ``BusyError``.
 
-        One that ``is_repeated`` by the gateway itself counts as the same request.
+        A retry by the gateway itself (``is_repeated``) does not count as another request.
         """
         request_size = RequestSize(
             body=admission.body,
@@ -79,7 +77,7 @@ class Budget:
     def _refuse_unknown(
         self, admission: Admission, prices: Prices | None, prompt: int | None
     ) -> None:
-        """Refuse what no cap could be kept for."""
+        """Refuse a request whose worst case is unknown, if a cap depends on it."""
         caps = self._ledger.caps
         if prices is None and caps.has("cost"):
             words = f"nobody knows what {admission.model} costs (agent_fix_price says it)"
@@ -104,10 +102,10 @@ class Budget:
     def charge(
         self, reservation: Reservation, tokens: Tokens, *, is_most: bool, said: float = 0.0
     ) -> float | None:
-        """Charge ``tokens`` for what was held; ``is_most``: as dear as they can be.
+        """Charge ``tokens`` in place of the amount held; ``is_most``: at the highest price.
 
-        ``said``: what the provider says that they cost, which counts if it is more. Returns the
-        cost in US dollars, ``None`` where no price is known.
+        ``said`` is the cost that the provider reports, which counts if it is higher. Returns the
+        cost in US dollars, ``None`` if no price is known.
         """
         held = reservation.hold.amount
         amount = self._weigh(tokens, reservation.prices, requests=held.requests, is_most=is_most)
@@ -122,43 +120,44 @@ class Budget:
         return None if reservation.prices is None else amount.cost
 
     def _note_excess(self, amount: Amount, held: Amount) -> None:
-        """What took more than was held may do so again, so that much more is held from then on."""
+        """Hold that much more from now on: what exceeded its worst case may do so again."""
         self._excess = Amount(
             tokens=self._excess.tokens + max(0, amount.tokens - held.tokens),
             cost=self._excess.cost + max(0.0, amount.cost - held.cost),
         )
 
     def learn(self, estimator: PromptEstimator, request_size: RequestSize, tokens: Tokens) -> None:
-        """Take note of what the provider counted for a prompt."""
+        """Teach ``estimator`` the provider's count for a prompt."""
         with self._lock:
             estimator.learn(request_size, tokens)
 
     def find_timeout(self) -> str:
-        """Return the words of a cap on wall clock that has passed, "" if none has."""
+        """Return the description of a time cap that has passed, "" if none has."""
         return self._ledger.find_timeout(self._attempt)
 
     @property
     def account(self) -> Account:
-        """The cluster's account."""
+        """The account of the cluster in the ledger."""
         return self._cluster
 
     @property
     def tokens(self) -> Tokens:
-        """Tokens of the cluster, those of answers that broke off at their most."""
+        """The tokens of the cluster; an answer that broke off counts with its worst case."""
         with self._lock:
             return self._tokens
 
     @property
     def cost(self) -> float | None:
-        """US dollars; ``None`` where nothing was asked for, or a price is not known."""
+        """US dollars, ``None`` if nothing was requested or a price is unknown."""
         with self._lock:
             return self._cost if self._is_cost_known else None
 
 
 class Reservation:
-    """One try of a request. Leaving it as a context manager charges all of it, if nobody else did.
+    """The amount reserved for one try of a request; a context manager that charges it all at exit.
 
-    Whatever goes wrong on the way, an answer that may have been made may have to be paid for.
+    It does so unless something else was settled before: whatever goes wrong, the provider may have
+    made an answer that has to be paid for.
     """
 
     def __init__(
@@ -171,8 +170,8 @@ class Reservation:
     ) -> None:
         self.hold = hold
         self._estimator, self.prices = model
-        self.tokens = Tokens()  # what was charged, once it is
-        self.cost: float | None = None  # US dollars of that
+        self.tokens = Tokens()  # charged; zero until then
+        self.cost: float | None = None  # US dollars charged
         self._budget = budget
         self._request_size = request_size
         self._most = most
@@ -190,18 +189,18 @@ class Reservation:
         self._charge(self._most, is_most=True)
 
     def release(self) -> None:
-        """It was not sent, and does not even count as a request."""
+        """Charge nothing: it was not sent, and does not even count as a request."""
         self._is_open = False
         self.hold.settle(Amount())
 
     def settle_nothing(self) -> None:
-        """No model has answered: the request counts, and costs nothing."""
+        """Charge the request but no tokens: no model has answered."""
         self._charge(Tokens(), is_most=False)
 
     def settle(self, scanner: UsageScanner, *, is_whole: bool) -> None:
-        """Charge an answer: what was counted, or the most where nothing was or it broke off.
+        """Charge an answer: the provider's count, or the worst case without a complete one.
 
-        Where even a part of the answer was counted at more than the most, that is charged.
+        If the count of a part already exceeds the worst case, the count is charged.
         """
         counted = scanner.tokens
         if is_whole and scanner.is_complete and scanner.has_prompt:

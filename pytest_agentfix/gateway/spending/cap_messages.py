@@ -1,4 +1,4 @@
-"""What a user reads when a cap is reached: which, whose, and how far it was (pure)."""
+"""Messages for the user about a cap that is reached (pure)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NAMES: Final = {
     "run": "this run",
     "day": "today, by UTC and over all runs",
 }
-_SMALL: Final = 0.001  # US dollars; less than this has digits that matter further behind
+_SMALL: Final = 0.001  # US dollars; smaller amounts are shown with more digits
 
 
 def describe_excess(  # noqa: PLR0913 - by name
     scope: str, kind: str, limit: float, *, spent: float, requests: int, more: float
 ) -> str:
-    """Say that ``more`` on top of what ``requests`` spent would pass a cap."""
+    """Return the message that ``more`` on top of ``spent`` in ``requests`` could pass a cap."""
     cap = f"the cap of {_show(kind, limit)} for {_NAMES[scope]}{_spell(scope, kind)}"
     if kind == "requests":
         return f"{cap} is reached"
@@ -32,7 +32,7 @@ def describe_excess(  # noqa: PLR0913 - by name
 
 
 def describe_time(scope: str, limit: float) -> str:
-    """Say that a cap on wall clock is reached; ``limit`` in seconds."""
+    """Return the message that a cap on wall clock is reached; ``limit`` in seconds."""
     spelled = _spell(scope, "seconds")
     return f"the cap of {limit:g} s of wall clock for {_NAMES[scope]}{spelled} is reached"
 

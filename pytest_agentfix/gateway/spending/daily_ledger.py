@@ -1,7 +1,7 @@
-"""What all runs of a user have spent on a day, in a small file of the cache folder.
+"""The spending of all of a user's runs on a day, in a small file of the cache folder.
 
-What is held counts as spent until it is settled, so a run that is killed in mid-request leaves
-its worst case charged. The days are those of UTC, wherever a run is.
+A held amount counts as spent until it is settled, so a run that is killed in mid-request leaves
+its worst case charged. Days are UTC days.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Check, Set
 _log = logging.getLogger(__name__)
 _PREFIX: Final = "spent-"
 _KEPT_DAYS: Final = 7
-_MOST: Final = 1e15  # of anything in a page
-_PATIENCE: Final = 10.0  # seconds for others to be done with the file, which takes them a moment
-_STEP: Final = 0.02  # seconds between two looks
+_MOST: Final = 1e15  # of any figure in a page
+_PATIENCE: Final = 10.0  # seconds to wait for the file's lock; others hold it for a moment
+_STEP: Final = 0.02  # seconds between two tries
 
 
 def name_today() -> str:
-    """Return the day it is now, as in ``2026-11-25``."""
+    """Return today's date in UTC, as in ``2026-11-25``."""
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 
 class DailyLedger:
-    """Implements ``ledger.DayBook`` for runs side by side. ``is_needed``: a cap depends on it.
+    """Implements ``ledger.DailySpending`` for parallel runs. ``is_needed``: a cap depends on it.
 
-    Where it is not needed, trouble with the file is logged and changes nothing.
+    If no cap does, trouble with the file is logged and changes nothing.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class DailyLedger:
         self._clock = clock
         self._is_needed = is_needed
         self._today = today
-        self._counted = clock.monotonic()  # up to when this run's seconds are in the file
+        self._counted = clock.monotonic()  # this run's seconds up to here are in the file
 
     def hold(self, amount: Amount, check: Check) -> Settle | None:
-        """Add ``amount`` if ``check`` raises nothing; returns how to settle it.
+        """Add ``amount`` if ``check`` raises nothing; return the function that settles it.
 
-        ``None`` where it is not in the file: what was never added must not be taken away.
+        Return ``None`` if it is not in the file: an amount never added must not be subtracted.
         """
         day = self._today()
-        with self._trouble_told():
+        with self._file_errors_reported():
             with self._open(day) as page:
                 check(page.spent, page.seconds)
                 page.spent += amount
@@ -66,11 +66,11 @@ class DailyLedger:
         return None
 
     def _settle(self, day: str, *, held: Amount, actual: Amount) -> None:
-        with contextlib.suppress(CapError), self._trouble_told(), self._open(day) as page:
+        with contextlib.suppress(CapError), self._file_errors_reported(), self._open(day) as page:
             page.spent = page.spent - held + actual
 
     @contextlib.contextmanager
-    def _trouble_told(self) -> Iterator[None]:
+    def _file_errors_reported(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
@@ -87,7 +87,7 @@ class DailyLedger:
 
     @contextlib.contextmanager
     def _open(self, day: str) -> Iterator[_Page]:
-        """Yield the day's page under a lock, and keep what becomes of it."""
+        """Yield the day's page under a lock, and write it back afterwards."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{_PREFIX}lock").open("a") as lock:
             self._wait_for(lock)
@@ -101,7 +101,7 @@ class DailyLedger:
             self._remove_others(keep=path)
 
     def _wait_for(self, lock: IO[str]) -> None:
-        """Lock, in a while if need be; raises ``TimeoutError``: who has it may be stopped."""
+        """Wait for the lock; raises ``TimeoutError``, as its holder may be a stopped process."""
         end = self._clock.monotonic() + _PATIENCE
         while True:
             try:
@@ -114,14 +114,14 @@ class DailyLedger:
                 return
 
     def _remove_others(self, *, keep: Path) -> None:
-        """Remove the days long past. A clock that was wrong for a while may come back to one."""
+        """Remove days long past. Recent ones stay, as a clock that was wrong may return to one."""
         found = sorted(path for path in self._folder.glob(f"{_PREFIX}*.json") if path < keep)
         for path in found[:-_KEPT_DAYS]:
             path.unlink(missing_ok=True)
 
 
 class _Page:
-    """One day's sums."""
+    """The sums of one day."""
 
     def __init__(self, spent: Amount, seconds: float) -> None:
         self.spent = spent
@@ -129,7 +129,7 @@ class _Page:
 
     @classmethod
     def read(cls, path: Path) -> _Page:
-        """Read the page, an empty one if there is none; raises ``ValueError`` for other things."""
+        """Read the page, an empty one without a file; raises ``ValueError`` for bad content."""
         try:
             found = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
@@ -146,8 +146,8 @@ class _Page:
         return cls(spent, _number(found, "seconds"))
 
     def write(self, path: Path) -> None:
-        """Replace the file as a whole, so that nobody ever reads half of it."""
-        value = {  # below nothing when the page that a hold was on is gone
+        """Replace the file in one step, so that nobody reads half of it."""
+        value = {  # a sum is negative if the page that held an amount was removed
             "requests": max(0, self.spent.requests),
             "tokens": max(0, self.spent.tokens),
             "cost_usd": max(0.0, round(self.spent.cost, 9)),

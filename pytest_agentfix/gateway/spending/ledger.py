@@ -1,8 +1,8 @@
-"""The ledger: what was spent, what is being spent, and what would be too much.
+"""The ledger: the amounts spent and held, and the caps on them.
 
-Accounts stand in a row: an attempt's belongs to a cluster's, that to the run's, that to the day's.
-Before a request is sent, the most that it can take is held in all of them; a hold that does not
-fit below every cap is refused. When the answer is there, what it took is charged instead.
+Accounts form a chain: an attempt's account belongs to a cluster's, that to the run's, that to the
+day's. Before a request is sent, its worst case is held in all of them; a hold that would pass a
+cap is refused. When the answer has arrived, the real amount is charged instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TIMED: Final = "seconds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """Something spent: requests, tokens of all kinds, US dollars."""
+    """An amount of requests, of tokens of all kinds, and of US dollars."""
 
     requests: int = 0
     tokens: int = 0
@@ -52,7 +52,7 @@ class Amount:
 
 
 class CapError(Exception):
-    """A cap would be passed. ``scope`` is whose; the words say which, and what was spent."""
+    """A cap of ``scope`` would be passed; the message says which, and how much was spent."""
 
     def __init__(self, scope: str, words: str) -> None:
         super().__init__(words)
@@ -60,30 +60,30 @@ class CapError(Exception):
 
 
 class BusyError(Exception):
-    """It may fit, once requests that are under way have turned out cheaper than they might be."""
+    """The amount does not fit now, but may once requests under way turn out cheaper."""
 
 
 class DailySpending(Protocol):
-    """What all runs of a day have spent, wherever it is kept."""
+    """The spending of all runs on a day, wherever it is stored."""
 
     def hold(self, amount: Amount, check: Check) -> Settle | None:
-        """Add ``amount`` if ``check(spent, seconds)`` raises nothing; returns how to settle it.
+        """Add ``amount`` if ``check(spent, seconds)`` raises nothing; return its ``Settle``.
 
-        ``None`` if it could not be added, and no cap depends on it.
+        Return ``None`` if it could not be added and no cap depends on it.
         """
         ...
 
 
 class Check(Protocol):
-    """Raises ``CapError`` if no more may be spent, ``BusyError`` if it may later."""
+    """A check that raises ``CapError`` if no more may be spent, ``BusyError`` if it may later."""
 
     def __call__(self, spent: Amount, seconds: float) -> None:
-        """Look at what was spent, in how many seconds of wall clock."""
+        """Check the amount spent and the seconds of wall clock."""
         ...
 
 
 class Settle(Protocol):
-    """Puts what was really spent in the place of what was held."""
+    """A function that replaces a held amount by the one really spent."""
 
     def __call__(self, actual: Amount) -> None:
         """Charge ``actual``."""
@@ -92,23 +92,23 @@ class Settle(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most of each kind in each scope: ``("run", "cost") -> 0.5``. Nothing named, no cap."""
+    """The limit of each kind in each scope, as in ``("run", "cost") -> 0.5``; others have none."""
 
     limits: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def iter_scope(self, scope: str) -> Iterator[tuple[str, float]]:
-        """Yield kind and limit of each cap of ``scope``."""
+        """Yield the kind and the limit of each cap of ``scope``."""
         for (owner, kind), limit in self.limits.items():
             if owner == scope:
                 yield kind, limit
 
     def has(self, kind: str) -> bool:
-        """Whether any scope has a cap of ``kind``."""
+        """Tell whether any scope has a cap of ``kind``."""
         return any(found == kind for _, found in self.limits)
 
 
 class Account:
-    """One scope's sums. ``parent`` is the account that this one is part of."""
+    """The sums of one scope. ``parent`` is the account that this one is part of."""
 
     def __init__(
         self, scope: str, caps: Caps, *, clock: Clock, parent: Account | None = None
@@ -116,7 +116,7 @@ class Account:
         self.scope = scope
         self.spent = Amount()
         self.held = Amount()
-        self.stopped = ""  # the words of the cap that was first hit here
+        self.stopped = ""  # description of the cap that was first hit here
         self._open_holds = 0
         self.parent = parent
         self._caps = caps
@@ -135,20 +135,20 @@ class Account:
             if kind != _TIMED and (self.spent + self.held + more).get(kind) > limit:
                 raise BusyError
 
-    def take(self, amount: Amount) -> None:
-        """Hold ``amount``."""
+    def hold(self, amount: Amount) -> None:
+        """Add ``amount`` to the amounts held."""
         self._open_holds += 1
         self.held += amount
 
-    def give(self, held: Amount, actual: Amount) -> None:
-        """Charge ``actual`` for what was held."""
+    def settle(self, held: Amount, actual: Amount) -> None:
+        """Charge ``actual`` in place of the amount ``held``."""
         self._open_holds -= 1
-        # Sums of fractions leave crumbs, and somebody might wait for those to be settled.
+        # Sums of fractions leave rounding errors, and a request might wait for those to be settled.
         self.held = self.held - held if self._open_holds else Amount()
         self.spent += actual
 
     def seconds_over(self) -> str:
-        """Return the words of the time cap that has passed, "" if none has."""
+        """Return the description of the time cap that has passed, "" if none has."""
         try:
             seconds = self._clock.monotonic() - self._began
             check_caps(self.scope, self._caps, spent=Amount(), more=Amount(), seconds=seconds)
@@ -176,7 +176,7 @@ def check_caps(scope: str, caps: Caps, *, spent: Amount, more: Amount, seconds: 
 
 
 class Ledger:
-    """Holds and charges in all accounts of a row at once. Shared by all threads of a run."""
+    """Holds and charges in all accounts of a chain at once. Shared by all threads of a run."""
 
     def __init__(self, caps: Caps, *, clock: Clock, day: DailySpending | None = None) -> None:
         self.caps = caps
@@ -185,26 +185,26 @@ class Ledger:
         self._lock = threading.Lock()
 
     def hold(self, account: Account, amount: Amount) -> Hold:
-        """Hold ``amount`` in ``account`` and all that it is part of.
+        """Hold ``amount`` in ``account`` and all accounts that it is part of.
 
-        Raises ``CapError`` when it can never fit, ``BusyError`` when it may later.
+        Raises ``CapError`` if it can never fit, ``BusyError`` if it may later.
         """
         with self._lock:
-            row = list(_iter_row(account))
+            chain = list(_iter_chain(account))
             try:
-                for each in row:
+                for each in chain:
                     each.check(amount)
                 settle_day = self._hold_day(amount)
             except CapError as error:
-                _note_stop(row, error)
+                _note_stop(chain, error)
                 raise
-            for each in row:
-                each.take(amount)
-        return Hold(self, row, amount, settle_day)
+            for each in chain:
+                each.hold(amount)
+        return Hold(self, chain, amount, settle_day)
 
     def _hold_day(self, amount: Amount) -> Settle | None:
         def check(spent: Amount, seconds: float) -> None:
-            settled = spent - self.run.held  # the day's book counts as spent what is held
+            settled = spent - self.run.held  # the daily ledger counts held amounts as spent
             check_caps("day", self.caps, spent=settled, more=amount, seconds=seconds)
             try:
                 check_caps("day", self.caps, spent=spent, more=amount, seconds=seconds)
@@ -213,30 +213,30 @@ class Ledger:
 
         return self._day.hold(amount, check) if self._day else None
 
-    def settle(self, row: list[Account], held: Amount, actual: Amount) -> None:
-        """Charge ``actual`` for what was held."""
+    def settle(self, chain: list[Account], held: Amount, actual: Amount) -> None:
+        """Charge ``actual`` in place of the amount ``held``."""
         with self._lock:
-            for each in row:
-                each.give(held, actual)
+            for each in chain:
+                each.settle(held, actual)
 
     def find_timeout(self, account: Account) -> str:
-        """Return the words of a time cap that has passed, "" if none has."""
-        for each in _iter_row(account):
+        """Return the description of a time cap that has passed, "" if none has."""
+        for each in _iter_chain(account):
             if words := each.seconds_over():
-                _note_stop(list(_iter_row(account)), CapError(each.scope, words))
+                _note_stop(list(_iter_chain(account)), CapError(each.scope, words))
                 return words
         return ""
 
 
 class Hold:
-    """An amount held for one request until it is settled, as a ``Ticket`` sees to."""
+    """An amount held for one request until it is settled; a ``Reservation`` sees to that."""
 
     def __init__(
-        self, ledger: Ledger, row: list[Account], amount: Amount, settle_day: Settle | None
+        self, ledger: Ledger, chain: list[Account], amount: Amount, settle_day: Settle | None
     ) -> None:
         self.amount = amount
         self._ledger = ledger
-        self._row = row
+        self._chain = chain
         self._settle_day = settle_day
         self._is_settled = False
 
@@ -245,20 +245,20 @@ class Hold:
         if self._is_settled:
             return
         self._is_settled = True
-        try:  # the day first: in between, others may wait for nothing, but are not refused for it
+        try:  # the day first: in between, others may wait needlessly, but are not refused
             if self._settle_day:
                 self._settle_day(actual)
         finally:
-            self._ledger.settle(self._row, self.amount, actual)
+            self._ledger.settle(self._chain, self.amount, actual)
 
 
-def _iter_row(account: Account | None) -> Iterator[Account]:
+def _iter_chain(account: Account | None) -> Iterator[Account]:
     while account is not None:
         yield account
         account = account.parent
 
 
-def _note_stop(row: list[Account], error: CapError) -> None:
-    """Remember at the account that was full, or at the outermost for the day's."""
-    full = next((each for each in row if each.scope == error.scope), row[-1])
+def _note_stop(chain: list[Account], error: CapError) -> None:
+    """Note the cap at the account that reached it, at the outermost one for the day's."""
+    full = next((each for each in chain if each.scope == error.scope), chain[-1])
     full.stopped = full.stopped or str(error)

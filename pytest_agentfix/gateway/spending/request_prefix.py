@@ -1,4 +1,4 @@
-"""A request as a row of turns, so that a conversation that goes on is known by its beginning."""
+"""A request as a list of turns, to recognise a continued conversation by its prefix (pure)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_SIZE_LIMIT: Final = 4_000_000  # bytes of a body; to read a bigger one once more takes too much
-_TURNS: Final = ("messages", "input", "contents")  # where the protocols have them
-# With these the provider leaves out what it likes, and with a word less it would not.
+_SIZE_LIMIT: Final = 4_000_000  # bytes of a body; parsing a bigger one once more costs too much
+_TURNS: Final = ("messages", "input", "contents")  # the field of the turns, by protocol
+# With these the provider drops turns as it likes, and might not for a slightly shorter request.
 _SHORTENED: Final = ("context_management", "truncation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPrefix:
-    """Digests of a request's turns, each with its bytes, and one of everything else in it."""
+    """Digests of a request's turns, each with its size in bytes, and one of everything else."""
 
     rest: bytes
     turns: tuple[tuple[bytes, int], ...]
 
     def count_new(self, earlier: RequestPrefix) -> int | None:
-        """Return the bytes of the turns that came after ``earlier``; ``None`` if it is no part.
+        """Return the bytes of the turns added since ``earlier``, ``None`` if that is no prefix.
 
-        Only whole turns at the end are new. With anything else changed, what the provider passed
-        over the last time (old thoughts, tools that were not to be called) may count from now on.
+        Only complete turns at the end are new. If anything else has changed, tokens that the
+        provider did not count last time (old thoughts, unused tools) may count from now on.
         """
         known = len(earlier.turns)
         if self.rest != earlier.rest or self.turns[:known] != earlier.turns:
@@ -34,7 +34,7 @@ class RequestPrefix:
 
 
 def read_prefix(body: bytes) -> RequestPrefix | None:
-    """Return the outline of a body; ``None`` where none can be relied on."""
+    """Return the prefix of a body, ``None`` if none can be relied on."""
     if len(body) > _SIZE_LIMIT:
         return None
     try:
@@ -53,13 +53,13 @@ def _read_turn(turn: Any) -> tuple[bytes, int]:
 
 
 def _digest(value: Any) -> tuple[bytes, int]:
-    """Return a digest, and how many bytes the value has in a body, with the comma after it."""
+    """Return a digest of the value and its bytes in a body, with the comma after it."""
     data = json.dumps(value).encode("ascii")
     return hashlib.sha256(data).digest(), len(data) + 2
 
 
 def _unmark_all(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without marks for the cache on the whole, or on an entry of a list."""
+    """Return the fields without cache marks on the body or on an entry of a list."""
     return {
         name: [_strip(entry) for entry in value] if isinstance(value, list) else value
         for name, value in fields.items()
@@ -68,7 +68,7 @@ def _unmark_all(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unmark(turn: Any) -> Any:
-    """Return a turn without the marks for the cache, which move on with the conversation."""
+    """Return a turn without cache marks, which move on with the conversation."""
     bare = _strip(turn)
     if isinstance(bare, dict) and isinstance(bare.get("content"), list):
         bare["content"] = [_strip(part) for part in bare["content"]]

@@ -1,4 +1,4 @@
-"""What is known of a model before it is asked: its prices, its limits, and the caps on both."""
+"""Caps, prices and token limits of a run's models, from settings and catalogue (pure)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pytest_agentfix.gateway.spending.ledger import Caps
 
 
 def make_caps(settings: Settings) -> Caps:
-    """Return the caps of a run: those of the ini file's list, and those with a name of their own.
+    """Return the caps of a run, from the list in the ini file and from the options of their own.
 
-    Where both say something of the same thing, the smaller number counts.
+    If both limit the same thing, the smaller number counts.
     """
     limits: dict[tuple[str, str], float] = {}
     for scope, kind, limit in _iter_caps(settings):
@@ -39,7 +39,7 @@ def _iter_caps(settings: Settings) -> Iterator[tuple[str, str, float]]:
 def make_tariff(
     upstream: Upstream, catalogue: CatalogueProvider | None, price: tuple[float, ...] = ()
 ) -> Tariff:
-    """Return what the upstream's models cost; ``price`` is the user's own word for all of them."""
+    """Return the tariff of the upstream's models; a ``price`` of the user's own holds for all."""
     known = _find_models(upstream, catalogue)
     prices = {name: model.prices for name, model in known.items() if model.prices is not None}
     if price:
@@ -51,9 +51,9 @@ def make_tariff(
 
 
 def _find_context(model: CatalogueModel) -> int:
-    """Return the most tokens of a prompt; 0 where the catalogue contradicts itself.
+    """Return the most tokens of a prompt, 0 if the catalogue contradicts itself.
 
-    It has models with a price for prompts that are longer than they take, as it says.
+    It lists some models with a price for prompts that are longer than their own limit.
     """
     tiers = model.prices.tiers if model.prices else ()
     is_sane = all(above < model.context_limit for above, _ in tiers)
@@ -61,14 +61,14 @@ def _find_context(model: CatalogueModel) -> int:
 
 
 def limit_output(upstream: Upstream, catalogue: CatalogueProvider | None) -> Upstream:
-    """Return ``upstream`` with the most tokens that all of its models can answer with."""
+    """Return ``upstream`` with an output limit that all of its models can reach."""
     known = _find_models(upstream, catalogue)
     limits = [model.output_limit for model in known.values() if model.output_limit]
     return replace(upstream, output_limit=min([upstream.output_limit, *limits]))
 
 
 def check_prices(upstream: Upstream, tariff: Tariff, caps: Caps) -> None:
-    """Raise ``PriceUnknownError`` where a cap on money could not be kept."""
+    """Raise ``PriceUnknownError`` if a cap on money could not be enforced."""
     unknown = [name for name in _list_models(upstream) if name not in tariff.prices]
     if caps.has("cost") and unknown:
         raise PriceUnknownError(

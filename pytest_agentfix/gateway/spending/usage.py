@@ -1,4 +1,4 @@
-"""Token counts out of a provider's answer, read as it passes by (pure, bounded memory)."""
+"""Reads token counts from a provider's answer while it streams (pure, bounded memory)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from pytest_agentfix.gateway.spending.usage_by_protocol import (
     read_counts,
 )
 
-_LINE_LIMIT: Final = 4_000_000  # bytes; the Responses protocol repeats the whole answer in one
+_LINE_LIMIT: Final = 4_000_000  # bytes; the Responses protocol repeats the whole answer in one line
 _MARKS: Final = (b'"usage', b'"error"', b'"response.failed"', b'"x_groq"')
-# Neither can be inside the text of an answer, where quotes and line ends are escaped.
+# Neither can occur inside the text of an answer, where quotes and line ends are escaped.
 _CHAT_END: Final = re.compile(rb'"finish_reason"\s*:\s*"|\ndata:\s*\[DONE\]')
-# Whose counts have a cost beside them, in US dollars.
+# Providers that report a cost in US dollars beside their counts.
 _DOLLAR_PROVIDERS: Final = frozenset({"deepinfra", "kilo", "openrouter", "perplexity"})
 
 
 class UsageScanner:
-    """Feed it an answer's bytes in any pieces; it never fails, whatever they are.
+    """Takes an answer's bytes in any pieces, and never fails, whatever they are.
 
-    ``error`` is what the provider said in the middle of a stream that went wrong, "" otherwise;
-    ``events`` counts the events, about one a token; ``cost`` is what the provider itself says that
-    the answer costs, in US dollars, 0 where it does not.
+    ``error`` is the provider's message in a stream that went wrong, "" otherwise; ``events`` counts
+    the events, about one per token; ``cost`` is the cost of the answer in US dollars that the
+    provider itself reports, 0 if it reports none.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class UsageScanner:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the provider has said all that it has to say about tokens."""
+        """True once the provider has reported its final counts."""
         return self._is_told or (self._has_ended and bool(self._usage))
 
     @property
     def has_prompt(self) -> bool:
-        """Whether the provider said how many tokens the prompt had."""
+        """True once the provider has reported the tokens of the prompt."""
         return "input" in self._usage
 
     @property
     def tokens(self) -> Tokens:
-        """What was used according to all that was fed so far."""
+        """The tokens used, according to the bytes fed so far."""
         return Tokens(
             input=self._usage.get("input", 0),
             output=self._usage.get("output", 0),
@@ -82,7 +82,7 @@ class UsageScanner:
         self._keep(tail)
 
     def finish(self) -> None:
-        """Take what has been fed for the whole answer."""
+        """Read the rest: the answer is complete."""
         if not self._is_stream and not self._is_skipping:
             self._read(bytes(self._rest))
         elif self._is_stream:
@@ -97,7 +97,7 @@ class UsageScanner:
             self._rest += data
 
     def _end_lines(self) -> None:
-        """Read whole lines. Most hold nothing of interest, so they are looked at in one go."""
+        """Read complete lines. Most hold no counts, so they are searched as one block first."""
         block = b"\n" + self._rest
         self._rest.clear()
         self.events += block.count(b"\ndata:")

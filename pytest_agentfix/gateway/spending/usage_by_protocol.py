@@ -1,4 +1,4 @@
-"""The counts of tokens in one event of an answer, protocol by protocol (pure)."""
+"""Reads the token counts in one event of an answer, protocol by protocol (pure)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _RESPONSE_ENDS: Final = ("response.completed", "response.incomplete", "response.
 
 
 def read_counts(protocol: WireProtocol, event: Mapping[str, Any]) -> dict[str, int]:
-    """Return the counts in an event: "input", "output", "cached", "written"; none, if none."""
+    """Return the counts in an event by kind ("input", "output", "cached", "written"), if any."""
     return _READERS[protocol](event)
 
 
 def merge(old: dict[str, int], found: dict[str, int]) -> dict[str, int]:
-    """Return the later counts, but for those that are less: totals only grow."""
+    """Return the later counts, except those that are smaller: totals only grow."""
     merged = {**old, **found}
     if _add_prompt(merged) < _add_prompt(old):
         merged |= {kind: count for kind, count in old.items() if kind != "output"}
@@ -32,10 +32,10 @@ def _add_prompt(usage: Mapping[str, int]) -> int:
 
 
 def is_last_word(protocol: WireProtocol, event: Mapping[str, Any]) -> bool:
-    """Whether counts in ``event`` are those of the whole answer.
+    """Tell whether counts in ``event`` cover the whole answer.
 
-    Anthropic's first event has a count of output too, which is of nothing yet. Google's counts,
-    and those of some who speak as OpenAI does, grow with every event until the last.
+    Anthropic's first event has a count of output too, before there is any. Google's counts, and
+    those of some OpenAI-compatible providers, grow with every event until the last.
     """
     match protocol:
         case WireProtocol.MESSAGES:
@@ -51,7 +51,7 @@ def is_last_word(protocol: WireProtocol, event: Mapping[str, Any]) -> bool:
 
 
 def find_error(event: Mapping[str, Any]) -> str:
-    """Return the words of an error event, "" for any other."""
+    """Return the message of an error event, "" for any other event."""
     found = event.get("error")
     if event.get("type") == "response.failed":
         found = _object(event.get("response")).get("error") or "response.failed"
@@ -76,9 +76,9 @@ def _count(value: object) -> int:
 def _split(
     prompt: object, cached: object, output: object, *, written: object = 0, total: object = 0
 ) -> dict[str, int]:
-    """Return counts where the provider's ``prompt`` includes what was cached, if it can.
+    """Return counts from a ``prompt`` that includes the cached tokens, if it can.
 
-    What its ``total`` has beyond that is thoughts: some do not count those as output.
+    Tokens of ``total`` beyond that are thoughts: some providers do not count those as output.
     """
     given, hit, put, answer = (_count(value) for value in (prompt, cached, written, output))
     gap = max(0, _count(total) - given - answer)
@@ -110,7 +110,7 @@ def _read_chat(event: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _find_chat_usage(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the counts: beside the choices, or where Groq and Moonshot have had them."""
+    """Return the usage object: beside the choices, or where Groq and Moonshot have put it."""
     choices = event.get("choices")
     first = _object(choices[0]) if isinstance(choices, list) and choices else {}
     return _object(
@@ -123,7 +123,7 @@ def _find(holder: Mapping[str, Any], *names: str) -> object:
 
 
 def read_cost(event: Mapping[str, Any]) -> float:
-    """Return the cost in US dollars; with a key of one's own, its maker has a bill as well."""
+    """Return the cost in US dollars, with the upstream's bill if the user brought a key for it."""
     usage = _object(event.get("usage"))
     cost = usage.get("cost") or usage.get("estimated_cost")
     whole = _dollars(_object(cost).get("total_cost") if isinstance(cost, dict) else cost)

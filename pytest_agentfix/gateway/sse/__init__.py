@@ -1,1 +1,1 @@
-"""Server-sent events: reading, writing, and joining what was cut up."""
+"""Server-sent events: parsing, rendering, and joining texts cut into pieces."""

@@ -1,4 +1,4 @@
-"""Server-sent events, from bytes and to bytes (pure)."""
+"""Parses and renders server-sent events (pure)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn
 
-DEPTH_LIMIT: Final = 60  # levels; nothing a real client sends is nested deeper
+DEPTH_LIMIT: Final = 60  # levels; no real client nests deeper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event: ``value`` is parsed where ``kind`` is ``json``, a text otherwise.
+    """One event: ``value`` is parsed if ``kind`` is ``json``, a text otherwise.
 
-    ``name`` is the ``event:`` field, "" where there is none. A comment is no event to a client,
-    but shows that the line is alive.
+    ``name`` is the ``event:`` field, "" if there is none. A comment is not an event to a client,
+    but shows that the connection is alive.
     """
 
     kind: Literal["json", "text", "comment"]
@@ -24,7 +24,7 @@ class Event:
 
 
 def parse_events(text: str) -> list[Event]:
-    """Return the events of a stream; one that is torn off at its end is left out."""
+    """Return the events of a stream; an incomplete one at its end is left out."""
     blocks = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
     *whole, rest = blocks
     events = [event for block in whole for event in _iter_block(block)]
@@ -33,7 +33,7 @@ def parse_events(text: str) -> list[Event]:
 
 
 def render_event(event: Event) -> bytes:
-    """Return the event as it goes over the wire."""
+    """Return the event as bytes of a stream."""
     if event.kind == "comment":
         return _write_lines(":", event.value) + b"\n"
     name = _write_lines("event: ", event.name) if event.name else b""
@@ -42,7 +42,7 @@ def render_event(event: Event) -> bytes:
 
 
 def parse_json(text: str, depth: int = DEPTH_LIMIT) -> Any:
-    """Return the JSON value in ``text``; raises ``ValueError``, for what is too deep as well."""
+    """Return the JSON value in ``text``; raises ``ValueError``, also if it is too deep."""
     try:
         value = json.loads(text, parse_constant=_refuse_number, parse_float=_parse_float)
     except RecursionError:
@@ -52,7 +52,7 @@ def parse_json(text: str, depth: int = DEPTH_LIMIT) -> Any:
 
 
 def check_depth(value: Any, limit: int = DEPTH_LIMIT) -> None:
-    """Raise ``ValueError`` if ``value`` is nested deeper than anything real."""
+    """Raise ``ValueError`` if ``value`` has more than ``limit`` levels."""
     level = [value]
     for _ in range(limit + 1):
         level = [inner for one in level for inner in list_children(one)]
@@ -102,7 +102,7 @@ def _parse_float(text: str) -> float:
 
 
 def list_children(value: Any) -> Sequence[Any]:
-    """Return what is directly in a JSON value."""
+    """Return the direct children of a JSON value."""
     match value:
         case dict():
             return list(value.values())

@@ -1,7 +1,7 @@
-"""The pieces of a text that a provider cuts up, joined again (pure).
+"""Joins the pieces of a text that a provider spreads over several events (pure).
 
-A path that is cut through by two events cannot be found in either. So events that only go on with
-the text of the one before become one event: that is an answer a provider may give as well.
+A path that is cut in two by events cannot be found in either. So events that only continue the
+text of the one before become one event: a provider may well give that answer, too.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pytest_agentfix.gateway.sse.events import Event, list_children
 
 _Path = tuple[str | int, ...]
 
-# Texts that grow by what a later event says; everything else an event says has to be the same.
+# Texts that later events continue; everything else in an event has to be the same.
 _GROWING: Final = frozenset(
     {"content", "text", "arguments", "partial_json", "delta", "refusal", "transcript"}
     | {"thinking", "reasoning", "reasoning_content", "reasoning_text"}
 )
-# Said once, at the beginning.
-# Said once, at the end: with the last piece of the text, or alone.
+# Only in the last event: with the last piece of the text, or alone.
 _SAID_LAST: Final = frozenset(
     {"finish_reason", "native_finish_reason", "finishReason", "finishMessage", "safetyRatings"}
     | {"citationMetadata", "groundingMetadata", "avgLogprobs", "tokenCount"}
 )
+# Only in the first event.
 _SAID_ONCE: Final = frozenset({"id", "type", "name", "role", "object"})
 _USAGE: Final = frozenset({"usage", "usageMetadata", "x_groq"})  # running totals: the last counts
 _VOLATILE: Final = _USAGE | {
@@ -36,11 +36,11 @@ _WHOLE: Final = frozenset({"functionCall", "functionResponse", "executableCode",
 
 
 class CutSecretError(ValueError):
-    """A secret is in an answer, in pieces of which none shows it."""
+    """An answer contains a secret in pieces, none of which shows it."""
 
 
 def join_events(events: Iterable[Event]) -> list[Event]:
-    """Return the events with texts in one piece that came in several."""
+    """Return the events with the pieces of each text joined."""
     groups: list[_Group] = []
     current: _Group | None = None
     for event in events:
@@ -53,7 +53,7 @@ def join_events(events: Iterable[Event]) -> list[Event]:
 
 
 def check_pieces(events: Sequence[Event], secrets: Sequence[str]) -> None:
-    """Raise ``CutSecretError`` if texts of several events are one of ``secrets`` together."""
+    """Raise ``CutSecretError`` if texts of several events together contain one of ``secrets``."""
     pieces = [piece for event in events for piece in iter_pieces(event)]
     whole = "".join(pieces)
     for secret in filter(None, secrets):
@@ -63,7 +63,7 @@ def check_pieces(events: Sequence[Event], secrets: Sequence[str]) -> None:
 
 
 def iter_pieces(event: Event) -> Iterator[str]:
-    """Yield the texts of an event that another one may go on with."""
+    """Yield the texts of an event that a later one may continue."""
     if event.kind == "text":
         yield event.value
     for path in _iter_growing(event.value):
@@ -71,7 +71,7 @@ def iter_pieces(event: Event) -> Iterator[str]:
 
 
 class _Group:
-    """An event, and those that only go on with its texts."""
+    """An event, and later ones that only continue its texts."""
 
     def __init__(self, first: Event) -> None:
         self._first = first
@@ -79,7 +79,7 @@ class _Group:
         self._paths = frozenset(_iter_growing(first.value)) if first.kind == "json" else None
 
     def take(self, event: Event) -> bool:
-        """Whether ``event`` goes on with this one; it is taken then."""
+        """Add ``event`` if it continues this one, and return whether it does."""
         if event.kind != "json" or self._paths is None or event.name != self._first.name:
             return False
         if not _is_piece(event.value) or not _agrees(self._first.value, event.value, is_top=True):
@@ -94,7 +94,7 @@ class _Group:
         return True
 
     def join(self) -> Event:
-        """Return one event that says it all."""
+        """Return one event with the joined texts."""
         if not self._rest:
             return self._first
         events = (self._first, *self._rest)
@@ -108,12 +108,12 @@ class _Group:
 
 
 def _is_neutral(event: Event) -> bool:
-    """Whether the event only shows that the line is alive, so that texts go on behind it."""
+    """Tell whether the event only shows that the connection is alive, so that texts go on."""
     return event.kind == "comment" or event.name == "ping"
 
 
 def _is_piece(value: Any) -> bool:
-    """Whether a later event may be a piece of text: where it says what it is, that has to be."""
+    """Tell whether a later event may be a piece of text; its type, if given, must agree."""
     if not isinstance(value, dict):
         return False
     kind = value.get("type")
@@ -124,7 +124,7 @@ def _is_piece(value: Any) -> bool:
 
 
 def _iter_entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of all objects in ``value``."""
+    """Yield the fields of all objects in ``value``."""
     if isinstance(value, dict):
         yield from value.items()
     for child in list_children(value):
@@ -132,7 +132,7 @@ def _iter_entries(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _agrees(first: Any, later: Any, *, is_top: bool = False) -> bool:
-    """Whether ``later`` says nothing new but the growing texts."""
+    """Tell whether ``later`` adds nothing but pieces of the growing texts."""
     match first, later:
         case dict(), dict():
             names = {*first, *later} - _VOLATILE - ({"id"} if is_top else set())
@@ -148,14 +148,14 @@ def _agrees_entry(name: str, first: dict[str, Any], later: dict[str, Any]) -> bo
     if name in _GROWING and _is_text(old) and _is_text(new):
         return name in first or not new
     if not new and (name in _SAID_ONCE or not old):
-        return True  # not said again
+        return True  # not repeated
     if not old and name in _SAID_LAST:
         return True
     return name in first and name in later and _agrees(old, new)
 
 
 def _add_last(value: Any, later: Any) -> None:
-    """Take into ``value`` what ``later``, which agrees with it, says at the end."""
+    """Copy the fields of the last event from ``later``, which agrees with ``value``."""
     if isinstance(value, list) and isinstance(later, list):
         for one, other in zip(value, later, strict=False):
             _add_last(one, other)
@@ -170,7 +170,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _iter_growing(value: Any, path: _Path = ()) -> Iterator[_Path]:
-    """Yield where ``value`` has growing texts that are not empty."""
+    """Yield the paths of the non-empty growing texts in ``value``."""
     if isinstance(value, list):
         for number, entry in enumerate(value):
             yield from _iter_growing(entry, (*path, number))
@@ -183,7 +183,7 @@ def _iter_growing(value: Any, path: _Path = ()) -> Iterator[_Path]:
 
 
 def _find(value: Any, path: _Path) -> str | None:
-    """Return the text at ``path``, ``None`` where this piece does not say it."""
+    """Return the text at ``path``, ``None`` if this piece has none."""
     for step in path:
         is_there = step in value if isinstance(value, dict) else isinstance(step, int)
         value = value[step] if is_there and value is not None else None
@@ -193,7 +193,7 @@ def _find(value: Any, path: _Path) -> str | None:
 
 
 def _can_put(value: Any, path: _Path) -> bool:
-    """Whether ``value`` has what ``path`` leads through."""
+    """Tell whether ``value`` has the containers that ``path`` leads through."""
     try:
         for step in path[:-1]:
             value = value[step]
