@@ -1,1 +1,1 @@
-"""Agents that edit: a folder for each driver."""
+"""Drivers of coding agents, one folder each."""

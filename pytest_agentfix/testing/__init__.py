@@ -1,4 +1,4 @@
-"""Doubles and a scripted model, for tests of this package and of code that builds on it."""
+"""Test doubles and a scripted model, for this package and for code that builds on it."""
 
 from __future__ import annotations
 

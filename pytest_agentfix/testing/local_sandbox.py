@@ -1,7 +1,7 @@
-"""A sandbox without a box: local subprocesses in a plain folder.
+"""A sandbox double without isolation: local subprocesses in a plain folder.
 
-It keeps the contract of ``ports.Sandbox`` and isolates nothing, so it is for tests with code that
-can be trusted. Paths in it are the same as outside.
+It fulfils the contract of ``ports.Sandbox`` but isolates nothing, so it is for tests with trusted
+code. Paths in it are the same as outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pytest_agentfix.core.ports import Command, Completed, Stream
 
 _CHUNK: Final = 64 * 1024
 _TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows
-_DRAIN: Final = 5.0  # seconds a dead command's pipes may take to run dry
+_DRAIN: Final = 5.0  # seconds to drain the pipes of a dead command
 _REPORT: Final = 3
 _NOT_FOUND, _NOT_STARTED = 127, 126
 
@@ -50,11 +50,11 @@ class LocalSandbox:
         self.close()
 
     def run(self, command: Command, *, timeout: float) -> Completed:
-        """Run to the end, or kill it after ``timeout`` seconds."""
+        """Run ``command`` to its end, or kill it after ``timeout`` seconds."""
         return self.start(command).wait(timeout)
 
     def start(self, command: Command) -> _LocalProcess:
-        """Start in the background."""
+        """Start ``command`` in the background."""
         process = _LocalProcess(command)
         self._processes.append(process)
         return process
@@ -65,11 +65,11 @@ class LocalSandbox:
         return _SocketStream(connection)
 
     def collect(self) -> Collected:
-        """Whatever the double was told to find."""
+        """Return the result of the ``collect`` function given to the constructor."""
         return self._collect()
 
     def close(self) -> None:
-        """End every command; the folder is the test's own."""
+        """Kill every command; the folder belongs to the test."""
         for process in self._processes:
             process.kill()
 
@@ -83,9 +83,9 @@ class _Kept:
         self._tail = bytearray()
 
     def add(self, data: bytes) -> None:
-        room = self._half - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:]
+        left = self._half - len(self._head)
+        self._head += data[:left]
+        self._tail += data[left:]
         del self._tail[: -self._half]
 
     def read(self) -> bytes:
@@ -104,7 +104,7 @@ class _LocalProcess:
         self._is_report_cut = False
         self._threads: list[threading.Thread] = []
         self._failure = 0
-        self._is_over = False  # then its number may be somebody else's
+        self._is_over = False  # then its process id may be reused
         self._popen: subprocess.Popen[bytes] | None = None
         self._spawn(command)
 
@@ -175,9 +175,9 @@ class _LocalProcess:
     def _pump_report(self, descriptor: int) -> None:
         with open(descriptor, "rb", buffering=0) as source:
             while data := source.read(_CHUNK):
-                room = self._report_limit - len(self._report)
-                self._report += data[:room]
-                if len(data) > room:
+                left = self._report_limit - len(self._report)
+                self._report += data[:left]
+                if len(data) > left:
                     self._is_report_cut = True
                     self.kill()
 
@@ -227,7 +227,7 @@ class _SocketStream:
 
 @contextlib.contextmanager
 def _report_pipe(*, has_report: bool) -> Iterator[tuple[int | None, int | None]]:
-    """Open a pipe, its writing end out of the way of descriptor 3, which the child needs."""
+    """Open a pipe whose writing end is not descriptor 3, which the child needs."""
     if not has_report:
         yield None, None
         return

@@ -1,4 +1,4 @@
-"""A ``Stream`` over a plain socket, and a port that leads to a gateway without any sandbox."""
+"""A ``Stream`` over a plain socket, and a port that connects to a gateway without a sandbox."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SocketStream:
 
 @final
 class StreamPort:
-    """Listens on ``127.0.0.1`` and gives every connection to ``handle`` in a thread of its own."""
+    """Listens on ``127.0.0.1`` and passes every connection to ``handle`` in its own thread."""
 
     def __init__(self, handle: AcceptHandler) -> None:
         self._handle = handle

@@ -1,1 +1,1 @@
-"""Drivers of coding agents: finding OpenCode, starting it in a sandbox, following its turns."""
+"""The OpenCode driver: finds its binary, starts it in a sandbox, follows its turns."""

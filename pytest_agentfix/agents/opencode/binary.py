@@ -1,8 +1,8 @@
 """Finds the OpenCode platform binary that sandboxes mount, and keeps the pinned one in a cache.
 
-Only builds for Linux with glibc are looked for: a sandbox of musl (Alpine) images needs its own
-binary through ``agent_fix_opencode``. ``python -m pytest_agentfix.agents.opencode.binary`` fetches
-the pinned binary into the cache and prints its path.
+Only builds for Linux with glibc are considered: a musl (Alpine) image needs its own binary through
+``agent_fix_opencode``. ``python -m pytest_agentfix.agents.opencode.binary`` fetches the pinned
+binary into the cache and prints its path.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def find_opencode(
     release: Release | None = None,
     may_fetch: bool = True,
 ) -> Path:
-    """Return the absolute path of an OpenCode 1.18 platform binary, fetched if need be.
+    """Return the absolute path of an OpenCode 1.18 platform binary, fetching it if necessary.
 
-    Looked for in this order: ``configured``; the cache; an ``opencode`` on ``environ``'s PATH (the
-    binary behind npm's shim); npm, if it ``may_fetch``. ``cache`` is the folder for the pinned
+    It is looked for in this order: ``configured``; the cache; an ``opencode`` on ``environ``'s PATH
+    (the binary behind npm's shim); npm, if it ``may_fetch``. ``cache`` is the folder for the pinned
     ``release`` (default: this machine's). Raises ``OpenCodeMissingError`` or
     ``OpenCodeVersionError``.
     """
@@ -78,9 +78,9 @@ def can_find_opencode(
     cache: Path,
     release: Release | None = None,
 ) -> bool:
-    """Whether ``find_opencode`` has something to start from; a glance, nothing is read or run.
+    """Tell, without reading or running anything, whether ``find_opencode`` may succeed.
 
-    Where this is false, ``find_opencode`` raises at once and says why.
+    If this is false, ``find_opencode`` raises at once and says why.
     """
     if configured is not None:
         return _find_platform_binary(configured) is not None
@@ -95,9 +95,9 @@ def can_find_opencode(
 def fetch_opencode(
     *, environ: Mapping[str, str], cache: Path, release: Release | None = None
 ) -> Path:
-    """Return the pinned binary in ``cache``, fetched unless it is there and intact.
+    """Return the pinned binary in ``cache``, fetching it unless it is there and intact.
 
-    Processes that do this at the same time wait for one another, and one of them fetches.
+    Processes that call this at the same time wait for one another, and only one fetches.
     """
     pinned = release or choose_release()
     cached = cache / pinned.file_name
@@ -118,14 +118,14 @@ def fetch_opencode(
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock file; the system lets go of it when the process ends, however it does."""
+    """Hold the lock file; the system releases it however the process ends."""
     with path.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _is_intact(cached: Path, release: Release) -> bool:
-    """Whether the cached file is there and is the pinned binary, looked at on every use."""
+    """Tell whether the cached file is the pinned binary; checked on every use."""
     try:
         if has_checksum(cached, release):
             return os.access(cached, os.X_OK)
@@ -185,7 +185,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def _check_version(binary: Path) -> Path:
-    """``binary`` if it says it is a 1.18, else ``OpenCodeVersionError``."""
+    """Return ``binary`` if it reports a 1.18; raises ``OpenCodeVersionError`` otherwise."""
     answer = _ask_version(binary)
     match = re.fullmatch(r"(\d+)\.(\d+)\.\d+\S*", answer)
     if match is None:
@@ -231,7 +231,7 @@ def _ask_version(binary: Path) -> str:
 
 
 def main() -> int:
-    """Fetch the pinned binary into the user's cache and print its path; the exit status."""
+    """Fetch the pinned binary into the user's cache, print its path, and return the exit status."""
     cache = platformdirs.user_cache_path("pytest-agentfix")
     try:
         binary = fetch_opencode(environ=os.environ, cache=cache)

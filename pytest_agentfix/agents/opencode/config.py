@@ -1,4 +1,4 @@
-"""OpenCode's configuration and environment in a sandbox: generated, complete, nobody else's.
+"""Generates the whole configuration and environment of OpenCode in a sandbox.
 
 The facts behind each line are those of OpenCode 1.18.
 """
@@ -14,8 +14,8 @@ AGENT: Final = "fixer"
 CONTEXT_TOKENS: Final = 128_000
 OUTPUT_TOKENS: Final = 16_000
 
-# Nothing may be left at "ask": headless, that would wait for ever or stop the turn.
-# The container is the fence, so what stays denied is what has no use here or costs extra.
+# Nothing may be left at "ask": without a user, that would wait for ever or stop the turn.
+# The sandbox is the protection; only what is useless here or costs extra is denied.
 PERMISSIONS: Final[Mapping[str, str]] = {
     "*": "allow",
     "read": "allow",
@@ -29,7 +29,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "webfetch": "deny",
     "websearch": "deny",
     "todowrite": "deny",
-    # Where there is no ripgrep they would fetch one, and fail; bash has what an image has of it.
+    # Without ripgrep they would try to fetch it, and fail; bash can use what the image has.
     "glob": "deny",
     "grep": "deny",
     "list": "deny",
@@ -38,12 +38,12 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEndpoint:
-    """How OpenCode reaches the model from inside: the gateway's port and a per-run token.
+    """The model as OpenCode reaches it from inside: the gateway's port and a per-run token.
 
-    ``provider`` is the name OpenCode uses, ``npm`` the SDK package it speaks with, whatever its
-    catalogue says of that name. ``is_known``: that catalogue has the model, with its limits, and
-    ``facts`` is what it says, in its own form, where that was read. ``small_model`` is a second
-    model that may be used; "" is ``model`` itself.
+    ``provider`` is the name that OpenCode uses, ``npm`` the SDK package it uses for it, whatever
+    its catalogue says. ``is_known``: the catalogue has the model with its limits; ``facts`` is its
+    entry there in the catalogue's own form, if it was read. ``small_model`` is a second model that
+    may be used; "" means ``model`` itself.
     """
 
     provider: str
@@ -57,7 +57,7 @@ class ModelEndpoint:
 
 
 def make_config(access: ModelEndpoint, *, instructions: str) -> dict[str, Any]:
-    """The whole of OpenCode's configuration."""
+    """Return OpenCode's whole configuration."""
     name = f"{access.provider}/{access.model}"
     return {
         "$schema": "https://opencode.ai/config.json",
@@ -92,10 +92,10 @@ def _provider(access: ModelEndpoint) -> dict[str, Any]:
     return {
         "npm": access.npm,
         "name": access.provider,
-        # Without a variable of its own, nothing that the tests need in the environment makes
-        # OpenCode speak to the provider in the special way it has for some of them.
+        # Without variables of its own, no variable that the tests need makes OpenCode use the
+        # special handling that it has for some providers.
         "env": [],
-        # The gateway keeps its own, shorter limits; these only keep OpenCode from cutting in.
+        # The gateway has its own, shorter limits; these only keep OpenCode from interfering.
         "options": {
             "baseURL": access.base_url,
             "apiKey": access.token,
@@ -107,9 +107,9 @@ def _provider(access: ModelEndpoint) -> dict[str, Any]:
 
 
 def _model(model: str, *, is_known: bool) -> dict[str, Any]:
-    """What OpenCode is told of ``model``: what it does not know already, and no more.
+    """Return the entry of ``model`` with no more than OpenCode does not know already.
 
-    It would leave out models that its catalogue calls outdated, and send some under another id.
+    Left alone, it drops models that its catalogue calls outdated, and renames some.
     """
     always = {"id": model, "status": "active"}
     if is_known:
@@ -119,10 +119,11 @@ def _model(model: str, *, is_known: bool) -> dict[str, Any]:
 
 
 def make_catalogue(access: ModelEndpoint) -> bytes:
-    """A catalogue with the one model that is used, in the place of OpenCode's own of thousands.
+    """Return a catalogue of the one model used, in place of OpenCode's own of thousands.
 
-    Reading those takes it more than a second of a processor, and a hundred megabytes, at its first
-    prompt. Empty where the model is known and the facts are not: OpenCode has to look for itself.
+    Reading those costs it more than a second of a processor and a hundred megabytes at its first
+    prompt. The result is empty if the model is known but not its facts: OpenCode has to read its
+    own catalogue then.
     """
     if access.is_known and not access.facts:
         return b""
@@ -138,11 +139,11 @@ def make_environ(
     home: str,
     has_catalogue: bool = False,
 ) -> dict[str, str]:
-    """The environment of the OpenCode process: ``base`` and every switch that keeps it quiet.
+    """Return the environment of the OpenCode process: ``base`` and every switch to keep it quiet.
 
-    ``home`` holds all of OpenCode's folders; it is one per server, or its database would lock.
-    ``has_catalogue``: what it gets on its standard input is its catalogue. It reads that once, and
-    takes its own where there is nothing to read.
+    ``home`` holds all of OpenCode's folders; each server has its own, or its database would lock.
+    ``has_catalogue``: the catalogue comes on standard input. OpenCode reads it once, and uses its
+    own if there is nothing to read.
     """
     return {
         **base,
@@ -173,10 +174,10 @@ def make_environ(
 
 
 def session_rules(locked: Sequence[str]) -> list[dict[str, str]]:
-    """The rules given with the session, which no file of the repository can undo.
+    """Return the session's permission rules, which no file of the repository can override.
 
-    ``locked`` are patterns of paths that the agent's edit tools may not write. Only a courtesy to
-    the model: the policy drops such changes whatever wrote them.
+    ``locked`` are patterns of paths that the agent's edit tools may not write. This only spares
+    the model wasted work: the policy drops such changes whatever wrote them.
     """
     rules = [
         {"permission": name, "pattern": "*", "action": action}

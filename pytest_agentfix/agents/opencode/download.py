@@ -1,8 +1,8 @@
-"""The pinned OpenCode releases, and fetching one with the user's own npm.
+"""The pinned OpenCode releases, fetched with the user's own npm.
 
-npm is asked for the package's tarball only; nothing of the package is installed or run. Which
-registry it asks, through which proxy and with which certificates, is the user's npm configuration.
-What arrives is compared with checksums that stand here, before a byte of it is unpacked.
+npm only downloads the package's tarball; nothing of the package is installed or run. The registry,
+proxy and certificates are those of the user's npm configuration. The tarball is compared with the
+checksums below before a byte of it is unpacked.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _MEMBER: Final = "package/bin/opencode"
 _BINARY_LIMIT: Final = 1_000_000_000  # bytes; today's binary has 186 million
 _CHUNK: Final = 1 << 20
 _NPM_TIMEOUT: Final = 600.0  # seconds for about 60 MB
-_WORDS_LIMIT: Final = 12  # lines of npm's own words that go into an error
+_WORDS_LIMIT: Final = 12  # lines of npm's output quoted in an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One npm package that holds one platform binary, with both checksums.
+    """An npm package that holds one platform binary, with both checksums.
 
-    ``integrity`` is npm's for the tarball ("sha512-" and base64), ``sha256`` is the hex digest of
-    the binary in it.
+    ``integrity`` is npm's checksum of the tarball ("sha512-" and base64), ``sha256`` the hex digest
+    of the binary in it.
     """
 
     package: str
@@ -48,17 +48,17 @@ class Release:
 
     @property
     def spec(self) -> str:
-        """What npm calls it."""
+        """The package and version in npm's form, ``NAME@VERSION``."""
         return f"{self.package}@{self.version}"
 
     @property
     def file_name(self) -> str:
-        """The binary's name in the cache: one file per package and version."""
+        """The name of the binary in the cache, one per package and version."""
         return f"{self.package}-{self.version}"
 
 
-# Only builds for glibc: sandboxes run the interpreter of the host or of a glibc image. Where a
-# platform's package was not to be had in the pinned version, its newest 1.18 stands in.
+# Only builds for glibc: sandboxes run the interpreter of the host or of a glibc image. If a
+# platform's package was not available in the pinned version, its newest 1.18 is used.
 _RELEASES: Final[Mapping[str, Release]] = {
     "x64": Release(
         package="opencode-linux-x64",
@@ -93,9 +93,9 @@ _MACHINES: Final[Mapping[str, str]] = {
 def choose_release(
     *, machine: str | None = None, cpu_info: Path = Path("/proc/cpuinfo")
 ) -> Release:
-    """Choose the Linux binary for this machine's processor, on whatever system.
+    """Choose the Linux binary for this machine's processor, whatever its operating system.
 
-    An x86-64 processor that says it lacks AVX2 gets the "baseline" build. Raises
+    An x86-64 processor without AVX2 gets the "baseline" build. Raises
     ``OpenCodeMissingError`` for a processor that OpenCode is not built for.
     """
     name = machine or platform.machine()
@@ -122,9 +122,9 @@ def _lacks_avx2(cpu_info: Path) -> bool:
 def fetch_binary(release: Release, *, target: Path, environ: Mapping[str, str]) -> None:
     """Fetch ``release`` with npm, verify it, and put its binary at ``target`` (mode 0755).
 
-    ``target`` appears whole or not at all; the caller holds the lock on it. Raises
-    ``OpenCodeMissingError`` when there is no npm or it fails, ``OpenCodeVersionError`` when what
-    it fetched is not what is pinned.
+    ``target`` appears complete or not at all; the caller holds the lock on it. Raises
+    ``OpenCodeMissingError`` if npm is missing or fails, ``OpenCodeVersionError`` if the download
+    does not match the pinned checksums.
     """
     npm = shutil.which("npm", path=environ.get("PATH", os.defpath))
     if npm is None:
@@ -141,7 +141,7 @@ def fetch_binary(release: Release, *, target: Path, environ: Mapping[str, str]) 
 
 
 def _pack(npm: str, release: Release, *, scratch: Path, environ: Mapping[str, str]) -> Path:
-    """Let npm download the tarball into ``scratch``, from where no project's .npmrc is read."""
+    """Let npm download the tarball into ``scratch``, where it reads no project's .npmrc."""
     argv = [npm, "pack", release.spec, "--pack-destination", str(scratch), "--ignore-scripts"]
     try:
         done = subprocess.run(
@@ -173,7 +173,7 @@ def _fetch_error(release: Release, words: str) -> OpenCodeMissingError:
 
 
 def _read_words(stderr: bytes) -> str:
-    """Return npm's complaint without its warnings, decorations and terminal codes."""
+    """Return npm's error message without warnings, decorations and terminal codes."""
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", stderr.decode("utf-8", "replace"))
     printable = "".join(char for char in text if char.isprintable() or char == "\n")
     lines = [line.removeprefix("npm error").strip() for line in printable.splitlines()]
@@ -200,7 +200,7 @@ def _tampered_error(release: Release, what: str) -> OpenCodeVersionError:
 
 
 def _unpack(tarball: Path, release: Release, target: Path) -> None:
-    """Write the one member beside ``target``, verify it, and move it there in one step."""
+    """Extract the binary beside ``target``, verify it, and move it there in one step."""
     part = target.with_name(f".{target.name}.part")  # the lock's holder is the only writer
     try:
         with part.open("wb") as binary, tarfile.open(tarball, "r:gz") as archive:
@@ -220,7 +220,7 @@ def _unpack(tarball: Path, release: Release, target: Path) -> None:
 
 
 def has_checksum(binary: Path, release: Release) -> bool:
-    """Whether the file holds exactly the pinned binary (0.2 to 0.5 s for 186 MB)."""
+    """Tell whether the file is exactly the pinned binary (takes 0.2 to 0.5 s for 186 MB)."""
     return _hash_file(binary, "sha256").hex() == release.sha256
 
 

@@ -1,4 +1,4 @@
-"""Drives OpenCode 1.18 in a sandbox: ``opencode serve``, spoken to through the pipe."""
+"""Drives OpenCode 1.18 in a sandbox: talks to ``opencode serve`` through the pipe."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ from pytest_agentfix.core.ports import Clock, ModelAccess, Process, Sandbox
 
 __all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
 
-WARM_UP: Final = "Say ok."  # what nobody needs an answer to
+WARM_UP: Final = "Say ok."  # a throw-away prompt
 
 
 class OpenCodeAgent:
-    """One OpenCode server in one sandbox, and one session of it. Implements ``ports.Agent``.
+    """One OpenCode server in one sandbox, with one session. Implements ``ports.Agent``.
 
-    ``launch`` and ``warm_up`` need nothing of what there is to repair; ``begin`` comes before the
-    first prompt.
+    ``launch`` and ``warm_up`` do not depend on the repair; ``begin`` comes before the first prompt.
     """
 
     def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
@@ -54,15 +53,15 @@ class OpenCodeAgent:
     def adopt(
         cls, sandbox: Sandbox, plan: OpenCodePlan, process: Process, *, clock: Clock
     ) -> OpenCodeAgent:
-        """Make one around a server that is up in ``sandbox`` as ``process``, begun by another."""
+        """Return an agent for a server that was started elsewhere, in ``sandbox`` as ``process``."""
         agent = cls(sandbox, plan, clock=clock)
         agent._take_over(process)
         return agent
 
     def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:
-        """Bring the server up; raises ``AgentUnavailableError``.
+        """Start the server and wait until it is up; raises ``AgentUnavailableError``.
 
-        ``unneeded`` may be set meanwhile: then it gives up at once.
+        It gives up at once when ``unneeded`` is set meanwhile.
         """
         launcher = Launcher(self._sandbox, self._server, self._plan, self._clock)
         process = launcher.bring_up(deadline=deadline, unneeded=unneeded or threading.Event())
@@ -73,10 +72,11 @@ class OpenCodeAgent:
         self._listener.start()
 
     def warm_up(self, *, deadline: float, unneeded: threading.Event | None = None) -> bool:
-        """Have it answer a prompt that nobody needs, in a session of which nothing is left.
+        """Have it answer a throw-away prompt, in a session that is deleted afterwards.
 
-        Returns whether it is warm; it is as good without, only slower at its first prompt. Raises
-        ``AgentUnavailableError`` if the server ended. ``unneeded`` and ``deadline`` end the wait.
+        Return whether it is warm; if not, it works as well but answers its first prompt more
+        slowly. Raises ``AgentUnavailableError`` if the server ended. ``unneeded`` and ``deadline``
+        end the wait.
         """
         is_warm = False
         end = min(deadline, self._clock.monotonic() + self._plan.patience.warm_up)
@@ -95,7 +95,7 @@ class OpenCodeAgent:
         return is_warm
 
     def _warm(self, session: str, end: float, unneeded: threading.Event) -> bool:
-        """Send the prompt and wait for the end of its turn; says whether that was a good one."""
+        """Send the prompt, wait for the end of its turn, and return whether it ended well."""
         watch = TurnWatch(session)
         self._send(session, WARM_UP)
         last_event = self._clock.monotonic()
@@ -113,10 +113,10 @@ class OpenCodeAgent:
         return not watch.error
 
     def begin(self, model_access: ModelAccess, *, locked: Sequence[str] = ()) -> None:
-        """Open the session whose prompts are to come; raises ``AgentUnavailableError``.
+        """Open the session of the repair; raises ``AgentUnavailableError``.
 
-        ``door`` is the gateway that its model requests reach. ``locked`` are patterns of paths
-        that the edit tools may not write.
+        ``model_access`` is the gateway that serves its model requests. ``locked`` are patterns of
+        paths that the edit tools may not write.
         """
         self._session = self._server.create_session(session_rules(locked), AGENT)
         self._model_access = model_access
@@ -167,7 +167,7 @@ class OpenCodeAgent:
         return self._process is not None and self._process.is_running()
 
     def _is_alive(self) -> bool:
-        """Whether the server runs; raises ``SandboxError`` if the sandbox around it ended."""
+        """Return whether the server runs; raises ``SandboxError`` if its sandbox has ended."""
         if self._is_running():
             return True
         with contextlib.suppress(ConnectionError):
@@ -175,18 +175,18 @@ class OpenCodeAgent:
         return False
 
     def release(self) -> Process:
-        """Let go of the server and leave it up, for ``adopt`` in another process."""
+        """Disconnect from the server and leave it running, for ``adopt`` in another process."""
         assert self._process is not None, "launch comes first"
         self._listener.close()
         self._server.close()
         return self._process
 
     def collect(self) -> Collected:
-        """What differs from the base in the agent's workspace now."""
+        """Return the differences between the agent's workspace and the base."""
         return self._sandbox.collect()
 
     def close(self) -> None:
-        """End the session and its sandbox; twice is fine."""
+        """End the session and its sandbox; calling it twice is fine."""
         self._listener.close()
         self._server.close()
         self._sandbox.close()

@@ -1,4 +1,4 @@
-"""What OpenCode's events say about one turn. The events are untrusted: types are checked."""
+"""Follows one turn by OpenCode's events. The events are untrusted: types are checked."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
-TEXT_LIMIT: Final = 10_000  # characters kept of the agent's last words
+TEXT_LIMIT: Final = 10_000  # characters kept of the agent's last text
 NAME_LIMIT: Final = 200  # characters of an id
-MESSAGES: Final = 10_000  # of one turn; more are none of OpenCode's
+MESSAGES: Final = 10_000  # of one turn; OpenCode never has more
 
 
 class TurnWatch:
@@ -26,7 +26,7 @@ class TurnWatch:
         self.retries = 0
 
     def take(self, event: dict[str, Any]) -> bool:
-        """Take one event in; says whether it was a sign of life of this session."""
+        """Process one event, and return whether it was a sign of life of this session."""
         properties = event.get("properties")
         if not isinstance(properties, dict):
             return False
@@ -73,10 +73,10 @@ class TurnWatch:
         if part.get("type") == "text" and isinstance(part.get("text"), str):
             self.text = part["text"][-TEXT_LIMIT:]
         if part.get("type") == "step-start":
-            self.error = ""  # whatever went wrong before, OpenCode recovered from it
+            self.error = ""  # OpenCode has recovered from any earlier error
 
     def take_permissions(self) -> list[str]:
-        """The permissions asked for since the last call; none should ever be."""
+        """Return the permissions requested since the last call; there should never be any."""
         asked, self._permissions = self._permissions, []
         return asked
 
@@ -86,7 +86,7 @@ def _name(value: Any) -> str:
 
 
 def describe_error(error: Any) -> str:
-    """An error of OpenCode's in one line."""
+    """Return an OpenCode error as one line."""
     if not isinstance(error, dict):
         return "an error without a name"
     data = error.get("data")

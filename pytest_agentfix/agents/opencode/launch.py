@@ -1,4 +1,4 @@
-"""Brings ``opencode serve`` up in a sandbox."""
+"""Starts ``opencode serve`` in a sandbox."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SERVER_PORT: Final = 4602  # inside: OpenCode's own server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long silence is borne, in seconds."""
+    """The longest silence that is accepted, in seconds."""
 
-    start: float = 60.0  # for the server to come up, each of two tries
+    start: float = 60.0  # for the server to start, in each of two tries
     first_request: float = 90.0  # from a prompt to the first model request
     idle: float = 600.0  # without any event, while no model request is under way
-    warm_up: float = 30.0  # for the throw-away prompt, from its beginning to its end
+    warm_up: float = 30.0  # for the whole warm-up prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCodePlan:
-    """What OpenCode is given when it comes up, whatever it will have to repair."""
+    """The input of an OpenCode server at its start, independent of the repair."""
 
     access: ModelEndpoint
     instructions: str
@@ -44,7 +44,7 @@ class OpenCodePlan:
 
 
 class Launcher:
-    """Starts the server, and says what became of it where it does not come up."""
+    """Starts the server, and reports the reason if it does not come up."""
 
     def __init__(
         self, sandbox: Sandbox, server: OpenCodeServer, plan: OpenCodePlan, clock: Clock
@@ -57,10 +57,10 @@ class Launcher:
     def bring_up(self, *, deadline: float, unneeded: threading.Event) -> Process:
         """Return the server's process once it is healthy; raises ``AgentUnavailableError``.
 
-        Once ``unneeded`` is set, or ``deadline`` is past, it gives up at once.
+        It gives up as soon as ``unneeded`` is set or ``deadline`` has passed.
         """
         process = None
-        # A start that hangs is known of 1.18; a second one with fresh data folders is not worse.
+        # 1.18 is known to hang at its start sometimes; a second try has fresh data folders.
         for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
             process = self._sandbox.start(self._make_command(home))
             patience = self._clock.monotonic() + self._plan.patience.start
@@ -90,7 +90,7 @@ class Launcher:
 
 
 def not_up(process: Process | None) -> AgentUnavailableError:
-    """The error for a server that is not there, with the last line that ``process`` wrote."""
+    """Return the error for a server that is not up, with the last line that ``process`` wrote."""
     words = process.tail().splitlines() if process else []
     return AgentUnavailableError(
         f"OpenCode does not come up in the sandbox ({words[-1] if words else 'no output'}).",

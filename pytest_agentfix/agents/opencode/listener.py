@@ -1,4 +1,4 @@
-"""Listens to what one OpenCode server tells, for as long as its agent lives."""
+"""Listens to the events of one OpenCode server, for as long as its agent lives."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pytest_agentfix.core.errors import SandboxError
 
 logger = logging.getLogger(__name__)
 
-BACKLOG: Final = 1000  # events held at once; more are of no use to anybody
+BACKLOG: Final = 1000  # events held at once; later ones are dropped
 
 
 class EventListener:
-    """A thread that reads events, and those of them that nobody has taken yet."""
+    """A thread that reads events into a queue."""
 
     def __init__(self, server: OpenCodeServer) -> None:
         self._server = server
@@ -24,27 +24,27 @@ class EventListener:
         self._is_closing = threading.Event()
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Start the thread."""
         threading.Thread(target=self._listen, name="agentfix-events", daemon=True).start()
 
     def next_event(self, timeout: float) -> Json | None:
-        """The next event, ``None`` if there is none within ``timeout`` seconds."""
+        """Return the next event, ``None`` if there is none within ``timeout`` seconds."""
         try:
             return self._events.get(timeout=timeout)
         except queue.Empty:
             return None
 
     def forget(self) -> None:
-        """Let go of what nobody has taken."""
+        """Drop the events that are still in the queue."""
         while not self._events.empty():
             self._events.get_nowait()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Let the thread end with its next event."""
         self._is_closing.set()
 
     def _listen(self) -> None:
-        """Read events until the end; a dropped stream is opened again."""
+        """Read events until the end; reopen a dropped stream."""
         while not self._is_closing.is_set():
             try:
                 self._server.events(self._take, stop=self._is_closing)

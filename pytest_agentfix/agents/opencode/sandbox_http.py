@@ -1,4 +1,4 @@
-"""HTTP to a server inside a sandbox: httpcore over the pipe instead of over a socket."""
+"""HTTP to a server inside a sandbox: httpcore over the pipe instead of a socket."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import Stream
 
 Dial = Callable[[int, float], Stream]
-GLANCE: Final = 0.001  # seconds; zero would not be a time-out but no waiting at all
+GLANCE: Final = 0.001  # seconds; zero would mean not to wait at all
 
 
 class PipeStream(httpcore.NetworkStream):
-    """One connection of httpcore, carried by a ``Stream``."""
+    """A connection of httpcore over a ``Stream``."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._left = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """At most ``max_bytes``; the rest is kept for the next call."""
+        """Return at most ``max_bytes``, and keep the rest for the next call."""
         if not self._left:
             try:
                 self._left = self._stream.read(timeout)
@@ -35,7 +35,7 @@ class PipeStream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Send all of it."""
+        """Send all of ``buffer``."""
         try:
             self._stream.write(buffer)
         except OSError as error:
@@ -51,11 +51,11 @@ class PipeStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        """There is no TLS on a sandbox's own loopback."""
+        """Raise: there is no TLS on a sandbox's own loopback."""
         raise NotImplementedError
 
     def get_extra_info(self, info: str) -> Any:
-        """Whether it ``is_readable``, which for an idle connection says that it was closed."""
+        """Return ``is_readable``, which for an idle connection means that it was closed."""
         return self._is_readable() if info == "is_readable" else None
 
     def _is_readable(self) -> bool:
@@ -69,7 +69,7 @@ class PipeStream(httpcore.NetworkStream):
 
 
 class PipeBackend(httpcore.NetworkBackend):
-    """Where httpcore's connections come from."""
+    """Opens httpcore's connections through the pipe."""
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
@@ -82,7 +82,7 @@ class PipeBackend(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        """Dial ``port`` inside."""
+        """Connect to ``port`` inside the sandbox."""
         try:
             return PipeStream(self._dial(port, timeout or 5.0))
         except ConnectionError as error:

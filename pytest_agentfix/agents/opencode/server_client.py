@@ -1,4 +1,4 @@
-"""The few calls of OpenCode's HTTP server that a repair needs. Every answer is untrusted."""
+"""A client for the few calls of OpenCode's server that a repair needs. Answers are untrusted."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pytest_agentfix.agents.opencode.sandbox_http import Dial, PipeBackend
 from pytest_agentfix.core.errors import AgentUnavailableError, SandboxError
 
 ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer
-EVENT_LIMIT: Final = 250_000  # bytes of one event; what says how a turn goes is far shorter
+EVENT_LIMIT: Final = 250_000  # bytes of one event; those that matter are far shorter
 CALL_TIMEOUT: Final = 30.0  # seconds for one call
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")  # it becomes a part of URLs
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")  # it becomes part of URLs
 NEXT_STEP: Final = "Run again with --agent-fix-keep and look at the sandbox's OpenCode log."
 
 Json = dict[str, Any]
 
 
 class OpenCodeServer:
-    """A client of the server that runs in one sandbox, bound to one directory there."""
+    """A client of the server in one sandbox, bound to one directory there."""
 
     def __init__(self, dial: Dial, *, port: int, directory: Path) -> None:
         self._pool = httpcore.ConnectionPool(network_backend=PipeBackend(dial))
@@ -34,7 +34,7 @@ class OpenCodeServer:
         self._query = f"?directory={quote(str(directory), safe='')}"
 
     def is_healthy(self, *, timeout: float) -> bool:
-        """Whether the server answers. A request sent too early may hang: keep ``timeout`` short."""
+        """Tell whether the server answers. A request too early may hang: keep ``timeout`` short."""
         try:
             return self._call("GET", "/global/health", None, timeout).get("healthy") is True
         except (AgentUnavailableError, SandboxError):
@@ -43,7 +43,7 @@ class OpenCodeServer:
     def create_session(
         self, rules: list[dict[str, str]], agent: str, *, timeout: float = CALL_TIMEOUT
     ) -> str:
-        """Open a session with rules of its own; returns its id."""
+        """Open a session with its own permission rules, and return its id."""
         body = {"title": "agent-fix", "agent": agent, "permission": rules}
         identity = self._call("POST", "/session", body, timeout).get("id")
         if not isinstance(identity, str) or not SESSION_ID.fullmatch(identity):
@@ -51,7 +51,7 @@ class OpenCodeServer:
         return identity
 
     def prompt(self, session: str, text: str, *, provider: str, model: str, agent: str) -> None:
-        """Send a prompt and return at once; what follows comes as events."""
+        """Send a prompt and return at once; the answer comes as events."""
         body = {
             "agent": agent,
             "model": {"providerID": provider, "modelID": model},
@@ -65,18 +65,18 @@ class OpenCodeServer:
             self._call("POST", f"/session/{session}/abort", {}, timeout=5.0)
 
     def delete(self, session: str) -> None:
-        """Let go of a session and all that was said in it; never raises."""
+        """Delete a session with its messages; never raises."""
         with contextlib.suppress(AgentUnavailableError, SandboxError):
             self._call("DELETE", f"/session/{session}", None, timeout=5.0)
 
     def reject(self, permission: str) -> None:
-        """Turn down a permission that was asked for, in a way that lets the model go on."""
+        """Reject a requested permission in a way that lets the model go on."""
         body = {"reply": "reject", "message": "This is not available here. Go on without it."}
         with contextlib.suppress(AgentUnavailableError):
             self._call("POST", f"/permission/{quote(permission, safe='')}/reply", body)
 
     def status(self, session: str) -> str:
-        """``idle``, ``busy`` or ``retry``; a session that the server does not list is idle."""
+        """Return ``idle``, ``busy`` or ``retry``; a session the server does not list is idle."""
         entry = self._call("GET", "/session/status", None).get(session)
         kind = entry.get("type") if isinstance(entry, dict) else None
         return kind if isinstance(kind, str) else "idle"
@@ -101,7 +101,7 @@ class OpenCodeServer:
             ) from None
 
     def events(self, take: Callable[[Json], None], *, stop: threading.Event) -> None:
-        """Hand every event of the directory to ``take`` until the stream ends."""
+        """Pass every event of the directory to ``take`` until the stream ends."""
         limits = {"connect": 5.0, "read": 60.0, "write": 5.0, "pool": 5.0}
         with (
             contextlib.suppress(
@@ -146,9 +146,9 @@ def _parse(status: int, content: bytes, path: str) -> Json:
 
 
 def parse_events(chunks: Iterator[bytes]) -> Iterator[Json]:
-    """Server-sent events out of their bytes; what is no JSON object is passed over.
+    """Yield the JSON objects in a stream of server-sent events, and skip everything else.
 
-    So is what is longer than ``EVENT_LIMIT`` bytes, of which no more than that is ever held.
+    An event longer than ``EVENT_LIMIT`` bytes is skipped, too; no more than that is ever held.
     """
     line = bytearray()
     for chunk in chunks:

@@ -1,7 +1,6 @@
-"""Follows one turn of OpenCode's to its end, whatever ends it.
+"""Follows one turn of OpenCode to its end, whatever ends it.
 
-The end is judged by OpenCode's events, by the gateway and by the clock, never by what the agent
-says of itself.
+OpenCode's events, the gateway and the clock decide on the end, never the agent's own text.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.model import TurnEnd
 from pytest_agentfix.core.ports import Clock, ModelAccess
 
-TICK: Final = 0.25  # seconds between two looks at the clock and the gateway
-QUIET: Final = 10.0  # seconds without an event after which the server is asked
+TICK: Final = 0.25  # seconds between two checks of the clock and the gateway
+QUIET: Final = 10.0  # seconds without an event before the server is asked for its status
 
-End = tuple[TurnEnd, str]  # and a line about it
+End = tuple[TurnEnd, str]  # with one line of detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
-    """What a turn goes on in. ``is_alive`` raises ``SandboxError`` where the sandbox is gone."""
+    """The surroundings of a turn. ``is_alive`` raises ``SandboxError`` if the sandbox is gone."""
 
     server: OpenCodeServer
     session: str
@@ -39,7 +38,7 @@ class TurnContext:
 
 
 class TurnFollower:
-    """One turn, from the prompt on. ``watch`` has what was seen of it."""
+    """Follows one turn from its prompt on. ``watch`` holds what its events said."""
 
     def __init__(self, context: TurnContext, *, deadline: float, requests: int) -> None:
         self._context = context
@@ -49,7 +48,7 @@ class TurnFollower:
         self.watch = TurnWatch(context.session)
 
     def follow(self) -> End:
-        """Wait for the end; permissions that are asked for meanwhile are turned down."""
+        """Wait for the end, rejecting permissions requested meanwhile."""
         while True:
             self._take_next()
             end = (
@@ -63,7 +62,7 @@ class TurnFollower:
                 return end
 
     def _take_next(self) -> None:
-        """Wait a tick for an event, and say no to permissions that it asks for."""
+        """Wait a tick for an event, and reject the permissions it requests."""
         event = self._context.listener.next_event(TICK)
         self._now = self._context.clock.monotonic()
         if (event is not None and self.watch.take(event)) or self._context.model_access.in_flight():
@@ -102,7 +101,7 @@ class TurnFollower:
         return None
 
     def _end_by_status(self) -> End | None:
-        """Ask the server now and then: a dropped stream of events may have swallowed the end."""
+        """Ask the server now and then: a dropped stream of events may have lost the end."""
         context = self._context
         is_quiet = self._now - max(self._last_event, self._asked) > QUIET
         if not is_quiet or context.model_access.requests() == self._requests:

@@ -18,7 +18,7 @@ from pytest_agentfix.testing.scripted_model.replies import Call, ScriptedUsage
 
 
 def iter_frames(asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
-    """Yield the answer as server-sent events; ``is_open`` leaves out everything of an end."""
+    """Yield the answer as server-sent events; ``is_open`` leaves out the end."""
     head = {
         "id": "chatcmpl-scripted",
         "object": "chat.completion.chunk",

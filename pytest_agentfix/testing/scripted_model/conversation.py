@@ -1,4 +1,4 @@
-"""What was said so far, read out of a request of any of the four protocols (pure)."""
+"""Reads the conversation from a request in any of the four protocols (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 
 
 class Speaker(enum.Enum):
-    """Who a part of a conversation comes from."""
+    """The origin of a part of a conversation."""
 
     USER = "user"
     MODEL = "model"
@@ -48,12 +48,12 @@ class Conversation:
 
     @property
     def spoken(self) -> Sequence[Spoken]:
-        """What was said, oldest first, in the same form whatever the protocol."""
+        """The parts of the conversation, oldest first, in one form for all protocols."""
         return list(_iter_spoken(self.messages))
 
     @property
     def has_tools(self) -> bool:
-        """Whether tools are offered: OpenCode's side requests (titles) come without."""
+        """True if tools are offered; OpenCode's side requests (titles) have none."""
         return bool(self.body.get("tools"))
 
     @property
@@ -68,7 +68,7 @@ class Conversation:
 
     @property
     def results(self) -> Sequence[str]:
-        """What the tools gave back, oldest first."""
+        """The results of tools, oldest first."""
         return self._list_texts(Speaker.TOOL)
 
     @property
@@ -78,7 +78,7 @@ class Conversation:
 
     @property
     def step(self) -> int:
-        """How many answers were given since that user message."""
+        """The number of answers since that user message."""
         speakers = [one.speaker for one in self.spoken]
         if Speaker.USER not in speakers:
             return 0
@@ -98,7 +98,7 @@ def _iter_spoken(messages: Sequence[Mapping[str, Any]]) -> Iterator[Spoken]:
 
 
 def _iter_message(message: Mapping[str, Any]) -> Iterator[Spoken]:
-    """Yield what one message says; systems and a model's thoughts say nothing."""
+    """Yield the parts of one message; a system prompt and a model's thoughts have none."""
     kind, role = message.get("type"), message.get("role")
     if _is_answer(message):
         yield Spoken(Speaker.MODEL, _read_text(_content(message)))
@@ -114,15 +114,15 @@ def _is_answer(message: Mapping[str, Any]) -> bool:
 
 
 def _continues(before: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    """Whether ``item`` belongs to the answer before it: of the responses protocol's several."""
+    """Tell whether ``item`` is a further item of one answer in the responses protocol."""
     return item.get("type") in _CALLS and _is_answer(before)
 
 
 def _iter_of_user(content: Any) -> Iterator[Spoken]:
-    """Yield what a user's message holds: results of tools come in the user's name, too.
+    """Yield the parts of a user's message: results of tools have the user's role, too.
 
     Anthropic's client puts a prompt that follows results into the same message. Google's puts
-    there what a result had beside its text, so that words beside a result are no prompt.
+    other content of a result there, so text beside a result is not a prompt.
     """
     parts = _objects(content)
     results = [text for part in parts if (text := _read_result(part)) is not None]
@@ -142,12 +142,12 @@ def _read_result(part: Mapping[str, Any]) -> str | None:
         return None
     response = answer.get("response")
     found = response.items() if isinstance(response, dict) else ()
-    # Google's client puts the tool's name beside what it gave back.
+    # Google's client puts the tool's name beside its result.
     return "\n".join(text for name, text in found if isinstance(text, str) and name != "name")
 
 
 def _content(message: Mapping[str, Any]) -> Any:
-    """Return what a message says, under either of its names."""
+    """Return the content of a message, under either of its names."""
     return message.get("parts") if "parts" in message else message.get("content")
 
 

@@ -1,4 +1,4 @@
-"""What the four protocols' answers have in common (pure)."""
+"""The common parts of answers in the four protocols (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer: TypeAlias = Say | Call | Calls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a protocol needs to know of a request. ``created`` is in Unix seconds."""
+    """The facts about a request that an answer needs. ``created`` is in Unix seconds."""
 
     body: Mapping[str, Any]
     model: str
@@ -26,7 +26,7 @@ class Asked:
 
     @property
     def number(self) -> int:
-        """How many messages came before: what makes the ids of each answer its own."""
+        """The number of messages so far, which makes the ids of each answer unique."""
         return len(Conversation(self.body).messages)
 
 
@@ -42,7 +42,7 @@ def list_calls(reply: Answer) -> Sequence[Call]:
 
 
 def dump_arguments(call: Call) -> str:
-    """Return a call's arguments as the text that most protocols want them in."""
+    """Return a call's arguments as JSON text, as most protocols want them."""
     return json.dumps(dict(call.arguments))
 
 
@@ -52,7 +52,7 @@ def cut(text: str) -> list[str]:
 
 
 def count(asked: Asked, reply: Answer) -> ScriptedUsage | None:
-    """Return the usage to report: the script's word, or a guess by length; ``None`` for none."""
+    """Return the usage to report: the script's, or a guess by length; ``None`` for none."""
     if isinstance(reply.usage, NoUsage):
         return None
     return reply.usage or ScriptedUsage(
@@ -66,6 +66,6 @@ def _measure(reply: Answer) -> int:
 
 
 def frame(payload: Mapping[str, Any], *, event: str = "", end: str = "\n") -> bytes:
-    """Return one server-sent event; ``event`` names it where a protocol does that."""
+    """Return one server-sent event; ``event`` is its name in protocols that have one."""
     head = f"event: {event}{end}" if event else ""
     return f"{head}data: {json.dumps(payload)}{end}{end}".encode()

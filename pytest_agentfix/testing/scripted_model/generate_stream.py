@@ -23,9 +23,10 @@ _SIGNATURE: Final = "c2NyaXB0ZWQ="
 
 
 def iter_frames(asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
-    """Yield the answer as server-sent events; ``is_open`` leaves out everything of an end.
+    """Yield the answer as server-sent events; ``is_open`` leaves out the end.
 
-    Calls come whole, each line ends as the provider's do, and every event has the usage so far.
+    Calls come in one piece, lines end in CR LF like the provider's, and every event has the usage
+    so far.
     """
     chunks = [[part] for part in _list_parts(reply)] or [[{"text": ""}]]
     usage = count(asked, reply)

@@ -21,10 +21,10 @@ from pytest_agentfix.testing.scripted_model.replies import ScriptedUsage
 
 
 def iter_frames(asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
-    """Yield the answer as server-sent events; ``is_open`` leaves out everything of an end.
+    """Yield the answer as server-sent events; ``is_open`` leaves out the end.
 
-    The input's tokens come with the start, the output's with the end. A reply without usage
-    leaves out both, which OpenCode's client takes for an invalid answer.
+    The tokens of the input come at the start, those of the output at the end. A reply without
+    usage leaves out both, which OpenCode's client treats as an invalid answer.
     """
     for event in _iter_events(asked, reply, is_open=is_open):
         yield frame(event, event=str(event["type"]))
@@ -112,7 +112,7 @@ def _stop_reason(reply: Answer) -> str:
 
 
 def _describe_input(usage: ScriptedUsage) -> dict[str, int]:
-    """Return what this protocol makes of the input: three counts that do not overlap."""
+    """Return the counts of the input, three that do not overlap."""
     return {
         "input_tokens": usage.prompt_tokens - usage.cached_tokens - usage.written_tokens,
         "cache_creation_input_tokens": usage.written_tokens,

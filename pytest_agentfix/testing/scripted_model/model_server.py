@@ -1,8 +1,8 @@
-"""A real HTTP server that plays a language model, so that the real OpenCode makes real edits.
+"""An HTTP server that plays a language model, so that the real OpenCode makes real edits.
 
 It speaks four streaming protocols with tool calls: chat completions, OpenAI's responses,
-Anthropic's messages and Google's generateContent; the end of a request's path tells which. What it
-answers comes from a script, see ``pytest_agentfix.testing.scripted_model.replies``.
+Anthropic's messages and Google's generateContent, chosen by the end of a request's path. A script
+gives the answers, see ``pytest_agentfix.testing.scripted_model.replies``.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-_HANG_POLL = 0.02  # seconds between two looks at a hanging connection
+_HANG_POLL = 0.02  # seconds between two checks of a hanging connection
 
 
 @final
 class ScriptedModel:
-    """A model on ``127.0.0.1`` that answers by ``script``; starts when entered.
+    """A model on ``127.0.0.1`` that answers by ``script``; a context manager.
 
     ``script`` is a function of the conversation, or replies to give one after the other.
     ``delay`` (seconds) comes before every answer that does not name its own.
@@ -107,7 +107,7 @@ class ScriptedModel:
         self.close()
 
     def close(self) -> None:
-        """Stop serving and let go of hanging connections; closing twice is fine."""
+        """Stop serving and release hanging connections; closing twice is fine."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -123,13 +123,13 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        """What a client of chat completions takes for its base URL."""
+        """The base URL for a client of chat completions."""
         return self.base_url_for(WireProtocol.CHAT)
 
     def base_url_for(self, protocol: WireProtocol) -> str:
-        """Return what a client of ``protocol`` takes for its base URL.
+        """Return the base URL for a client of ``protocol``.
 
-        Below any other path it answers just as well.
+        The server answers below any other path as well.
         """
         return f"http://127.0.0.1:{self.port}{VERSIONS[protocol]}"
 
@@ -141,7 +141,7 @@ class ScriptedModel:
 
     @property
     def hang_ups(self) -> int:
-        """How many clients went away while they were kept hanging."""
+        """The number of clients that disconnected from a ``Hang``."""
         with self._lock:
             return self._hang_ups
 
@@ -163,7 +163,7 @@ class ScriptedModel:
             self._closed.wait(seconds)
 
     def _hang(self, connection: socket.socket) -> None:
-        """Wait until the server is closed or the client goes away."""
+        """Wait until the server is closed or the client disconnects."""
         while not self._closed.is_set():
             readable, _, _ = select.select([connection], [], [], _HANG_POLL)
             if readable and not _has_bytes(connection):
@@ -189,7 +189,7 @@ class _Server(ThreadingHTTPServer):
         self.model = model
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """Say nothing on stderr: clients that go away are part of the play."""
+        """Keep errors off stderr: clients that disconnect are expected."""
         _log.debug("connection from %s ended early", client_address)
 
 
@@ -200,16 +200,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's own name
-        """Keep the access log away from stderr."""
+        """Keep the access log off stderr."""
         _log.debug(format, *args)
 
     def do_GET(self) -> None:
-        """Record it and know nothing."""
+        """Record the request and answer 404."""
         self.server.model._record(self._read_request())  # noqa: SLF001 - two halves of one thing
         self._send(404, b"{}", {"Content-Type": "application/json"})
 
     def do_POST(self) -> None:
-        """Answer a request as the script says."""
+        """Record the request and answer as the script says."""
         request = self._read_request()
         model = self.server.model
         model._record(request)  # noqa: SLF001
@@ -259,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang(self, request: RecordedRequest, reply: Hang) -> None:
         if reply.after_text is not None:
-            with suppress(BrokenPipeError, ConnectionResetError):  # which is seen and counted below
+            with suppress(BrokenPipeError, ConnectionResetError):  # seen and counted below
                 self._start_stream()
                 self._stream(request, Say(reply.after_text), is_open=True)
         self.server.model._hang(self.connection)  # noqa: SLF001
@@ -295,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _cut(self) -> None:
-        """End the connection without an end of the stream."""
+        """Cut the connection without ending the stream."""
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Which protocol a request is in, and how an answer looks in it (pure)."""
+"""Recognises the protocol of a request, and gives the forms of its answers (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_agentfix.testing.scripted_model import (
 )
 from pytest_agentfix.testing.scripted_model.events import Answer, Asked
 
-# The end of the path, whatever stands before it: one server can stand for many providers.
+# Only the end of the path counts: one server can stand in for many providers.
 _ENDS: Final[Mapping[WireProtocol, re.Pattern[str]]] = {
     WireProtocol.CHAT: re.compile(r"/chat/completions$"),
     WireProtocol.RESPONSES: re.compile(r"/responses$"),
@@ -33,10 +33,10 @@ VERSIONS: Final[Mapping[WireProtocol, str]] = {
 
 
 class IterFrames(Protocol):
-    """Puts an answer into a stream's events."""
+    """A function that renders an answer as a stream's events."""
 
     def __call__(self, asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
-        """Yield the events; ``is_open`` leaves out everything of an end."""
+        """Yield the events; ``is_open`` leaves out the end."""
         ...
 
 
@@ -60,13 +60,13 @@ FORMS: Final[Mapping[WireProtocol, Forms]] = {
 
 
 def find_protocol(target: str) -> WireProtocol | None:
-    """Return the protocol of a request target by the end of its path, ``None`` if it has none."""
+    """Return the protocol of a request target by the end of its path, ``None`` for any other."""
     path = urlsplit(target).path
     return next((protocol for protocol, end in _ENDS.items() if end.search(path)), None)
 
 
 def is_streamed(target: str, body: Mapping[str, Any]) -> bool:
-    """Whether the answer is to come as server-sent events."""
+    """Tell whether the request asks for server-sent events."""
     if find_protocol(target) is WireProtocol.GENERATE:
         parts = urlsplit(target)
         is_stream = parts.path.endswith(":streamGenerateContent")
@@ -75,6 +75,6 @@ def is_streamed(target: str, body: Mapping[str, Any]) -> bool:
 
 
 def find_model(target: str, body: Mapping[str, Any]) -> str:
-    """Return the model asked for: of the body, or of the path where that has it."""
+    """Return the requested model, from the path if it has one, else from the body."""
     found = _ENDS[WireProtocol.GENERATE].search(urlsplit(target).path)
     return unquote(found[1]) if found else str(body.get("model", "scripted"))

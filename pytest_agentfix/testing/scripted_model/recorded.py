@@ -1,4 +1,4 @@
-"""What a scripted model keeps of each request."""
+"""A scripted model's record of a request."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from pytest_agentfix.testing.scripted_model.protocols import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A request as it arrived. Header names are in lower case."""
+    """A request as received. Header names are in lower case."""
 
     method: str
     path: str
     headers: Mapping[str, str]
-    body: Any  # parsed JSON, or the raw bytes where it is none
+    body: Any  # parsed JSON, or the raw bytes if it is not JSON
 
     @property
     def protocol(self) -> WireProtocol | None:
-        """The protocol it is in, by the end of its path; ``None`` for any other."""
+        """Its protocol, by the end of its path; ``None`` for any other."""
         return find_protocol(self.path)
 
     @property
     def conversation(self) -> Conversation:
-        """What it says; nothing if its body is no object."""
+        """Its conversation, empty if its body is not an object."""
         return Conversation(self._object)
 
     @property
     def is_streamed(self) -> bool:
-        """Whether it asks for server-sent events."""
+        """True if it asks for server-sent events."""
         return is_streamed(self.path, self._object)
 
     @property
     def forms(self) -> Forms:
-        """The forms of an answer to it; raises ``KeyError`` if it is in no protocol."""
+        """The forms of an answer to it; raises ``KeyError`` without a protocol."""
         return FORMS[self.protocol]  # type: ignore[index]
 
     def make_asked(self) -> Asked:
-        """Return what a protocol needs to answer it."""
+        """Return the facts that an answer needs."""
         model = find_model(self.path, self._object)
         return Asked(body=self._object, model=model, created=int(time.time()))
 

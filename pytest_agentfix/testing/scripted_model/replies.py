@@ -1,4 +1,4 @@
-"""What a scripted model answers, and the scripts that choose an answer by the conversation."""
+"""The replies of a scripted model, and scripts that choose them by the conversation."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedUsage:
-    """The token counts an answer reports; any numbers, since a provider can be wrong.
+    """The token counts that an answer reports; any numbers, since a provider can be wrong.
 
-    ``prompt_tokens`` is the whole input, the ``cached_tokens`` read from a cache and the
-    ``written_tokens`` put into one included, and each protocol has it in its own words:
-    Anthropic's has three counts that do not overlap, Google's has none for what was written.
+    ``prompt_tokens`` is the whole input, including ``cached_tokens`` read from a cache and
+    ``written_tokens`` put into one. Each protocol reports it in its own way: Anthropic's has three
+    counts that do not overlap, Google's has none for written tokens.
     """
 
     prompt_tokens: int
@@ -58,13 +58,13 @@ class NoUsage(enum.Enum):
     NO_USAGE = "no usage"
 
 
-NO_USAGE: Final = NoUsage.NO_USAGE  # an answer that says nothing of tokens
+NO_USAGE: Final = NoUsage.NO_USAGE  # an answer without token counts
 Usage: TypeAlias = ScriptedUsage | NoUsage | None  # None: plausible counts
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Text only: ends the turn."""
+    """Text only, which ends the turn."""
 
     text: str
     delay: float | None = field(default=None, kw_only=True)  # seconds; None: the server's own
@@ -73,7 +73,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call, with some text before it if wanted."""
+    """One tool call, optionally with text before it."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -94,7 +94,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """An HTTP error. ``body`` is sent as it is if a string, as JSON otherwise."""
+    """An HTTP error. A ``body`` that is a string is sent as it is, any other as JSON."""
 
     status: int
     body: str | Mapping[str, Any] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Fail:
 class Hang:
     """Silence until the server or the client closes.
 
-    ``after_text=None``: not even headers are sent; otherwise headers and that much text first.
+    With ``after_text=None`` not even headers are sent; otherwise headers and that text come first.
     """
 
     after_text: str | None = None
@@ -115,7 +115,7 @@ class Hang:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Headers and ``after_text``, then the TCP connection is cut in the middle of the stream."""
+    """Headers and ``after_text``, then a cut of the TCP connection in mid-stream."""
 
     after_text: str = ""
     delay: float | None = field(default=None, kw_only=True)
@@ -123,7 +123,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes of some other protocol, sent with status 200."""
+    """Raw bytes, sent with status 200."""
 
     content: bytes
     content_type: str = "text/event-stream"
@@ -142,8 +142,8 @@ HARMLESS = Say("Done.")
 class Turns:
     """A script by turns: the n-th user message selects a turn, the step in it the reply.
 
-    It depends on the conversation alone, so repeated requests and sessions side by side get the
-    answers that belong to them. Past the end, and without tools, it says something harmless.
+    It depends only on the conversation, so retries and parallel sessions get the right answers.
+    Past the end, and without tools, it says something harmless.
     """
 
     turns: Sequence[Sequence[Reply]]
@@ -157,9 +157,9 @@ class Turns:
 
 
 def route(choose: Callable[[str], Script]) -> Script:
-    """Return a script that asks ``choose`` for one, given all prompts of the conversation so far.
+    """Return a script that passes all prompts so far to ``choose`` and uses the script it returns.
 
-    For runs with several failing tests: ``choose`` looks for a test's name in the text.
+    For runs with several failing tests: ``choose`` can look for a test's name in the text.
     """
 
     def answer(conversation: Conversation) -> Reply:
@@ -169,10 +169,10 @@ def route(choose: Callable[[str], Script]) -> Script:
 
 
 class Interrupted:
-    """A script that goes wrong first: at one place of the conversation it gives ``troubles``.
+    """A script that fails first: at one point of the conversation it gives ``troubles``.
 
-    They come one after the other each time the model is asked there; when all have been given,
-    ``script`` answers. (A script by turns alone would repeat a ``Break`` for ever.)
+    Each request at that point gets the next one; when all have been given, ``script`` answers.
+    (A script by turns alone would repeat a ``Break`` for ever.)
     """
 
     def __init__(
@@ -190,13 +190,13 @@ class Interrupted:
 
 
 class Sequenced:
-    """A script that gives its replies one after the other, whatever is asked."""
+    """A script that gives its replies one after the other, whatever the request."""
 
     def __init__(self, replies: Iterable[Reply]) -> None:
         self._replies = iter(replies)
 
     def __call__(self, _conversation: Conversation) -> Reply:
-        """Take the next reply, or something harmless when there is none left."""
+        """Return the next reply, or a harmless one when none is left."""
         return next(self._replies, HARMLESS)
 
 
@@ -216,8 +216,7 @@ def edits(path: str, old: str, new: str) -> Call:
 def patches(path: str, old: str, new: str) -> Call:
     """Have OpenCode replace the whole lines ``old`` by ``new`` in the file at ``path``.
 
-    This is the tool that OpenCode offers to some of OpenAI's models in the place of ``edit`` and
-    ``write``.
+    OpenCode offers this tool to some of OpenAI's models instead of ``edit`` and ``write``.
     """
     lines = ["*** Begin Patch", f"*** Update File: {path}", "@@"]
     lines += [f"-{line}" for line in old.splitlines()] + [f"+{line}" for line in new.splitlines()]

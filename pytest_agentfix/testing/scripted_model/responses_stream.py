@@ -21,10 +21,10 @@ from pytest_agentfix.testing.scripted_model.replies import Call, ScriptedUsage
 
 
 def iter_frames(asked: Asked, reply: Answer, *, is_open: bool) -> Iterator[bytes]:
-    """Yield the answer as server-sent events; ``is_open`` leaves out everything of an end.
+    """Yield the answer as server-sent events; ``is_open`` leaves out the end.
 
-    The usage comes with the last event alone; a reply without any has ``null`` there, after which
-    OpenCode's client does not see the end for what it is and asks once more.
+    Only the last event has the usage. A reply without usage has ``null`` there, and OpenCode's
+    client then does not recognise the end and sends the request once more.
     """
     events = _iter_events(asked, reply, is_open=is_open)
     for number, event in enumerate(events):
@@ -88,7 +88,7 @@ def _iter_arguments(
 
 
 def _list_items(asked: Asked, reply: Answer) -> list[dict[str, Any]]:
-    """Return the answer's items with all they will hold in the end, but for their status."""
+    """Return the answer's complete items, except for their status."""
     message = {
         "id": f"msg_scripted_{asked.number}",
         "type": "message",
