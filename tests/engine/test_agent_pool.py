@@ -22,7 +22,7 @@ from pytest_agentfix.runtime import agent_pool
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from tests.engine.sandbox_kit import Place
-from tests.kits.opencode_kit import FakeDoor
+from tests.kits.opencode_kit import FakeModelAccess
 
 CACHE = platformdirs.user_cache_path("pytest-agentfix")
 ACCESS = ModelEndpoint(
@@ -73,7 +73,7 @@ def test_an_agent_that_died_while_it_waited_is_replaced(agents: AgentPool, place
     place.engine.stop(dead)
     post = AgentRequest(
         access=ACCESS,
-        door=FakeDoor(),
+        door=FakeModelAccess(),
         base=agents._sandboxes.base,
         shown=ChangeSet(),
         locked=(),

@@ -1,4 +1,4 @@
-"""Bodies of all four protocols: what the agent really sends, and what would lead out."""
+"""Bodies of all four protocols: the agent's real ones, and ways out of the sandbox."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCHEMA = {
     "properties": {"url": {"type": "string"}, "id": {"$ref": "#/$defs/id"}, "$ref": {}},
     "$defs": {"id": {"type": "string"}},
 }
-# Each would have somebody's validator fetch what it names.
+# Each would make some validator fetch a document.
 FOREIGN_SCHEMAS = {
     "reference": {"$ref": ELSEWHERE},
     "nested reference": {"properties": {"a": {"anyOf": [{}, {"$ref": f"{ELSEWHERE}#/a"}]}}},
@@ -48,7 +48,7 @@ FOREIGN_SCHEMAS = {
 FUNCTION = {"type": "function", "function": {"name": "edit", "parameters": SCHEMA}}
 LOOKS_ODD = {"type": "image", "file_id": "f", "url": ELSEWHERE, "fileUri": "gs://x"}
 
-# Nothing in these is changed on its way. They are OpenCode's own, made short.
+# These pass unchanged. They are OpenCode's own, shortened.
 GOOD: Mapping[WireProtocol, dict[str, Any]] = {
     WireProtocol.CHAT: {
         "model": MODEL,
@@ -264,8 +264,8 @@ def _source(kind: str, **source: Any) -> dict[str, Any]:
     return {"type": kind, "source": source}
 
 
-# What would run at the provider, make it fetch, or reach what was never in the sandbox: the
-# changes to a good body, each of which is refused with 403.
+# Changes to a good body that would run something at the provider, make it fetch, or reach data
+# that was never in the sandbox; each is refused with 403.
 WAYS_OUT: Mapping[WireProtocol, Mapping[str, dict[str, Any]]] = {
     WireProtocol.CHAT: {
         **{

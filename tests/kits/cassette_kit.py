@@ -1,4 +1,4 @@
-"""What the cassettes' tests share: requests, a real line, a recording and its replay."""
+"""Helpers of the cassettes' tests: requests, a real connection, a recording and its replay."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THERE = PathPlaceholders(
 
 @dataclass(frozen=True)
 class Seen:
-    """An answer as it came out of a line; ``error`` is a ``UpstreamError``'s words."""
+    """An answer as a sender gave it; ``error`` is the message of an ``UpstreamError``."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -70,11 +70,11 @@ def make_chat(*messages: Mapping[str, Any] | str, **changes: Any) -> dict[str, A
     return {**body, **changes}
 
 
-def ask(line: Sender, admission: Admission) -> Seen:
-    """Post a request and return all that comes."""
+def ask(sender: Sender, admission: Admission) -> Seen:
+    """Post a request and return the whole answer."""
     seen = Seen()
     try:
-        with translated_errors(), line.post(admission, ("authorization", "Bearer x")) as exchange:
+        with translated_errors(), sender.post(admission, ("authorization", "Bearer x")) as exchange:
             headers = {name.decode().lower(): value.decode() for name, value in exchange.headers}
             kept = tuple(
                 (name, headers[name]) for name in ("content-type", "retry-after") if name in headers
@@ -92,8 +92,8 @@ def open_sender(url: str) -> Iterator[UpstreamConnection]:
     transport = TransportConfig.from_environment(
         url, clock=SystemClock(), timeouts=GatewayTimeouts()
     )
-    with UpstreamConnection(transport, check=lambda: None) as line:
-        yield line
+    with UpstreamConnection(transport, check=lambda: None) as connection:
+        yield connection
 
 
 def make_recording(
@@ -113,11 +113,11 @@ def record(
     placeholders: PathPlaceholders = HERE,
     secrets: Sequence[str] = (),
 ) -> list[Seen]:
-    """Have a scripted model answer ``bodies`` one after the other; return what was seen live."""
+    """Have a scripted model answer ``bodies`` one after the other; return the live answers."""
     recording = make_recording(path, placeholders, secrets)
-    with ScriptedModel(script) as model, open_sender(model.base_url) as line:
+    with ScriptedModel(script) as model, open_sender(model.base_url) as sender:
         url = f"{model.base_url}/chat/completions"
-        recorded = recording.wrap(line)
+        recorded = recording.wrap(sender)
         seen = [ask(recorded, make_admission(body, url)) for body in bodies]
     recording.close()
     assert recording.trouble == ""
@@ -128,5 +128,5 @@ def replay(
     path: Path, bodies: Sequence[Any], *, placeholders: PathPlaceholders = HERE
 ) -> list[Seen]:
     """Return what the cassette answers to ``bodies``."""
-    line = Replay.load(path).open(placeholders)
-    return [ask(line, make_admission(body)) for body in bodies]
+    sender = Replay.load(path).open(placeholders)
+    return [ask(sender, make_admission(body)) for body in bodies]

@@ -1,4 +1,4 @@
-"""Answers in the providers' own forms, cut up as they come: some text, and a call of a tool.
+"""Answers in the providers' own forms, cut up as they come: some text, and a tool call.
 
 With ``tool`` "" there is no call.
 """
@@ -23,7 +23,7 @@ def cut(text: str, size: int = 7) -> list[str]:
 
 
 def stream_chat(text: str, arguments: str, tool: str = "read") -> bytes:
-    """Return what OpenAI's chat-completions sends, with OpenRouter's comments in between."""
+    """Return a stream of chat completions, with OpenRouter's comments in between."""
     comment = b": OPENROUTER PROCESSING\n\n"
     first = {"index": 0, "id": "call_a", "type": "function"}
     named = {**first, "function": {"name": tool, "arguments": ""}}
@@ -53,7 +53,7 @@ def _chunk(delta: Any, finish: str | None = None) -> bytes:
 
 
 def stream_messages(text: str, arguments: str, tool: str = "read") -> bytes:
-    """Return what Anthropic sends, with a ping in the middle of the text."""
+    """Return a stream of Anthropic's, with a ping in the middle of the text."""
     usage = {"input_tokens": 10, "output_tokens": 1}
     message: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant"}
     message |= {"model": MODEL, "content": [], "stop_reason": None, "usage": usage}
@@ -86,7 +86,7 @@ def _iter_block(index: int, block: Any, deltas: Sequence[Any]) -> Iterator[bytes
 
 
 def stream_responses(text: str, arguments: str, tool: str = "read") -> bytes:
-    """Return what OpenAI's Responses protocol sends."""
+    """Return a stream of OpenAI's Responses protocol."""
     response = {"id": "resp_1", "created_at": 1, "model": MODEL, "output": [],
                 "instructions": "You are OpenCode.", "tools": [{"type": "function"}]}  # fmt: skip
     usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
@@ -123,7 +123,7 @@ def _iter_call_parts(tool: str, arguments: str) -> Iterator[tuple[str, Any]]:
 
 
 def stream_generate(text: str, arguments: str, tool: str = "read") -> bytes:
-    """Return what Google sends: line ends of two characters, running counts in each event."""
+    """Return a stream of Google's: CR LF line ends, running counts in each event."""
     args = json.loads(arguments) if arguments else {}
     call = [{"functionCall": {"name": tool, "args": args}}] if tool else [{"text": ""}]
     texts = [{"text": piece} for piece in cut(text)]

@@ -1,4 +1,4 @@
-"""A real HTTP proxy that tunnels (CONNECT), as companies have them. Served by ``StreamPort``."""
+"""A real HTTP proxy that tunnels (CONNECT), like a company's. Served by ``StreamPort``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pytest_agentfix.testing.socket_stream import SocketStream
 
 
 class ConnectProxy:
-    """Leads every tunnel to ``port`` on this machine, whatever host is asked for.
+    """Connects every tunnel to ``port`` on this machine, whatever host is requested.
 
-    ``asked`` has the heads that came. With ``status`` other than 200 it refuses.
+    ``asked`` holds the heads received. With a ``status`` other than 200 it refuses.
     """
 
     def __init__(self, port: int, *, status: int = 200) -> None:

@@ -1,4 +1,4 @@
-"""What the gateway's tests share: an upstream, a client, a fake clock."""
+"""Helpers of the gateway's tests: an upstream, a client, a fake clock."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pytest_agentfix.testing.socket_stream import StreamPort
 KEY = "sk-sentinel-0123456789abcdef"
 TOKEN = "run-token"
 MODEL = "test-model"
-HOST = f"127.0.0.1:{MODEL_PORT}"  # what OpenCode calls the door in its sandbox
+HOST = f"127.0.0.1:{MODEL_PORT}"  # the gateway's host for OpenCode in its sandbox
 
 
 class FakeClock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -85,8 +85,8 @@ class Answer:
         return str(json.loads(self.body)["error"]["message"])
 
 
-class DoorConnection(http.client.HTTPConnection):
-    """A connection that calls the gateway what OpenCode calls it, wherever it listens."""
+class GatewayConnection(http.client.HTTPConnection):
+    """A connection that uses OpenCode's host name for the gateway, wherever that listens."""
 
     def putrequest(
         self,
@@ -104,7 +104,7 @@ class Client:
     """An HTTP client of the gateway that keeps its connection alive."""
 
     def __init__(self, port: int) -> None:
-        self.connection = DoorConnection("127.0.0.1", port, timeout=30)
+        self.connection = GatewayConnection("127.0.0.1", port, timeout=30)
 
     def post(
         self,
@@ -131,7 +131,7 @@ def open_gateway(  # noqa: PLR0913 - all but one by name
     caps: Mapping[tuple[str, str], float] | None = None,
     tariff: Tariff | None = None,
 ) -> Iterator[tuple[ModelGateway, Client]]:
-    """Serve a gateway on a port; the attempt has begun."""
+    """Serve a gateway on a port, with an attempt begun."""
     gateway = ModelGateway(
         upstream,
         token=TOKEN,

@@ -1,4 +1,4 @@
-"""A gateway under attack: raw bytes go to it over a real socket, a real provider is behind it."""
+"""A gateway under attack: raw bytes over a real socket, with a real provider behind it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 30  # seconds until a test gives up on the gateway
 
 
 class CountingStream:
-    """A stream that counts what was read from it."""
+    """A stream that counts the bytes read from it."""
 
     def __init__(self, inner: Stream, counts: list[int]) -> None:
         self.inner = inner
@@ -39,7 +39,7 @@ class CountingStream:
 
 @dataclass(frozen=True)
 class Target:
-    """One gateway for one protocol, with its provider. ``counts``: bytes of each read so far."""
+    """A gateway for one protocol, with its provider. ``counts``: the bytes of each read."""
 
     row: ProviderRow
     port: int
@@ -53,14 +53,14 @@ class Target:
         without: Sequence[str] = (),
         end: bytes = b"\r\n\r\n",
     ) -> bytes:
-        """A good head, with ``start`` for its first line, ``without`` some headers, and more."""
+        """Return a good head with ``start`` as its first line, ``without`` some headers."""
         headers = {"Host": HOST, **make_headers(self.row)}
         kept = [f"{name}: {value}" for name, value in headers.items() if name not in without]
         first = start or f"POST {self.row.build_target(MODEL)} HTTP/1.1"
         return b"\r\n".join(_encode(line) for line in (first, *kept, *lines)) + end
 
     def request(self, body: Any = None, *lines: str | bytes, **options: Any) -> bytes:
-        """A whole request; good but for what is given."""
+        """Return a complete request, good except for the arguments."""
         raw = body if isinstance(body, bytes) else json.dumps(body or self.body()).encode()
         return self.head(f"Content-Length: {len(raw)}", *lines, **options) + raw
 
@@ -81,7 +81,7 @@ class Target:
             yield ours
 
     def check_unharmed(self, seen: int = 0) -> None:
-        """The provider has seen ``seen`` requests, and the gateway still serves a good one."""
+        """Assert that the provider has seen ``seen`` requests and the gateway still serves one."""
         assert len(self.provider.requests) == seen
         client = Client(self.port)
         headers = make_headers(self.row)
@@ -96,7 +96,7 @@ def _encode(line: str | bytes) -> bytes:
 
 
 def read_status(ours: socket.socket) -> int:
-    """Read one answer to its end, or all there is; return its status, 0 for none."""
+    """Read one answer, or all there is of it, and return its status, 0 for none."""
     found = b""
     while not _is_whole(found) and (data := ours.recv(65_536)):
         found += data
@@ -112,7 +112,7 @@ def _is_whole(found: bytes) -> bool:
 
 
 def trickle(ours: socket.socket, data: bytes) -> int:
-    """Send ``data`` byte by byte until the gateway says something; return the status."""
+    """Send ``data`` byte by byte until the gateway answers; return the status."""
     with suppress(ConnectionError):
         for number in range(len(data)):
             ours.sendall(data[number : number + 1])
@@ -123,7 +123,7 @@ def trickle(ours: socket.socket, data: bytes) -> int:
 
 
 def flood(ours: socket.socket, piece: bytes, total: int) -> int:
-    """Send up to ``total`` bytes, and return the status of what comes back, 0 for nothing."""
+    """Send up to ``total`` bytes, and return the status of the answer, 0 for none."""
     with suppress(ConnectionError):
         for _ in range(total // len(piece)):
             ours.sendall(piece)
@@ -151,7 +151,7 @@ def open_target(
 
 
 def make_bodies(body: Mapping[str, Any]) -> Mapping[str, bytes]:
-    """Bodies that are no JSON, or JSON that two parsers read in two ways."""
+    """Return bodies that are not JSON, or JSON that two parsers read in two ways."""
     good = json.dumps(body).encode()
     inside = good[:-1]
     return {

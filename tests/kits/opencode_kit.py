@@ -1,4 +1,4 @@
-"""OpenCode's server as far as a repair speaks to it, scripted, without any sandbox."""
+"""A scripted double of OpenCode's server, as far as a repair uses it, without a sandbox."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACCESS = ModelEndpoint(
 
 
 def event(kind: str, **properties: Any) -> dict[str, Any]:
-    """An event of the session's."""
+    """Return an event of the session."""
     return {"type": kind, "properties": {"sessionID": SESSION, **properties}}
 
 
@@ -86,16 +86,16 @@ class FakeOpenCode:
         return SocketStream(socket.create_connection(self._server.server_address[:2], timeout))  # type: ignore[arg-type]
 
     def say(self, *events: Mapping[str, Any]) -> None:
-        """Send events to whoever listens."""
+        """Send events to all listeners."""
         for one in events:
             self._events.put(f"data: {json.dumps(one)}\n\n".encode())
 
     def drop_events(self) -> None:
-        """End the stream of events that is open now."""
+        """End the open stream of events."""
         self._events.put(None)
 
     def posts(self, word: str) -> list[Any]:
-        """The bodies of the calls whose path holds ``word``."""
+        """Return the bodies of the calls whose path contains ``word``."""
         return [body for _, path, body in self.calls if word in path]
 
     def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -107,7 +107,7 @@ class FakeOpenCode:
             return
         self.calls.append((handler.command, url.path, json.loads(body) if body else None))
         if url.path.endswith("/prompt_async"):
-            # Before the answer: who has that looks at once for what came of the prompt.
+            # Before the answer: a client that has it looks for the events at once.
             self.on_prompt()
             self.say(*self.turn)
         status, content = self._answer(url.path)
@@ -136,7 +136,7 @@ class FakeOpenCode:
 
 @dataclass
 class FakeProcess:
-    """``opencode serve``, or nothing of the kind."""
+    """The process of ``opencode serve``, up or failed."""
 
     command: Command
     running: bool = True
@@ -154,11 +154,13 @@ class FakeProcess:
 
 @dataclass
 class FakeSandbox:
-    """A sandbox in which nothing runs but the scripted server."""
+    """A sandbox that runs only the scripted server."""
 
     server: FakeOpenCode
     processes: list[FakeProcess] = field(default_factory=list)
-    starts: list[bool] = field(default_factory=list)  # whether it comes up; True for all after
+    starts: list[bool] = field(
+        default_factory=list
+    )  # whether each start succeeds; True for all later ones
     closed: int = 0
 
     def start(self, command: Command) -> Process:
@@ -181,8 +183,8 @@ class FakeSandbox:
 
 
 @dataclass
-class FakeDoor:
-    """A gateway that says what it is told to say."""
+class FakeModelAccess:
+    """A gateway with prepared answers."""
 
     made: int = 0
     flying: int = 0
@@ -214,7 +216,7 @@ class FakeDoor:
 
 @dataclass
 class RunningClock:
-    """Time that goes on by ``step`` seconds at every look at it."""
+    """Time that advances by ``step`` seconds at every reading."""
 
     step: float = 0.0
     now: float = 0.0
@@ -229,20 +231,20 @@ class RunningClock:
 
 @dataclass(kw_only=True)
 class Stage:
-    """An agent with everything around it scripted."""
+    """An agent with scripted surroundings."""
 
     server: FakeOpenCode
     sandbox: FakeSandbox
-    model_access: FakeDoor
+    model_access: FakeModelAccess
     clock: RunningClock
     agent: OpenCodeAgent
 
 
 @contextmanager
 def open_stage(**more: Any) -> Iterator[Stage]:
-    """Everything there, and nothing launched."""
+    """Yield a stage on which nothing is launched yet."""
     with FakeOpenCode() as server:
-        sandbox, model_access, clock = FakeSandbox(server), FakeDoor(), RunningClock()
+        sandbox, model_access, clock = FakeSandbox(server), FakeModelAccess(), RunningClock()
         plan = OpenCodePlan(
             **{
                 "access": ACCESS,

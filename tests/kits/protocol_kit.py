@@ -27,7 +27,7 @@ class User:
 
 @dataclass(frozen=True)
 class Used:
-    """An answer that calls tools, and what these gave back."""
+    """An answer that calls tools, and their results."""
 
     results: Sequence[str]
     text: str = ""
@@ -44,7 +44,7 @@ Part = User | Used | Said
 def make_body(
     protocol: WireProtocol, parts: Sequence[Part], *, is_stream: bool = True
 ) -> dict[str, Any]:
-    """A request in the form OpenCode's client for ``protocol`` gives it."""
+    """Return a request as OpenCode's client for ``protocol`` sends it."""
     match protocol:
         case WireProtocol.CHAT:
             tool: Any = {"type": "function", "function": {"name": "bash"}}
@@ -101,7 +101,7 @@ def _item_of_text(text: str) -> dict[str, Any]:
 
 
 def _messages(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """As Anthropic's client does it: neighbours of one role become one message."""
+    """Merge neighbours of one role into one message, as Anthropic's client does."""
     messages: list[dict[str, Any]] = []
     for part in parts:
         match part:
@@ -146,7 +146,7 @@ def _response(text: str) -> dict[str, Any]:
 
 
 def ask(model: ScriptedModel, target: str, body: Any) -> tuple[int, str, bytes]:
-    """Post ``body``; the status, the content type and the whole answer."""
+    """Post ``body`` and return the status, the content type and the whole answer."""
     connection = http.client.HTTPConnection("127.0.0.1", model.port, timeout=30)
     try:
         headers = {"Content-Type": "application/json"}
@@ -159,7 +159,7 @@ def ask(model: ScriptedModel, target: str, body: Any) -> tuple[int, str, bytes]:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What a client makes of an answer."""
+    """An answer as a client reads it."""
 
     text: str = ""
     calls: Sequence[tuple[str, Any]] = ()
@@ -173,7 +173,7 @@ class Event:
 
 
 def parse(raw: bytes) -> list[Event]:
-    """The events of a stream, with JSON in them where it is."""
+    """Return the events of a stream, parsed if they are JSON."""
     blocks = [block for block in raw.replace(b"\r\n", b"\n").split(b"\n\n") if block]
     return [_parse_block(block.decode()) for block in blocks]
 
@@ -185,7 +185,7 @@ def _parse_block(block: str) -> Event:
 
 
 def read_back(protocol: WireProtocol, raw: bytes) -> Answered:
-    """Read a stream as a client of ``protocol`` does: by its deltas, not by its summaries."""
+    """Read a stream as a client of ``protocol`` does: by its deltas, not its summaries."""
     datas = [event.data for event in parse(raw)]
     match protocol:
         case WireProtocol.CHAT:

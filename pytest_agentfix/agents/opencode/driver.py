@@ -53,7 +53,7 @@ class OpenCodeAgent:
     def adopt(
         cls, sandbox: Sandbox, plan: OpenCodePlan, process: Process, *, clock: Clock
     ) -> OpenCodeAgent:
-        """Return an agent for a server that was started elsewhere, in ``sandbox`` as ``process``."""
+        """Return an agent for a server already running in ``sandbox`` as ``process``."""
         agent = cls(sandbox, plan, clock=clock)
         agent._take_over(process)
         return agent

@@ -97,7 +97,7 @@ class TurnFollower:
         if is_untouched and self._now - self._began > patience.first_request:
             return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
         if self._now - self._last_event > patience.idle:
-            return TurnEnd.STALLED, f"nothing was heard of it for {patience.idle:g} s"
+            return TurnEnd.STALLED, f"it gave no sign of life for {patience.idle:g} s"
         return None
 
     def _end_by_status(self) -> End | None:

@@ -58,7 +58,7 @@ def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
     _check_token(request, upstream, token)
     models = _map_targets(upstream).get(request.target, ())
     if request.method != "POST" or not models:
-        raise RefusedError(403, "This door takes only the one request its model needs.")
+        raise RefusedError(403, "Only the request that the model needs is allowed here.")
     _check_framing(request)
     body = parse_body(request.body)
     model = _choose_model(body, models, row.protocol)

@@ -1,1 +1,1 @@
-"""The way of a request: in at the door, out on the line, and its answer back."""
+"""HTTP on both sides: requests from the sandbox, and their way to the provider and back."""

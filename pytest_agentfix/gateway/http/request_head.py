@@ -80,7 +80,7 @@ def _check_host(hosts: list[str]) -> None:
     if len(hosts) != 1:
         raise RefusedError(400, "The request must name one host.")
     if hosts[0] not in HOSTS:
-        raise RefusedError(403, "This door answers for no other host.")
+        raise RefusedError(403, "Requests to other hosts are not served here.")
 
 
 def _check_header(name: str, value: str) -> None:

@@ -1,4 +1,4 @@
-"""The throw-away request: answered here in every protocol, and the way to the real gateway."""
+"""The warm-up request is answered locally in every protocol; then the real gateway takes over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def serve(handle: Callable[[Stream], None]) -> Iterator[int]:
 
 
 def exchange(port: int, data: bytes) -> bytes:
-    """Everything that comes back for ``data``, until the other side closes."""
+    """Return everything that comes back for ``data`` until the other side closes."""
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.sendall(data)
         answer = b""
@@ -96,7 +96,7 @@ def test_a_body_beyond_the_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         assert exchange(port, write_request("/v1/messages", body=b" " * 101)).startswith(
             b"HTTP/1.1 400 "
         )
-        # What was refused takes up nothing.
+        # A refused body takes up no memory budget.
         assert b" 200 " in exchange(port, write_request("/v1/messages", body=b" " * 100))
 
 
@@ -122,8 +122,8 @@ def test_a_switch_leads_to_the_one_and_then_to_the_other() -> None:
     assert len(taken) == 1
 
 
-class HeardStream:
-    """A socket's stream that tells when it is read from."""
+class SignallingStream:
+    """A socket stream that signals when it is read from."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._stream = SocketStream(connection)
@@ -143,7 +143,7 @@ class HeardStream:
 def test_what_is_still_open_is_closed() -> None:
     handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
     ours, theirs = socket.socketpair()
-    stream = HeardStream(theirs)
+    stream = SignallingStream(theirs)
     thread = threading.Thread(target=handler.handle, args=(stream,))
     thread.start()
     with ours:

@@ -1,4 +1,4 @@
-"""The double passes the contract of every sandbox."""
+"""The double fulfils the contract of every sandbox."""
 
 from __future__ import annotations
 

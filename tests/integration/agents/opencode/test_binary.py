@@ -56,7 +56,7 @@ def write_script(path: Path, text: str) -> Path:
 
 @dataclass(frozen=True)
 class World:
-    """A cache folder and a PATH on which only what a test puts there is found."""
+    """A cache folder and a PATH that hold only what a test puts there."""
 
     root: Path
     cache: Path
@@ -81,7 +81,7 @@ class World:
         return log.read_text().splitlines() if log.exists() else []
 
     def install_npm(self, *, tail: str = "exit 0") -> None:
-        """Put an npm there that logs its arguments and copies the tarball to its destination."""
+        """Install an npm that logs its arguments and copies the tarball to its destination."""
         write_script(
             self.bin / "npm",
             f"#!/bin/sh\nPATH={os.defpath}\n"

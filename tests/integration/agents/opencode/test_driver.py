@@ -98,7 +98,7 @@ def up(stage: Stage) -> Stage:
 
 
 def list_calls(stage: Stage) -> list[str]:
-    """The calls about the session, with nothing of what was asked before it."""
+    """Return the calls about the session, without those before it."""
     return [f"{how} {path}" for how, path, _ in stage.server.calls if path.startswith("/session")]
 
 
@@ -268,7 +268,7 @@ def test_a_turn_of_which_nothing_is_heard(launched: Stage) -> None:
     launched.server.answers["/session/status"] = (200, b'{"ses_1": {"type": "busy"}}')
     launched.clock.step = 100
     turn = launched.agent.prompt("x", deadline=FAR)
-    assert (turn.end, turn.detail) == (TurnEnd.STALLED, "nothing was heard of it for 600 s")
+    assert (turn.end, turn.detail) == (TurnEnd.STALLED, "it gave no sign of life for 600 s")
 
 
 def test_a_request_under_way_is_not_silence(launched: Stage) -> None:

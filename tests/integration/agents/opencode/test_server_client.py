@@ -180,7 +180,7 @@ def test_no_event_is_handed_over_once_it_is_to_stop(
 
 
 class FakeStream:
-    """A stream with things to read, one after the other."""
+    """A stream with prepared reads, one after the other."""
 
     def __init__(self, *reads: bytes | Exception) -> None:
         self.reads = list(reads)

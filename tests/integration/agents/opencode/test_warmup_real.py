@@ -1,6 +1,6 @@
-"""The real OpenCode, warmed in every protocol and then sent to work. Its start is slow: one does.
+"""The real OpenCode, warmed up and then used in every protocol; one server, as its start is slow.
 
-No engine is needed: the sandbox is this machine, and the gateway listens on a port of it.
+No engine is needed: the sandbox is this machine, and the gateway listens on one of its ports.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class HomelySandbox(LocalSandbox):
 
 
 class Place:
-    """A server that knows a provider for each protocol, and what its requests come to."""
+    """A server with a provider for each protocol, and the handler of its requests."""
 
     def __init__(self, folder: Path) -> None:
         self.sandbox = HomelySandbox(folder)
@@ -77,7 +77,7 @@ class Place:
         self.renew()
 
     def renew(self) -> None:
-        """Forget what was before: what OpenCode keeps open leads to those who are gone."""
+        """Start afresh: OpenCode's kept connections lead to handlers that are gone."""
         self.handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
         while self._streams:
             self._streams.pop().close()
@@ -94,7 +94,7 @@ class Place:
             access=make_access(protocol, self.port),
             instructions="Repair it.",
             directory=self.project,
-            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            # OpenCode unpacks libraries into the folder of temporary files, and leaves them there.
             env={"PATH": "/usr/bin:/bin", "TMPDIR": str(self.sandbox.folder)},
             patience=Patience(start=PATIENCE, warm_up=PATIENCE, first_request=PATIENCE),
         )
@@ -147,7 +147,7 @@ def protocol(request: pytest.FixtureRequest) -> WireProtocol:
 
 @pytest.fixture
 def agent(place: Place, process: Process, protocol: WireProtocol) -> Iterator[OpenCodeAgent]:
-    """One around a server that another brought up."""
+    """Return an agent for the running server."""
     place.renew()
     plan = place.make_plan(protocol)
     agent = OpenCodeAgent.adopt(place.sandbox, plan, process, clock=SystemClock())
@@ -176,7 +176,7 @@ def gateway(model: ScriptedModel, protocol: WireProtocol) -> Iterator[ModelGatew
 
 
 def work(agent: OpenCodeAgent, gateway: ModelGateway, text: str, lock: str) -> None:
-    """What it does for one cluster."""
+    """Do the work for one cluster."""
     agent.begin(gateway, locked=(lock,))
     turn = agent.prompt(text, deadline=FAR)
     assert (turn.end, turn.text, turn.requests) == (TurnEnd.FINISHED, "Done.", 1)
@@ -202,7 +202,7 @@ def test_it_is_warmed_and_sent_to_work(
     assert said == [["Repair one."], ["Repair two."]]
     for request in model.requests:
         assert sorted(request.conversation.tools) == ["bash", "edit", "read", "write"]
-    # All but the prompt is the same for all clusters, and can come out of a provider's cache.
+    # All but the prompt is the same for all clusters, so a provider's cache can serve it.
     one, two = ({**request.body, "prompt_cache_key": ""} for request in model.requests)
     assert json.dumps(one).replace("Repair one.", "Repair two.") == json.dumps(two)
 
@@ -223,5 +223,5 @@ def test_what_is_known_of_the_model_came_with_the_start(agent: OpenCodeAgent) ->
     model = local["models"]["m-1"]
     assert (model["name"], model["capabilities"]["reasoning"]) == ("M1", True)
     assert model["limit"] == {"context": 54_321, "output": 4_321}
-    # Nothing else of a provider's is there: OpenCode's own catalogue was not read.
+    # There are no other providers: OpenCode's own catalogue was not read.
     assert {len(one["models"]) for one in found} == {1}

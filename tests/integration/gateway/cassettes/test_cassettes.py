@@ -1,4 +1,4 @@
-"""Cassettes from end to end: a scripted model, a real line, a file, an answer from the file."""
+"""Cassettes from end to end: a scripted model, a real connection, a file, an answer from it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tests.kits.cassette_streams import STREAMS, frame
 
 
 def read_text(seen: Seen) -> str:
-    """Return all text of the answer, whatever the protocol, as a client puts it together."""
+    """Return the text of the answer in any protocol, joined as a client does."""
     return "".join(text for event in seen.events for text in iter_texts(event))
 
 
@@ -157,13 +157,13 @@ def test_a_whole_conversation_on_another_machine(tmp_path: Path) -> None:
     here, there = talk(str(HERE.top), "0.12", "call_1"), talk(str(THERE.top), "3.40", "call_2")
     record(path, [Say("one"), Say("two")], here)
     cassette = Replay.load(path)
-    line = cassette.open(THERE)
+    sender = cassette.open(THERE)
 
     assert (cassette.provider, cassette.model, cassette.protocol) == (
         "local", MODEL, "chat-completions",
     )  # fmt: skip
     assert (cassette.unused(), cassette.count) == (2, 2)
-    assert [read_text(ask(line, make_admission(body))) for body in there] == ["one", "two"]
+    assert [read_text(ask(sender, make_admission(body))) for body in there] == ["one", "two"]
     assert cassette.unused() == 0
 
 
@@ -211,8 +211,8 @@ def test_a_stream_that_broke_inside_its_first_event(tmp_path: Path) -> None:
 def test_a_provider_that_was_not_there(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
-    with open_sender("http://127.0.0.1:1/v1") as line:
-        live = ask(recording.wrap(line), make_admission(make_chat("hello")))
+    with open_sender("http://127.0.0.1:1/v1") as sender:
+        live = ask(recording.wrap(sender), make_admission(make_chat("hello")))
     recording.close()
 
     assert live.error.startswith("cannot be reached")
@@ -223,9 +223,12 @@ def test_an_answer_our_side_gave_up(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
     admission = make_admission(make_chat("hello"))
-    with ScriptedModel([Say("a long answer " * 50)]) as model, open_sender(model.base_url) as line:
+    with (
+        ScriptedModel([Say("a long answer " * 50)]) as model,
+        open_sender(model.base_url) as sender,
+    ):
         sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
-        with recording.wrap(line).post(sent, ("", "")) as exchange:
+        with recording.wrap(sender).post(sent, ("", "")) as exchange:
             next(exchange.iter_stream())
     recording.close()
     replayed = Replay.load(path).open(HERE)
@@ -259,8 +262,8 @@ def test_conversations_side_by_side(tmp_path: Path) -> None:
         url = f"{model.base_url}/chat/completions"
 
         def record_one(name: str) -> None:
-            with open_sender(model.base_url) as line:
-                talk(recording.wrap(line), url, name, live)
+            with open_sender(model.base_url) as sender:
+                talk(recording.wrap(sender), url, name, live)
 
         run_threads(record_one, names)
     recording.close()
@@ -283,10 +286,10 @@ def run_threads(work: Callable[[str], None], names: list[str]) -> None:
 
 def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
     recording = make_recording(tmp_path / "run.jsonl")
-    line = recording.wrap(SlowSender())
-    line.silence = 7.0
+    sender = recording.wrap(SlowSender())
+    sender.silence = 7.0
 
-    with line.post(make_admission(make_chat("hello")), ("", "")) as exchange:
+    with sender.post(make_admission(make_chat("hello")), ("", "")) as exchange:
         steps = [
             f"{chunk!r} after {len(SlowSender.sent)}, {recording.count} recorded"
             for chunk in exchange.iter_stream()
@@ -295,11 +298,11 @@ def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
     recording.close()
 
     assert steps == ["b'one' after 1, 0 recorded", "b'two' after 2, 0 recorded"]
-    assert (SlowSender.silence, line.silence, recording.count) == (7.0, 7.0, 1)
+    assert (SlowSender.silence, sender.silence, recording.count) == (7.0, 7.0, 1)
 
 
 class SlowSender:
-    """A line that notes what it was asked for."""
+    """A sender that records its requests."""
 
     silence = 0.0
     sent: list[bytes] = []  # noqa: RUF012 - of one test
@@ -334,10 +337,10 @@ def test_the_old_file_stays_until_there_is_something_new(tmp_path: Path) -> None
 def test_each_exchange_is_there_when_it_is_over(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     recording = make_recording(path)
-    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as line:
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as sender:
         for number in (1, 2):
             url = f"{model.base_url}/chat/completions"
-            ask(recording.wrap(line), make_admission(make_chat(f"hello {number}"), url))
+            ask(recording.wrap(sender), make_admission(make_chat(f"hello {number}"), url))
             assert Replay.load(path).count == number
     recording.close()
 
@@ -442,8 +445,8 @@ def test_a_full_disk_costs_the_rest_only(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def talk_twice(recording: Recording) -> list[str]:
-    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as line:
-        wrapped = recording.wrap(line)
+    with ScriptedModel([Say("one"), Say("two")]) as model, open_sender(model.base_url) as sender:
+        wrapped = recording.wrap(sender)
         url = f"{model.base_url}/chat/completions"
         bodies = [make_chat("first"), make_chat("second")]
         return [read_text(ask(wrapped, make_admission(body, url))) for body in bodies]
@@ -459,8 +462,8 @@ def test_secrets_are_nowhere_in_the_file(tmp_path: Path, protocol: str) -> None:
 
     record(path, [Raw(raw)], bodies, secrets=[SENTINEL, run_token])
     written = path.read_bytes()
-    line = Replay.load(path).open(HERE, [SENTINEL, run_token])
-    played = ask(line, make_admission(bodies[0]))
+    sender = Replay.load(path).open(HERE, [SENTINEL, run_token])
+    played = ask(sender, make_admission(bodies[0]))
 
     for part in (b"sentinel", b"0123456789", b"quux", b"ghp_", b"cdef"):
         assert part not in written, part
@@ -490,12 +493,12 @@ def test_secrets_that_come_later_are_kept_out_too(tmp_path: Path) -> None:
     path, later = tmp_path / "run.jsonl", "zz-another-9876543210"
     recording = make_recording(path, secrets=[SENTINEL])
     said = Say(f"{SENTINEL} {later}")
-    with ScriptedModel(lambda _: said) as model, open_sender(model.base_url) as line:
+    with ScriptedModel(lambda _: said) as model, open_sender(model.base_url) as sender:
         sent = make_admission(make_chat(later), f"{model.base_url}/chat/completions")
-        ask(recording.wrap(line), sent)
+        ask(recording.wrap(sender), sent)
         recording.add_secrets([later])
         recording.add_secrets([later, ""])
-        ask(recording.wrap(line), sent)
+        ask(recording.wrap(sender), sent)
     recording.close()
     _, first, second = path.read_text().splitlines()
 
@@ -508,9 +511,9 @@ def test_a_secret_in_pieces_is_not_written(tmp_path: Path) -> None:
     pieces = [{"reasoning": SENTINEL[:9]}, {"content": SENTINEL[9:]}]
     raw = b"".join(frame({"choices": [{"delta": piece}]}) for piece in pieces)
     recording = make_recording(path, secrets=[SENTINEL])
-    with ScriptedModel([Raw(raw)]) as model, open_sender(model.base_url) as line:
+    with ScriptedModel([Raw(raw)]) as model, open_sender(model.base_url) as sender:
         sent = make_admission(make_chat("hello"), f"{model.base_url}/chat/completions")
-        seen = ask(recording.wrap(line), sent)
+        seen = ask(recording.wrap(sender), sent)
     recording.close()
 
     assert seen.body == raw
@@ -535,8 +538,8 @@ def test_what_is_secret_here_only_is_found_as_it_was_recorded(tmp_path: Path) ->
     path = tmp_path / "run.jsonl"
     record(path, [Say("ok")], [make_chat("SECRET_KEY = 'insecure-dev-1'")])
 
-    line = Replay.load(path).open(THERE, ["insecure-dev-1"])
-    seen = ask(line, make_admission(make_chat("SECRET_KEY = 'insecure-dev-1'")))
+    sender = Replay.load(path).open(THERE, ["insecure-dev-1"])
+    seen = ask(sender, make_admission(make_chat("SECRET_KEY = 'insecure-dev-1'")))
 
     assert read_text(seen) == "ok"
 
@@ -556,19 +559,19 @@ def test_a_redacted_cassette_matches_where_the_secrets_are_others(tmp_path: Path
     record(path, [Say("ok")], [make_chat(f"the key is {SENTINEL}")], secrets=[SENTINEL])
     other = "qq-elsewhere-9876543210"
 
-    line = Replay.load(path).open(THERE, [other])
+    sender = Replay.load(path).open(THERE, [other])
 
-    assert read_text(ask(line, make_admission(make_chat(f"the key is {other}")))) == "ok"
+    assert read_text(ask(sender, make_admission(make_chat(f"the key is {other}")))) == "ok"
 
 
 def test_the_first_request_that_differs_ends_the_run(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     record(path, [Say("one"), Say("two")], [make_chat("a"), make_chat("b", "line\nred apple")])
-    line = Replay.load(path).open(HERE)
-    ask(line, make_admission(make_chat("a")))
+    sender = Replay.load(path).open(HERE)
+    ask(sender, make_admission(make_chat("a")))
 
     with pytest.raises(CassetteMismatch) as raised:
-        ask(line, make_admission(make_chat("b", "line\ngreen apple")))
+        ask(sender, make_admission(make_chat("b", "line\ngreen apple")))
 
     assert isinstance(raised.value, ProviderTrouble)
     assert raised.value.is_final

@@ -1,4 +1,4 @@
-"""The real OpenCode, whose SDKs read what a cassette plays, in a second folder after the first."""
+"""The real OpenCode records in one folder and replays in another; its SDKs read the answers."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ SDKS = {
 
 
 class FakeModelAccess:
-    """An HTTP server that has every request answered by ``line``; it keeps what went wrong."""
+    """Has ``sender`` answer every request of an HTTP server, and keeps a mismatch."""
 
     def __init__(self) -> None:
-        self.line: Sender | None = None
+        self.sender: Sender | None = None
         self.url = ""
         self.mismatch: CassetteMismatch | None = None
         self.lock = threading.Lock()  # one request at a time
 
-    def open(self, line: Sender, url: str = "http://127.0.0.1:1/v1") -> None:
-        """Have ``line`` answer from now on."""
-        self.line, self.url, self.mismatch = line, url, None
+    def open(self, sender: Sender, url: str = "http://127.0.0.1:1/v1") -> None:
+        """Have ``sender`` answer from now on."""
+        self.sender, self.url, self.mismatch = sender, url, None
 
     def answer(self, body: Any) -> tuple[int, bytes]:
-        assert self.line is not None
+        assert self.sender is not None
         admission = make_admission(body, self.url)
         try:
-            with self.lock, self.line.post(admission, ("", "")) as exchange:
+            with self.lock, self.sender.post(admission, ("", "")) as exchange:
                 return exchange.status, b"".join(exchange.iter_stream())
         except CassetteMismatch as mismatch:
             self.mismatch = self.mismatch or mismatch
@@ -90,7 +90,7 @@ def serve_model_access(model_access: FakeModelAccess) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Machine:
-    """A home with OpenCode's server, which knows one provider for each SDK; starting it is slow."""
+    """A home folder with an OpenCode server that has one provider for each SDK; starts slowly."""
 
     root: Path
     model_access: FakeModelAccess
@@ -103,7 +103,7 @@ class Machine:
         return PathPlaceholders(top=top, others={"home": self.root / "home"})
 
     def repair(self, placeholders: PathPlaceholders, protocol: str) -> str:
-        """Have the project repaired; return all that was said and done."""
+        """Have the project repaired, and return the transcript."""
         where = f"?directory={quote(str(placeholders.top), safe='')}"
         session = self._call("POST", f"/session{where}", {"title": "t", "agent": AGENT})["id"]
         body = {
@@ -132,7 +132,7 @@ def start_machine(root: Path) -> Iterator[Machine]:
     with serve_model_access(model_access) as base_url:
         environ = make_environ(
             make_settings(base_url),
-            # OpenCode unpacks libraries where temporary files go, and leaves them there.
+            # OpenCode unpacks libraries into the folder of temporary files, and leaves them there.
             {"PATH": os.environ["PATH"], "TMPDIR": str(home)},
             home=str(home),
         )
@@ -174,9 +174,9 @@ def record(
     )
     with (
         ScriptedModel(make_answers(protocol, Path(placeholders.top))) as model,
-        open_sender(model.base_url) as line,
+        open_sender(model.base_url) as sender,
     ):
-        machine.model_access.open(recording.wrap(line), f"{model.base_url}/chat/completions")
+        machine.model_access.open(recording.wrap(sender), f"{model.base_url}/chat/completions")
         machine.repair(placeholders, protocol)
     recording.close()
     return recording

@@ -1,4 +1,4 @@
-"""Attacks on the gateway: each is refused, the provider sees nothing, and the gateway lives on."""
+"""Attacks on the gateway: each is refused, unseen by the provider, and harms nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def targets() -> Iterator[Mapping[WireProtocol, Target]]:
 
 @pytest.fixture
 def target(targets: Mapping[WireProtocol, Target]) -> Target:
-    """The gateway of the chat protocol, behind which nothing was seen yet."""
+    """The gateway of the chat protocol, whose provider has seen no request yet."""
     targets[WireProtocol.CHAT].provider._requests.clear()
     return targets[WireProtocol.CHAT]
 
@@ -283,7 +283,7 @@ def test_hostile_bodies_are_refused(target: Target, body: bytes) -> None:
     ("protocol", "name"),
     [(protocol, name) for protocol, cases in WAYS_OUT.items() for name in cases],
 )
-def test_ways_out_are_refused_at_the_door(
+def test_ways_out_are_refused(
     targets: Mapping[WireProtocol, Target], protocol: WireProtocol, name: str
 ) -> None:
     target = targets[protocol]
@@ -415,7 +415,7 @@ def test_a_second_request_on_the_same_connection_is_judged_anew(target: Target) 
 
 
 def test_only_so_much_is_held_of_all_requests_together(target: Target) -> None:
-    """Four bodies of almost 10 MB are being read; a fifth is refused, and a small one is not."""
+    """While four bodies of almost 10 MB are read, a fifth is refused, but not a small one."""
     half = target.head("Content-Length: 9900000") + b" " * 1000
     del target.counts[:]
     with ExitStack() as stack:

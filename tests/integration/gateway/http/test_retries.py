@@ -69,7 +69,7 @@ def read_text(answer: Answer) -> str:
 
 def test_an_answer_passes_and_is_counted() -> None:
     usage = ScriptedUsage(prompt_tokens=100, completion_tokens=7, cached_tokens=40)
-    # Its own: others on this machine may still be trying a port that was theirs before.
+    # A key of its own: other tests may still be trying a port that was theirs before.
     key = f"{KEY}-of-this-test"
     with (
         ScriptedModel([Say("hello there, this is the model", usage=usage)]) as model,
@@ -151,7 +151,7 @@ def test_pieces_pass_as_they_come() -> None:
 def ask(
     replies: Sequence[Reply], *, clock: FakeClock | None = None, **options: Any
 ) -> tuple[Answer, ModelGateway, int]:
-    """Ask once; return the answer, the gateway and how often the model was asked."""
+    """Ask once; return the answer, the gateway and the number of requests to the model."""
     with (
         ScriptedModel(replies) as model,
         open_gateway(make_upstream(model.base_url), clock=clock, **options) as (gateway, client),
@@ -195,7 +195,7 @@ def test_lasting_failures_end_in_a_400_that_is_not_retried() -> None:
     }
 
 
-# The shapes of words that make OpenCode 1.18 repeat a request whatever its status is.
+# Phrases that make OpenCode 1.18 retry a request whatever its status.
 REPEATED = re.compile(
     r"429|500|502|503|504|524|rate.limit|too many requests|overloaded|unavailable|internal.error"
     r"|server.error|provider.returned.error|connection|network|reset|time.?d? out|timeout"
@@ -340,7 +340,7 @@ def test_after_trouble_the_model_is_not_asked_again_until_the_next_attempt() -> 
 
 @pytest.mark.parametrize(("status", "is_final"), [(401, True), (402, True), (403, False)])
 def test_who_has_answered_knows_the_key(*, status: int, is_final: bool) -> None:
-    """A request that the sandbox makes odd on purpose must not end the run for all clusters."""
+    """A deliberately odd request of the sandbox must not end the run for all clusters."""
     with (
         ScriptedModel([Say("hello"), Fail(status, {"error": "no"})]) as model,
         open_gateway(make_upstream(model.base_url)) as (gateway, client),
@@ -540,7 +540,7 @@ def test_a_deadline_that_passes_while_the_model_thinks() -> None:
 
 
 def wait_until(is_so: Any) -> None:
-    """Wait for something another thread is about to do; give up far later than it may take."""
+    """Wait for another thread, with a generous limit."""
     end = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""The door as an HTTP server: raw bytes in, one clean answer or a closed connection out."""
+"""The gateway as an HTTP server: raw bytes in, one clean answer or a closed connection out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def connect(base_url: str, *, patience: float = 30.0) -> Iterator[socket.socket]
 
 
 def exchange(base_url: str, raw: bytes, *, patience: float = 30.0) -> bytes:
-    """Send ``raw`` and return all that comes until the gateway closes."""
+    """Send ``raw`` and return everything until the gateway closes."""
     with connect(base_url, patience=patience) as ours:
         ours.sendall(raw)
         return read_all(ours)

@@ -61,7 +61,7 @@ def test_a_certificate_nobody_trusts(base_url: str) -> None:
         trouble = gateway.trouble()
 
     assert trouble is not None
-    assert (status, trouble.is_final) == (400, True)  # nothing about it will change by waiting
+    assert (status, trouble.is_final) == (400, True)  # a retry would not help
     assert "certificate verify failed" in trouble.problem
     assert "SSL_CERT_FILE" in trouble.next_step
 

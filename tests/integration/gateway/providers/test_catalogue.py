@@ -27,10 +27,10 @@ def binary() -> Path:
 
 
 def list_models(binary: Path, folder: Path, provider: str, variable: str) -> dict[str, Any]:
-    """What ``opencode models PROVIDER --verbose`` says: names, each followed by an object."""
+    """Return the output of ``opencode models PROVIDER --verbose``: objects by model name."""
     env = make_environ({}, {"PATH": os.defpath, variable: "x"}, home=str(folder / "home"))
     listing = folder / "listing"
-    with listing.open("wb") as file:  # it ends too early for a pipe to get all of it
+    with listing.open("wb") as file:  # it exits before a pipe has got all of it
         subprocess.run(
             [str(binary), "models", provider, "--verbose"],
             env=env,
@@ -59,7 +59,7 @@ def as_opencode_says(model: CatalogueModel) -> dict[str, Any]:
 
 
 def flatten(price: Price) -> tuple[float, float, float, float]:
-    """The cache's prices are 0 where they are the input's: OpenCode does not count them there."""
+    """Return the prices, those of the cache 0 if they equal the input's, as OpenCode has them."""
     read, write = (
         0 if one == price.input else one for one in (price.cache_read, price.cache_write)
     )
@@ -96,7 +96,7 @@ def test_it_says_what_opencode_says(
 ) -> None:
     found = read_catalogue(binary, provider)
     listed = list_models(binary, tmp_path, provider, variable)
-    # A mode of a model, as "fast", is that model with other fields in its requests.
+    # A mode of a model, such as "fast", is the same model with other fields in its requests.
     plain = {name: entry for name, entry in listed.items() if entry["api"]["id"] == name}
 
     assert found is not None

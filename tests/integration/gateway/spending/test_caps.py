@@ -1,7 +1,7 @@
-"""Caps that really stop, whatever a provider says of what was used.
+"""Caps hold, whatever usage a provider reports.
 
-A real stub over real HTTP. What counts is what reached the stub: a request that could pass a cap
-must never have been sent.
+A stub provider over real HTTP. Only the requests that reach the stub count: one that could pass a
+cap must never be sent.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ HEADERS = make_headers()
 
 PRICE = Price(input=1.0, output=2.0, cache_read=0.5, cache_write=1.0)  # US dollars per million
 TARIFF = Tariff(prices={MODEL: Prices(base=PRICE)})
-OUTPUT = 1000  # tokens, what is asked for below
+OUTPUT = 1000  # tokens, requested below
 BODY = make_body(max_tokens=OUTPUT)
 LIMIT = 20_000  # tokens
 MONEY = 0.02  # US dollars: 20,000 tokens of input
 
 
 def say_usage(usage: Any, text: str = "hello") -> Raw:
-    """An answer whose provider says ``usage``."""
+    """Return an answer whose provider reports ``usage``."""
     chunk = {"choices": [{"index": 0, "delta": {"content": text}}]}
     last = {"choices": [], "usage": usage}
     lines = [chunk, last] if usage is not None else [chunk]
@@ -78,7 +78,7 @@ USAGES: dict[str, Reply] = {
 
 
 def ask(gateway: ModelGateway, body: Any = BODY) -> int:
-    """Send one request on a connection of its own; 0 for an answer that breaks off."""
+    """Send one request on its own connection and return the status, 0 for a broken answer."""
     with StreamPort(gateway.handle) as port:
         client = Client(port.port)
         try:
@@ -113,10 +113,10 @@ def stage(
     "caps", [{("run", "tokens"): LIMIT}, {("run", "cost"): MONEY}], ids=["tokens", "cost"]
 )
 def test_spending_never_passes_a_cap(name: str, caps: dict[tuple[str, str], float]) -> None:
-    """Ask until the gateway says no: what was sent then could not pass the cap."""
+    """Ask until the gateway refuses: the requests sent by then could not pass the cap."""
     with stage(USAGES[name], caps) as (model, gateway):
         for _ in range(1000):
-            if gateway.trouble():  # broken answers end an attempt; the next one goes on
+            if gateway.trouble():  # broken answers end an attempt; the next one continues
                 gateway.begin(deadline=10.0**9)
             ask(gateway)
             if gateway.cap():
@@ -252,7 +252,7 @@ def test_a_count_that_is_far_too_low_is_not_believed() -> None:
 
 
 def test_a_conversation_that_goes_on_is_not_counted_by_the_byte_again() -> None:
-    """Ten thousand bytes of prompt that were 2,500 tokens leave room for many more requests."""
+    """A prompt of ten thousand bytes but 2,500 tokens leaves budget for many more requests."""
     text = "word " * 2000
     usage = say_usage({"prompt_tokens": 2500, "completion_tokens": 5})
     with stage(usage, {("run", "tokens"): 3 * 2505 + FRAME_TOKENS + 2500 + OUTPUT + 200}) as (
@@ -273,14 +273,14 @@ HIDDEN = "z" * 30_000  # where every character is a token
 
 
 def count_as_a_template_does(conversation: Conversation) -> Reply:
-    """Old thoughts are passed over, until they are those of the turn that is going on."""
+    """Return counts that skip old thoughts, except those of the current turn."""
     is_going_on = conversation.messages[-1]["role"] == "tool"
     tokens = len(json.dumps(conversation.body)) - (0 if is_going_on else len(HIDDEN) - 1000)
     return say_usage({"prompt_tokens": tokens, "completion_tokens": 5})
 
 
 def test_text_that_was_passed_over_does_not_count_as_known() -> None:
-    """The sandbox has a prompt counted with most of it hidden, and then uncovers that."""
+    """The sandbox has a prompt counted while most of it is hidden, and then uncovers it."""
     turns = [{"role": "user", "content": "x"}, {"role": "assistant", "reasoning_content": HIDDEN}]
     hidden = [*turns, {"role": "user", "content": "go on"}]
     shown = [*turns, {"role": "tool", "content": "go on"}]
@@ -295,7 +295,7 @@ def test_text_that_was_passed_over_does_not_count_as_known() -> None:
 
 
 def test_what_once_was_more_than_the_most_is_held_from_then_on() -> None:
-    """A provider that limits answers by another name, for example, and so not at all."""
+    """For example, a provider that knows the limit only by another name ignores it."""
     usage = say_usage({"prompt_tokens": 40, "completion_tokens": 9000})
     with stage(usage, {("run", "tokens"): 30_000}) as (model, gateway):
         statuses = [ask(gateway) for _ in range(5)]
@@ -366,7 +366,7 @@ def test_a_document_of_unknown_length_is_refused_with_the_reason() -> None:
 
 
 class LateRefusal:
-    """A provider that gives up for good, once it is let."""
+    """A provider that fails for good once the test allows it."""
 
     def __init__(self) -> None:
         self._gate = threading.Event()
@@ -376,7 +376,7 @@ class LateRefusal:
         return Fail(401, {"error": "no"})
 
     def meet_two(self, gateway: ModelGateway) -> None:
-        """Ask twice side by side, and let it refuse the first."""
+        """Send two requests in parallel, and let it refuse the first."""
         threads = [threading.Thread(target=ask, args=(gateway,)) for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -386,8 +386,8 @@ class LateRefusal:
             thread.join()
 
 
-def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
-    """One request has all the room; while another waits for it, the provider gives up for good."""
+def test_a_waiting_request_is_not_sent_once_the_attempt_is_over() -> None:
+    """One request holds the whole budget; while another waits, the provider fails for good."""
     refusal, limit = LateRefusal(), FRAME_TOKENS + OUTPUT + 500
     with stage(refusal, {("run", "tokens"): limit}) as (model, gateway):
         refusal.meet_two(gateway)
@@ -395,10 +395,10 @@ def test_who_waits_for_room_is_not_sent_once_the_attempt_is_over() -> None:
         assert (len(model.requests), gateway.account.spent) == (1, Amount(requests=1))
 
 
-def test_who_has_room_is_not_sent_either_once_the_attempt_is_over(
+def test_a_fitting_request_is_not_sent_either_once_the_attempt_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The provider gives up for good between a request's admission and its turn."""
+    """The provider fails for good between a request's admission and its turn."""
     calls = count()
     plain = Budget.reserve
 

@@ -208,7 +208,7 @@ def test_each_protocol_has_usage_in_its_own_words() -> None:
 
 
 def find_usage(data: Any) -> list[Any]:
-    """The usage objects in an event, wherever a protocol has them."""
+    """Return the usage objects in an event of any protocol."""
     if not isinstance(data, dict):
         return []
     holders = [data, data.get("response") or {}, data.get("message") or {}]
@@ -310,7 +310,7 @@ def test_ids_differ_from_answer_to_answer(protocol: WireProtocol) -> None:
 
 
 def find_ids(raw: bytes) -> set[str]:
-    """All ids in a stream."""
+    """Return all ids in a stream."""
     found: set[str] = set()
 
     def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

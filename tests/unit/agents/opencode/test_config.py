@@ -24,7 +24,7 @@ from tests.kits.opencode_kit import ACCESS
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Every single value in ``value``."""
+    """Return every leaf of ``value``."""
     inner = (
         value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     )
@@ -42,7 +42,7 @@ def test_nothing_is_ever_asked() -> None:
     assert set(PERMISSIONS.values()) == {"allow", "deny"}
     for place in (config["permission"], config["agent"][AGENT]["permission"]):
         assert place == PERMISSIONS
-        assert next(iter(place)) == "*"  # the last rule that fits wins: the widest comes first
+        assert next(iter(place)) == "*"  # the last matching rule wins, so the widest comes first
 
 
 def test_what_has_no_use_is_denied() -> None:

@@ -1,4 +1,4 @@
-"""What is read out of OpenCode's events, whatever they hold."""
+"""Reading OpenCode's events, whatever they hold."""
 
 from __future__ import annotations
 

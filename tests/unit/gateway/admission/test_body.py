@@ -1,4 +1,4 @@
-"""The policy of bodies: what is known goes on, what leads out is refused, the rest stays here."""
+"""The policy on bodies: known parts pass, ways out are refused, everything else is dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = 32_000
 
 
 def clean(protocol: WireProtocol, changes: dict[str, Any], *, limit: int = LIMIT) -> dict[str, Any]:
-    """What goes on of a good body with ``changes``."""
+    """Return the admitted part of a good body with ``changes``."""
     body = {**copy.deepcopy(GOOD[protocol]), **changes}
     return clean_body(body, protocol=protocol, output_limit=limit).fields
 
@@ -318,7 +318,7 @@ CAPS = {
 
 
 def cap_with(protocol: WireProtocol, value: object, limit: int = LIMIT) -> tuple[object, int]:
-    """The cap that goes on, and the one that is told, for a body with nothing but this cap."""
+    """Return the cap sent upstream and the one reported, for a body with only this cap."""
     caps = {CAPS[protocol]: value}
     body = {"generationConfig": caps} if protocol is WireProtocol.GENERATE else caps
     found = clean_body(body, protocol=protocol, output_limit=limit)
@@ -356,10 +356,10 @@ def test_a_missing_cap_is_set(protocol: WireProtocol) -> None:
     ("given", "kept", "most"),
     [
         ({"max_completion_tokens": 999}, {"max_completion_tokens": 100}, 100),
-        # Who does not know the newer name goes on without a cap.
+        # A provider that does not know the newer name applies no cap.
         ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}, 100),
         ({"max_tokens": 7}, {"max_tokens": 7}, 7),
-        # Thinking that no cap on the answer is for.
+        # Thinking that the cap on the answer does not cover.
         (
             {"max_tokens": 90, "enable_thinking": True, "thinking_budget": 40},
             {"max_tokens": 90, "enable_thinking": True, "thinking_budget": 40},

@@ -1,4 +1,4 @@
-"""Whatever passes the door's policy has only what is known, a cap, and nothing to be fetched."""
+"""Whatever the policy admits has only known fields, a cap, and nothing to be fetched."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES = {
     WireProtocol.MESSAGES: MESSAGES,
     WireProtocol.GENERATE: GENERATE,
 }
-# Where JSON is the business of the model and of the agent's own tools.
+# Fields whose JSON only the model and the agent's own tools read.
 FREE = frozenset(
     {"parameters", "parametersJsonSchema", "input_schema", "input_examples", "schema", "args"}
     | {"response", "responseSchema", "responseJsonSchema", "format"}
@@ -61,7 +61,7 @@ changes = st.lists(st.tuples(st.integers(0, 10**6), names, values), max_size=4)
 
 
 def holders_of(value: Any) -> Iterator[Any]:
-    """All lists and objects in ``value``."""
+    """Return all lists and objects in ``value``."""
     if isinstance(value, (dict, list)):
         yield value
         for entry in value.values() if isinstance(value, dict) else value:
@@ -69,7 +69,7 @@ def holders_of(value: Any) -> Iterator[Any]:
 
 
 def spoil(protocol: WireProtocol, made: list[tuple[int, str, Any]], way_out: int) -> dict[str, Any]:
-    """A good body with ``made`` in it somewhere, and perhaps one of the ways out."""
+    """Return a good body with ``made`` in it somewhere, and perhaps one of the ways out."""
     ways = [{}, *WAYS_OUT[protocol].values()]
     body: dict[str, Any] = copy.deepcopy({**GOOD[protocol], **ways[way_out % len(ways)]})
     for where, name, value in made:
@@ -97,7 +97,7 @@ def pass_door(protocol: WireProtocol, body: dict[str, Any]) -> Admission | None:
 
 
 def find_fetched(value: Any) -> Iterator[str]:
-    """What in ``value`` the provider would fetch or look up."""
+    """Return the parts of ``value`` that the provider would fetch or look up."""
     if isinstance(value, list):
         for entry in value:
             yield from find_fetched(entry)
@@ -112,7 +112,7 @@ def find_fetched(value: Any) -> Iterator[str]:
 
 
 def find_foreign(body: dict[str, Any]) -> Iterator[str]:
-    """What in the schemas of ``body`` leads to another document."""
+    """Return the references of ``body``'s schemas to other documents."""
     for holder in holders_of(body.get("tools", [])):
         for name in ("$ref", "$id", "$dynamicRef"):
             value = holder.get(name) if isinstance(holder, dict) else None
@@ -141,7 +141,7 @@ def test_whatever_passes_is_harmless(
     assert json.dumps(body).encode() == admission.body
     assert set(body) <= set(TABLES[protocol])
     caps = caps_of(body)
-    # Names that not every provider knows, and thinking beside the answer, make it more.
+    # Names that not every provider knows, and thinking outside the answer, raise it.
     assert max(caps) <= admission.max_output <= max(caps) + 2 * LIMIT
     assert admission.model == MODEL
     assert all(type(cap) is int and 0 < cap <= LIMIT for cap in caps)

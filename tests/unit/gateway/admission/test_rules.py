@@ -1,4 +1,4 @@
-"""What is admitted: method, target, credential, framing, model, and what of the headers goes on."""
+"""Admission: method, target, credential, framing, model, and the headers passed on."""
 
 from __future__ import annotations
 
@@ -231,7 +231,9 @@ def test_what_opencode_sends_is_admitted_as_it_is(protocol: WireProtocol) -> Non
     assert json.loads(admission.body) == GOOD[protocol]
     assert (admission.model, admission.max_output, admission.url) == (
         MODEL,
-        16_000 + 32_000 if protocol is WireProtocol.CHAT else 32_000,  # there it thinks beside that
+        16_000 + 32_000
+        if protocol is WireProtocol.CHAT
+        else 32_000,  # its thinking is not included
         "https://models.example/v1" + row.build_endpoint(MODEL),
     )
 

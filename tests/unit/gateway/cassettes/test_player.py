@@ -1,4 +1,4 @@
-"""What a request is known by, and what is said of one that is not known."""
+"""Matching requests with a recording, and the error for one that was not recorded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read(body: Any, placeholders: PathPlaceholders = HERE) -> CanonicalRequest:
 
 
 def make_requests(top: str, run: str) -> Mapping[str, Any]:
-    """Return a conversation in each protocol; ``run`` is in all that differs from run to run."""
+    """Return a conversation in each protocol; ``run`` is in every part that differs by run."""
     arguments = json.dumps({"filePath": f"{top}/a.py", "id": "kept", "status": "kept"})
     said = f"{top}/a.py took 0.{len(run)}s"
     chat_call = {

@@ -1,4 +1,4 @@
-"""The log of tries: a line each, bodies only if wanted, and no secret in any of them."""
+"""The log of tries: a line each, bodies on demand, and no secret in any of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kits.cassette_streams import STREAMS, frame
 
 NAME = "pytest_agentfix.gateway"
 KEY = "sk-sentinel-0123456789abcdef"
-WORD = "sentinel-0123456789"  # begins like a word: a piece of it is not known
+WORD = "sentinel-0123456789"  # begins like a word: a piece of it is not recognised
 
 
 def write(
@@ -26,7 +26,7 @@ def write(
     level: int = logging.DEBUG,
     **values: Any,
 ) -> list[str]:
-    """Return the lines that are logged of a try; bodies are wanted."""
+    """Return the lines logged for a try, with bodies."""
     entry = TrafficEntry(model="m", sent=sent, began=10.0, status=200, first_byte=10.25)
     entry.add(answer)
     caplog.clear()

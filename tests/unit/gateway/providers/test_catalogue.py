@@ -102,7 +102,7 @@ WINDOW = 64
 def test_a_literal_across_the_border_of_two_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    """Each literal is tried once: those before it that are none, and it."""
+    """Each candidate is tried once: the invalid ones before the literal, and the literal."""
     monkeypatch.setattr(catalogue, "_WINDOW", WINDOW)
     tried: list[str] = []
 

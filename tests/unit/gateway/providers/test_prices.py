@@ -1,4 +1,4 @@
-"""What tokens cost, and the most that they can."""
+"""The cost of tokens, and its upper bound."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_size_of_the_prompt_decides(tokens: Tokens, cost: float) -> None:
 def test_a_catalogue_that_contradicts_itself_knows_no_limit(
     context: int, limit: int | None
 ) -> None:
-    """Some models have a price for prompts that are longer than they are said to take."""
+    """Some models have a price for prompts longer than their stated limit."""
     model = CatalogueModel(id=MODEL, context_limit=context, prices=TIERED)
     tariff = make_tariff(make_upstream(), CatalogueProvider(id="local", models={MODEL: model}))
     assert (tariff.context_limit, tariff.prices) == (limit, {MODEL: TIERED})

@@ -1,4 +1,4 @@
-"""docs/providers.md says what the tables in the code say."""
+"""docs/providers.md agrees with the tables in the code."""
 
 from __future__ import annotations
 

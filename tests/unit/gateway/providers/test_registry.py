@@ -1,4 +1,4 @@
-"""The table of providers against the catalogue of the real OpenCode, and what is refused."""
+"""The table of providers against the catalogue of the real OpenCode, and the refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all runs of a day have spent, in a file."""
+"""The spending of all runs of a day, in a file."""
 
 from __future__ import annotations
 
@@ -195,5 +195,5 @@ def test_processes_side_by_side_never_pass_a_cap(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert found["tokens"] == 2 * found["requests"]
-    # Each ends at the first refusal, which others' holds may cause: five at most from each.
+    # Each stops at its first refusal, which others' holds may cause: five at most from each.
     assert 200 - 5 * len(processes) < found["tokens"] <= 200

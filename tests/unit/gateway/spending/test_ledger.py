@@ -31,14 +31,14 @@ def spend(ledger: Ledger, account: Account, amount: Amount) -> Hold:
     return hold
 
 
-def test_what_is_charged_is_charged_in_the_whole_row() -> None:
+def test_a_charge_counts_in_the_whole_chain() -> None:
     ledger, attempt = make_ledger({})
     hold = ledger.hold(attempt, Amount(requests=1, tokens=100, cost=0.5))
     hold.settle(Amount(requests=1, tokens=7, cost=0.125))
     hold.settle(Amount(requests=9, tokens=9, cost=9.0))  # too late
-    row = [attempt, attempt.parent, ledger.run]
-    assert [each.spent for each in row if each] == [Amount(requests=1, tokens=7, cost=0.125)] * 3
-    assert [each.held for each in row if each] == [Amount()] * 3
+    chain = [attempt, attempt.parent, ledger.run]
+    assert [each.spent for each in chain if each] == [Amount(requests=1, tokens=7, cost=0.125)] * 3
+    assert [each.held for each in chain if each] == [Amount()] * 3
 
 
 @pytest.mark.parametrize(
@@ -116,18 +116,18 @@ def test_what_is_under_way_may_turn_out_cheaper() -> None:
     assert ledger.run.spent == Amount(cost=0.75)
 
 
-def test_crumbs_of_what_was_held_make_nobody_wait() -> None:
+def test_rounding_errors_of_held_amounts_make_nobody_wait() -> None:
     ledger, attempt = make_ledger({("run", "cost"): 0.001})
     holds = [ledger.hold(attempt, Amount(cost=cost)) for cost in (0.0001, 0.0002, 0.0003)]
     for hold in holds:
         hold.settle(Amount())
-    row = [attempt, attempt.parent, ledger.run]
-    assert [each.held for each in row if each] == [Amount()] * 3
+    chain = [attempt, attempt.parent, ledger.run]
+    assert [each.held for each in chain if each] == [Amount()] * 3
     ledger.hold(attempt, Amount(cost=0.001))
 
 
 class BrokenDay:
-    """A day's book whose settling fails in a way that nobody has thought of."""
+    """A daily ledger whose settling fails with an unexpected error."""
 
     def hold(self, amount: Amount, check: Check) -> Settle:
         check(amount, 0.0)
@@ -138,7 +138,7 @@ class BrokenDay:
         return settle
 
 
-def test_whatever_happens_to_the_days_book_a_hold_is_settled() -> None:
+def test_a_hold_is_settled_even_if_the_daily_ledger_fails() -> None:
     ledger = Ledger(Caps(), clock=FakeClock(), day=BrokenDay())
     hold = ledger.hold(ledger.run, Amount(tokens=9))
     with pytest.raises(RuntimeError):

@@ -1,4 +1,4 @@
-"""The most tokens that a prompt can have."""
+"""Upper bounds on the tokens of a prompt."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_size(*messages: Any, images: int = 0, **fields: Any) -> RequestSize:
 
 
 def size(*turns: Any) -> int:
-    """The bytes that turns take in a body, a comma and a space after each."""
+    """Return the bytes of turns in a body, with a comma and a space after each."""
     return sum(len(json.dumps(turn)) + 2 for turn in turns)
 
 
@@ -105,7 +105,7 @@ def test_conversations_side_by_side_do_not_disturb_each_other() -> None:
 def test_what_was_not_only_continued_counts_by_the_byte(
     before: RequestSize, after: RequestSize
 ) -> None:
-    """A sandbox may hide text where the provider does not count it, and then let it count."""
+    """A sandbox may hide text where the provider does not count it, and uncover it later."""
     assert learn(before, 2500).bound(after) == FRAME_TOKENS + len(after.body)
 
 
@@ -146,7 +146,7 @@ texts = st.lists(st.text(max_size=20), max_size=4)
 def test_the_bound_holds_for_one_token_a_byte(
     *, old: list[str], new: list[str], is_longer: bool
 ) -> None:
-    """Where every byte is a token, the bound of any successor is at least its length."""
+    """If every byte is a token, the bound of any successor is at least its length."""
     first, second = (make_size(*turns) for turns in (old, [*old, *new] if is_longer else new))
     estimator = PromptEstimator()
     estimator.learn(first, Tokens(input=len(first.body)))

@@ -86,7 +86,7 @@ def chat(prompt: int, output: int, **more: Any) -> dict[str, Any]:
             chat(100, 5, prompt_tokens_details={"cache_creation_input_tokens": 90}),
             Tokens(input=10, output=5, written=90),
         ),
-        (  # proxies that hand on Anthropic's counts, in which the prompt is only what is left
+        (  # proxies that pass on Anthropic's counts, whose prompt excludes cached tokens
             chat(4, 5, cache_read_input_tokens=80, cache_creation_input_tokens=10),
             Tokens(input=4, output=5, cached=80, written=10),
         ),
@@ -232,7 +232,7 @@ def test_google_counts_thoughts_and_results_of_tools() -> None:
         ("openrouter", {"cost": -1}, 0.0),
         ("openrouter", {"cost": "much"}, 0.0),
         ("openrouter", {"cost": 1e300}, 0.0),
-        ("poe", {"cost": 120}, 0.0),  # who knows what that is in dollars
+        ("poe", {"cost": 120}, 0.0),  # not known to be in dollars
     ],
     ids=["whole", "own key", "parts", "estimated", "negative", "text", "huge", "unknown"],
 )

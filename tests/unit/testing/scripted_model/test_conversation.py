@@ -1,4 +1,4 @@
-"""A request of any protocol tells a script the same."""
+"""A request in any protocol gives a script the same conversation."""
 
 from __future__ import annotations
 
