@@ -89,8 +89,8 @@ def test_what_is_no_model_request_is_refused(data: bytes, status: bytes) -> None
         assert exchange(port, data).startswith(b"HTTP/1.1 " + status)
 
 
-def test_a_body_beyond_the_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warmup, "ROOM", 100)
+def test_a_body_beyond_the_memory_budget_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "BODY_MEMORY", 100)
     warm_up = WarmupModel(clock=SystemClock())
     with serve(warm_up.handle) as port:
         assert exchange(port, write_request("/v1/messages", body=b" " * 101)).startswith(
