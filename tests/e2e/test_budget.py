@@ -103,7 +103,7 @@ def test_a_price_that_nobody_knows_ends_it_before_the_first_test(
     model = start_model(Turns([[Words("done")]]))
     ran = project.run("--agent-fix-max-cost=1", url=model.base_url)
     assert (ran.status, ran.report, model.requests) == (4, {}, [])
-    assert "nobody knows what scripted/model-1 costs" in ran.output
+    assert "the price of scripted/model-1 is unknown" in ran.output
     assert "agent_fix_price" in ran.output
 
 

@@ -80,12 +80,12 @@ class Budget:
         """Refuse a request whose worst case is unknown, if a cap depends on it."""
         caps = self._ledger.caps
         if prices is None and caps.has("cost"):
-            words = f"nobody knows what {admission.model} costs (agent_fix_price says it)"
+            words = f"the price of {admission.model} is unknown (set agent_fix_price)"
             raise CapError("run", words)
         if prompt is None and (caps.has("cost") or caps.has("tokens")):
             words = (
-                "a request has a document or a recording in it, and nobody can tell beforehand how"
-                " many tokens that is, so no cap on tokens or money could be kept with it"
+                "a request contains a document or a recording, whose tokens cannot be known"
+                " beforehand, so no cap on tokens or money could be kept with it"
             )
             raise CapError("cluster", words)
 

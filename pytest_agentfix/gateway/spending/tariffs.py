@@ -72,8 +72,8 @@ def check_prices(upstream: Upstream, tariff: Tariff, caps: Caps) -> None:
     unknown = [name for name in _list_models(upstream) if name not in tariff.prices]
     if caps.has("cost") and unknown:
         raise PriceUnknownError(
-            f"A cap on money is set, and nobody knows what {upstream.provider}/{unknown[0]} costs.",
-            "Say it with the ini value agent_fix_price (US dollars per million tokens: INPUT"
+            f"A cap on money is set, but the price of {upstream.provider}/{unknown[0]} is unknown.",
+            "Set the ini value agent_fix_price (US dollars per million tokens: INPUT"
             " OUTPUT; 0 0 for a model of your own), or cap tokens with --agent-fix-max-tokens.",
         )
 

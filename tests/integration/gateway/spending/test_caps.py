@@ -158,7 +158,7 @@ def test_what_is_too_much_from_the_start_is_never_sent(
 def test_a_price_that_nobody_knows_is_no_price() -> None:
     with stage(HONEST, {("day", "cost"): 100.0}, Tariff()) as (model, gateway):
         assert (ask(gateway), model.requests) == (400, [])
-        assert gateway.cap() == f"nobody knows what {MODEL} costs (agent_fix_price says it)"
+        assert gateway.cap() == f"the price of {MODEL} is unknown (set agent_fix_price)"
 
 
 def test_without_a_cap_an_unknown_price_is_only_unknown() -> None:
@@ -360,8 +360,8 @@ def test_a_document_of_unknown_length_is_refused_with_the_reason() -> None:
     with stage(HONEST, {("run", "tokens"): LIMIT}) as (model, gateway):
         assert (ask(gateway, body), model.requests) == (400, [])
         assert gateway.cap() == (
-            "a request has a document or a recording in it, and nobody can tell beforehand how"
-            " many tokens that is, so no cap on tokens or money could be kept with it"
+            "a request contains a document or a recording, whose tokens cannot be known"
+            " beforehand, so no cap on tokens or money could be kept with it"
         )
 
 
