@@ -498,7 +498,7 @@ def test_refused_requests_are_not_counted() -> None:
         assert (statuses, gateway.requests(), model.requests) == ([403, 401, 403, 400], 0, [])
 
 
-def test_the_doors_own_words_do_not_make_opencode_repeat_the_request() -> None:
+def test_the_gateways_own_errors_do_not_make_opencode_retry() -> None:
     folder = Path(gateway_package.__file__ or "").parent
     texts = [path.read_text() for path in sorted(folder.rglob("*.py"))]
     words = re.findall(r'RefusedError\(\d+, f?"([^"]+)"', "".join(texts))

@@ -156,7 +156,7 @@ def test_connect_leads_nowhere(model: ScriptedModel) -> None:
     assert answer.startswith(b"HTTP/1.1 403 ")
 
 
-def test_the_answers_headers_are_the_doors_own() -> None:
+def test_the_answers_headers_are_the_gateways_own() -> None:
     headers = {"Set-Cookie": "a=b", "Retry-After": "9", "X-Request-Id": "r", "Server": "s"}
     with (
         ScriptedModel([Raw(b"data: [DONE]\n\n", headers=headers)]) as model,

@@ -293,7 +293,7 @@ def test_no_small_model_is_not_a_model_without_a_name() -> None:
     target = "/v1beta/models/:streamGenerateContent?alt=sse"
     request = make_request({"contents": []}, target=target, headers=make_headers(GOOGLE))
 
-    with pytest.raises(RefusedError, match="only the one request"):
+    with pytest.raises(RefusedError, match="Only the request that the model needs"):
         admit(request, make_upstream(row=GOOGLE), token=TOKEN)
 
 
@@ -320,7 +320,7 @@ def test_googles_model_is_in_the_path(model: str, *, is_allowed: bool) -> None:
         admission = admit(request, with_small(GOOGLE), token=TOKEN)
         assert (admission.url, admission.model) == (f"https://models.example/v1{end}", model)
     else:
-        with pytest.raises(RefusedError, match="only the one request"):
+        with pytest.raises(RefusedError, match="Only the request that the model needs"):
             admit(request, with_small(GOOGLE), token=TOKEN)
 
 
