@@ -1,6 +1,6 @@
 """Everything that can go wrong, one class per cause.
 
-Each error says what happened and what to do next. Two families matter to callers:
+Each ``AgentFixError`` says what happened and what to do next. Two families matter to callers:
 
 * ``SetupError``: the run cannot start; shown as a ``pytest.UsageError`` before the first test.
 * ``EnvironmentTrouble``: something around the repair broke; the cluster ends ``environment``,
@@ -121,3 +121,7 @@ class ProviderTrouble(EnvironmentTrouble):
 
 class LandingError(EnvironmentTrouble):
     """git would not take the commit; the fix itself was judged good and is kept as a patch."""
+
+
+class BrokenAgainError(Exception):
+    """A test that an earlier fix had turned green is red since a later one; the loop catches it."""

@@ -6,7 +6,7 @@ Everything here is immutable and free of I/O, so that every other module can imp
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -214,6 +214,34 @@ class TestOutcome:
     def is_passed(self) -> bool:
         """Whether it really passed: a skip or an expected failure is not a pass."""
         return self.outcome == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOut:
+    """The failing cases that only the judge runs.
+
+    ``withheld`` are their node ids. ``files`` are the test files without them: paths relative to
+    the repository's top -> content; a file is left out if they could not be removed from it.
+    ``reason`` says why some were not removed or why nothing is withheld ("": all were removed).
+    ``hidden_lines`` are stripped source lines that spell withheld cases. ``make_again`` makes the
+    hold-out of the same cluster for fewer withheld cases.
+    """
+
+    withheld: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    reason: str = ""
+    hidden_lines: frozenset[str] = frozenset()
+    make_again: Callable[[tuple[str, ...]], HoldOut] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    def reveal(self, nodeids: Iterable[str]) -> HoldOut:
+        """Return the hold-out after ``nodeids`` were revealed: they are back in the files."""
+        shown = frozenset(nodeids)
+        left = tuple(nodeid for nodeid in self.withheld if nodeid not in shown)
+        if left == self.withheld:
+            return self
+        return HoldOut(withheld=left) if self.make_again is None else self.make_again(left)
 
 
 class ProbeResult(enum.Enum):

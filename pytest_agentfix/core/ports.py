@@ -1,12 +1,15 @@
-"""The outside worlds, each behind a small protocol.
+"""The outside world, one small protocol for each part of it.
 
-The repair loop knows only these. Adapters (``sandbox``, ``agents``, ``gateway``, ``repository``)
-implement them with the real thing; ``testing`` ships a double for each.
+The repair loop knows only these. Adapters (``sandbox``, ``agents``, ``gateway``, ``judge``,
+``repository``) implement them with the real thing and ``runtime`` puts those together; ``testing``
+ships a double for each.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -18,22 +21,26 @@ from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Collected,
+    Drop,
     Failure,
+    FileStat,
     Fix,
+    HoldOut,
     Judgement,
     Landing,
+    Probe,
     Tokens,
     Turn,
 )
 
-MODEL_PORT: Final = 4601  # inside a sandbox: where the gateway's door is
+MODEL_PORT: Final = 4601  # inside a sandbox: where the gateway listens
 
 
 class Clock(Protocol):
     """Time, injected so that tests need not wait for it."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Return seconds since some fixed moment; never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -45,7 +52,7 @@ class Stream(Protocol):
     """A two-way byte stream through the pipe, used by one thread at each end of it."""
 
     def read(self, timeout: float | None = None) -> bytes:
-        """The next bytes, ``b""`` at the end.
+        """Return the next bytes, ``b""`` at the end.
 
         Raises ``TimeoutError`` after ``timeout`` seconds of silence and ``SandboxError`` when the
         sandbox is gone.
@@ -92,7 +99,7 @@ class Process(Protocol):
     """A command still running in a sandbox."""
 
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Return whether it has not ended yet."""
         ...
 
     def kill(self) -> None:
@@ -100,7 +107,7 @@ class Process(Protocol):
         ...
 
     def tail(self) -> str:
-        """The last of what it wrote to stdout and stderr, for error messages."""
+        """Return the last of what it wrote to stdout and stderr, for error messages."""
         ...
 
 
@@ -120,7 +127,7 @@ class Sandbox(Protocol):
         ...
 
     def collect(self) -> Collected:
-        """What differs from the base now, raw and unjudged; the sandbox stands still meanwhile."""
+        """Return what differs from the base now, unjudged; the sandbox is paused meanwhile."""
         ...
 
     def close(self) -> None:
@@ -139,7 +146,7 @@ class Agent(Protocol):
         ...
 
     def collect(self) -> Collected:
-        """What differs from the base in the agent's workspace now."""
+        """Return what differs from the base in the agent's workspace now."""
         ...
 
     def close(self) -> None:
@@ -149,17 +156,18 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StartupSignals:
-    """A call for an agent, as both sides see it while the agent comes up.
+    """Signals from whoever needs an agent to whoever starts it.
 
-    ``is_off`` is set once nobody needs it any more, ``is_urgent`` once its first prompt is ready.
+    ``cancelled`` is set once nobody needs it any more, ``prompt_waiting`` once its first prompt is
+    ready.
     """
 
-    is_off: Event = field(default_factory=Event)
-    is_urgent: Event = field(default_factory=Event)
+    cancelled: Event = field(default_factory=Event)
+    prompt_waiting: Event = field(default_factory=Event)
 
 
 class Gateway(Protocol):
-    """The model's only door: takes streams from a sandbox, talks to the provider for it."""
+    """The only way to the model: takes streams from a sandbox, talks to the provider for it."""
 
     def handle(self, stream: Stream) -> None:
         """Serve HTTP on ``stream`` until it closes. Runs in its own thread; never raises."""
@@ -174,29 +182,29 @@ class ModelAccess(Gateway, Protocol):
         ...
 
     def trouble(self) -> ProviderTrouble | None:
-        """What made the provider useless in this attempt, if anything did."""
+        """Return what made the provider useless in this attempt, if anything did."""
         ...
 
     def cap(self) -> str:
-        """The words of the cap that this attempt has reached, "" if it reached none."""
+        """Describe the cap that this attempt has reached, "" if it reached none."""
         ...
 
     def in_flight(self) -> int:
-        """Requests that are waiting for the provider or being answered now."""
+        """Count the requests that are waiting for the provider or being answered now."""
         ...
 
     def tokens(self) -> Tokens:
-        """Tokens since the gateway was made."""
+        """Return the tokens used since the gateway was made."""
         ...
 
     def requests(self) -> int:
-        """Model requests since the gateway was made."""
+        """Count the model requests since the gateway was made."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproduction:
-    """What the cluster's targets do on the base, in a sandbox, before any change.
+    """The outcome of the cluster's targets on the base, in a sandbox, before any change.
 
     ``judgement.red`` are the failing targets. ``missing`` names what kept them from being
     collected there, "" when they were. ``litter`` are paths that merely running the tests leaves.
@@ -232,13 +240,13 @@ class Judge(Protocol):
         ...
 
     def inherit(self, part: Cluster, whole: Cluster) -> bool:
-        """Derive what is known of ``part`` from what was found out of ``whole``.
+        """Derive what is known of ``part`` from what was found out about ``whole``.
 
-        Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
+        Returns whether that is enough; where it is not, ``part`` is reproduced like any other.
         """
         ...
 
-    def rejudge(
+    def reverify(
         self,
         cluster: Cluster,
         changes: ChangeSet,
@@ -249,9 +257,9 @@ class Judge(Protocol):
     ) -> Judgement:
         """Judge again what was accepted on an earlier base; this judge's has other fixes in it.
 
-        ``also`` are the tests whose end can have changed by that, ``None`` stands for all that
-        passed before. What comes out has the evidence of both. Where the targets are green without
-        ``changes`` now, the probe ``fail-before`` has failed and nothing is red.
+        ``also`` are the tests whose outcome they can have changed, ``None`` stands for all that
+        passed before. The result has the evidence of both judgements. Where the targets are green
+        without ``changes`` now, the probe ``fail-before`` has failed and nothing is red.
         """
         ...
 
@@ -265,7 +273,7 @@ class Judge(Protocol):
         withheld: Sequence[str] = (),
         note: str = "",
     ) -> tuple[ChangeSet, Judgement]:
-        """Leave out what an accepted change does not need, and judge what is left."""
+        """Leave out what an accepted change does not need, and judge the rest."""
         ...
 
 
@@ -278,10 +286,132 @@ class Lander(Protocol):
 
 
 class Progress(Protocol):
-    """Where live lines go while the repair works."""
+    """Receiver of live lines while the repair works."""
 
     def say(self, cluster: Cluster, phase: str) -> None:
-        """Tell what ``cluster`` is doing now, in a few words."""
+        """Tell in a few words what ``cluster`` is doing now."""
+        ...
+
+
+class BaseView(Protocol):
+    """One version of the base as the repair of one cluster sees it.
+
+    ``version`` counts the fixes of this run that are in it, ``settled_count`` the tests that they
+    had turned green by then without being meant for them.
+    """
+
+    version: int
+    settled_count: int
+    judge: Judge
+
+    def read_base(self, path: str) -> tuple[bytes, bool] | None:
+        """Return content and executable bit of ``path``, ``None`` where there is no such file."""
+        ...
+
+    def choose_hold_out(self, cluster: Cluster) -> HoldOut:
+        """Choose the cases of ``cluster`` that the agent is not shown."""
+        ...
+
+    def open_agent(
+        self, cluster: Cluster, hold_out: HoldOut, *, deadline: float, signals: StartupSignals
+    ) -> Agent:
+        """Return an agent that is up in a sandbox with this base, without the withheld cases.
+
+        Raises ``EnvironmentTrouble`` or ``TimeoutError``; ``signals`` may change meanwhile.
+        """
+        ...
+
+    def first_prompt(
+        self, cluster: Cluster, judgement: Judgement, hold_out: HoldOut, note: str
+    ) -> str:
+        """Return the first prompt, with ``judgement`` of the base and a ``note`` for the agent."""
+        ...
+
+    def apply_policy(
+        self, cluster: Cluster, collected: Collected, litter: frozenset[str]
+    ) -> tuple[ChangeSet, tuple[Drop, ...]]:
+        """Divide ``collected`` into what the policy lets through and what it leaves out.
+
+        ``litter`` are paths that merely running the tests leaves.
+        """
+        ...
+
+
+class LandingStatus(enum.Enum):
+    """How an accepted change came through the merge queue."""
+
+    LANDED = "landed"
+    UNNEEDED = "unneeded"  # the fixes before it have made its targets green
+    COLLIDES = "collides"  # it touches lines that they have changed
+    RED = "red"  # not everything is green with both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingOutcome:
+    """The result of an attempt to land an accepted change.
+
+    ``fix`` is as it landed, or as it was tried last. ``base`` is the one on which it was found
+    unneeded. ``detail`` says what was in its way.
+    """
+
+    status: LandingStatus
+    fix: Fix
+    landing: Landing | None = None
+    base: BaseView | None = None
+    detail: str = ""
+
+
+class LoopServices(Protocol):
+    """Everything the repair loop of one cluster calls, and the limits it keeps to."""
+
+    clock: Clock
+    model: str  # PROVIDER/MODEL
+    max_attempts: int
+    timeout: float  # seconds of wall clock per cluster
+    is_minimising: bool
+
+    def current_base(self) -> BaseView:
+        """Return the base as it is now."""
+        ...
+
+    def next_prompt(
+        self, judgement: Judgement | None, dropped: Sequence[Drop], hold_out: HoldOut
+    ) -> str:
+        """Return the prompt after a failed attempt; no ``judgement``: nothing was judged."""
+        ...
+
+    def land(self, fix: Fix, made_on: BaseView, *, deadline: float) -> LandingOutcome:
+        """Bring in ``fix``, which was accepted on ``made_on``; raises ``LandingError``."""
+        ...
+
+    def find_fixing_commit(
+        self, cluster: Cluster, base: BaseView, *, deadline: float
+    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+        """Find the fix of this run that turned ``cluster``, green on ``base``, green.
+
+        The probes are the evidence that it was red before; ``None`` where it was not. From then on
+        it has to stay green; raises ``BrokenAgainError`` where it is not any more.
+        """
+        ...
+
+    def count_lines(self, fix: Fix) -> tuple[FileStat, ...]:
+        """Count the lines that ``fix`` adds and removes in each file."""
+        ...
+
+    def add_cluster(self, cluster: Cluster) -> None:
+        """Queue a part that was split off, to be repaired on its own."""
+        ...
+
+    def add_result(self, result: ClusterResult) -> None:
+        """Report a part of the cluster that has its verdict already."""
+        ...
+
+    def agent_turn(self) -> AbstractContextManager[None]:
+        """Return a context for one turn of the agent, which is up and gets a prompt in it."""
+        ...
+
+    def stop_run(self, reason: str) -> None:
+        """Let no further cluster begin: none can do better."""
         ...
 
 

@@ -207,7 +207,7 @@ class SandboxJudge:
             is_covering_known=examined.coverage.is_known,
         )
 
-    def rejudge(
+    def reverify(
         self,
         cluster: Cluster,
         changes: ChangeSet,

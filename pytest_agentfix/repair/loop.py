@@ -1,8 +1,8 @@
 """One cluster, from its failures to one verdict. The whole loop is on this page.
 
-reproduce -> agent edits -> changes taken out -> policy -> judged elsewhere
-          -> red? the same agent is told -> green? one commit
-          -> other fixes came first and it does not go with them? made again on top of them
+reproduce -> agent edits -> changes collected -> policy -> judged in another sandbox
+          -> red? the same agent gets another prompt -> green? one commit
+          -> other fixes landed first and conflict? repaired again on top of them
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pytest_agentfix.core.errors import EnvironmentTrouble, LandingError, ProviderTrouble
+from pytest_agentfix.core.errors import (
+    BrokenAgainError,
+    EnvironmentTrouble,
+    LandingError,
+    ProviderTrouble,
+)
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -27,16 +32,20 @@ from pytest_agentfix.core.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Progress, Reproduction, StartupSignals
-from pytest_agentfix.repair.prompts.conflict import conflict_note
-from pytest_agentfix.repair.splitting import part_by_judgement, part_by_reds
-from pytest_agentfix.repair.state import (
-    GRACE,
+from pytest_agentfix.core.ports import (
+    Agent,
     BaseView,
-    BrokenAgainError,
     LandingOutcome,
     LandingStatus,
     LoopServices,
+    Progress,
+    Reproduction,
+    StartupSignals,
+)
+from pytest_agentfix.repair.prompts.conflict import conflict_note
+from pytest_agentfix.repair.splitting import split_by_failing, split_by_judgement
+from pytest_agentfix.repair.state import (
+    GRACE,
     RepairState,
     count_files,
     describe_landing,
@@ -46,179 +55,184 @@ from pytest_agentfix.repair.state import (
     turn_verdict,
 )
 
-MAX_ROUNDS: Final = 4  # bases that a cluster is worked on; the other fixes come to an end as well
+MAX_ROUNDS: Final = 4  # bases that a cluster is repaired on; the other fixes come to an end too
 GREEN_SINCE: Final = "green since an earlier fix of this run"
 
 
-def repair(cluster: Cluster, parts: LoopServices, progress: Progress) -> ClusterResult:
+def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> ClusterResult:
     """Try to turn ``cluster`` green; every way out is one typed verdict with its reason."""
-    work = RepairState.begin(cluster, parts)
+    state = RepairState.begin(cluster, services)
     try:
-        result = _repair(work, parts, progress)
+        result = _repair(state, services, progress)
     except (EnvironmentTrouble, TimeoutError) as trouble:
-        result = work.end_by_trouble(trouble, now=parts.clock.monotonic())
+        result = state.end_by_trouble(trouble, now=services.clock.monotonic())
         if isinstance(trouble, ProviderTrouble) and trouble.is_final:
-            parts.stop_run(str(trouble))
+            services.stop_run(str(trouble))
     finally:
         # Not before: what they will change is close to what this one has changed.
-        for rest in work.rests:
-            parts.split_off(rest)
+        for part in state.split_off:
+            services.add_cluster(part)
     progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
-    return replace(result, seconds=parts.clock.monotonic() - work.began)
+    return replace(result, seconds=services.clock.monotonic() - state.began)
 
 
-def _repair(work: RepairState, parts: LoopServices, progress: Progress) -> ClusterResult:
+def _repair(state: RepairState, services: LoopServices, progress: Progress) -> ClusterResult:
     note, reason = "", ""
     for _ in range(MAX_ROUNDS):
-        ground = parts.ground()
+        base = services.current_base()
         try:
-            end = _Attempts(work, parts, progress, ground, note).run()
+            end = _Attempts(state, services, progress, base, note).run()
         except BrokenAgainError:
             note, reason = "", "another fix turned it green, and a later one red again"
-            work.begin_anew()
+            state.reset_attempts()
             continue
         if isinstance(end, ClusterResult):
             return end
         reason = end.detail
-        note = conflict_note(end.fix.changes, read_base=ground.read_base, reason=reason)
-        work.begin_anew()
-        progress.say(work.cluster, f"back to its agent, on top of other fixes: {reason}")
-    return work.end(Verdict.CONFLICT, f"does not go with other fixes of this run: {reason}")
+        note = conflict_note(end.fix.changes, read_base=base.read_base, reason=reason)
+        state.reset_attempts()
+        progress.say(state.cluster, f"back to its agent, on top of other fixes: {reason}")
+    return state.end(Verdict.CONFLICT, f"does not go with other fixes of this run: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempts:
-    """The work on one state of the base: ends with a result, or with what was in its way."""
+    """The attempts on one version of the base: they end in a result, or in what was in the way."""
 
-    work: RepairState
-    parts: LoopServices
+    state: RepairState
+    services: LoopServices
     progress: Progress
-    ground: BaseView
-    note: str  # for the agent, on what came of its work on an earlier base
+    base: BaseView
+    note: str  # for the agent: the result of its work on an earlier base
 
     def run(self) -> ClusterResult | LandingOutcome:
         self._say("reproducing")
-        self.work.hold_out = self.ground.hold_out(self.work.cluster)
-        if self.ground.number:  # maybe green by now: no agent is started on suspicion
+        self.state.hold_out = self.base.choose_hold_out(self.state.cluster)
+        if self.base.version:  # it may be green by now: start no agent on suspicion
             reproduction = self._reproduce()
             if end := self._settle_unneeded(reproduction):
                 return end
-            self._part_from_green(reproduction)
-            with self._agent_coming_up() as coming:
-                return self._attempt_until_done(reproduction, coming)
-        # The agent takes its time to come up; meanwhile the failure is reproduced elsewhere.
-        with self._agent_coming_up() as coming:
+            self._split_off_green(reproduction)
+            with self._open_agent() as pending:
+                return self._attempt_until_done(reproduction, pending)
+        # The agent takes a while to start; meanwhile the failure is reproduced elsewhere.
+        with self._open_agent() as pending:
             reproduction = self._reproduce()
             end = self._settle_unneeded(reproduction)
-            return end or self._attempt_until_done(reproduction, coming)
+            return end or self._attempt_until_done(reproduction, pending)
 
     def _reproduce(self) -> Reproduction:
-        work = self.work
-        reproduction = self.ground.judge.reproduce(work.cluster, deadline=work.deadline)
-        work.note(probes=reproduction.judgement.probes)
+        state = self.state
+        reproduction = self.base.judge.reproduce(state.cluster, deadline=state.deadline)
+        state.update(probes=reproduction.judgement.probes)
         return reproduction
 
     def _settle_unneeded(self, reproduction: Reproduction) -> ClusterResult | None:
-        """No agent can help where the tests cannot be run, or where they are green."""
+        """End where no agent can help: the tests cannot be run, or they are green."""
         if reproduction.missing:
-            return self.work.end(Verdict.ENVIRONMENT, reproduction.missing)
+            return self.state.end(Verdict.ENVIRONMENT, reproduction.missing)
         if reproduction.judgement.red:
             return None
-        return self._settle_green(self.ground, self.work.deadline)
+        return self._settle_green(self.base, self.state.deadline)
 
-    def _settle_green(self, ground: BaseView, deadline: float) -> ClusterResult:
-        """Green on ``ground`` without a change: by other fixes of this run, or all along."""
+    def _settle_green(self, base: BaseView, deadline: float) -> ClusterResult:
+        """Green on ``base`` without a change: by other fixes of this run, or all along."""
         settled = None
-        if ground.number:
-            settled = self._settle_by_earlier(self.work.cluster, ground, deadline)
+        if base.version:
+            settled = self._settle_by_earlier(self.state.cluster, base, deadline)
         reason = "it passes in the sandbox without any change"
-        return settled or self.work.end(Verdict.NOT_REPRODUCED, reason)
+        return settled or self.state.end(Verdict.NOT_REPRODUCED, reason)
 
     def _settle_by_earlier(
-        self, cluster: Cluster, ground: BaseView, deadline: float
+        self, cluster: Cluster, base: BaseView, deadline: float
     ) -> ClusterResult | None:
-        """What is green on ``ground`` is fixed, if it was red without this run's fixes."""
-        found = self.parts.find_fixer(cluster, ground, deadline)
+        """Count what is green on ``base`` as fixed if it was red without this run's fixes."""
+        found = self.services.find_fixing_commit(cluster, base, deadline=deadline)
         if found is None:
             return None
         landing, before = found
         passed = Probe("target", ProbeResult.PASSED, "green with the fixes before it")
-        result = self.work.end(Verdict.FIXED, GREEN_SINCE)
+        result = self.state.end(Verdict.FIXED, GREEN_SINCE)
         return replace(result, cluster=cluster, probes=(*before, passed), landing=landing)
 
-    def _part_from_green(self, reproduction: Reproduction) -> None:
+    def _split_off_green(self, reproduction: Reproduction) -> None:
         """Settle the tests that an earlier fix turned green, and go on with the others."""
-        whole = self.work.cluster
-        parts = part_by_reds(whole, reproduction.judgement.red)
-        if parts is None:
+        whole = self.state.cluster
+        split = split_by_failing(whole, reproduction.judgement.red)
+        if split is None:
             return
-        green, rest = parts
-        if settled := self._settle_by_earlier(green, self.ground, self.work.deadline):
-            # What was spent so far is told once, where the work goes on.
-            self.parts.settle(replace(settled, attempts=0, agent_seconds=0.0, dropped=()))
-            self.ground.judge.inherit(rest, whole)
-            self.work.narrow(rest)
-            self.work.hold_out = self.ground.hold_out(rest)
+        green, rest = split
+        if settled := self._settle_by_earlier(green, self.base, self.state.deadline):
+            # The effort so far is reported once, with the part that goes on.
+            self.services.add_result(replace(settled, attempts=0, agent_seconds=0.0, dropped=()))
+            self.base.judge.inherit(rest, whole)
+            self.state.restrict_to(rest)
+            self.state.hold_out = self.base.choose_hold_out(rest)
 
     @contextlib.contextmanager
-    def _agent_coming_up(self) -> Iterator[_PendingAgent]:
-        work, summons = self.work, StartupSignals()
-        with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as pool:
-            future = pool.submit(
-                self.ground.open_agent, work.cluster, work.hold_out, work.deadline, summons
+    def _open_agent(self) -> Iterator[_PendingAgent]:
+        state, signals = self.state, StartupSignals()
+        with ThreadPoolExecutor(1, thread_name_prefix="agentfix-agent") as executor:
+            future = executor.submit(
+                self.base.open_agent,
+                state.cluster,
+                state.hold_out,
+                deadline=state.deadline,
+                signals=signals,
             )
             try:
-                yield _PendingAgent(future, summons)
+                yield _PendingAgent(future, signals)
             finally:
-                summons.is_off.set()  # or an interruption would have to wait for it to come up
-                # What kept it from coming up was told where it was needed.
+                signals.cancelled.set()  # or an interruption would have to wait for it to start
+                # What kept it from starting was raised where it was needed.
                 with contextlib.suppress(EnvironmentTrouble, TimeoutError):
                     future.result().close()
 
     def _attempt_until_done(
-        self, reproduction: Reproduction, coming: _PendingAgent
+        self, reproduction: Reproduction, pending: _PendingAgent
     ) -> ClusterResult | LandingOutcome:
-        work, parts = self.work, self.parts
-        limit = work.cluster.policy.max_attempts or parts.max_attempts
-        first = self.ground.first_prompt
-        prompt = first(work.cluster, reproduction.judgement, work.hold_out, self.note)
+        state, services = self.state, self.services
+        limit = state.cluster.policy.max_attempts or services.max_attempts
+        prompt = self.base.first_prompt(
+            state.cluster, reproduction.judgement, state.hold_out, self.note
+        )
         verdict, reason = Verdict.UNFIXED, "no attempt was made"
         for number in range(1, limit + 1):
             self._say(f"attempt {number} of {limit}: the agent is at work")
-            turn = self._take_turn(coming, prompt)
+            turn = self._take_turn(pending, prompt)
             if turn.end is not TurnEnd.FINISHED:
-                return work.end(turn_verdict(turn.end), turn.detail)
+                return state.end(turn_verdict(turn.end), turn.detail)
             if suspicion := find_suspicion(turn.text):
-                return work.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
-            collected = coming.agent.collect()
-            changes, dropped = self.ground.accept(work.cluster, collected, reproduction.litter)
-            work.note(dropped=dropped)
-            is_again = work.has_seen(changes, dropped)
+                return state.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
+            collected = pending.agent.collect()
+            changes, dropped = self.base.apply_policy(state.cluster, collected, reproduction.litter)
+            state.update(dropped=dropped)
+            is_again = state.has_seen(changes, dropped)
             judgement = None if is_again else self._judge(changes, is_last=number == limit)
             if judgement is not None and judgement.is_accepted:
                 return self._land(changes, judgement)
             if is_again:
                 again = "made the same change" if changes else "ended in the same way"
-                return work.end(verdict, f"{reason}; another attempt {again}")
+                return state.end(verdict, f"{reason}; another attempt {again}")
             verdict, reason = describe_red(judgement, dropped)
-            work.reveal(judgement)
-            prompt = parts.next_prompt(judgement, dropped, work.hold_out)
-        return work.end(verdict, reason)
+            state.reveal(judgement)
+            prompt = services.next_prompt(judgement, dropped, state.hold_out)
+        return state.end(verdict, reason)
 
-    def _take_turn(self, coming: _PendingAgent, prompt: str) -> Turn:
-        work, clock = self.work, self.parts.clock
-        work.note(attempts=work.result.attempts + 1)
+    def _take_turn(self, pending: _PendingAgent, prompt: str) -> Turn:
+        state, clock = self.state, self.services.clock
+        state.update(attempts=state.result.attempts + 1)
         began = clock.monotonic()
         try:
-            agent = coming.wait(work.deadline - began)
-            self.parts.under_way()
-            return agent.prompt(prompt, deadline=work.deadline)
+            agent = pending.wait(state.deadline - began)
+            with self.services.agent_turn():
+                return agent.prompt(prompt, deadline=state.deadline)
         finally:
             spent = clock.monotonic() - began
-            work.note(agent_seconds=work.result.agent_seconds + spent)
+            state.update(agent_seconds=state.result.agent_seconds + spent)
 
     def _judge(self, changes: ChangeSet, *, is_last: bool) -> Judgement | None:
-        """The judgement, or ``None`` when there is nothing to judge.
+        """Return the judgement, or ``None`` when there is nothing to judge.
 
         Where the change helps one part of the cluster and not the other, that part is judged, and
         the other becomes a cluster of its own.
@@ -226,61 +240,61 @@ class _Attempts:
         if not changes:
             return None
         self._say(f"judging a change to {count_files(changes)}")
-        whole = self.work.cluster
+        whole = self.state.cluster
         judgement = self._judge_for(whole, changes)
-        withheld = self.work.hold_out.withheld
-        parts = part_by_judgement(whole, judgement, withheld=withheld, is_last=is_last)
-        if parts is None:
+        withheld = self.state.hold_out.withheld
+        split = split_by_judgement(whole, judgement, withheld=withheld, is_last=is_last)
+        if split is None:
             return judgement
-        green, rest = parts
-        self.ground.judge.inherit(green, whole)
+        green, rest = split
+        self.base.judge.inherit(green, whole)
         of_part = self._judge_for(green, changes)
         if not of_part.is_accepted:
-            self.work.note(probes=judgement.probes)
+            self.state.update(probes=judgement.probes)
             return judgement
-        self.work.narrow(green)
-        self.work.rests.append(rest)
+        self.state.restrict_to(green)
+        self.state.split_off.append(rest)
         return of_part
 
     def _judge_for(self, cluster: Cluster, changes: ChangeSet) -> Judgement:
-        work = self.work
-        judgement = self.ground.judge.judge(
-            cluster, changes, deadline=work.deadline, **work.facts_of(cluster)
+        state = self.state
+        judgement = self.base.judge.judge(
+            cluster, changes, deadline=state.deadline, **state.facts_of(cluster)
         )
-        work.note(probes=judgement.probes)
+        state.update(probes=judgement.probes)
         return judgement
 
     def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | LandingOutcome:
-        work, parts = self.work, self.parts
+        state, services = self.state, self.services
         self._say("green; landing the fix")
-        if parts.is_minimising:
-            changes, judgement = minimise(work, self.ground.judge, changes, judgement)
-        fix = Fix(cluster=work.cluster, changes=changes, judgement=judgement, model=parts.model)
-        work.note(probes=judgement.probes)
+        if services.is_minimising:
+            changes, judgement = minimise(state, self.base.judge, changes, judgement)
+        fix = Fix(cluster=state.cluster, changes=changes, judgement=judgement, model=services.model)
+        state.update(probes=judgement.probes)
         try:
-            arrival = parts.land(fix, self.ground, work.deadline)
+            outcome = services.land(fix, self.base, deadline=state.deadline)
         except LandingError as error:
-            return work.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
-        work.note(probes=arrival.fix.judgement.probes)
-        if arrival.end is LandingStatus.UNNEEDED:
+            return state.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
+        state.update(probes=outcome.fix.judgement.probes)
+        if outcome.status is LandingStatus.UNNEEDED:
             # Another had the same cause. The base may have moved on again since.
-            until = max(work.deadline, parts.clock.monotonic() + GRACE)
-            return self._settle_green(arrival.ground or parts.ground(), until)
-        if arrival.landing is None:
-            return arrival
-        work.note(landing=arrival.landing, files=parts.count_lines(arrival.fix))
-        return work.end(Verdict.FIXED, describe_landing(arrival.landing, arrival.fix.changes))
+            until = max(state.deadline, services.clock.monotonic() + GRACE)
+            return self._settle_green(outcome.base or services.current_base(), until)
+        if outcome.landing is None:
+            return outcome
+        state.update(landing=outcome.landing, files=services.count_lines(outcome.fix))
+        return state.end(Verdict.FIXED, describe_landing(outcome.landing, outcome.fix.changes))
 
     def _say(self, phase: str) -> None:
-        self.progress.say(self.work.cluster, phase)
+        self.progress.say(self.state.cluster, phase)
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingAgent:
-    """An agent that comes up while something else goes on."""
+    """An agent that starts while something else goes on."""
 
     future: Future[Agent]
-    summons: StartupSignals
+    signals: StartupSignals
 
     @property
     def agent(self) -> Agent:
@@ -288,8 +302,8 @@ class _PendingAgent:
         return self.future.result()
 
     def wait(self, seconds: float) -> Agent:
-        """Wait for it with a prompt in hand."""
-        self.summons.is_urgent.set()
+        """Wait for it while a prompt is ready for it."""
+        self.signals.prompt_waiting.set()
         try:
             return self.future.result(max(0.0, seconds))
         except FutureTimeoutError:  # a class of its own in Python 3.10

@@ -1,4 +1,4 @@
-"""Which clusters are still to be tried, and how the others ended."""
+"""The queue of clusters: those still to be tried, and the results of the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from pytest_agentfix.core.model import Cluster, ClusterResult, Verdict
 from pytest_agentfix.repair.clustering import split_cluster
 
-STARTING: Final = 10.0  # seconds that a cluster counts as coming up, at most
+STARTING: Final = 10.0  # seconds that a cluster counts as starting, at most
 
 
 @dataclass(slots=True)
@@ -19,16 +19,16 @@ class _Entry:
     cluster: Cluster
     result: ClusterResult | None = None
     is_begun: bool = False
-    interrupted: ClusterResult | None = None  # an end that does not count
+    interrupted: ClusterResult | None = None  # a result that does not count
 
 
 class Scheduler:
-    """The clusters of a run in the order in which they come up; any thread may use it.
+    """The clusters of a run in the order in which they are found; any thread may use it.
 
     At most ``limit`` of them are tried, those that were split off others included. At most
-    ``starts`` come up at once: until its first prompt a cluster computes and does not wait, and
-    who begins later stands on more of the other fixes. But nobody waits longer than ``STARTING``
-    for another one's tests.
+    ``starts`` start at once: until its first prompt a cluster computes rather than waits, and one
+    that begins later has more of the other fixes in its base. But none waits longer than
+    ``STARTING`` for another one's tests.
     """
 
     def __init__(
@@ -43,52 +43,52 @@ class Scheduler:
         self._limit = limit
         self._starts = starts
         self._now = now
-        self._coming_up: dict[str, float] = {}  # slug -> since when
+        self._starting: dict[str, float] = {}  # slug -> since when
         self._begun = 0
         self._stopped = ""
         self._is_interrupted = False
         self._lock = threading.Lock()
 
     def take(self) -> Cluster | None:
-        """The next one to be tried, ``None`` where there is none now."""
+        """Return the next one to be tried, ``None`` where there is none now."""
         with self._lock:
             if self._begun >= self._limit or self._stopped or self._is_interrupted:
                 return None
-            if self._starts is not None and self._count_coming_up() >= self._starts:
+            if self._starts is not None and self._count_starting() >= self._starts:
                 return None
             entry = next(self._iter_waiting(), None)
             if entry is None:
                 return None
             entry.is_begun = True
             self._begun += 1
-            self._coming_up[entry.cluster.slug] = self._now()
+            self._starting[entry.cluster.slug] = self._now()
             return entry.cluster
 
-    def under_way(self, cluster: Cluster) -> None:
-        """Note that ``cluster``, as it was taken, has come up: its agent has a prompt."""
+    def mark_started(self, cluster: Cluster) -> None:
+        """Note that ``cluster``, as it was taken, has started: its agent has a prompt."""
         with self._lock:
-            self._coming_up.pop(cluster.slug, None)
+            self._starting.pop(cluster.slug, None)
 
     def count_waiting(self) -> int:
-        """How many are to be tried yet."""
+        """Count those that are still to be tried."""
         with self._lock:
             if self._stopped or self._is_interrupted:
                 return 0
             return min(sum(1 for _ in self._iter_waiting()), self._limit - self._begun)
 
     def add(self, cluster: Cluster) -> None:
-        """Put what was split off another cluster at the end."""
+        """Append a cluster that was split off another."""
         with self._lock:
             self._entries.append(_Entry(cluster))
 
     def end(self, cluster: Cluster, result: ClusterResult) -> None:
         """Note how ``cluster``, as it was taken, ended.
 
-        After an interruption only fixes count: any other end may be the interruption's doing. Of
-        such a one, what it has cost and left is told.
+        After an interruption only fixes count: the interruption may have caused any other result.
+        Such a result still reports its costs and what it left behind.
         """
         with self._lock:
-            self._coming_up.pop(cluster.slug, None)
+            self._starting.pop(cluster.slug, None)
             entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
             if self._is_interrupted and not result.verdict.is_green:
                 entry.interrupted = result
@@ -96,7 +96,7 @@ class Scheduler:
                 entry.result = result
 
     def settle(self, result: ClusterResult) -> None:
-        """Note how a part of a cluster ended that nobody has to try any more."""
+        """Add the result of a part of a cluster that does not have to be tried any more."""
         with self._lock:
             self._entries.append(_Entry(result.cluster, result, is_begun=True))
 
@@ -106,23 +106,23 @@ class Scheduler:
             self._stopped = self._stopped or reason
 
     def interrupt(self) -> None:
-        """The run is over before its time."""
+        """End the run before its time."""
         with self._lock:
             self._is_interrupted = True
 
     def end_all(self, make: Callable[[Cluster], ClusterResult]) -> None:
-        """Give every cluster the same end."""
+        """Give every cluster the result that ``make`` returns for it."""
         with self._lock:
             for entry in self._entries:
                 entry.result, entry.is_begun = make(entry.cluster), True
 
     def results(self) -> tuple[ClusterResult, ...]:
-        """How all of them ended, or why they did not."""
+        """Return the result of each, or the reason why it has none."""
         with self._lock:
             return tuple(entry.result or self._explain(entry) for entry in self._entries)
 
-    def _find_left(self, entry: _Entry) -> Cluster:
-        """The cluster without the parts that became entries of their own: those come later."""
+    def _find_rest(self, entry: _Entry) -> Cluster:
+        """Return the cluster without the parts that became later entries of their own."""
         if not entry.is_begun:
             return entry.cluster
         later = self._entries[self._entries.index(entry) + 1 :]
@@ -131,9 +131,9 @@ class Scheduler:
             return entry.cluster
         return split_cluster(entry.cluster, gone)[0]
 
-    def _count_coming_up(self) -> int:
+    def _count_starting(self) -> int:
         begun_since = self._now() - STARTING
-        return sum(began > begun_since for began in self._coming_up.values())
+        return sum(began > begun_since for began in self._starting.values())
 
     def _iter_waiting(self) -> Iterator[_Entry]:
         yield from (entry for entry in self._entries if not entry.is_begun)
@@ -145,14 +145,14 @@ class Scheduler:
             reason = f"not tried, because of another cluster: {self._stopped}"
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
-        left = self._find_left(entry)
-        end = ClusterResult(cluster=left, verdict=Verdict.SKIPPED, reason=reason)
-        return end if entry.interrupted is None else _with_bill(end, entry.interrupted)
+        rest = self._find_rest(entry)
+        result = ClusterResult(cluster=rest, verdict=Verdict.SKIPPED, reason=reason)
+        return result if entry.interrupted is None else _with_costs(result, entry.interrupted)
 
 
-def _with_bill(end: ClusterResult, interrupted: ClusterResult) -> ClusterResult:
+def _with_costs(result: ClusterResult, interrupted: ClusterResult) -> ClusterResult:
     return replace(
-        end,
+        result,
         attempts=interrupted.attempts,
         seconds=interrupted.seconds,
         agent_seconds=interrupted.agent_seconds,

@@ -1,4 +1,4 @@
-"""Makes agents: OpenCode up and warm in sandboxes of their own, some of them ahead of time."""
+"""A pool of agents: OpenCode up and warm in sandboxes of their own, some ahead of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
-from pytest_agentfix.core.model import ChangeSet, Collected, Turn
+from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
@@ -27,19 +27,19 @@ from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
 
-COMING_UP: Final = 180.0  # seconds for OpenCode to come up
+STARTUP_LIMIT: Final = 180.0  # seconds for OpenCode to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRequest:
-    """What an agent is sent to: a cluster's gateway, and the base as it is to see it.
+    """A request for an agent: a cluster's gateway, and the base as the agent is to see it.
 
     ``shown`` are files that differ from ``base`` for it; ``locked`` are path patterns that its edit
-    tools may not write. ``keep`` is told where its sandbox was left.
+    tools may not write. ``keep`` gets the place where its sandbox was left.
     """
 
     access: ModelEndpoint
-    door: ModelAccess
+    gateway: ModelAccess
     base: Base
     shown: ChangeSet
     locked: tuple[str, ...]
@@ -50,25 +50,25 @@ class AgentRequest:
 class WarmAgent:
     """An agent that is up and warm, and belongs to no cluster yet.
 
-    ``is_ahead``: it was made before it was needed, and nobody has looked at it since.
+    ``is_ahead``: it was started before it was needed, and may have died since.
     """
 
     agent: OpenCodeAgent
-    box: WorkspaceSandbox
+    sandbox: WorkspaceSandbox
     switch: SwitchableHandler
     is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyAgent:
-    """An agent that was let go of by the process that brought it up, all but its pipe."""
+    """An agent that the process which started it has released, all but its pipe."""
 
-    box: DetachedSandbox
+    sandbox: DetachedSandbox
     channel: int  # of the command that is OpenCode's server
 
 
 class AgentPool:
-    """The agents of one run. ``access`` is how most of them reach the model."""
+    """The agents of one run. ``access`` is the way to the model that most of them use."""
 
     def __init__(
         self,
@@ -78,150 +78,131 @@ class AgentPool:
         environ: Mapping[str, str],
         clock: Clock,
     ) -> None:
-        self._sandboxes = sandboxes
+        self.sandboxes = sandboxes
         self._access = access
         self._environ = environ
         self._clock = clock
         self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
-            self._recruit_ahead,
-            _dismiss,
+            self._start_ahead,
+            _close,
             name="agentfix-agents-ahead",
         )
 
-    def send(self, post: AgentRequest, *, deadline: float, summons: StartupSignals) -> Agent:
-        """Give an agent its post: one that was made ahead if there is one for that model.
+    def acquire(self, request: AgentRequest, *, deadline: float, signals: StartupSignals) -> Agent:
+        """Return an agent for ``request``, started ahead of time if the model is the usual one.
 
-        Raises ``AgentUnavailableError`` or ``SandboxError``; ``summons`` may change meanwhile.
+        Raises ``AgentUnavailableError`` or ``SandboxError``; ``signals`` may change meanwhile.
         """
-        recruit = self._find_recruit(post, deadline, summons)
+        warm = self._take_warm(request, deadline, signals)
         try:
-            return self._post(recruit, post, deadline, summons)
+            return self._assign(warm, request, deadline, signals)
         except EnvironmentTrouble:
-            if not recruit.is_ahead:
+            if not warm.is_ahead:
                 raise
-            logger.info("an agent that was made ahead is of no use any more", exc_info=True)
-        recruit = self.recruit(post.access, summons, deadline)
-        return self._post(recruit, post, deadline, summons)
+            logger.info("an agent that was started ahead cannot be used any more", exc_info=True)
+        warm = self.start(request.access, signals, deadline)
+        return self._assign(warm, request, deadline, signals)
 
-    def _post(
-        self, recruit: WarmAgent, post: AgentRequest, deadline: float, summons: StartupSignals
+    def _assign(
+        self, warm: WarmAgent, request: AgentRequest, deadline: float, signals: StartupSignals
     ) -> Agent:
         try:
-            if not self._sandboxes.show(recruit.box, post.base, post.shown, post.keep):
-                _dismiss(recruit)
-                recruit = self._recruit_on_copy(post, deadline, summons)
-            recruit.switch.to(post.door.handle)
-            recruit.agent.begin(post.door, locked=post.locked)
+            if not self.sandboxes.apply_view(
+                warm.sandbox, request.base, request.shown, request.keep
+            ):
+                _close(warm)
+                warm = self._start_on_copy(request, deadline, signals)
+            warm.switch.to(request.gateway.handle)
+            warm.agent.begin(request.gateway, locked=request.locked)
         except BaseException:
-            _dismiss(recruit)
+            _close(warm)
             raise
-        return _Sent(recruit.agent, self._sandboxes)
+        return warm.agent
 
-    def _find_recruit(
-        self, post: AgentRequest, deadline: float, summons: StartupSignals
+    def _take_warm(
+        self, request: AgentRequest, deadline: float, signals: StartupSignals
     ) -> WarmAgent:
-        def recruit_now() -> WarmAgent:
-            return self.recruit(post.access, summons, deadline)
+        def start_now() -> WarmAgent:
+            return self.start(request.access, signals, deadline)
 
-        # While it comes up, this machine has a core to spare for what its judge will need.
-        with self._sandboxes.agent_at_work():
-            is_usual = post.access == self._access
-            return self.ahead.take(recruit_now) if is_usual else recruit_now()
+        # While it starts, this machine has a core to spare for what its judge will need.
+        with self.sandboxes.agent_at_work():
+            is_usual = request.access == self._access
+            return self.ahead.acquire(start_now) if is_usual else start_now()
 
-    def adopt(self, ready: ReadyAgent, descriptor: int) -> None:
-        """Take over an agent that another process has brought up; it is the next to be sent.
+    def attach(self, ready: ReadyAgent, descriptor: int) -> None:
+        """Take over an agent that another process has started; it is the next to be acquired.
 
         ``descriptor`` is its sandbox's pipe. Where it cannot be taken over, it ends.
         """
         switch = SwitchableHandler(WarmupModel(clock=self._clock))
         try:
-            box = self._sandboxes.adopt(ready.box, descriptor, switch.handle)
+            sandbox = self.sandboxes.attach(ready.sandbox, descriptor, switch.handle)
         except AgentFixError:
             logger.debug("an agent that was ready could not be taken over", exc_info=True)
             return
         try:
-            process = box.sandbox.command(ready.channel)
+            process = sandbox.container.command(ready.channel)
             plan = self.plan(self._access)
-            agent = OpenCodeAgent.adopt(box.sandbox, plan, process, clock=self._clock)
+            agent = OpenCodeAgent.adopt(sandbox.container, plan, process, clock=self._clock)
         except AgentFixError:
             logger.debug("an agent that was ready could not be taken over", exc_info=True)
-            box.sandbox.close()
+            sandbox.container.close()
             return
-        self.ahead.put(WarmAgent(agent=agent, box=box, switch=switch, is_ahead=True))
+        self.ahead.add(WarmAgent(agent=agent, sandbox=sandbox, switch=switch, is_ahead=True))
 
-    def _recruit_ahead(self, unneeded: Event) -> WarmAgent:
-        return replace(self.recruit(self._access, StartupSignals(is_off=unneeded)), is_ahead=True)
+    def _start_ahead(self, unneeded: Event) -> WarmAgent:
+        return replace(self.start(self._access, StartupSignals(cancelled=unneeded)), is_ahead=True)
 
-    def recruit(
-        self, access: ModelEndpoint, summons: StartupSignals, deadline: float = math.inf
+    def start(
+        self, access: ModelEndpoint, signals: StartupSignals, deadline: float = math.inf
     ) -> WarmAgent:
-        """One that is up on the base as it was laid out, and warm unless that was urgent."""
-        return self._bring_up(access, self._sandboxes.open_for_agent, deadline, summons)
+        """Start an agent on the run's first base, and warm it up unless a prompt is waiting."""
+        return self._start_in(self.sandboxes.open_for_agent, access, deadline, signals)
 
     def plan(self, access: ModelEndpoint) -> OpenCodePlan:
-        """What every agent is given, whatever it will be sent to."""
+        """Return what every agent is started with, whatever it will work on."""
         return OpenCodePlan(
             access=access,
             instructions=INSTRUCTIONS,
-            directory=self._sandboxes.base.top,
+            directory=self.sandboxes.base.top,
             env=self._environ,
         )
 
     def close(self) -> None:
-        """Dismiss those who have no post."""
+        """End the agents that belong to no cluster."""
         self.ahead.close()
 
-    def _recruit_on_copy(
-        self, post: AgentRequest, deadline: float, summons: StartupSignals
+    def _start_on_copy(
+        self, request: AgentRequest, deadline: float, signals: StartupSignals
     ) -> WarmAgent:
-        def open_box(accept: AcceptHandler) -> WorkspaceSandbox:
-            box = self._sandboxes.open_copy_for_agent(accept, post.base, post.shown)
-            self._sandboxes.note_kept("agent", box, post.keep)
-            return box
+        def open_copy(accept: AcceptHandler) -> WorkspaceSandbox:
+            sandbox = self.sandboxes.open_copy_for_agent(accept, request.base, request.shown)
+            self.sandboxes.note_kept("agent", sandbox, request.keep)
+            return sandbox
 
-        return self._bring_up(post.access, open_box, deadline, summons)
+        return self._start_in(open_copy, request.access, deadline, signals)
 
-    def _bring_up(
+    def _start_in(
         self,
+        open_sandbox: Callable[[AcceptHandler], WorkspaceSandbox],
         access: ModelEndpoint,
-        open_box: Callable[[AcceptHandler], WorkspaceSandbox],
         deadline: float,
-        summons: StartupSignals,
+        signals: StartupSignals,
     ) -> WarmAgent:
         switch = SwitchableHandler(WarmupModel(clock=self._clock))
-        box = open_box(switch.handle)
-        agent = OpenCodeAgent(box.sandbox, self.plan(access), clock=self._clock)
+        sandbox = open_sandbox(switch.handle)
+        agent = OpenCodeAgent(sandbox.container, self.plan(access), clock=self._clock)
         try:
-            until = self._clock.monotonic() + COMING_UP
-            agent.launch(deadline=min(deadline, until), unneeded=summons.is_off)
-            if not summons.is_urgent.is_set():  # else its own first prompt warms it up
-                agent.warm_up(deadline=deadline, unneeded=summons.is_off)
+            until = self._clock.monotonic() + STARTUP_LIMIT
+            agent.launch(deadline=min(deadline, until), unneeded=signals.cancelled)
+            if not signals.prompt_waiting.is_set():  # else its own first prompt warms it up
+                agent.warm_up(deadline=deadline, unneeded=signals.cancelled)
         except BaseException:
             agent.close()
             raise
-        return WarmAgent(agent=agent, box=box, switch=switch)
+        return WarmAgent(agent=agent, sandbox=sandbox, switch=switch)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An agent with a post. While it is at work, what its judge will need is made ahead."""
-
-    agent: OpenCodeAgent
-    sandboxes: SandboxFactory
-
-    def prompt(self, text: str, *, deadline: float) -> Turn:
-        """As the agent does."""
-        with self.sandboxes.agent_at_work():
-            return self.agent.prompt(text, deadline=deadline)
-
-    def collect(self) -> Collected:
-        """As the agent does."""
-        return self.agent.collect()
-
-    def close(self) -> None:
-        """As the agent does."""
-        self.agent.close()
-
-
-def _dismiss(recruit: WarmAgent) -> None:
-    recruit.agent.close()
+def _close(warm: WarmAgent) -> None:
+    warm.agent.close()

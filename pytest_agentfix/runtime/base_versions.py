@@ -1,4 +1,4 @@
-"""What changes are measured with: judge, policy and hold-out, on each state of the base."""
+"""The versions of the base, and the judge, policy, hold-out and prompt on each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import (
@@ -17,6 +16,7 @@ from pytest_agentfix.core.model import (
     Collected,
     Drop,
     Fix,
+    HoldOut,
     Judgement,
     RunRequest,
 )
@@ -30,7 +30,7 @@ from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.test_files import Suite
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.suite_facts import SuiteFacts
-from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
+from pytest_agentfix.repair.holdout import choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
 from pytest_agentfix.runtime.cluster_scope import (
     config_file,
@@ -44,82 +44,87 @@ from pytest_agentfix.sandbox.workspace import Base
 
 
 class BaseVersions:
-    """Any thread may use it. A ``number`` tells a base by the fixes of this run in it."""
+    """All versions of one run's base; version N has its first N fixes. Any thread may use it."""
 
     def __init__(
-        self, setup: RunContext, *, sandboxes: SandboxFactory, request: RunRequest, clock: Clock
+        self, context: RunContext, *, sandboxes: SandboxFactory, request: RunRequest, clock: Clock
     ) -> None:
-        self._setup = setup
+        self._context = context
         self._sandboxes = sandboxes
         self._clock = clock
-        self._top = setup.repository.top
-        self._passed: list[list[str]] = [list(request.passed)]  # judges read it anew each time
+        self._top = context.repository.top
+        self._passed: list[list[str]] = [list(request.passed)]  # judges read it each time
         self._bases: list[Base] = [sandboxes.base]
-        self._paths = [frozenset(sandboxes.base.files)]  # of each base; the policy knows them again
+        self._paths = [
+            frozenset(sandboxes.base.files)
+        ]  # of each version; the policy caches by them
         self._suites = [SuiteFacts(seed=secrets.randbelow(1_000_000))]
-        self._slots = SessionLimiter(count_cores())
-        self._known: dict[str, Baseline] = {}  # by slug: what was found out ahead
-        self._submodules = setup.repository.submodules
-        self._test_paths = folders_of_tests(setup.invocation, self._top)
+        self._session_limiter = SessionLimiter(count_cores())
+        self._baselines: dict[str, Baseline] = {}  # by slug: found out ahead of time
+        self._submodules = context.repository.submodules
+        self._test_paths = folders_of_tests(context.invocation, self._top)
         self._suite = Suite.build(
             Policy(
-                test_patterns=setup.invocation.test_patterns,
+                test_patterns=context.invocation.test_patterns,
                 test_paths=self._test_paths,
                 base_paths=self._paths[0],
             )
         )
 
     @property
-    def number(self) -> int:
-        """How many fixes the base has now."""
+    def newest(self) -> int:
+        """The newest version: the number of fixes that the base has now."""
         return len(self._bases) - 1
 
-    def base(self, number: int) -> Base:
-        """One state of the base."""
-        return self._bases[number]
+    def base(self, version: int) -> Base:
+        """Return one version of the base."""
+        return self._bases[version]
 
     def advance(self, fix: Fix) -> None:
-        """A landed fix is part of the base from now on, and its tests have to stay green."""
+        """Make a landed fix part of the base; from now on its tests have to stay green."""
         self._passed.append([*self._passed[-1], *fix.cluster.targets])
         self._suites.append(self._suites[-1].on_next_base())
         self._paths.append(_paths_after(self._paths[-1], fix.changes))
         self._bases.append(self._bases[-1].with_changes(fix.changes))
 
     def keep_green(self, targets: Sequence[str]) -> None:
-        """Tests that are green without a fix of their own have to stay green as well."""
+        """Require that tests which are green without a fix of their own stay green as well."""
         self._passed[-1].extend(targets)
 
-    def know(self, slug: str, before: Baseline) -> None:
-        """Take what was found out about a cluster ahead of time, on the first base."""
-        self._known[slug] = before
+    def add_baseline(self, slug: str, baseline: Baseline) -> None:
+        """Use what was found out about a cluster ahead of time, on the first version."""
+        self._baselines[slug] = baseline
 
     def make_judge(
-        self, number: int, *, keep: Keep, stopwatch: Callable[[float], None]
+        self, version: int, *, keep: Keep, stopwatch: Callable[[float], None]
     ) -> SandboxJudge:
-        """A judge on one base; it remembers what it reproduced. ``stopwatch`` is told seconds."""
-        base = self._bases[number]
+        """Return a judge on one version; it remembers what it reproduced.
+
+        ``stopwatch`` gets the seconds of each test session.
+        """
+        base = self._bases[version]
         judge = SandboxJudge(
-            plan=replace(self.plan_judge(), is_on_top=number > 0),
+            plan=replace(self.plan_judge(), is_on_top=version > 0),
             open_sandbox=lambda changes: self._sandboxes.open_for_judge(base, changes, keep),
             read_base=base.read,
-            passed=self._passed[number],
+            passed=self._passed[version],
             clock=self._clock,
             stopwatch=stopwatch,
-            slots=self._slots,
-            suite=self._suites[number],
+            slots=self._session_limiter,
+            suite=self._suites[version],
         )
-        if number == 0:
-            for slug, before in self._known.items():
-                judge.adopt(slug, before)
+        if version == 0:
+            for slug, baseline in self._baselines.items():
+                judge.adopt(slug, baseline)
         return judge
 
     def plan_judge(self) -> JudgePlan:
-        """How judges of this run go about it."""
-        settings = self._setup.settings
+        """Return what all judges of this run have in common."""
+        settings = self._context.settings
         return JudgePlan(
-            invocation=inside(self._setup.invocation, self._top),
-            python=self._setup.environment.python,
-            base_env=self._setup.environment.env,
+            invocation=inside(self._context.invocation, self._top),
+            python=self._context.environment.python,
+            base_env=self._context.environment.env,
             top=self._top,
             levels={rule: Level(level) for rule, level in settings.lint},
             is_exempt=self.is_test,
@@ -127,85 +132,71 @@ class BaseVersions:
         )
 
     def is_test(self, path: str) -> bool:
-        """Whether ``path`` is a test's, which only a user can open for changes."""
+        """Return whether ``path`` is a test file, which only the user can open for changes."""
         return self._suite.is_test(fold(path))
 
-    def hold_out(self, number: int, cluster: Cluster) -> HoldOut:
-        """Which cases of ``cluster`` the agent is not shown."""
+    def choose_hold_out(self, version: int, cluster: Cluster) -> HoldOut:
+        """Choose the cases of ``cluster`` that the agent is not shown."""
         return choose_hold_out(
             cluster,
             top=self._top,
-            read_base=self._bases[number].read,
+            read_base=self._bases[version].read,
             can_edit_tests=self.can_edit_tests(cluster),
-            passed=self._passed[number],
+            passed=self._passed[version],
         )
 
     def can_edit_tests(self, cluster: Cluster) -> bool:
-        """Whether the policy is open for any of the cluster's own test files."""
+        """Return whether the policy is open for any of the cluster's own test files."""
         targets = target_files(cluster, self._top)
-        globs = self._setup.settings.allow
+        globs = self._context.settings.allow
         return cluster.policy.allow_test_edits or any(
             compile_glob(glob).fullmatch(path) for glob in globs for path in targets
         )
 
-    def accept(
-        self, number: int, cluster: Cluster, collected: Collected, litter: frozenset[str]
+    def apply_policy(
+        self, version: int, cluster: Cluster, collected: Collected, litter: frozenset[str]
     ) -> tuple[ChangeSet, tuple[Drop, ...]]:
-        """The policy: what may stay of what was collected, and what may not."""
-        base = self._bases[number]
+        """Divide ``collected`` into what the policy lets through and what it leaves out."""
+        base = self._bases[version]
         policy = Policy(
-            test_patterns=self._setup.invocation.test_patterns,
+            test_patterns=self._context.invocation.test_patterns,
             test_paths=self._test_paths,
             targets=target_files(cluster, self._top),
             paths=cluster.policy.paths,
             allow_test_edits=cluster.policy.allow_test_edits,
-            base_paths=self._paths[number],
+            base_paths=self._paths[version],
             installed_names=_find_installed_names(),
             submodules=self._submodules,
-            protected=config_file(self._setup.invocation, self._top),
-            allow=self._setup.settings.allow,
+            protected=config_file(self._context.invocation, self._top),
+            allow=self._context.settings.allow,
         )
         accepted = apply_policy(policy, collected, litter, read_base=base.read)
         return accepted.changes, accepted.dropped
 
     def first_prompt(
-        self, number: int, cluster: Cluster, judgement: Judgement, hold_out: HoldOut, note: str
+        self, version: int, cluster: Cluster, judgement: Judgement, hold_out: HoldOut, note: str
     ) -> str:
-        """What an agent is told first."""
+        """Return the first prompt for an agent."""
         return first_prompt(
             cluster,
             judgement.red,
-            python=self._setup.environment.python,
+            python=self._context.environment.python,
             top=self._top,
-            read_base=self._bases[number].read,
+            read_base=self._bases[version].read,
             hold_out=hold_out,
             note=note,
         )
 
 
 def _paths_after(paths: frozenset[str], changes: ChangeSet) -> frozenset[str]:
-    """The same set where no file comes or goes, which is much quicker to work with."""
+    """Return the paths after ``changes``: the same object if none comes or goes, as is quicker."""
     gone = {path for path, change in changes.files.items() if change.is_deletion}
     new = changes.files.keys() - gone - paths
     return paths - gone | new if new or gone else paths
 
 
-def find_test_files(setup: RunContext) -> Callable[[Path], bool]:
-    """Tell whether a file, by its absolute path, is a test's; before there is a base."""
-    top = setup.repository.top
-    suite = Suite.build(
-        Policy(
-            test_patterns=setup.invocation.test_patterns,
-            test_paths=folders_of_tests(setup.invocation, top),
-        )
-    )
-    return lambda path: (
-        path.is_relative_to(top) and suite.is_test(fold(path.relative_to(top).as_posix()))
-    )
-
-
 @cache
 def _find_installed_names() -> frozenset[str]:
-    """The importable top-level names that are no project's own. Reading them all takes a while."""
+    """Return the importable top-level names of installed packages, which take a while to read."""
     packages = importlib.metadata.packages_distributions()
     return frozenset(sys.stdlib_module_names) | frozenset(packages)

@@ -39,7 +39,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
     cache = platformdirs.user_cache_path("pytest-agentfix")
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
-        find()  # says what is missing
+        find()  # raises what is missing
     if _is_capped_by_cost(settings):
         _check_prices(settings, upstream, find())
     root = scratch_root()
@@ -67,7 +67,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
     )
 
 
-# What follows is loaded by runs that use it: most have nothing to repair, and wait for nothing.
+# Most runs have nothing to repair, so what follows imports only what it needs when it needs it.
 
 
 def _load_replay(file: Path) -> Replay:
@@ -125,7 +125,7 @@ def _keep_key_out(settings: Settings, upstream: Upstream) -> None:
 
 
 def _patch_folder(settings: Settings, rootdir: Path) -> Path:
-    """Beside the first report, or in a folder of its own that git is told to ignore."""
+    """Return the folder of the first report, or one of its own that git ignores."""
     if settings.reports:
         return settings.reports[0].parent
     return rootdir / ".pytest_cache" / "agent-fix"

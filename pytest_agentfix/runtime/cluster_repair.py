@@ -1,10 +1,10 @@
-"""Makes the repair loop's parts, with the real worlds behind them, for each cluster."""
+"""Repairs one cluster after another: what the repair loop calls, with the real worlds behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentFixError
@@ -12,22 +12,33 @@ from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
+    Collected,
     Drop,
     FileChange,
+    FileStat,
+    Fix,
+    HoldOut,
     Judgement,
     Landing,
     Probe,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Clock, Progress, StartupSignals
+from pytest_agentfix.core.ports import (
+    Agent,
+    BaseView,
+    Clock,
+    Judge,
+    LandingOutcome,
+    Progress,
+    Reproduction,
+    StartupSignals,
+)
 from pytest_agentfix.gateway.gateway import ModelGateway
-from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.judge import SandboxJudge
-from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.loop import repair
 from pytest_agentfix.repair.merge_queue import MergeQueue
 from pytest_agentfix.repair.prompts.prompt import next_prompt
-from pytest_agentfix.repair.state import BaseView, LoopServices
+from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.repository import CommitLander
 from pytest_agentfix.repository.commit_message import default_message
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest
@@ -37,171 +48,188 @@ from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayFactory
 
 
+@dataclass(slots=True, kw_only=True)
 class ClusterRepairer:
-    """Makes the loop's parts for each cluster; any thread may use it.
+    """Repairs the clusters of one run, each with a gateway of its own; any thread may use it."""
 
-    ``split_off`` is given clusters that came out of others, ``settle`` results of parts.
-    """
+    context: RunContext
+    base_versions: BaseVersions
+    agent_pool: AgentPool
+    gateways: GatewayFactory
+    scheduler: Scheduler
+    clock: Clock
+    lander: CommitLander = field(init=False)
+    merge_queue: MergeQueue = field(init=False)
 
-    def __init__(  # noqa: PLR0913 - all but the first by name
-        self,
-        setup: RunContext,
-        *,
-        bench: BaseVersions,
-        crew: AgentPool,
-        gateways: GatewayFactory,
-        clock: Clock,
-        split_off: Callable[[Cluster], None],
-        settle: Callable[[ClusterResult], None],
-    ) -> None:
-        self._setup = setup
-        self._bench = bench
-        self._crew = crew
-        self._gateways = gateways
-        self._clock = clock
-        self._split_off = split_off
-        self._settle = settle
-        self._lander = CommitLander(
-            setup.repository,
-            read_base=bench.base(0).read,
+    def __post_init__(self) -> None:
+        settings = self.context.settings
+        self.lander = CommitLander(
+            self.context.repository,
+            read_base=self.base_versions.base(0).read,
             message=default_message,
-            branch=setup.settings.branch,
-            is_committing=setup.settings.commit,
-            patch_folder=setup.patch_folder,
+            branch=settings.branch,
+            is_committing=settings.commit,
+            patch_folder=self.context.patch_folder,
         )
-        self.train = MergeQueue(
-            lander=self._lander, advance=bench.advance, keep_green=bench.keep_green, clock=clock
+        self.merge_queue = MergeQueue(
+            lander=self.lander,
+            advance=self.base_versions.advance,
+            keep_green=self.base_versions.keep_green,
+            clock=self.clock,
         )
 
-    def repair(
-        self,
-        cluster: Cluster,
-        progress: Progress,
-        *,
-        stop_run: Callable[[str], None],
-        under_way: Callable[[], None],
-    ) -> ClusterResult:
+    def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult:
         """Repair one cluster; an accepted fix becomes part of the base."""
-        upstream = self._setup.upstream
+        upstream = self.context.upstream
         try:
             if cluster.policy.model is not None:
-                upstream = self._setup.choose_upstream(cluster.policy.model)
-            gateway, access = self._gateways.open(upstream)
+                upstream = self.context.choose_upstream(cluster.policy.model)
+            gateway, access = self.gateways.open(upstream)
         except AgentFixError as error:
             return unprepared(cluster, error)
-        job = _ClusterRun(gateway=gateway, access=access)
+        run = _ClusterRun(self, cluster, gateway, access, model=upstream.name)
         try:
-            parts = replace(self._parts(job, upstream, stop_run), under_way=under_way)
-            result = repair(cluster, parts, progress)
+            result = repair(cluster, run, progress)
         finally:
-            self._gateways.close(gateway)
-        if stopped := self._gateways.ledger.run.stopped:
-            stop_run(stopped)
+            self.gateways.close(gateway)
+        if stopped := self.gateways.ledger.run.stopped:
+            self.scheduler.stop(stopped)
         return replace(
             result,
             tokens=gateway.tokens(),
             cost_usd=gateway.cost(),
-            test_seconds=sum(job.test_seconds),
-            kept=tuple(job.kept),
+            test_seconds=sum(run.test_seconds),
+            kept=tuple(run.kept),
         )
 
-    def _parts(
-        self, job: _ClusterRun, upstream: Upstream, stop_run: Callable[[str], None]
-    ) -> LoopServices:
-        settings = self._setup.settings
-        get_ground = partial(self._stand, job)
-        return LoopServices(
-            ground=get_ground,
-            land=lambda fix, made_on, deadline: self.train.land(
-                fix, made_on, get_ground=get_ground, deadline=deadline
-            ),
-            find_fixer=partial(self._find_fixer, job),
-            split_off=self._split_off,
-            settle=self._settle,
-            next_prompt=_next_prompt,
-            count_lines=self._lander.diff_stats,
-            stop_run=stop_run,
-            clock=self._clock,
-            model=upstream.name,
-            max_attempts=settings.max_attempts,
-            timeout=settings.timeout,
-            is_minimising=settings.minimise,
-        )
 
-    def _stand(self, job: _ClusterRun) -> BaseView:
-        """The base as it is now, and who works on it for ``job``."""
-        settled = self.train.settled  # before anything else: what comes later is looked at again
-        number, bench = self._bench.number, self._bench
-        return BaseView(
-            number=number,
-            settled=settled,
-            judge=self._find_judge(job, number),
-            read_base=bench.base(number).read,
-            hold_out=partial(bench.hold_out, number),
-            open_agent=partial(self._open_agent, job, number),
-            accept=partial(bench.accept, number),
-            first_prompt=partial(bench.first_prompt, number),
-        )
+class _ClusterRun:
+    """The repair of one cluster, and what adds up meanwhile. Implements ``ports.LoopServices``."""
 
-    def _find_judge(self, job: _ClusterRun, number: int) -> SandboxJudge:
-        """The judge of ``job`` on the base with ``number`` fixes; it remembers what it found."""
-        if number not in job.judges:
-            job.judges[number] = self._bench.make_judge(
-                number, keep=job.kept.append, stopwatch=job.test_seconds.append
-            )
-        return job.judges[number]
-
-    def _find_fixer(
-        self, job: _ClusterRun, cluster: Cluster, ground: BaseView, deadline: float
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
-        return self.train.find_fixer(
-            cluster.targets,
-            ground.number,
-            lambda number: self._find_judge(job, number).reproduce(cluster, deadline=deadline),
-        )
-
-    def _open_agent(  # noqa: PLR0913, PLR0917 - two are bound, four are the loop's
+    def __init__(
         self,
-        job: _ClusterRun,
-        number: int,
+        repairer: ClusterRepairer,
         cluster: Cluster,
-        hold_out: HoldOut,
-        deadline: float,
-        summons: StartupSignals,
+        gateway: ModelGateway,
+        access: ModelEndpoint,
+        *,
+        model: str,
+    ) -> None:
+        settings = repairer.context.settings
+        self.repairer = repairer
+        self.cluster = cluster  # as the scheduler gave it: it may be split later
+        self.gateway = gateway
+        self.access = access
+        self.clock = repairer.clock
+        self.model = model
+        self.max_attempts = settings.max_attempts
+        self.timeout = settings.timeout
+        self.is_minimising = settings.minimise
+        self.test_seconds: list[float] = []
+        self.kept: list[str] = []
+        self._judges: dict[int, SandboxJudge] = {}  # by the version of the base
+
+    def current_base(self) -> BaseView:
+        # The count comes first: what settles from now on is judged again.
+        settled_count = self.repairer.merge_queue.settled_count
+        return _ClusterBase(self, self.repairer.base_versions.newest, settled_count)
+
+    def find_judge(self, version: int) -> SandboxJudge:
+        """Return this cluster's judge on one version of the base; it remembers what it found."""
+        if version not in self._judges:
+            self._judges[version] = self.repairer.base_versions.make_judge(
+                version, keep=self.kept.append, stopwatch=self.test_seconds.append
+            )
+        return self._judges[version]
+
+    def next_prompt(
+        self, judgement: Judgement | None, dropped: Sequence[Drop], hold_out: HoldOut
+    ) -> str:
+        if judgement is None:
+            return next_prompt((), dropped, ())
+        return next_prompt(judgement.red, dropped, judgement.complaints, hold_out)
+
+    def land(self, fix: Fix, made_on: BaseView, *, deadline: float) -> LandingOutcome:
+        return self.repairer.merge_queue.land(
+            fix, made_on, current_base=self.current_base, deadline=deadline
+        )
+
+    def find_fixing_commit(
+        self, cluster: Cluster, base: BaseView, *, deadline: float
+    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+        def reproduce_at(version: int) -> Reproduction:
+            return self.find_judge(version).reproduce(cluster, deadline=deadline)
+
+        return self.repairer.merge_queue.find_fixing_commit(
+            cluster.targets, base.version, reproduce_at
+        )
+
+    def count_lines(self, fix: Fix) -> tuple[FileStat, ...]:
+        return self.repairer.lander.diff_stats(fix)
+
+    def add_cluster(self, cluster: Cluster) -> None:
+        self.repairer.scheduler.add(cluster)
+
+    def add_result(self, result: ClusterResult) -> None:
+        self.repairer.scheduler.settle(result)
+
+    def agent_turn(self) -> AbstractContextManager[None]:
+        self.repairer.scheduler.mark_started(self.cluster)
+        return self.repairer.agent_pool.sandboxes.agent_at_work()
+
+    def stop_run(self, reason: str) -> None:
+        self.repairer.scheduler.stop(reason)
+
+
+@dataclass(slots=True)
+class _ClusterBase:
+    """One version of the base in the repair of one cluster. Implements ``ports.BaseView``."""
+
+    run: _ClusterRun
+    version: int
+    settled_count: int
+    judge: Judge = field(init=False)
+    _versions: BaseVersions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judge = self.run.find_judge(self.version)
+        self._versions = self.run.repairer.base_versions
+
+    def read_base(self, path: str) -> tuple[bytes, bool] | None:
+        return self._versions.base(self.version).read(path)
+
+    def choose_hold_out(self, cluster: Cluster) -> HoldOut:
+        return self._versions.choose_hold_out(self.version, cluster)
+
+    def open_agent(
+        self, cluster: Cluster, hold_out: HoldOut, *, deadline: float, signals: StartupSignals
     ) -> Agent:
         shown = {path: FileChange(content) for path, content in hold_out.files.items()}
-        post = AgentRequest(
-            access=job.access,
-            door=job.gateway,
-            base=self._bench.base(number),
+        request = AgentRequest(
+            access=self.run.access,
+            gateway=self.run.gateway,
+            base=self._versions.base(self.version),
             shown=ChangeSet(shown),
             locked=locked_patterns(
                 cluster,
-                self._setup.repository.top,
-                is_open=self._bench.can_edit_tests(cluster),
+                self.run.repairer.context.repository.top,
+                is_open=self._versions.can_edit_tests(cluster),
             ),
-            keep=job.kept.append,
+            keep=self.run.kept.append,
         )
-        return self._crew.send(post, deadline=deadline, summons=summons)
+        return self.run.repairer.agent_pool.acquire(request, deadline=deadline, signals=signals)
 
+    def first_prompt(
+        self, cluster: Cluster, judgement: Judgement, hold_out: HoldOut, note: str
+    ) -> str:
+        return self._versions.first_prompt(self.version, cluster, judgement, hold_out, note)
 
-@dataclass(slots=True, kw_only=True)
-class _ClusterRun:
-    """One cluster's repair: its way to the model, and what adds up meanwhile."""
-
-    gateway: ModelGateway
-    access: ModelEndpoint
-    test_seconds: list[float] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    judges: dict[int, SandboxJudge] = field(default_factory=dict)  # by the number of fixes
-
-
-def _next_prompt(judgement: Judgement | None, dropped: tuple[Drop, ...], hold_out: HoldOut) -> str:
-    if judgement is None:
-        return next_prompt((), dropped, ())
-    return next_prompt(judgement.red, dropped, judgement.complaints, hold_out)
+    def apply_policy(
+        self, cluster: Cluster, collected: Collected, litter: frozenset[str]
+    ) -> tuple[ChangeSet, tuple[Drop, ...]]:
+        return self._versions.apply_policy(self.version, cluster, collected, litter)
 
 
 def unprepared(cluster: Cluster, error: AgentFixError) -> ClusterResult:
-    """The result of a cluster that could not even be begun."""
+    """Return the result of a cluster that could not even be begun."""
     return ClusterResult(cluster=cluster, verdict=Verdict.ENVIRONMENT, reason=str(error))

@@ -1,23 +1,45 @@
-"""What of a run concerns one cluster: its files, its locks, its way to the model. Pure."""
+"""The clusters of a run, and what concerns one of them: files, locks, the model. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
-from pytest_agentfix.core.model import Cluster, Invocation, ItemKind
+from pytest_agentfix.core.model import Cluster, Failure, Invocation, ItemKind
+from pytest_agentfix.core.paths import fold
 from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.judge.policy import Policy
+from pytest_agentfix.judge.policy.test_files import Suite
+from pytest_agentfix.repair.clustering import make_clusters
+from pytest_agentfix.runtime.context import RunContext
+
+
+def cluster_failures(failures: Sequence[Failure], context: RunContext) -> tuple[Cluster, ...]:
+    """Group ``failures`` by their presumed cause."""
+    top = context.repository.top
+    suite = Suite.build(
+        Policy(
+            test_patterns=context.invocation.test_patterns,
+            test_paths=folders_of_tests(context.invocation, top),
+        )
+    )
+
+    def is_test(path: Path) -> bool:
+        return path.is_relative_to(top) and suite.is_test(fold(path.relative_to(top).as_posix()))
+
+    return make_clusters(failures, is_test=is_test)
 
 
 def model_access(
     upstream: Upstream, token: str, known: CatalogueModel | None = None
 ) -> ModelEndpoint:
-    """How OpenCode is told to reach ``upstream`` through the gateway.
+    """Return what OpenCode needs to reach ``upstream`` through the gateway.
 
-    ``known`` is what OpenCode's own catalogue says of the model, ``None`` if it says nothing.
+    ``known`` is the model's entry in OpenCode's own catalogue, ``None`` if it has none.
     """
     return ModelEndpoint(
         provider=upstream.provider,
@@ -32,7 +54,7 @@ def model_access(
 
 
 def folders_of_tests(invocation: Invocation, top: Path) -> tuple[str, ...]:
-    """Pytest's ``testpaths``, which count from its rootdir, relative to the repository's top."""
+    """Return pytest's ``testpaths``, relative to the repository's top instead of the rootdir."""
     folders = [invocation.rootdir / path for path in invocation.test_paths]
     return tuple(
         folder.relative_to(top).as_posix() for folder in folders if folder.is_relative_to(top)
@@ -40,16 +62,16 @@ def folders_of_tests(invocation: Invocation, top: Path) -> tuple[str, ...]:
 
 
 def config_file(invocation: Invocation, top: Path) -> frozenset[str]:
-    """Pytest's configuration file, under whatever name ``-c`` gave it."""
+    """Return pytest's configuration file, under whatever name ``-c`` gave it, or nothing."""
     path = invocation.config_file
     is_inside = path is not None and path.is_relative_to(top)
     return frozenset({path.relative_to(top).as_posix()} if path and is_inside else ())
 
 
 def target_files(cluster: Cluster, top: Path) -> frozenset[str]:
-    """The failing tests' own files, relative to the repository's top.
+    """Return the failing tests' own files, relative to the repository's top.
 
-    A doctest stands in the code that has to be repaired, so its file is none of them.
+    A doctest stands in the code that has to be repaired, so its file does not count.
     """
     paths = [failure.path for failure in cluster.failures if failure.kind is not ItemKind.DOCTEST]
     return frozenset(
@@ -60,9 +82,9 @@ def target_files(cluster: Cluster, top: Path) -> frozenset[str]:
 
 
 def locked_patterns(cluster: Cluster, top: Path, *, is_open: bool) -> tuple[str, ...]:
-    """Patterns for OpenCode's edit tools: the cheap half of what the policy keeps out anyway.
+    """Return patterns that OpenCode's edit tools may not write: a cheap part of the policy.
 
-    With ``is_open`` the user lets the agent edit tests, which ones is left to the policy.
+    With ``is_open`` the user lets the agent edit tests; which ones is left to the policy.
     """
     if is_open:
         return ()
@@ -70,7 +92,7 @@ def locked_patterns(cluster: Cluster, top: Path, *, is_open: bool) -> tuple[str,
 
 
 def inside(invocation: Invocation, top: Path) -> Invocation:
-    """The invocation as a sandbox can repeat it, which holds the repository and no more."""
+    """Return the invocation as a sandbox, which holds only the repository, can repeat it."""
     if invocation.cwd.is_relative_to(top):
         return invocation
     return replace(invocation, cwd=invocation.rootdir, has_cwd_on_path=False)

@@ -1,4 +1,4 @@
-"""What a run has been given: checked before the first test, used when something failed."""
+"""The context of a run: checked before the first test, used when something failed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RunExtensions(Extensions, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What was found to be in order before the first test ran."""
+    """Everything that was checked before the first test ran."""
 
     settings: Settings
     extensions: Extensions = field(default_factory=NoExtensions)
@@ -61,7 +61,7 @@ class RunContext:
     upstream: Upstream
     choose_upstream: Callable[[str], Upstream]  # for a marker's model=
     find_opencode: Callable[[], Path]  # fetched if need be
-    find_local_opencode: Callable[[], Path] | None = None  # the same, of what is here already
+    find_local_opencode: Callable[[], Path] | None = None  # the same, without fetching
     scratch_root: Path
     cache: Path  # the user's cache folder for this package
     patch_folder: Path

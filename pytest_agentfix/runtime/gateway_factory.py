@@ -1,4 +1,4 @@
-"""Makes the gateway of each cluster; what is spent, recorded and replayed is the run's."""
+"""Makes the gateway of each cluster; budget, recording and replay belong to the run."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from pytest_agentfix.runtime.cluster_scope import model_access
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
-    """What the gateways of a run are given beside the settings."""
+    """What the gateways of a run need beside the settings."""
 
     opencode: Path  # the binary, whose catalogue knows prices and limits
-    cache: Path  # where the day's spending is kept
+    cache: Path  # folder of the daily ledger
     top: Path  # the repository's
     environ: Mapping[str, str]
-    # What is known of the binary's catalogue already, by provider.
+    # Entries of the binary's catalogue that were read already, by provider.
     catalogues: Mapping[str, CatalogueProvider | None] = field(default_factory=dict)
     replay: Replay | None = None
 
@@ -53,40 +53,40 @@ class GatewayContext:
 class GatewayFactory:
     """The gateways of one run. Raises ``AgentFixError`` from ``open`` where a model cannot be used.
 
-    All sandboxes of a run send the same token. It opens nothing but their own pipe's door.
+    All sandboxes of a run send the same token. It is good for nothing but their own pipe.
     """
 
     def __init__(
-        self, settings: Settings, around: GatewayContext, *, clock: Clock, token: str
+        self, settings: Settings, context: GatewayContext, *, clock: Clock, token: str
     ) -> None:
         self._settings = settings
-        self._around = around
-        self._clock = clock = ReplayClock() if around.replay else clock
+        self._context = context
+        self._clock = clock = ReplayClock() if context.replay else clock
         self._token = token
         self._lock = threading.Lock()
-        self._secrets = (self._token, *find_secrets(around.environ))
+        self._secrets = (self._token, *find_secrets(context.environ))
         self._recording: Recording | None = None
         self._opened: list[ModelGateway] = []
-        self._catalogues = dict(around.catalogues)
+        self._catalogues = dict(context.catalogues)
         self._printed: dict[tuple[str, ...], str | KeyMissingError] = {}  # by commands for keys
         caps = make_caps(settings)
         is_capped_by_day = any(caps.iter_scope("day"))
         # A replay spends nothing, so nothing of it is kept.
         day = (
             None
-            if around.replay
-            else DailyLedger(around.cache, clock=clock, is_needed=is_capped_by_day)
+            if context.replay
+            else DailyLedger(context.cache, clock=clock, is_needed=is_capped_by_day)
         )
         self.ledger = Ledger(caps, clock=clock, day=day)
-        self._places = find_places(around.top)
+        self._placeholders = make_placeholders(context.top)
 
     def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelEndpoint]:
-        """Return a cluster's gateway to ``upstream`` and what its agent is told of it."""
+        """Return a cluster's gateway to ``upstream`` and the endpoint for its agent."""
         with self._lock:  # a command for a key is run once, and a binary read once
             return self._open(upstream)
 
     def describe(self, upstream: Upstream) -> ModelEndpoint:
-        """What an agent is told of ``upstream``, before there is a gateway for it."""
+        """Return the endpoint for an agent before there is a gateway for it."""
         with self._lock:
             return self._describe(upstream)
 
@@ -100,7 +100,7 @@ class GatewayFactory:
         upstream = limit_output(upstream, catalogue)
         tariff = make_tariff(upstream, catalogue, self._settings.price)
         check_prices(upstream, tariff, self.ledger.caps)
-        if self._around.replay is None:
+        if self._context.replay is None:
             upstream = self._unlock(upstream)
         if is_secret(upstream.key) and upstream.key not in self._secrets:
             self._secrets += (upstream.key,)  # a marker's model may have another key
@@ -111,16 +111,16 @@ class GatewayFactory:
             timeouts=self._timeouts,
             ledger=self.ledger,
             tariff=tariff,
-            open_sender=self._make_poster(upstream),
+            open_sender=self._make_sender(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )
         self._opened.append(gateway)
         return gateway, self._describe(upstream)
 
     def _read_catalogue(self, provider: str) -> CatalogueProvider | None:
-        """Return what OpenCode knows of ``provider``; its binary is searched once for each."""
+        """Return OpenCode's catalogue of ``provider``; its binary is searched once for each."""
         if provider not in self._catalogues:
-            self._catalogues[provider] = read_catalogue(self._around.opencode, provider)
+            self._catalogues[provider] = read_catalogue(self._context.opencode, provider)
         return self._catalogues[provider]
 
     def _unlock(self, upstream: Upstream) -> Upstream:
@@ -154,7 +154,7 @@ class GatewayFactory:
 
     def notices(self) -> Iterator[str]:
         """Yield what the user should know of the cassette, once the run is over."""
-        replay, recording = self._around.replay, self._recording
+        replay, recording = self._context.replay, self._recording
         if replay is not None:
             yield f"answers were replayed from {self._settings.replay}: no model was asked"
             if unused := replay.unused():
@@ -170,10 +170,10 @@ class GatewayFactory:
     def _timeouts(self) -> GatewayTimeouts:
         return GatewayTimeouts(**dict(self._settings.model_timeouts))
 
-    def _make_poster(self, upstream: Upstream) -> SenderFactory:
-        replay = self._around.replay
+    def _make_sender(self, upstream: Upstream) -> SenderFactory:
+        replay = self._context.replay
         if replay is not None:
-            return lambda _check: nullcontext(replay.open(self._places, self._secrets))
+            return lambda _check: nullcontext(replay.open(self._placeholders, self._secrets))
         line = make_sender_factory(upstream, clock=self._clock, timeouts=self._timeouts)
         is_recorded = self._settings.record is not None
         return _listen(line, self._open_recording(upstream) if is_recorded else None)
@@ -186,14 +186,14 @@ class GatewayFactory:
                 provider=upstream.provider,
                 model=upstream.model,
                 protocol=upstream.row.protocol.value,
-                placeholders=self._places,
+                placeholders=self._placeholders,
             )
         self._recording.add_secrets(self._secrets)
         return self._recording
 
 
-def find_places(top: Path) -> PathPlaceholders:
-    """The paths that differ from machine to machine and turn up in what agents see."""
+def make_placeholders(top: Path) -> PathPlaceholders:
+    """Return placeholders for paths that differ between machines and that agents see."""
     return PathPlaceholders(
         top=top,
         common=frozenset({"/usr", "/usr/local", "/tmp"}),  # noqa: S108 - a name to look for
@@ -210,7 +210,7 @@ def find_places(top: Path) -> PathPlaceholders:
 def _listen(line: SenderFactory, recording: Recording | None) -> SenderFactory:
     @contextmanager
     def open_poster(check: Callable[[], None]) -> Iterator[Sender]:
-        with silent_library(), line(check) as poster:
-            yield poster if recording is None else recording.wrap(poster)
+        with silent_library(), line(check) as sender:
+            yield sender if recording is None else recording.wrap(sender)
 
     return open_poster

@@ -1,4 +1,4 @@
-"""The repairer of a run until there is something to repair: most runs never need the rest of it."""
+"""The repairer of a run, which loads ``run.RepairRun`` only if needed: most runs never do."""
 
 from __future__ import annotations
 
@@ -23,48 +23,49 @@ if TYPE_CHECKING:
 class LazyRun:
     """Implements ``session.Repairer``; what repairs is loaded when it is needed."""
 
-    def __init__(self, setup: RunContext) -> None:
-        self._setup = setup
-        self._token = secrets.token_urlsafe(24)  # of this run's sandboxes, for their own door
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._token = secrets.token_urlsafe(24)  # with which this run's sandboxes reach the gateway
         self._scratch: Scratch | None = None
-        self._head_start: PrewarmClient | None = None
+        self._prewarm_client: PrewarmClient | None = None
         self._run: RepairRun | None = None
 
     def get_ready(self, failures: Sequence[Failure]) -> None:
-        """Have a process of its own make ready what it can while the suite goes on."""
-        if self._setup.settings.keep or not self._setup.engine.is_local:
-            return  # what is kept has to be told by who made it; other engines' pipes stay put
-        self._scratch = Scratch(self._setup.scratch_root)
-        self._head_start = PrewarmClient.begin(
-            self._setup, self._scratch, token=self._token, failures=failures
+        """Have a background process prepare what it can while the suite goes on."""
+        if self._context.settings.keep or not self._context.engine.is_local:
+            # Whoever makes what is kept has to report it; remote pipes cannot be handed over.
+            return
+        self._scratch = Scratch(self._context.scratch_root)
+        self._prewarm_client = PrewarmClient.begin(
+            self._context, self._scratch, token=self._token, failures=failures
         )
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         with plain_imports():
-            finding = self._begin_finding()
+            opencode_lookup = self._start_lookup()
             from pytest_agentfix.runtime.run import RepairRun  # noqa: PLC0415 - takes a moment
 
         self._run = RepairRun(
-            self._setup,
+            self._context,
             token=self._token,
             scratch=self._scratch,
-            head_start=self._head_start,
-            finding=finding,
+            prewarm_client=self._prewarm_client,
+            opencode_lookup=opencode_lookup,
         )
         return self._run.repair(request, progress)
 
-    def _begin_finding(self) -> Future[FoundOpenCode] | None:
-        """Look for OpenCode while the rest is loaded, unless a stand-by has done so by now."""
-        look = self._setup.find_local_opencode
-        if look is None or self._head_start is not None:
+    def _start_lookup(self) -> Future[FoundOpenCode] | None:
+        """Look for OpenCode while the rest is loaded, unless the background process has."""
+        find = self._context.find_local_opencode
+        if find is None or self._prewarm_client is not None:
             return None
-        from pytest_agentfix.runtime.opencode_lookup import begin_finding  # noqa: PLC0415
+        from pytest_agentfix.runtime.opencode_lookup import start_lookup  # noqa: PLC0415
 
-        return begin_finding(look, self._setup.upstream.provider)
+        return start_lookup(find, self._context.upstream.provider)
 
     def result_so_far(self) -> RunResult:
-        """What ``repair`` has reached yet."""
+        """Return the results that ``repair`` has so far."""
         return RunResult() if self._run is None else self._run.result_so_far()
 
     def close(self) -> None:
@@ -73,15 +74,15 @@ class LazyRun:
             if self._run is not None:
                 self._run.close()
             else:
-                self._drop_head_start()
+                self._drop_prewarmed()
         finally:
-            self._setup.engine.close()
+            self._context.engine.close()
 
-    def _drop_head_start(self) -> None:
-        """End the stand-by of a suite that was cut short before anything was repaired."""
+    def _drop_prewarmed(self) -> None:
+        """End the background process of a suite that stopped before anything was repaired."""
         try:
-            if self._head_start is not None:
-                self._head_start.close()
+            if self._prewarm_client is not None:
+                self._prewarm_client.close()
         finally:  # after a second Ctrl-C too
             self._drop_scratch()
 
@@ -90,7 +91,7 @@ class LazyRun:
             from pytest_agentfix.sandbox.cleanup import end_session  # noqa: PLC0415 - hardly ever
 
             try:
-                end_session(self._setup.engine, self._scratch.root, self._scratch.session)
+                end_session(self._context.engine, self._scratch.root, self._scratch.session)
             finally:
                 self._scratch.close()
                 self._scratch = None

@@ -1,6 +1,6 @@
-"""OpenCode's binary, and what it knows of a provider's models.
+"""Finds OpenCode's binary and its catalogue of a provider's models.
 
-Both take reading all of a large file, which a thread can do while something else is prepared.
+Both mean reading all of a large file, which a thread can do while something else is prepared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOpenCode:
-    """Where OpenCode's binary is, whole and as it was published, and what it knows."""
+    """The path of OpenCode's verified binary, and its catalogue of one provider."""
 
     path: Path
     catalogue: CatalogueProvider | None
@@ -28,8 +28,8 @@ def find(find_opencode: Callable[[], Path], provider: str) -> FoundOpenCode:
     return FoundOpenCode(path=path, catalogue=read_catalogue(path, provider))
 
 
-def begin_finding(find_opencode: Callable[[], Path], provider: str) -> Future[FoundOpenCode]:
-    """The same in a thread, which Python waits for at its own end: nothing is left half done."""
+def start_lookup(find_opencode: Callable[[], Path], provider: str) -> Future[FoundOpenCode]:
+    """Do the same in a thread, which Python waits for when it exits: nothing is left half done."""
     future: Future[FoundOpenCode] = Future()
 
     def work() -> None:

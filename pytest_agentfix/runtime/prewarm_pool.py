@@ -1,4 +1,4 @@
-"""Things that take long to make, made ahead by a thread of their own."""
+"""A pool of things that take long to make, filled by a thread of its own."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class PrewarmPool(Generic[T]):
-    """Keeps as many as wanted ready; whoever takes one makes it himself where none is.
+    """Keeps a target number of items ready; ``acquire`` makes one itself where none is.
 
-    ``make(unneeded)`` gives up soon once ``unneeded`` is set; ``dispose`` ends what nobody took.
-    Trouble in making one ahead is no trouble yet: it is met again by whoever needs one.
+    ``make(unneeded)`` gives up soon once ``unneeded`` is set; ``dispose`` ends items that nobody
+    acquired. A failure to make one ahead of time is only logged: ``acquire`` meets it again.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class PrewarmPool(Generic[T]):
         self._dispose = dispose
         self._name = name
         self._ready: deque[T] = deque()
-        self._wanted = 0
+        self._target = 0
         self._waiting = 0
         self._is_making = False
         self._is_failing = False
@@ -42,18 +42,18 @@ class PrewarmPool(Generic[T]):
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def want(self, number: int) -> None:
-        """Have ``number`` of them ready from now on; returns at once."""
+    def set_target(self, number: int) -> None:
+        """Keep ``number`` of them ready from now on; returns at once."""
         with self._changed:
-            # Asked for the same again, what failed is left to whoever needs one.
-            self._is_failing = self._is_failing and number == self._wanted
-            self._wanted = number
+            # With the same target again, a failure is left to whoever needs one.
+            self._is_failing = self._is_failing and number == self._target
+            self._target = number
             if number and self._thread is None and not self._unneeded.is_set():
                 self._thread = threading.Thread(target=self._fill, name=self._name, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
-    def put(self, item: T) -> None:
+    def add(self, item: T) -> None:
         """Add one that was made elsewhere."""
         with self._changed:
             if not self._unneeded.is_set():
@@ -62,13 +62,13 @@ class PrewarmPool(Generic[T]):
                 return
         self._dispose_quietly(item)
 
-    def take(self, make: Callable[[], T] | None = None) -> T:
-        """Give one that is ready or all but made, or make one; raises what making raises.
+    def acquire(self, make: Callable[[], T] | None = None) -> T:
+        """Return one that is ready or all but made, or make one; raises what making raises.
 
-        ``make`` is the taker's own way to make one, where it is not the usual one.
+        ``make`` is the caller's own way to make one, where it is not the usual one.
         """
         with self._changed:
-            # One that is under way is for the first who waits; the next makes his own meanwhile.
+            # The one being made is for the first who waits; the next makes its own meanwhile.
             while not self._ready and self._is_making and not self._waiting:
                 self._waiting += 1
                 self._changed.wait_for(lambda: self._ready or not self._is_making)
@@ -83,7 +83,7 @@ class PrewarmPool(Generic[T]):
         """Dispose of what is left and make no more; twice is fine."""
         with self._changed:
             self._unneeded.set()
-            self._wanted = 0
+            self._target = 0
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
@@ -91,7 +91,7 @@ class PrewarmPool(Generic[T]):
             self._dispose_quietly(self._ready.popleft())
 
     def _fill(self) -> None:
-        while self._wait_for_work():
+        while self._wait_until_needed():
             item = self._make_one()
             with self._changed:
                 self._is_making = False
@@ -103,13 +103,13 @@ class PrewarmPool(Generic[T]):
             if item is not None:
                 self._dispose_quietly(item)
 
-    def _wait_for_work(self) -> bool:
-        """Wait until one has to be made; ``False`` once there is nothing to do any more."""
+    def _wait_until_needed(self) -> bool:
+        """Wait until one has to be made; returns ``False`` once the pool is closed."""
         with self._changed:
             self._changed.wait_for(
                 lambda: (
                     self._unneeded.is_set()
-                    or (len(self._ready) < self._wanted and not self._is_failing)
+                    or (len(self._ready) < self._target and not self._is_failing)
                 )
             )
             self._is_making = not self._unneeded.is_set()

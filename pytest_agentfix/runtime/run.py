@@ -1,4 +1,4 @@
-"""The repair phase of one pytest run: sweep, prepare, the clusters side by side, clear up."""
+"""The repair phase of one pytest run: sweep, prepare, repair clusters side by side, clean up."""
 
 from __future__ import annotations
 
@@ -15,253 +15,254 @@ from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.gateway.gateway import SystemClock
-from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
-from pytest_agentfix.runtime.base_versions import BaseVersions, find_test_files
+from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
+from pytest_agentfix.runtime.cluster_scope import cluster_failures
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
 from pytest_agentfix.runtime.prewarm.client import PrewarmClient
-from pytest_agentfix.runtime.prewarm.reaper import begin_aftercare
-from pytest_agentfix.runtime.prewarm.result import PrewarmResult, sort_out
-from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, lay_out_base, list_base_files
+from pytest_agentfix.runtime.prewarm.reaper import start_reaper
+from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
+from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, copy_base, list_base_files
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
 
-PAUSE: Final = 0.1  # seconds between two looks for clusters that can begin now
+PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
 class RepairRun:
-    """What ``lazy_run.LateRun`` is when there is something to repair.
+    """The repair of one run's failures, once there is something to repair.
 
-    ``scratch`` and ``head_start`` are there if the suite failed before its end; ``token`` is the
-    one the stand-by was told. ``finding`` is under way where there was no head start.
+    ``scratch`` and ``prewarm_client`` are there if the suite failed before its end; ``token`` is
+    the one that the background process got. ``opencode_lookup`` is under way where there is none.
     """
 
     def __init__(
         self,
-        setup: RunContext,
+        context: RunContext,
         *,
         token: str,
         scratch: Scratch | None,
-        head_start: PrewarmClient | None,
-        finding: Future[FoundOpenCode] | None = None,
+        prewarm_client: PrewarmClient | None,
+        opencode_lookup: Future[FoundOpenCode] | None = None,
     ) -> None:
-        self._setup = setup
+        self._context = context
         self._clock = SystemClock()
-        self._schedule = Scheduler((), limit=setup.settings.max_clusters)
+        self._scheduler = Scheduler((), limit=context.settings.max_clusters)
         self._notices: list[str] = []
         self._began = self._clock.monotonic()
         self._scratch = scratch
         self._token = token
         self._gateways: GatewayFactory | None = None
         self._sandboxes: SandboxFactory | None = None
-        self._crew: AgentPool | None = None
-        self._head_start = head_start
-        self._finding = finding
-        self._aftercare: BackgroundProcess | None = None
+        self._agent_pool: AgentPool | None = None
+        self._prewarm_client = prewarm_client
+        self._opencode_lookup = opencode_lookup
+        self._reaper: BackgroundProcess | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
         self._began = self._clock.monotonic()
-        clusters = make_clusters(request.failures, is_test=find_test_files(self._setup))
-        self._schedule = Scheduler(
-            clusters, limit=self._setup.settings.max_clusters, starts=count_cores()
+        self._scheduler = Scheduler(
+            cluster_failures(request.failures, self._context),
+            limit=self._context.settings.max_clusters,
+            starts=count_cores(),
         )
         try:
             self._prepare_and_repair(request, progress)
         except BaseException:
-            self._schedule.interrupt()
+            self._scheduler.interrupt()
             raise
         return self.result_so_far()
 
     def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
         try:
-            ready = self._prepare()
+            prewarmed = self._prepare()
         except AgentFixError as error:
-            self._schedule.end_all(partial(unprepared, error=error))
+            self._scheduler.end_all(partial(unprepared, error=error))
         else:
-            self._repair_all(request, progress, ready)
+            self._repair_all(request, progress, prewarmed)
 
     def result_so_far(self) -> RunResult:
-        """What ``repair`` has reached yet; clusters without a verdict were interrupted."""
+        """Return the results so far; clusters without a verdict were interrupted."""
         return RunResult(
-            clusters=self._schedule.results(),
+            clusters=self._scheduler.results(),
             notices=tuple(self._notices),
             seconds=self._clock.monotonic() - self._began,
         )
 
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
-        with ExitStack() as steps:  # from the last to the first, whatever comes of one of them
-            if self._aftercare is not None:
-                steps.callback(self._aftercare.close)
+        with ExitStack() as steps:  # from the last to the first, even if one of them fails
+            if self._reaper is not None:
+                steps.callback(self._reaper.close)
             if self._scratch is not None:
-                steps.callback(self._scratch.close, is_kept=self._setup.settings.keep)
-                if not self._setup.settings.keep:
+                steps.callback(self._scratch.close, is_kept=self._context.settings.keep)
+                if not self._context.settings.keep:
                     session = self._scratch.session
-                    steps.callback(end_session, self._setup.engine, self._scratch.root, session)
-                steps.callback(self._end_work)
+                    steps.callback(end_session, self._context.engine, self._scratch.root, session)
+                steps.callback(self._shut_down)
                 self._scratch = None
-            if self._head_start is not None:
-                steps.callback(self._head_start.close)
+            if self._prewarm_client is not None:
+                steps.callback(self._prewarm_client.close)
 
-    def _end_work(self) -> None:
+    def _shut_down(self) -> None:
         """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
         if self._sandboxes is not None:
-            self._sandboxes.shut()
-        if self._crew is not None:
-            self._crew.close()
+            self._sandboxes.shutdown()
+        if self._agent_pool is not None:
+            self._agent_pool.close()
         if self._gateways is not None:
             self._gateways.close_all()
 
     def _prepare(self) -> PrewarmResult:
-        """Make what every cluster needs; what a stand-by has ready is not made again."""
-        setup = self._setup
-        if swept := sweep_dead(setup.engine, setup.scratch_root):
+        """Make what every cluster needs; what was prewarmed is not made again."""
+        context = self._context
+        if swept := sweep_dead(context.engine, context.scratch_root):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
-        ready = sort_out(None if self._head_start is None else self._head_start.collect())
+        client = self._prewarm_client
+        prewarmed = unpack(None if client is None else client.collect())
         try:
-            self._make_sandboxes(ready)
+            self._make_sandboxes(prewarmed)
         except BaseException:
-            ready.drop_agent()
+            prewarmed.drop_agent()
             raise
-        return ready
+        return prewarmed
 
-    def _make_sandboxes(self, ready: PrewarmResult) -> None:
-        setup = self._setup
-        scratch = self._scratch = self._scratch or Scratch(setup.scratch_root)
-        if not setup.settings.keep:
-            self._aftercare = begin_aftercare(scratch)
-        base = self._bring_up_to_date(ready) or self._lay_out(scratch)
+    def _make_sandboxes(self, prewarmed: PrewarmResult) -> None:
+        context = self._context
+        scratch = self._scratch = self._scratch or Scratch(context.scratch_root)
+        if not context.settings.keep:
+            self._reaper = start_reaper(scratch)
+        base = self._refresh_base(prewarmed) or self._copy_base(scratch)
         self._notices += base.notices
-        opencode = ready.opencode or self._find_opencode()
+        opencode = prewarmed.opencode or self._find_opencode()
         self._gateways = self._make_gateways(opencode)
         self._sandboxes = SandboxFactory(
-            engine=setup.engine,
-            environment=setup.environment,
+            engine=context.engine,
+            environment=context.environment,
             scratch=scratch,
             base=base,
-            ignore=setup.repository.ignore_rules(),
+            ignore=context.repository.ignore_rules(),
             opencode=opencode.path,
-            is_kept=setup.settings.keep,
+            is_kept=context.settings.keep,
         )
 
-    def _bring_up_to_date(self, ready: PrewarmResult) -> Base | None:
-        """The base of the stand-by as the tree is now; what stood on an older one is dropped."""
-        if ready.base is None:
-            ready.drop_agent()
-            ready.before = None
+    def _refresh_base(self, prewarmed: PrewarmResult) -> Base | None:
+        """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
+        if prewarmed.base is None:
+            prewarmed.drop_agent()
+            prewarmed.baseline = None
             return None
-        files = list_base_files(self._setup.repository, self._setup.settings)
-        base, is_changed = ready.base.refresh(files)
+        files = list_base_files(self._context.repository, self._context.settings)
+        base, is_changed = prewarmed.base.refresh(files)
         if is_changed:
-            ready.drop_agent()
-            ready.before = None
+            prewarmed.drop_agent()
+            prewarmed.baseline = None
         return base
 
-    def _lay_out(self, scratch: Scratch) -> Base:
-        setup = self._setup
+    def _copy_base(self, scratch: Scratch) -> Base:
+        context = self._context
         folder = scratch.folder("base")
-        return lay_out_base(setup.repository, setup.settings, setup.environment, folder)
+        return copy_base(context.repository, context.settings, context.environment, folder)
 
     def _find_opencode(self) -> FoundOpenCode:
-        setup = self._setup
-        if self._finding is not None:
+        context = self._context
+        if self._opencode_lookup is not None:
             with suppress(OpenCodeMissingError):  # not on this machine yet
-                return self._finding.result()
-        return find(setup.find_opencode, setup.upstream.provider)
+                return self._opencode_lookup.result()
+        return find(context.find_opencode, context.upstream.provider)
 
     def _make_gateways(self, opencode: FoundOpenCode) -> GatewayFactory:
-        setup = self._setup
-        around = GatewayContext(
+        context = self._context
+        gateway_context = GatewayContext(
             opencode=opencode.path,
-            cache=setup.cache,
-            top=setup.repository.top,
+            cache=context.cache,
+            top=context.repository.top,
             environ=os.environ,
-            replay=setup.replay,
-            catalogues={setup.upstream.provider: opencode.catalogue},
+            replay=context.replay,
+            catalogues={context.upstream.provider: opencode.catalogue},
         )
-        return GatewayFactory(setup.settings, around, clock=self._clock, token=self._token)
+        return GatewayFactory(
+            context.settings, gateway_context, clock=self._clock, token=self._token
+        )
 
-    def _repair_all(self, request: RunRequest, progress: Progress, ready: PrewarmResult) -> None:
-        setup, sandboxes = self._setup, self._sandboxes
+    def _repair_all(
+        self, request: RunRequest, progress: Progress, prewarmed: PrewarmResult
+    ) -> None:
+        context, sandboxes = self._context, self._sandboxes
         assert self._gateways is not None
         assert sandboxes is not None
-        self._crew = crew = AgentPool(
+        self._agent_pool = agent_pool = AgentPool(
             sandboxes,
-            self._gateways.describe(setup.upstream),
-            environ={**setup.invocation.environ, **setup.environment.env},
+            self._gateways.describe(context.upstream),
+            environ={**context.invocation.environ, **context.environment.env},
             clock=self._clock,
         )
-        bench = BaseVersions(setup, sandboxes=sandboxes, request=request, clock=self._clock)
-        if ready.before is not None:
-            bench.know(ready.before.slug, ready.before.before)
-        if ready.agent is not None:
-            crew.adopt(ready.agent, ready.descriptor)
-        shop = ClusterRepairer(
-            setup,
-            bench=bench,
-            crew=crew,
+        base_versions = BaseVersions(
+            context, sandboxes=sandboxes, request=request, clock=self._clock
+        )
+        if known := prewarmed.baseline:
+            base_versions.add_baseline(known.slug, known.baseline)
+        if prewarmed.agent is not None:
+            agent_pool.attach(prewarmed.agent, prewarmed.descriptor)
+        repairer = ClusterRepairer(
+            context=context,
+            base_versions=base_versions,
+            agent_pool=agent_pool,
             gateways=self._gateways,
+            scheduler=self._scheduler,
             clock=self._clock,
-            split_off=self._schedule.add,
-            settle=self._schedule.settle,
         )
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
         try:
-            self._work_through(executor, jobs, shop, progress)
+            self._repair_in(executor, jobs, repairer, progress)
         except BaseException:
-            self._schedule.interrupt()  # before the clusters' ends, which are its doing
+            self._scheduler.interrupt()  # before the clusters end, which is its doing
             raise
         finally:
-            shop.train.stop()
+            repairer.merge_queue.stop()
             try:
-                self._end_work()
+                self._shut_down()
             finally:  # a second Ctrl-C must not take away a fix that is landing
                 executor.shutdown(cancel_futures=True)
         self._notices += self._gateways.notices()
 
-    def _work_through(
-        self, executor: Executor, jobs: int, shop: ClusterRepairer, progress: Progress
+    def _repair_in(
+        self, executor: Executor, jobs: int, repairer: ClusterRepairer, progress: Progress
     ) -> None:
         """Keep ``jobs`` clusters under way until none is left; any executor will do."""
         running: set[Future[None]] = set()
         while True:
-            while len(running) < jobs and (cluster := self._schedule.take()) is not None:
-                running.add(executor.submit(self._repair_one, shop, cluster, progress))
+            while len(running) < jobs and (cluster := self._scheduler.take()) is not None:
+                running.add(executor.submit(self._repair_one, repairer, cluster, progress))
             if not running:
                 return
-            self._stock_up()
+            self._prewarm_agents()
             done, running = wait(running, timeout=PAUSE, return_when=FIRST_COMPLETED)
             check_sigterm()
             for future in done:
                 future.result()
 
-    def _repair_one(self, shop: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
-        result = shop.repair(
-            cluster,
-            progress,
-            stop_run=self._schedule.stop,
-            under_way=partial(self._schedule.under_way, cluster),
-        )
-        self._schedule.end(cluster, result)
+    def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
+        self._scheduler.end(cluster, repairer.repair(cluster, progress))
 
     def _choose_jobs(self) -> int:
-        settings = self._setup.settings
+        settings = self._context.settings
         if settings.record is not None or settings.replay is not None:
             return 1  # a cassette is one conversation after the other
         return choose_jobs(settings.jobs, cores=count_cores(), memory=find_free_memory())
 
-    def _stock_up(self) -> None:
-        """Have agents for the next clusters come up while these are under way."""
-        if self._crew is not None and not self._setup.settings.keep:
-            self._crew.ahead.want(min(AGENTS_AHEAD, self._schedule.count_waiting()))
+    def _prewarm_agents(self) -> None:
+        """Start agents for the next clusters while these are under way."""
+        if self._agent_pool is not None and not self._context.settings.keep:
+            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_waiting()))

@@ -1,8 +1,8 @@
 """Makes the sandboxes of a run: the workspace, the mounts, the labels, the preflight.
 
-Every sandbox starts with the base as it was laid out once; what has come in since, and what is to
-be tried or shown, is written into it before anything untrusted runs there. So sandboxes can be made
-ahead, before anybody knows what for.
+Every sandbox starts with the run's first base; later fixes, and the changes to be tried or shown,
+are written into it before anything untrusted runs there. So sandboxes can be made ahead of time,
+before it is known what they are for.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ from pytest_agentfix.sandbox.workspace import (
     make_mount_points,
 )
 
-# What OpenCode would read, or import, of the repository's own; the agent's copy does without it.
+# Files of the repository that OpenCode would read or import; the agent's copy has none of them.
 AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})
 JUDGES_AHEAD: Final = 4  # sandboxes; about as many as one judgement takes side by side
-LAYING: Final = 300.0  # seconds that writing into a fresh sandbox may take
+WRITE_LIMIT: Final = 300.0  # seconds that writing into a fresh sandbox may take
 
 AnyWorkspace = Workspace | OverlayWorkspace
 Keep = Callable[[str], None]
 
 
 def is_agent_file(path: str) -> bool:
-    """Whether ``path`` (repository-relative) is one of OpenCode's own files, or below one."""
+    """Return whether ``path``, from the repository's top, is one of OpenCode's own files."""
     return any(part.casefold() in AGENT_FILES for part in path.split("/"))
 
 
 def list_base_files(repository: Repository, settings: Settings) -> list[str]:
-    """The tree as the tests saw it. A run's own cassette is no part: a replay would see another."""
+    """List the tree as the tests saw it, without a cassette: a replay would see another one."""
     cassettes = {
         path.relative_to(repository.top).as_posix()
         for path in (settings.record, settings.replay)
@@ -65,10 +65,10 @@ def list_base_files(repository: Repository, settings: Settings) -> list[str]:
     return [path for path in files if path not in cassettes]
 
 
-def lay_out_base(
+def copy_base(
     repository: Repository, settings: Settings, environment: Environment, folder: Path
 ) -> Base:
-    """Lay the base out in ``folder``, for the sandboxes' user; raises ``WorkspaceError``."""
+    """Copy the base into ``folder``, for the sandboxes' user; raises ``WorkspaceError``."""
     return Base.create(
         top=repository.top,
         files=list_base_files(repository, settings),
@@ -79,21 +79,21 @@ def lay_out_base(
     )
 
 
-def _is_nothing(_path: str) -> bool:
+def _never(_path: str) -> bool:
     return False
 
 
 @dataclass(slots=True, kw_only=True)
 class WorkspaceSandbox:
-    """A sandbox that is up and holds the base as it was laid out, or more by now."""
+    """A sandbox that is up, with its workspace: the first base, or with later changes."""
 
-    sandbox: ContainerSandbox
+    container: ContainerSandbox
     workspace: AnyWorkspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetachedSandbox:
-    """An agent's sandbox that was let go of by the process that made it, all but its pipe."""
+    """An agent's sandbox that the process which made it has released, all but its pipe."""
 
     state: SandboxState
     mount: BindMount | OverlayMount
@@ -111,7 +111,7 @@ class SandboxFactory:
     opencode: Path
     is_kept: bool = False
     _has_overlays: bool = True
-    _is_shut: bool = False
+    _is_shut_down: bool = False
     _checked: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turns: int = 0  # agents at work now
@@ -119,39 +119,38 @@ class SandboxFactory:
     judges: PrewarmPool[WorkspaceSandbox] = field(init=False)  # made ahead
 
     def __post_init__(self) -> None:
-        # Whoever looks at what was kept wants to see the whole tree, not what differs.
+        # A workspace that is kept has to show the whole tree, not what differs.
         self._has_overlays = not self.is_kept
         self.judges = PrewarmPool(
-            lambda _: self._make_plain("judge"), _close_box, name="agentfix-judges-ahead"
+            lambda _: self._make_plain("judge"), _close, name="agentfix-judges-ahead"
         )
 
     def open_for_judge(self, base: Base, changes: ChangeSet, keep: Keep) -> ContainerSandbox:
-        """A sandbox with ``base`` plus ``changes``, which the agent never touches."""
-        wanted = base.with_changes(changes)
-        box = self.judges.take()
+        """Return a sandbox with ``base`` plus ``changes``, which the agent never touches."""
+        sandbox = self.judges.acquire()
         try:
-            self._lay(box, wanted, History.KEPT)
+            self._write(sandbox, base.with_changes(changes), History.KEPT)
         except BaseException:
-            box.sandbox.close()
+            _close(sandbox)
             raise
-        self.note_kept("judge", box, keep)
-        return box.sandbox
+        self.note_kept("judge", sandbox, keep)
+        return sandbox.container
 
     def open_for_agent(self, accept: AcceptHandler) -> WorkspaceSandbox:
-        """A sandbox with the base as it was laid out, OpenCode, and a port to ``accept``."""
-        return self._listening(self._make_plain("agent", {self.opencode: BINARY}, accept))
+        """Return a sandbox with the first base, OpenCode, and a port that ``accept`` serves."""
+        return self._listen(self._make_plain("agent", {self.opencode: BINARY}, accept))
 
     def open_copy_for_agent(
         self, accept: AcceptHandler, base: Base, shown: ChangeSet
     ) -> WorkspaceSandbox:
-        """The same with ``base`` plus ``shown`` in it, for environments that have no git."""
+        """Return the same with ``base`` plus ``shown`` in it, for environments that have no git."""
         workspace = self._make_copy(base, shown, is_agents=True)
-        return self._listening(self._start("agent", workspace, {self.opencode: BINARY}, accept))
+        return self._listen(self._start("agent", workspace, {self.opencode: BINARY}, accept))
 
-    def adopt(
+    def attach(
         self, ready: DetachedSandbox, descriptor: int, accept: AcceptHandler
     ) -> WorkspaceSandbox:
-        """Go on with an agent's sandbox that another process has made on the same base.
+        """Take over an agent's sandbox that another process has made on the same base.
 
         ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
         """
@@ -163,41 +162,43 @@ class SandboxFactory:
             state.connection,
             partial(self.engine.is_out_of_memory, state.identity),
         )
-        sandbox = ContainerSandbox.adopt(
+        container = ContainerSandbox.adopt(
             self.engine,
             self.plan({self.opencode: BINARY}),
             workspace,
             attached,
             state.pipe,
-            read_changes=self._reading(workspace),
+            read_changes=self._make_reader(workspace),
             accept=accept,
         )
-        self._open.add(sandbox)
-        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
+        self._open.add(container)
+        return WorkspaceSandbox(container=container, workspace=workspace)
 
     def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
-        """The workspace of an agent that is mounted in this way."""
+        """Return the agent's workspace that is mounted in this way."""
         if isinstance(mount, BindMount):
             return Workspace(path=mount.folder, base=self.base, is_hidden=is_agent_file)
         folder = mount.upper.parent
         return OverlayWorkspace(folder=folder, mount=mount, base=self.base, is_hidden=is_agent_file)
 
-    def _reading(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
+    def _make_reader(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
         skip = self.environment.mounts_inside(self.base.top)
         return lambda: workspace.collect(is_ignored=self.ignore.is_ignored, skip=skip)
 
-    def show(self, box: WorkspaceSandbox, base: Base, shown: ChangeSet, keep: Keep) -> bool:
+    def apply_view(
+        self, sandbox: WorkspaceSandbox, base: Base, shown: ChangeSet, keep: Keep
+    ) -> bool:
         """Write ``base`` plus ``shown`` into an agent's sandbox in which no agent has worked yet.
 
-        ``shown`` are files as the agent is to see them; what it makes of them is compared with
-        that. ``False`` where the history inside could not be made anew: what the agent is not to
-        see can be read from it then.
+        ``shown`` are files as the agent is to see them; its changes are relative to those. Returns
+        ``False`` where the history inside could not be made anew: withheld cases could then be
+        read from it.
         """
-        # What other fixes have changed is no secret, and takes no look at all the rest.
+        # Changes by other fixes are no secret, and need no rewriting of everything else.
         history = History.FORGOTTEN if shown else History.ANEW
-        is_done = self._lay(box, base.with_changes(shown), history)
+        is_done = self._write(sandbox, base.with_changes(shown), history)
         if is_done:
-            self.note_kept("agent", box, keep)
+            self.note_kept("agent", sandbox, keep)
         return is_done
 
     @contextlib.contextmanager
@@ -212,35 +213,35 @@ class SandboxFactory:
     def _count_turns(self, number: int) -> None:
         with self._lock:
             self._turns += number
-            is_wanted = bool(self._turns) and not self.is_kept
-            self.judges.want(JUDGES_AHEAD if is_wanted else 0)
+            is_useful = bool(self._turns) and not self.is_kept
+            self.judges.set_target(JUDGES_AHEAD if is_useful else 0)
 
-    def note_kept(self, kind: str, box: WorkspaceSandbox, keep: Keep) -> None:
+    def note_kept(self, kind: str, sandbox: WorkspaceSandbox, keep: Keep) -> None:
         """Tell ``keep`` where a sandbox will be left, if sandboxes are left at all."""
         if self.is_kept:
-            keep(f"{kind}: container {box.sandbox.identity[:12]}, {box.workspace.path}")
+            keep(f"{kind}: container {sandbox.container.identity[:12]}, {sandbox.workspace.path}")
 
-    def shut(self) -> None:
+    def shutdown(self) -> None:
         """End every sandbox that is open, and open no more; whoever waits for one is woken."""
-        self._is_shut = True
+        self._is_shut_down = True
         self.judges.close()
-        for sandbox in list(self._open):
-            sandbox.close()
+        for container in list(self._open):
+            container.close()
 
-    def _lay(self, box: WorkspaceSandbox, wanted: Base, history: History) -> bool:
-        changes = wanted.delta()
+    def _write(self, sandbox: WorkspaceSandbox, base: Base, history: History) -> bool:
+        changes = base.delta()
         if not changes:
             return True
         is_anew = write_changes(
-            box.sandbox,
+            sandbox.container,
             python=self.environment.python,
             top=self.base.top,
             changes=changes,
             env=self.environment.env,
             history=history,
-            timeout=LAYING,
+            timeout=WRITE_LIMIT,
         )
-        box.workspace.expect(changes)
+        sandbox.workspace.expect(changes)
         return is_anew or history is History.KEPT
 
     def _make_plain(
@@ -270,7 +271,7 @@ class SandboxFactory:
             self.scratch.folder("workspace"),
             changes=changes,
             owner=self._owner,
-            is_hidden=is_agent_file if is_agents else _is_nothing,
+            is_hidden=is_agent_file if is_agents else _never,
             snapshot=make_snapshot,
         )
 
@@ -288,37 +289,37 @@ class SandboxFactory:
         make_mount_points(
             workspace.path, self.environment.mounts_inside(self.base.top), owner=self._owner
         )
-        sandbox = ContainerSandbox(
+        container = ContainerSandbox(
             self.engine,
             self.plan(read_only or {}),
             workspace,
-            read_changes=self._reading(workspace),
+            read_changes=self._make_reader(workspace),
             accept=accept,
         )
-        self._open.add(sandbox)
+        self._open.add(container)
         try:
             self._check_open()
-            self._check_once(kind, sandbox)
+            self._check_once(kind, container)
         except BaseException:
-            sandbox.close()
+            container.close()
             raise
-        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
+        return WorkspaceSandbox(container=container, workspace=workspace)
 
     def _check_open(self) -> None:
-        if self._is_shut:
+        if self._is_shut_down:
             raise SandboxError("The run was interrupted.", "Run it again.")
 
     @staticmethod
-    def _listening(box: WorkspaceSandbox) -> WorkspaceSandbox:
+    def _listen(sandbox: WorkspaceSandbox) -> WorkspaceSandbox:
         try:
-            box.sandbox.listen(MODEL_PORT)
+            sandbox.container.listen(MODEL_PORT)
         except BaseException:
-            box.sandbox.close()
+            _close(sandbox)
             raise
-        return box
+        return sandbox
 
     def plan(self, read_only: Mapping[Path, Path]) -> SandboxPlan:
-        """What every sandbox of the run has in common."""
+        """Return what every sandbox of the run has in common."""
         labels = {
             SESSION_LABEL: self.scratch.session,
             OWNER_LABEL: owner_name(self.scratch.root),
@@ -331,15 +332,15 @@ class SandboxFactory:
             is_kept=self.is_kept,
         )
 
-    def _check_once(self, kind: str, sandbox: ContainerSandbox) -> None:
-        """The preflight, once per run for each kind of sandbox; the mounts differ between them."""
+    def _check_once(self, kind: str, container: ContainerSandbox) -> None:
+        """Run the preflight once for each kind of sandbox; the mounts differ between them."""
         with self._lock:
             is_new = kind not in self._checked
         if is_new:
-            check_sandbox(sandbox, self.environment, workspace=self.base.top)
+            check_sandbox(container, self.environment, workspace=self.base.top)
             with self._lock:
                 self._checked.add(kind)
 
 
-def _close_box(box: WorkspaceSandbox) -> None:
-    box.sandbox.close()
+def _close(sandbox: WorkspaceSandbox) -> None:
+    sandbox.container.close()

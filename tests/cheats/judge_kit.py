@@ -18,6 +18,7 @@ from pytest_agentfix.core.model import (
     Collected,
     Failure,
     FileChange,
+    HoldOut,
     Invocation,
     Judgement,
     ProbeResult,
@@ -27,7 +28,6 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.repair.clustering import make_slug
-from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.context import RunContext
@@ -100,14 +100,14 @@ class Room:
         self._judge = self._bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
         self._judge._plan = replace(self._judge._plan, is_thorough=is_thorough)
         self.cluster = Cluster(slug=make_slug(self.top.name), failures=self.failures)
-        self.hold_out: HoldOut = self._bench.hold_out(0, self.cluster)
+        self.hold_out: HoldOut = self._bench.choose_hold_out(0, self.cluster)
 
     def judge(self, changes: Changes, *, has_time: bool) -> Outcome:
         """Send one change set through policy and judge; what has no time is ended when it hangs."""
         limit, patience = (LONG_LIMIT, LONG_PATIENCE) if has_time else (LIMIT, PATIENCE)
         self._judge._plan = replace(self._judge._plan, patience=patience)
         collected = Collected(changes=_make_changes(changes))
-        kept, _ = self._bench.accept(0, self.cluster, collected, frozenset())
+        kept, _ = self._bench.apply_policy(0, self.cluster, collected, frozenset())
         if not kept:
             return Outcome(caught_by=(POLICY,), judgement=None)
         try:
@@ -124,7 +124,7 @@ class Room:
         return Outcome(caught_by=tuple(failed), judgement=judgement)
 
     def close(self) -> None:
-        self.sandboxes.shut()
+        self.sandboxes.shutdown()
         self._scratch.close()
 
     def _make_setup(self, engine: Engine, folder: Path) -> RunContext:

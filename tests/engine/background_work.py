@@ -1,4 +1,4 @@
-"""The work of a background process on a real engine: a sandbox with a running command."""
+"""Work of a background process on a real engine: a sandbox in which a command is running."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ class SandboxOffer:
         self._sandbox.close()
 
 
-def bring_up(facts: object, desk: Outbox) -> None:
-    """The work, in the stand-by's process."""
+def bring_up(facts: object, outbox: Outbox) -> None:
+    """The work, in the background process's process."""
     known = cast("dict[str, Path]", facts)
     words = os.open(known["fifo"], os.O_WRONLY)
     os.write(words, b"begun\n")
     engine = Engine.connect()
     plan = make_plan(engine, known["scratch"])
-    desk.at_loss(lambda: remove_tree(known["scratch"]))
-    desk.begin("sandbox")
+    outbox.on_parent_death(lambda: remove_tree(known["scratch"]))
+    outbox.announce("sandbox")
     copy = FolderCopy(BorrowedScratch(known["scratch"]).folder("workspace"), plan.environment.user)
     sandbox = ContainerSandbox(
         engine, plan, copy, read_changes=Collected, accept=lambda stream: stream.close()
@@ -96,5 +96,5 @@ def bring_up(facts: object, desk: Outbox) -> None:
     assert isinstance(process, RunningCommand)
     while not process.tail():  # until it listens
         time.sleep(0.01)
-    desk.offer("sandbox", SandboxOffer(sandbox, process))
+    outbox.publish("sandbox", SandboxOffer(sandbox, process))
     os.write(words, b"up\n")

@@ -68,30 +68,30 @@ def agents(place: Place, tmp_path: Path) -> AgentPool:
 
 
 def test_an_agent_that_died_while_it_waited_is_replaced(agents: AgentPool, place: Place) -> None:
-    agents.ahead.put(replace(agents.recruit(ACCESS, StartupSignals()), is_ahead=True))
+    agents.ahead.add(replace(agents.start(ACCESS, StartupSignals()), is_ahead=True))
     [dead] = place.containers()
     place.engine.stop(dead)
-    post = AgentRequest(
+    request = AgentRequest(
         access=ACCESS,
-        door=FakeModelAccess(),
-        base=agents._sandboxes.base,
+        gateway=FakeModelAccess(),
+        base=agents.sandboxes.base,
         shown=ChangeSet(),
         locked=(),
         keep=lambda _: None,
     )
-    agent = agents.send(post, deadline=math.inf, summons=StartupSignals())
+    agent = agents.acquire(request, deadline=math.inf, signals=StartupSignals())
     agent.close()
-    agents._sandboxes.shut()  # the judge's, made meanwhile
+    agents.sandboxes.shutdown()  # the judge's, made meanwhile
     assert place.containers() == []
 
 
-@pytest.mark.parametrize("is_urgent", [False, True])
+@pytest.mark.parametrize("is_waiting", [False, True])
 def test_a_prompt_that_waits_does_not_wait_for_a_throw_away_one(
-    agents: AgentPool, answered: list[Stream], *, is_urgent: bool
+    agents: AgentPool, answered: list[Stream], *, is_waiting: bool
 ) -> None:
-    summons = StartupSignals()
-    if is_urgent:
-        summons.is_urgent.set()
-    recruit = agents.recruit(ACCESS, summons)
-    recruit.agent.close()
-    assert bool(answered) is not is_urgent
+    signals = StartupSignals()
+    if is_waiting:
+        signals.prompt_waiting.set()
+    warm = agents.start(ACCESS, signals)
+    warm.agent.close()
+    assert bool(answered) is not is_waiting

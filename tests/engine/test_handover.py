@@ -26,7 +26,7 @@ from tests.kits.places import REPOSITORY
 from tests.kits.sandbox_contract import TIMEOUT, CodeRunner
 from tests.kits.standby_kit import Words, listening
 
-# Plays pytest's part: starts a stand-by in a session's folder, and waits to be killed.
+# Plays pytest's part: starts a background process in a session's folder, and waits to be killed.
 SESSION = """
 import signal, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ from pytest_agentfix.runtime.background.client import BackgroundProcess
 from tests.engine.background_work import order
 scratch = Scratch(Path(sys.argv[1]))
 job = order(Path(sys.argv[2]), scratch.path)
-standby = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))
+process = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))
 signal.pause()
 """
 

@@ -17,19 +17,19 @@ from tests.kits.project_kit import pids_of, wait_for
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
 import sys, time
-from pytest_agentfix.runtime.prewarm.reaper import begin_aftercare
+from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import scratch_root
 from tests.engine.sandbox_kit import Place
 engine = Engine.connect()
 place = Place(engine, scratch_root())
-aftercare = begin_aftercare(place.scratch)
+reaper = start_reaper(place.scratch)
 engine._attach = lambda identity: (print("made", flush=True), time.sleep(600))
 if sys.argv[1:] == ["nothing"]:
     print("made", flush=True)
     input()
     place.close()
-    aftercare.close()
+    reaper.close()
     print("closed", flush=True)
     time.sleep(600)
 place.open()

@@ -1,6 +1,6 @@
-"""A stand-by whose work is a list of steps, and whose words are read from a FIFO.
+"""A background process whose work is a list of steps, and whose words are read from a FIFO.
 
-The FIFO has one writer, the stand-by's process: its end is the process's end.
+The FIFO has one writer, the background process's process: its end is the process's end.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def order(fifo: Path, *steps: Step) -> Job:
     return Job(work="tests.kits.standby_kit:follow", facts={"fifo": str(fifo), "steps": steps})
 
 
-def follow(facts: object, desk: Outbox) -> None:
-    """The work, in the stand-by's process."""
+def follow(facts: object, outbox: Outbox) -> None:
+    """The work, in the background process's process."""
     script = cast("dict[str, Any]", facts)
-    work = ScriptedWork(os.open(script["fifo"], os.O_WRONLY), desk)
-    desk.at_loss(lambda: work.say("at loss"))
+    work = ScriptedWork(os.open(script["fifo"], os.O_WRONLY), outbox)
+    outbox.on_parent_death(lambda: work.say("at loss"))
     for action, about in script["steps"]:
         getattr(work, action)(about)
 
@@ -46,56 +46,56 @@ def follow(facts: object, desk: Outbox) -> None:
 class ScriptedWork:
     """One method for each action."""
 
-    def __init__(self, words: int, desk: Outbox) -> None:
+    def __init__(self, words: int, outbox: Outbox) -> None:
         self.words = words
-        self.desk = desk
+        self.outbox = outbox
 
     def say(self, words: str) -> None:
         os.write(self.words, f"{words}\n".encode())
 
     def begin(self, name: str) -> None:
-        self.desk.begin(name)
+        self.outbox.announce(name)
 
     def offer(self, name: str) -> None:
-        self.desk.offer(name, ScriptedOffer(self, name))
+        self.outbox.publish(name, ScriptedOffer(self, name))
         self.say(f"offered {name}")
 
     def offer_and_tell(self, name: str) -> None:
-        self.desk.offer(name, TellingOffer(self, name))
+        self.outbox.publish(name, TellingOffer(self, name))
         self.say(f"offered {name}")
 
     def offer_facts(self, name: str) -> None:
-        self.desk.offer(
+        self.outbox.publish(
             name, PlainTransfer({"of": name, "path": Path("/x"), "set": frozenset({1})})
         )
 
     def offer_environment(self, name: str) -> None:
-        self.desk.offer(name, PlainTransfer(dict(os.environ)))
+        self.outbox.publish(name, PlainTransfer(dict(os.environ)))
 
     def offer_big(self, name: str) -> None:
-        self.desk.offer(name, PlainTransfer(b"x" * 5_000_000))
+        self.outbox.publish(name, PlainTransfer(b"x" * 5_000_000))
 
     def offer_what_breaks(self, name: str) -> None:
-        self.desk.offer(name, BreakingOffer(self, name))
+        self.outbox.publish(name, BreakingOffer(self, name))
 
     def offer_what_cannot_be_packed(self, name: str) -> None:
-        self.desk.offer(name, PlainTransfer(threading.Lock()))
+        self.outbox.publish(name, PlainTransfer(threading.Lock()))
 
     def wait_for(self, path: str) -> None:
         """Until something can be read from that FIFO; whether it is wanted is looked at."""
         gate = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         while not select.select([gate], [], [], 0.02)[0]:
-            self.desk.check()
+            self.outbox.check()
 
     def wait_for_question(self, _: str) -> None:
         """Until somebody waits for what is not there yet."""
-        while not self.desk.is_waited_for():
+        while not self.outbox.is_waited_for():
             select.select([], [], [], 0.02)
 
     def hold(self, _: str) -> None:
         """For ever, or until it is not wanted any more."""
         while True:
-            self.desk.check()
+            self.outbox.check()
             select.select([], [], [], 0.02)
 
     def start(self, program: str) -> None:
@@ -148,7 +148,7 @@ class BreakingOffer(ScriptedOffer):
 
 
 class Words:
-    """What the stand-by says, line by line; ``None`` once its process has ended."""
+    """What the background process says, line by line; ``None`` once its process has ended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.repair.holdout.choosing import HoldOut, choose_hold_out, redact
+from pytest_agentfix.repair.holdout.choosing import choose_hold_out, redact
 
-__all__ = ["HoldOut", "choose_hold_out", "redact"]
+__all__ = ["choose_hold_out", "redact"]

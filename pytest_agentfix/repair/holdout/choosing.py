@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.model import Cluster, Failure, ReadBase
+from pytest_agentfix.core.model import Cluster, Failure, HoldOut, ReadBase
 from pytest_agentfix.repair.holdout.case_ids import KnownIds
 from pytest_agentfix.repair.holdout.removal import (
     MANY_PLACES,
@@ -27,33 +27,6 @@ _NO_FILE: Final = "its file is not one of the repository's"
 _NO_CASE: Final = "it is not parametrised"
 _TOO_DEEP: Final = "its file is nested too deeply"
 _MARGIN: Final = re.compile(r"\A[>E](?=\s|\Z)")  # what pytest writes in front of source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldOut:
-    """The failing cases that only the judge runs.
-
-    ``withheld`` are their node ids. ``files`` are the test files without them: paths relative to
-    the repository's top -> content; files that they could not be taken out of are not there.
-    ``reason`` says why, or why nothing is withheld ("": all is done). ``hidden_lines`` are source
-    lines, stripped, that spell withheld cases.
-    """
-
-    withheld: tuple[str, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    reason: str = ""
-    hidden_lines: frozenset[str] = frozenset()
-    make_again: Callable[[tuple[str, ...]], HoldOut] | None = field(
-        default=None, repr=False, compare=False
-    )
-
-    def reveal(self, nodeids: Iterable[str]) -> HoldOut:
-        """The hold-out when ``nodeids`` are no secret any more: they are back in the files."""
-        shown = frozenset(nodeids)
-        left = tuple(nodeid for nodeid in self.withheld if nodeid not in shown)
-        if left == self.withheld:
-            return self
-        return HoldOut(withheld=left) if self.make_again is None else self.make_again(left)
 
 
 def choose_hold_out(

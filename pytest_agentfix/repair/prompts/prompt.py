@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.model import Cluster, Drop, Failure, ReadBase, TestOutcome
+from pytest_agentfix.core.model import Cluster, Drop, Failure, HoldOut, ReadBase, TestOutcome
 from pytest_agentfix.core.text import clean_line
-from pytest_agentfix.repair.holdout import HoldOut, redact
+from pytest_agentfix.repair.holdout import redact
 from pytest_agentfix.repair.prompts.excerpts import Sources, fill
 from pytest_agentfix.repair.prompts.relevant_source import find_excerpts
 from pytest_agentfix.repair.prompts.sections import SectionWriter

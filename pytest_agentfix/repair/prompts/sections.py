@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pytest_agentfix.core.model import Failure, TestOutcome
+from pytest_agentfix.core.model import Failure, HoldOut, TestOutcome
 from pytest_agentfix.core.text import clean_line
-from pytest_agentfix.repair.holdout import HoldOut, redact
+from pytest_agentfix.repair.holdout import redact
 from pytest_agentfix.repair.prompts.excerpts import Excerpt
 from pytest_agentfix.repair.prompts.truncation import (
     StableText,

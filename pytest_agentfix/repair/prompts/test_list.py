@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from pytest_agentfix.core.model import HoldOut
 from pytest_agentfix.core.text import clean_line
-from pytest_agentfix.repair.holdout import HoldOut
 from pytest_agentfix.repair.prompts.truncation import cut_line, cut_middle
 
 _MANY_FUNCTIONS: Final = 20

@@ -1,4 +1,4 @@
-"""The stand-by's way in: run by its path, so that it is this very package that it belongs to.
+"""Entry point of the background process: run by its path, so that it uses this very package.
 
 Started by ``spawn.py``, which see for the arguments.
 """
@@ -33,7 +33,7 @@ def _find_modules(paths: list[str]) -> None:
 
 
 def _log_to(path: str) -> None:
-    """All that is printed goes to the log too; the user's terminal is pytest's."""
+    """Send all that is printed to the log too; the user's terminal is pytest's."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -42,8 +42,8 @@ def _log_to(path: str) -> None:
 
 
 def _main(arguments: list[str]) -> None:
-    connection, order, *parent = arguments
-    with open(int(order), "rb") as file:  # noqa: PTH123 - a descriptor
+    connection, job_file, *parent = arguments
+    with open(int(job_file), "rb") as file:  # noqa: PTH123 - a descriptor
         places = json.loads(file.readline())
         body = file.read()
     _log_to(places["log"])

@@ -1,7 +1,7 @@
-"""The pytest process's side of the stand-by.
+"""The pytest process's side of the background process.
 
 Nothing here raises, and nothing waits without a limit: with anything odd at all, the run goes on
-as if there had never been a stand-by.
+as if there had never been one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pytest_agentfix.runtime.background.spawn import launch
 logger = logging.getLogger(__name__)
 
 SLACK: Final = 10.0  # seconds beyond those asked for, for letting go of what is ready
-END_PATIENCE: Final = 10.0  # seconds for the process to end when it is not wanted any more
+END_PATIENCE: Final = 10.0  # seconds for the process to end when it is not needed any more
 KILL_PATIENCE: Final = 5.0  # seconds for the kernel to end it
 MAX_ITEMS: Final = 1000
 
@@ -49,7 +49,7 @@ class BackgroundProcess:
 
     @classmethod
     def spawn(
-        cls, order: Job, *, folder: Path, environ: Mapping[str, str] | None = None
+        cls, job: Job, *, folder: Path, environ: Mapping[str, str] | None = None
     ) -> BackgroundProcess | None:
         """Start the process; ``None`` when that cannot be.
 
@@ -59,15 +59,15 @@ class BackgroundProcess:
         """
         try:
             environ = dict(os.environ) if environ is None else environ
-            return cls(*launch(order, folder, environ))
+            return cls(*launch(job, folder, environ))
         except Exception:
-            logger.debug("there is no stand-by", exc_info=True)
+            logger.debug("there is no background process", exc_info=True)
             return None
 
     def collect(self, timeout: float, *, wait_for: Collection[str] = ()) -> Handover | None:
-        """What is ready, once; ``None`` when there is no stand-by to speak of.
+        """Return what is ready, once; ``None`` when the background process cannot be used.
 
-        What is named in ``wait_for`` and has been begun is waited for, up to ``timeout`` seconds
+        What is named in ``wait_for`` and was announced is waited for, up to ``timeout`` seconds
         for all of it. The caller takes every item or closes the whole.
         """
         if self._is_asked or not self._is_usable():
@@ -80,14 +80,14 @@ class BackgroundProcess:
             close_all(fd for item in items for fd in item.descriptors)
             if not isinstance(error, Exception):
                 raise
-            logger.debug("the stand-by is of no use", exc_info=True)
+            logger.debug("the background process is of no use", exc_info=True)
             return None
         return Handover(items)
 
     def _ask(self, timeout: float, wait_for: Collection[str], items: list[HandoverItem]) -> None:
         until = monotonic() + timeout + SLACK
         self._connection.settimeout(SLACK)
-        messages.send(self._connection, MessageKind.ASK, pack((timeout, tuple(wait_for))))
+        messages.send(self._connection, MessageKind.COLLECT, pack((timeout, tuple(wait_for))))
         hello = messages.receive(self._connection, until - monotonic())
         if hello != Message(MessageKind.HELLO, fingerprint()):
             close_all(hello.descriptors)
@@ -97,10 +97,10 @@ class BackgroundProcess:
             if message.kind is not MessageKind.ITEM:
                 break
             items.append(_item(message))
-        if message != Message(MessageKind.END, len(items)):
+        if message != Message(MessageKind.DONE, len(items)):
             close_all(message.descriptors)
             raise MessageError("that is no end")
-        messages.send(self._connection, MessageKind.TAKEN)
+        messages.send(self._connection, MessageKind.ACK)
 
     def close(self) -> None:
         """End the process, with all that was not handed over; twice is fine."""
@@ -117,17 +117,17 @@ class BackgroundProcess:
                 os.killpg(self._group, signal.SIGKILL)
                 self._has_ended(KILL_PATIENCE)
         except OSError:
-            logger.debug("the stand-by had ended", exc_info=True)
+            logger.debug("the background process had ended", exc_info=True)
         finally:
             self._connection.close()
 
     def _say_goodbye(self) -> None:
         self._connection.settimeout(SLACK)
         with suppress(OSError):
-            messages.send(self._connection, MessageKind.DROP)  # of no effect after TAKEN
+            messages.send(self._connection, MessageKind.CANCEL)  # of no effect after ACK
 
     def _has_ended(self, patience: float) -> bool:
-        """Read on until the other end of the socket is closed; says whether it came to that."""
+        """Read until the other end of the socket is closed; returns whether it was in time."""
         until = monotonic() + patience
         while (left := until - monotonic()) > 0:
             self._connection.settimeout(left)
@@ -139,7 +139,7 @@ class BackgroundProcess:
         return False
 
     def _is_usable(self) -> bool:
-        """Whether this is the process that spawned it, and no test has closed the socket."""
+        """Return whether this is the process that spawned it, and no test has closed the socket."""
         return os.getpid() == self._owner and _identity(self._connection) == self._socket_id
 
 

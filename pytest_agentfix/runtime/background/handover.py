@@ -1,4 +1,4 @@
-"""What is asked of the stand-by, and what it hands over."""
+"""The job of the background process, and the items that it hands over."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What the stand-by is to do. Nothing secret belongs here.
+    """The work for the background process. Nothing secret belongs here.
 
     ``work`` is a callable's name, as in ``"pytest_agentfix.module:function"``; it gets ``facts``
-    and a ``desk.Desk``. ``facts`` is of the kinds that ``messages.py`` lets through.
+    and an ``outbox.Outbox``. ``facts`` is of the kinds that ``messages.py`` lets through.
     """
 
     work: str
@@ -23,21 +23,21 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """What an offer gives away. The descriptors are closed here once they are sent."""
+    """Facts and descriptors to be sent; here the descriptors are closed once they are sent."""
 
     facts: object = None
     descriptors: tuple[int, ...] = ()
 
 
 class Transferable(Protocol):
-    """Something that is ready, as the stand-by holds it."""
+    """Something that is ready, as the background process holds it."""
 
     def hand_over(self) -> Transfer:
-        """Let go of it for the pytest process; asked once at most."""
+        """Release it for the pytest process; called once at most."""
         ...
 
     def discard(self) -> None:
-        """Take away all of it: nobody wants it, or the pytest process died before it had it.
+        """Remove all of it: nobody needs it, or the pytest process died before it had it.
 
         May come before ``hand_over``, after it, and after it failed.
         """
@@ -45,17 +45,17 @@ class Transferable(Protocol):
 
 
 class PlainTransfer:
-    """An offer of nothing but facts."""
+    """An item that consists of facts alone."""
 
     def __init__(self, facts: object) -> None:
         self._facts = facts
 
     def hand_over(self) -> Transfer:
-        """The facts."""
+        """Return the facts."""
         return Transfer(facts=self._facts)
 
     def discard(self) -> None:
-        """There is nothing to take away."""
+        """Do nothing: there is nothing to remove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +68,18 @@ class HandoverItem:
 
 
 class Handover:
-    """What the stand-by had ready, by name, in the order in which it became ready."""
+    """The items that were ready, by name, in the order in which they became ready."""
 
     def __init__(self, items: Iterable[HandoverItem]) -> None:
         self._items = {item.name: item for item in items}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what nobody has taken yet."""
+        """The names of the items that nobody has taken yet."""
         return tuple(self._items)
 
     def take(self, name: str) -> HandoverItem | None:
-        """The item of that name, once. Its descriptors are the caller's from now on."""
+        """Remove and return the item of that name; its descriptors are the caller's from now on."""
         return self._items.pop(name, None)
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Handover:
 
 
 def close_all(descriptors: Iterable[int]) -> None:
-    """Close all of them, whatever becomes of each."""
+    """Close all of them, even if some cannot be closed."""
     for descriptor in descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The stand-by's socket: whole messages, with open descriptors beside them.
+"""The background process's socket: whole messages, with open descriptors beside them.
 
 Values are pickled, which is safe between these two: both ends are this package at the same version
 in two processes of one user, one of which started the other; the socket is an unnamed pair that
@@ -45,14 +45,14 @@ CLOSED_ON_EXEC: Final[int] = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)  # macOS ha
 
 
 class MessageKind(enum.IntEnum):
-    """What a message says."""
+    """The kinds of messages, with who sends them."""
 
-    HELLO = 1  # stand-by: I am up (the package's version)
-    ASK = 2  # pytest: hand over (seconds, names that are worth waiting for)
-    ITEM = 3  # stand-by: something that was ready (name, facts), with its descriptors
-    END = 4  # stand-by: that was all (number of items)
-    TAKEN = 5  # pytest: I have all of it
-    DROP = 6  # pytest: I want nothing (more)
+    HELLO = 1  # background process: I am up (the package's version)
+    COLLECT = 2  # pytest: hand over (seconds, names that are worth waiting for)
+    ITEM = 3  # background process: something that was ready (name, facts), with its descriptors
+    DONE = 4  # background process: that was all (number of items)
+    ACK = 5  # pytest: I have all of it
+    CANCEL = 6  # pytest: I want nothing (more)
 
 
 class MessageError(Exception):
@@ -69,17 +69,17 @@ class Message:
 
 
 def fingerprint() -> str:
-    """What has to be the same at both ends."""
+    """Return what has to be the same at both ends."""
     return f"{os.path.realpath(__file__)} {sys.version}"
 
 
 def pack(value: object) -> bytes:
-    """``value`` as bytes for ``unpack``; raises whatever stands in the way."""
+    """Return ``value`` as bytes for ``unpack``; raises whatever ``pickle`` raises."""
     return pickle.dumps(value, protocol=4)
 
 
 def unpack(data: bytes) -> object:
-    """The value that was packed; raises ``MessageError``."""
+    """Return the value that was packed; raises ``MessageError``."""
     try:
         return _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # noqa: BLE001 - which ones, pickle does not say
@@ -90,10 +90,10 @@ EMPTY: Final = pack(None)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the classes and functions of this package, and ``PLAIN``."""
+    """Loads only the classes and functions of this package, and ``PLAIN``."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class of that name; raises ``MessageError`` for everything else."""
+        """Return the class of that name; raises ``MessageError`` for everything else."""
         if name in PLAIN.get(module, ()):
             return super().find_class(module, name)
         # A name with a dot in it would lead on, to what a module has imported for example.
@@ -146,14 +146,14 @@ def _receive(connection: Socket, until: float, descriptors: list[int]) -> tuple[
 
 def _read(connection: Socket, length: int, until: float, descriptors: list[int]) -> bytes:
     data = bytearray()
-    room = CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
+    ancillary_size = CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
     while len(data) < length:
         left = until - monotonic()
         if left <= 0:
             raise MessageError("it is late")
         connection.settimeout(left)
-        wanted = min(length - len(data), CHUNK)
-        part, rights, _, _ = connection.recvmsg(wanted, room, CLOSED_ON_EXEC)
+        missing = min(length - len(data), CHUNK)
+        part, rights, _, _ = connection.recvmsg(missing, ancillary_size, CLOSED_ON_EXEC)
         descriptors += _descriptors_in(rights)
         if not part:
             raise MessageError("the other side is gone")

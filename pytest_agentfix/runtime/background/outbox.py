@@ -1,4 +1,4 @@
-"""Where the work puts what it has made ready, and learns when to stop."""
+"""The background work's way to hand over its results, and to learn when to stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Cancelled(Exception):  # noqa: N818 - no error: the work stops and clears 
 
 
 class Outbox:
-    """The work's side of the stand-by; every method may be called from any thread.
+    """The work's side of the background process; every method may be called from any thread.
 
     ``notify`` is called after every change that the process has to look at.
     """
@@ -24,33 +24,33 @@ class Outbox:
     def __init__(self, notify: Callable[[], None] = lambda: None) -> None:
         self._notify = notify
         self._lock = threading.Lock()
-        self._begun: list[str] = []
+        self._announced: list[str] = []
         self._ready: list[tuple[str, Transferable]] = []
         self._given: list[tuple[str, Transferable]] = []
-        self._at_loss: list[Callable[[], None]] = []
+        self._death_actions: list[Callable[[], None]] = []
         self._awaited: frozenset[str] | None = None  # None: nobody has asked yet
         self._is_stopped = False
         self._is_done = False
 
     # For the work
 
-    def begin(self, name: str) -> None:
-        """``name`` is under way now, and may be waited for; raises ``Cancelled``."""
+    def announce(self, name: str) -> None:
+        """Say that ``name`` is under way and may be waited for; raises ``Cancelled``."""
         with self._lock:
             if self._awaited is None and not self._is_stopped:
-                self._begun.append(name)
+                self._announced.append(name)
                 return
         raise Cancelled
 
-    def offer(self, name: str, offer: Transferable) -> None:
-        """``name`` is ready. If nobody wants it any more it is discarded; raises ``Cancelled``."""
+    def publish(self, name: str, item: Transferable) -> None:
+        """Make ``name`` available. Once stopped, discards it and raises ``Cancelled``."""
         with self._lock:
-            is_wanted = not self._is_stopped
-            if is_wanted:
-                self._ready.append((name, offer))
-                self._begun = [other for other in self._begun if other != name]
-        if not is_wanted:
-            discard(name, offer)
+            is_open = not self._is_stopped
+            if is_open:
+                self._ready.append((name, item))
+                self._announced = [other for other in self._announced if other != name]
+        if not is_open:
+            discard(name, item)
             raise Cancelled
         self._notify()
 
@@ -60,65 +60,65 @@ class Outbox:
             if self._is_stopped or (self._awaited is not None and not self._is_waited_for()):
                 raise Cancelled
 
-    def at_loss(self, action: Callable[[], None]) -> None:
-        """Have ``action`` done if the pytest process dies, after every offer was discarded."""
+    def on_parent_death(self, action: Callable[[], None]) -> None:
+        """Call ``action`` if the pytest process dies, after every item was discarded."""
         with self._lock:
-            self._at_loss.append(action)
+            self._death_actions.append(action)
 
     # For the process
 
     def ask(self, names: Collection[str]) -> None:
-        """The pytest process has come for what is ready; of the rest only ``names`` matter."""
+        """Note that pytest collects what is ready now; of the rest only ``names`` matter."""
         with self._lock:
             self._awaited = frozenset(names)
 
     def is_waited_for(self) -> bool:
-        """Whether something is under way that the pytest process wants to wait for."""
+        """Return whether something is under way that the pytest process wants to wait for."""
         with self._lock:
             return self._is_waited_for()
 
     def _is_waited_for(self) -> bool:
-        is_any = self._awaited is not None and not self._awaited.isdisjoint(self._begun)
+        is_any = self._awaited is not None and not self._awaited.isdisjoint(self._announced)
         return is_any and not self._is_done and not self._is_stopped
 
     def give(self) -> list[tuple[str, Transferable]]:
-        """What became ready since the last time, in that order."""
+        """Return what became ready since the last call, in that order."""
         with self._lock:
             given, self._ready = self._ready, []
             self._given += given
         return given
 
     def finish(self) -> None:
-        """The work is over: what it had begun and not offered never comes."""
+        """End the work: what was announced and not published will never come."""
         with self._lock:
             self._is_done = True
         self._notify()
 
     def stop(self) -> None:
-        """Nothing is taken any more."""
+        """Accept nothing any more."""
         with self._lock:
             self._is_stopped = True
 
     def discard_ready(self) -> None:
-        """Discard what was never given."""
-        for name, offer in reversed(self.give()):
-            discard(name, offer)
+        """Discard what was never given away."""
+        for name, item in reversed(self.give()):
+            discard(name, item)
 
     def discard_all(self) -> None:
-        """Discard everything, what was given too."""
+        """Discard everything, also what was given away."""
         self.give()
-        for name, offer in reversed(self._given):
-            discard(name, offer)
+        for name, item in reversed(self._given):
+            discard(name, item)
 
-    def act_at_loss(self) -> None:
-        """Do what was asked for in this case, the last first."""
-        for action in reversed(self._at_loss):
-            _attempt(action, "the end of it")
+    def act_on_parent_death(self) -> None:
+        """Call what ``on_parent_death`` was given, the last first."""
+        for action in reversed(self._death_actions):
+            _attempt(action, "after the parent's death")
 
 
-def discard(name: str, offer: Transferable) -> None:
-    """Discard one offer; what goes wrong is only logged, for others have to be discarded too."""
-    _attempt(offer.discard, name)
+def discard(name: str, item: Transferable) -> None:
+    """Discard one item; what goes wrong is only logged, for others have to be discarded too."""
+    _attempt(item.discard, name)
 
 
 def _attempt(action: Callable[[], None], name: str) -> None:

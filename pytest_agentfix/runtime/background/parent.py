@@ -1,4 +1,4 @@
-"""Whether the pytest process is still there."""
+"""Watches whether the pytest process is still there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NONE: Final = -1
 
 
 class Parent:
-    """The process that wanted the stand-by. It is not this process's parent in the kernel's sense.
+    """The pytest process that started this one; to the kernel it is not this one's parent.
 
     ``handle`` is a descriptor that is readable once the process has ended, or ``NONE``.
     """
@@ -21,7 +21,7 @@ class Parent:
         self._number = number
 
     def is_alive(self) -> bool:
-        """Whether it has not ended yet."""
+        """Return whether it has not ended yet."""
         if self.handle != NONE:
             return not _is_readable(self.handle, 0)
         try:
@@ -33,7 +33,7 @@ class Parent:
         return True
 
     def survives(self, seconds: float) -> bool:
-        """Whether it is alive after so long; its sockets close a moment before it is gone."""
+        """Return whether it is alive after so long; its sockets close just before it is gone."""
         if self.handle != NONE:
             return not _is_readable(self.handle, seconds)
         select.select([], [], [], seconds)

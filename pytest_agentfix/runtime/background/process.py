@@ -1,4 +1,4 @@
-"""The stand-by's own process: the work in a thread, the pytest process watched beside it.
+"""The background process's own process: the work in a thread, the pytest process watched beside it.
 
 However the pytest process ends, this one ends too, and takes with it what it made.
 """
@@ -36,7 +36,7 @@ END_LIMIT: Final = 60.0  # seconds after which the process ends, whatever hangs
 
 
 class Ending(enum.Enum):
-    """What the pytest process has to do with what is here."""
+    """The pytest process's answer to what was ready."""
 
     TAKEN = "it has all that was handed over"
     DROPPED = "it wants nothing"
@@ -49,7 +49,7 @@ PATIENCE: Final = {Ending.TAKEN: 0.5, Ending.DROPPED: 3.0, Ending.DEAD: 15.0}
 
 
 class BackgroundWork:
-    """One stand-by, from its start to its end."""
+    """One background process, from its start to its end."""
 
     def __init__(self, connection: Socket, parent: Parent) -> None:
         self._connection = connection
@@ -57,7 +57,7 @@ class BackgroundWork:
         self._woken, self._waker = os.pipe()
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
-        self._desk = Outbox(self.wake)
+        self._outbox = Outbox(self.wake)
         self._until: float | None = None  # once asked: when to say that this was all
         self._is_told = False  # that this was all
         self._count = 0  # items sent
@@ -73,9 +73,9 @@ class BackgroundWork:
         self._is_to_end = True
         self.wake()
 
-    def run(self, order: Job) -> Ending:
+    def run(self, job: Job) -> Ending:
         """Work until the pytest process has what it wants, or is gone; leaves nothing else."""
-        worker = threading.Thread(target=self._work, args=(order,), daemon=True)
+        worker = threading.Thread(target=self._work, args=(job,), daemon=True)
         worker.start()
         try:
             messages.send(self._connection, MessageKind.HELLO, pack(fingerprint()))
@@ -85,20 +85,20 @@ class BackgroundWork:
             is_alive = self._parent.survives(DEATH_PATIENCE)
             ending = Ending.DROPPED if is_alive else Ending.DEAD
         _limit_the_end()
-        self._desk.stop()
+        self._outbox.stop()
         worker.join(PATIENCE[ending])
         self._clear_up(ending)
         return ending
 
-    def _work(self, order: Job) -> None:
+    def _work(self, job: Job) -> None:
         try:
-            find_work(order.work)(order.facts, self._desk)
+            find_work(job.work)(job.facts, self._outbox)
         except Cancelled:
             logger.info("the work was stopped")
         except Exception:
             logger.exception("the work failed")
         finally:
-            self._desk.finish()
+            self._outbox.finish()
 
     def _serve(self) -> Ending:
         """Raises ``MessageError`` or ``OSError`` when the other end of the socket is closed."""
@@ -117,7 +117,7 @@ class BackgroundWork:
         return Ending.DROPPED if self._parent.is_alive() else Ending.DEAD
 
     def _wait(self) -> bool:
-        """Wait until there is something to look at; says whether it is a message."""
+        """Wait until there is something to look at; returns whether it is a message."""
         poll = select.poll()
         for descriptor in (self._connection.fileno(), self._woken, self._parent.handle):
             if descriptor != NONE:
@@ -132,43 +132,43 @@ class BackgroundWork:
     def _take_message(self) -> Ending | None:
         message = messages.receive(self._connection, MESSAGE_PATIENCE)
         match message.kind:
-            case MessageKind.ASK if self._until is None:
+            case MessageKind.COLLECT if self._until is None:
                 timeout, names = cast("tuple[float, tuple[str, ...]]", message.value)
                 self._until = monotonic() + timeout
-                self._desk.ask(names)
-            case MessageKind.TAKEN if self._is_told:
+                self._outbox.ask(names)
+            case MessageKind.ACK if self._is_told:
                 return Ending.TAKEN
-            case MessageKind.DROP:
+            case MessageKind.CANCEL:
                 return Ending.DROPPED
             case _:
                 raise MessageError(f"{message.kind.name} out of place")
         return None
 
     def _hand_over(self, until: float) -> None:
-        """Send what is ready, and the end of it, once nothing more is to be waited for.
+        """Send what is ready, and ``DONE``, once nothing more is to be waited for.
 
-        Not before: what was let go of is looked after by nobody until the other end has all of it.
+        Not before: nobody looks after a released item until the other end has all of them.
         """
-        if self._desk.is_waited_for() and monotonic() < until:
+        if self._outbox.is_waited_for() and monotonic() < until:
             return
-        for name, offer in self._desk.give():
-            self._send(name, offer)
+        for name, item in self._outbox.give():
+            self._send(name, item)
         self._connection.settimeout(MESSAGE_PATIENCE)
-        messages.send(self._connection, MessageKind.END, pack(self._count))
-        self._desk.stop()
+        messages.send(self._connection, MessageKind.DONE, pack(self._count))
+        self._outbox.stop()
         self._is_told = True
         self._until = monotonic() + MESSAGE_PATIENCE
 
-    def _send(self, name: str, offer: Transferable) -> None:
+    def _send(self, name: str, item: Transferable) -> None:
         descriptors: tuple[int, ...] = ()
         try:
-            handed = offer.hand_over()
+            handed = item.hand_over()
             descriptors = handed.descriptors
             body = pack((name, handed.facts))
         except Exception:
             logger.exception("could not hand over %s", name)
             close_all(descriptors)
-            discard(name, offer)
+            discard(name, item)
             return
         try:
             self._connection.settimeout(MESSAGE_PATIENCE)
@@ -180,16 +180,16 @@ class BackgroundWork:
     def _clear_up(self, ending: Ending) -> None:
         match ending:
             case Ending.TAKEN:
-                self._desk.discard_ready()
+                self._outbox.discard_ready()
             case Ending.DROPPED | Ending.DEAD:
-                self._desk.discard_all()
+                self._outbox.discard_all()
         # It may have died since, and with a second Ctrl-C before it had cleared up.
         if ending is Ending.DEAD or not self._parent.is_alive():
-            self._desk.act_at_loss()
+            self._outbox.act_on_parent_death()
 
 
 def find_work(name: str) -> Work:
-    """The callable with that dotted name; raises ``ImportError`` or ``AttributeError``."""
+    """Return the callable with that dotted name; raises ``ImportError`` or ``AttributeError``."""
     module, _, function = name.partition(":")
     return cast("Work", getattr(importlib.import_module(module), function))
 
@@ -200,8 +200,8 @@ def _limit_the_end() -> None:
     timer.start()
 
 
-def main(arguments: list[str], order: bytes) -> None:
-    """Be the stand-by; never returns. ``arguments`` as ``launching.py`` gives them."""
+def main(arguments: list[str], body: bytes) -> None:
+    """Be the background process; never returns. ``arguments`` as ``spawn.py`` gives them."""
     connection, handle, number = Socket(fileno=int(arguments[0])), *map(int, arguments[1:])
     for descriptor in (connection.fileno(), *([handle] if handle != NONE else [])):
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only spelling
@@ -212,7 +212,7 @@ def main(arguments: list[str], order: bytes) -> None:
     signal.signal(signal.SIGTERM, lambda *_: process.end())
     code = 1
     try:
-        known = messages.unpack(order)
+        known = messages.unpack(body)
         if isinstance(known, Job):
             logger.info("the end: %s", process.run(known).value)
             code = 0

@@ -1,4 +1,4 @@
-"""Starts the stand-by's process out of the user's running pytest, and leaves no trace there.
+"""Starts the background process out of the user's running pytest, and leaves no trace there.
 
 It happens between two tests of the user's, so it has to be quick, must not be a child of pytest's
 (a test may wait for every child), and uses what this module bound when it was imported rather
@@ -22,7 +22,7 @@ from typing import Final
 from pytest_agentfix.runtime.background.handover import Job, close_all
 from pytest_agentfix.runtime.background.messages import pack
 
-LOG: Final = "log"  # in the folder that the stand-by gets: all that it prints
+LOG: Final = "log"  # in the folder that the background process gets: all that it prints
 # The shell starts the process in the background and ends; so nobody is its parent for long.
 DETACH: Final = ("/bin/sh", "-c", '"$@" &', "sh")
 LOW: Final = 20  # the first descriptor that no standard stream and no shell would use
@@ -38,16 +38,16 @@ PASSED_ON: Final = frozenset(
 PASSED_ON_BEGINNINGS: Final = ("LC_", "DOCKER_", "XDG_", "PYTHON", "DYLD_")
 
 
-def launch(order: Job, folder: Path, environ: Mapping[str, str]) -> tuple[Socket, int]:
+def launch(job: Job, folder: Path, environ: Mapping[str, str]) -> tuple[Socket, int]:
     """Start the process: our end of its socket, and its process group. Raises ``OSError``."""
     with ExitStack() as stack:
         ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
         stack.callback(theirs.close)
         on_error = stack.enter_context(ExitStack())
         on_error.callback(ours.close)
-        order_file = _write_order(order, folder)
-        stack.callback(os.close, order_file)
-        descriptors = [_lift(theirs.fileno()), _lift(order_file)]
+        job_file = _write_job(job, folder)
+        stack.callback(os.close, job_file)
+        descriptors = [_lift(theirs.fileno()), _lift(job_file)]
         stack.callback(close_all, descriptors)
         descriptors.append(_handle_of_this_process())
         group = _start([*map(str, descriptors), str(os.getpid())], descriptors, environ)
@@ -73,7 +73,7 @@ def _start(arguments: list[str], descriptors: list[int], environ: Mapping[str, s
 
 
 def _flags() -> list[str]:
-    """What this interpreter was told to leave alone, and no warnings: nobody would see them."""
+    """Return this interpreter's isolation flags, and no warnings: nobody would see them."""
     flags = ["-W", "ignore"]
     flags += ["-I"] if sys.flags.isolated else []
     flags += ["-E"] if sys.flags.ignore_environment else []
@@ -85,14 +85,14 @@ def _is_passed_on(name: str) -> bool:
     return name in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS)
 
 
-def _write_order(order: Job, folder: Path) -> int:
-    """The order in a file without a name: it may be longer than a socket takes without a reader."""
-    path = folder / "order"
+def _write_job(job: Job, folder: Path) -> int:
+    """Write the job to a file without a name: it may exceed what a socket buffers."""
+    path = folder / "job"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.unlink(path)  # noqa: PTH108 - nothing that tests may have patched
         first = json.dumps({"paths": _paths(), "log": str(folder / LOG)}).encode() + b"\n"
-        view = memoryview(first + pack(order))
+        view = memoryview(first + pack(job))
         while view:
             view = view[os.write(descriptor, view) :]
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -103,7 +103,7 @@ def _write_order(order: Job, folder: Path) -> int:
 
 
 def _paths() -> list[str]:
-    """Where this process finds modules; the stand-by looks there after its own places."""
+    """Return this process's module paths; the other one looks there after its own."""
     paths = [path for path in sys.path if isinstance(path, str)]
     try:
         return list(map(os.path.abspath, paths))
@@ -116,7 +116,7 @@ def _lift(descriptor: int) -> int:
 
 
 def _handle_of_this_process() -> int:
-    """A descriptor that tells when this process has ended, where the kernel has such a thing.
+    """Open a descriptor that tells when this process has ended, where the kernel has such a thing.
 
     The socket alone does not tell it: a test's child that outlives pytest holds our end too.
     """

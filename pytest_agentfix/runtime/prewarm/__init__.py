@@ -1,1 +1,1 @@
-"""What is made ready by another process while the suite still runs."""
+"""Preparation by a background process while the suite still runs."""

@@ -1,4 +1,4 @@
-"""The stand-by of a run as pytest sees it. Nothing heavy: it begins between two tests."""
+"""The pytest side of prewarming. Nothing heavy in here: it begins between two tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.prewarm.request import (
     AGENT,
     BASE,
-    BEFORE,
+    BASELINE,
     OPENCODE,
     WORK,
     PrewarmRequest,
@@ -20,39 +20,39 @@ from pytest_agentfix.runtime.prewarm.request import (
 )
 from pytest_agentfix.sandbox.scratch import Scratch
 
-PATIENCE: Final = 60.0  # seconds for what is under way; made anew, it would take no less
+PATIENCE: Final = 60.0  # seconds for what is under way; starting over would take no less
 
 
 class PrewarmClient:
-    """A stand-by process at work for one run."""
+    """A background process at work for one run."""
 
-    def __init__(self, standby: BackgroundProcess) -> None:
-        self._standby = standby
+    def __init__(self, process: BackgroundProcess) -> None:
+        self._process = process
 
     @classmethod
     def begin(
-        cls, setup: RunContext, scratch: Scratch, *, token: str, failures: Sequence[Failure]
+        cls, context: RunContext, scratch: Scratch, *, token: str, failures: Sequence[Failure]
     ) -> PrewarmClient | None:
         """Start one, if it can be started; costs some milliseconds and never raises."""
-        wanted = PrewarmRequest(
-            settings=setup.settings,
-            invocation=setup.invocation,
-            environment=setup.environment,
-            upstream=strip_key(setup.upstream),
+        request = PrewarmRequest(
+            settings=context.settings,
+            invocation=context.invocation,
+            environment=context.environment,
+            upstream=strip_key(context.upstream),
             token=token,
-            top=setup.repository.top,
+            top=context.repository.top,
             scratch=scratch.path,
-            cache=setup.cache,
+            cache=context.cache,
             failures=tuple(failures),
         )
-        order = Job(work=WORK, facts=wanted)
-        standby = BackgroundProcess.spawn(order, folder=scratch.folder("standby"))
-        return None if standby is None else cls(standby)
+        job = Job(work=WORK, facts=request)
+        process = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))
+        return None if process is None else cls(process)
 
     def collect(self) -> Handover | None:
-        """Take what is ready, and wait for what is under way; the stand-by ends by itself."""
-        return self._standby.collect(PATIENCE, wait_for=(OPENCODE, BASE, AGENT, BEFORE))
+        """Take what is ready, and wait for what is under way; the process ends by itself."""
+        return self._process.collect(PATIENCE, wait_for=(OPENCODE, BASE, AGENT, BASELINE))
 
     def close(self) -> None:
-        """End the stand-by; twice is fine."""
-        self._standby.close()
+        """End the process; twice is fine."""
+        self._process.close()

@@ -1,10 +1,10 @@
-"""Clearing up after a pytest that is killed while it repairs, at once and not by some later run.
+"""Clears up at once after a pytest that is killed while it repairs.
 
 Containers end by themselves when their pipe closes, but one that was made and not started yet has
-no pipe, and nobody else takes a scratch folder away. So a process that does nothing else outlives
-pytest for a moment. It is a background process (``runtime/background/``): told no key, out of the
-terminal's reach, gone as soon as pytest is done. Where it was killed too, the next run's sweep does
-the same.
+no pipe, and nothing else removes the scratch folder. So a process that does nothing else outlives
+pytest for a moment. It is a background process (``runtime/background/``): it knows no key, is out
+of the terminal's reach, and ends with pytest. If it is killed too, the next run's sweep does the
+same.
 """
 
 from __future__ import annotations
@@ -20,38 +20,40 @@ from pytest_agentfix.runtime.background.handover import Job
 from pytest_agentfix.runtime.background.outbox import Outbox
 from pytest_agentfix.sandbox.scratch import Scratch
 
-WORK: Final = "pytest_agentfix.runtime.prewarm.reaper:wait_for_a_loss"
 # Seconds between two looks: the engine may still be at work on what it was last asked for.
 PAUSES: Final = (0.0, 0.5, 1.5, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaperTarget:
-    """Whose traces are to go."""
+    """The session whose containers and scratch folder have to go."""
 
     root: Path
     name: str
 
 
-def begin_aftercare(scratch: Scratch) -> BackgroundProcess | None:
+def start_reaper(scratch: Scratch) -> BackgroundProcess | None:
     """Start the process; its ``close`` ends it. ``None`` when it cannot be started."""
-    facts = ReaperTarget(root=scratch.root, name=scratch.session)
-    return BackgroundProcess.spawn(Job(work=WORK, facts=facts), folder=scratch.folder("aftercare"))
+    job = Job(
+        work=f"{__name__}:{reap_when_parent_dies.__name__}",
+        facts=ReaperTarget(root=scratch.root, name=scratch.session),
+    )
+    return BackgroundProcess.spawn(job, folder=scratch.folder("reaper"))
 
 
-def wait_for_a_loss(facts: object, desk: Outbox) -> None:
-    """Have the session cleared up after if pytest dies."""
+def reap_when_parent_dies(facts: object, outbox: Outbox) -> None:
+    """Have everything of the session removed if pytest dies."""
     assert isinstance(facts, ReaperTarget)
-    desk.at_loss(partial(_clear_up, facts))
+    outbox.on_parent_death(partial(_clear_up, facts))
 
 
-def _clear_up(session: ReaperTarget) -> None:
-    # Loaded when it comes to that, which it hardly ever does.
+def _clear_up(target: ReaperTarget) -> None:
+    # Imported here because this hardly ever runs.
     from pytest_agentfix.sandbox.cleanup import end_session, sweep_session  # noqa: PLC0415
     from pytest_agentfix.sandbox.engine import Engine  # noqa: PLC0415
 
     engine = Engine.connect()
     for pause in PAUSES:
         time.sleep(pause)
-        end_session(engine, session.root, session.name)
-    sweep_session(engine, session.root, session.name)
+        end_session(engine, target.root, target.name)
+    sweep_session(engine, target.root, target.name)

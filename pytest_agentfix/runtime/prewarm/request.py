@@ -1,4 +1,4 @@
-"""What the stand-by is asked for. Nothing heavy in here: it is needed between two tests."""
+"""The request to the background process. Nothing heavy in here: it is made between two tests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.sandbox.environments import Environment
 
-WORK: Final = "pytest_agentfix.runtime.prewarm.worker:get_ready"
+WORK: Final = "pytest_agentfix.runtime.prewarm.worker:prewarm"  # too heavy to import here
 OPENCODE: Final = "opencode"  # the names of what is handed over
 BASE: Final = "base"
 AGENT: Final = "agent"
-BEFORE: Final = "before"
+BASELINE: Final = "baseline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrewarmRequest:
-    """What the stand-by has to know; ``upstream`` comes without its key.
+    """Everything the background process has to know; ``upstream`` comes without its key.
 
     ``scratch`` is the session's folder, ``failures`` are those so far.
     """
@@ -37,5 +37,5 @@ class PrewarmRequest:
 
 
 def strip_key(upstream: Upstream) -> Upstream:
-    """``upstream`` as the stand-by may know it."""
+    """Return ``upstream`` as the background process may know it."""
     return replace(upstream, key="", key_command=())

@@ -1,4 +1,4 @@
-"""What the stand-by has made ready, told apart."""
+"""The results of the background process, sorted by kind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.agent_pool import ReadyAgent
 from pytest_agentfix.runtime.background.handover import Handover, HandoverItem, close_all
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
-from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE
+from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BASELINE, OPENCODE
 from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.workspace import Base, BaseRecord
@@ -16,13 +16,13 @@ from pytest_agentfix.sandbox.workspace import Base, BaseRecord
 
 @dataclass(slots=True, kw_only=True)
 class PrewarmResult:
-    """What was made ready; all of it may be missing. ``descriptor`` is the agent's pipe."""
+    """Everything that was prepared, each part optional. ``descriptor`` is the agent's pipe."""
 
     opencode: FoundOpenCode | None = None
     base: Base | None = None
     agent: ReadyAgent | None = None
     descriptor: int = -1
-    before: KnownBaseline | None = None
+    baseline: KnownBaseline | None = None
 
     def drop_agent(self) -> None:
         """End the agent: its sandbox ends with its pipe."""
@@ -31,28 +31,28 @@ class PrewarmResult:
         self.agent, self.descriptor = None, -1
 
 
-def sort_out(handed: Handover | None) -> PrewarmResult:
-    """Tell apart what was handed over; ``None`` is nothing."""
-    if handed is None:
+def unpack(handover: Handover | None) -> PrewarmResult:
+    """Sort what was handed over by its kind; ``None`` is nothing."""
+    if handover is None:
         return PrewarmResult()
-    ready = PrewarmResult()
-    for name in (OPENCODE, BASE, AGENT, BEFORE):
-        item = handed.take(name)
+    result = PrewarmResult()
+    for name in (OPENCODE, BASE, AGENT, BASELINE):
+        item = handover.take(name)
         if item is not None:
-            _put(ready, item)
-    handed.close()
-    return ready
+            _store(result, item)
+    handover.close()
+    return result
 
 
-def _put(ready: PrewarmResult, item: HandoverItem) -> None:
+def _store(result: PrewarmResult, item: HandoverItem) -> None:
     facts = item.facts
     if isinstance(facts, FoundOpenCode):
-        ready.opencode = facts
+        result.opencode = facts
     elif isinstance(facts, BaseRecord):
-        ready.base = Base.from_record(facts, is_hidden=is_agent_file, snapshot=make_snapshot)
+        result.base = Base.from_record(facts, is_hidden=is_agent_file, snapshot=make_snapshot)
     elif isinstance(facts, KnownBaseline):
-        ready.before = facts
+        result.baseline = facts
     elif isinstance(facts, ReadyAgent) and len(item.descriptors) == 1:
-        ready.agent, [ready.descriptor] = facts, item.descriptors
+        result.agent, [result.descriptor] = facts, item.descriptors
     else:
         close_all(item.descriptors)

@@ -1,7 +1,7 @@
-"""What is made ready while the suite still runs, in the stand-by process.
+"""Prepares a repair in the background process while the suite still runs.
 
-The base, one agent that is up and warm, and what the first failing test does in a sandbox. Nothing
-of it is needed: what is missing at the suite's end is made then. No key is known here.
+It makes the base, one agent that is up and warm, and the baseline of the first failing test. All of
+it is optional: what is missing at the suite's end is made then. No key is known here.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from pytest_agentfix.core.model import RunRequest
 from pytest_agentfix.core.ports import StartupSignals
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.baseline import Baseline
-from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.runtime.agent_pool import AgentPool, ReadyAgent, WarmAgent
 from pytest_agentfix.runtime.background.handover import PlainTransfer, Transfer
 from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox
-from pytest_agentfix.runtime.base_versions import BaseVersions, find_test_files
-from pytest_agentfix.runtime.cluster_scope import model_access
+from pytest_agentfix.runtime.base_versions import BaseVersions
+from pytest_agentfix.runtime.cluster_scope import cluster_failures, model_access
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
-from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BEFORE, OPENCODE, PrewarmRequest
-from pytest_agentfix.runtime.sandbox_factory import DetachedSandbox, SandboxFactory, lay_out_base
+from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BASELINE, OPENCODE, PrewarmRequest
+from pytest_agentfix.runtime.sandbox_factory import DetachedSandbox, SandboxFactory, copy_base
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import Engine
@@ -40,145 +39,146 @@ from pytest_agentfix.sandbox.scratch import BorrowedScratch
 from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
 
-REPRODUCING: Final = 120.0  # seconds for the first failing test
+REPRODUCE_LIMIT: Final = 120.0  # seconds for the first failing test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownBaseline:
-    """What the first failing test did on the base."""
+    """The baseline of the first failing test."""
 
     slug: str
-    before: Baseline
+    baseline: Baseline
 
 
 @dataclass(slots=True)
 class AgentHandover:
-    """An agent to be handed over. Implements ``standby.orders.Offer``."""
+    """An agent to be handed over. Implements ``handover.Transferable``."""
 
-    recruit: WarmAgent
+    warm: WarmAgent
 
     def hand_over(self) -> Transfer:
-        """Let go of the sandbox, and of the server that runs in it."""
-        process = self.recruit.agent.release()
+        """Release the sandbox, and the server that runs in it."""
+        process = self.warm.agent.release()
         assert isinstance(process, RunningCommand)
-        box = self.recruit.box
-        state, descriptor = box.sandbox.release()
-        ready = DetachedSandbox(state=state, mount=box.workspace.mount)
-        facts = ReadyAgent(box=ready, channel=process.channel)
+        sandbox = self.warm.sandbox
+        state, descriptor = sandbox.container.release()
+        detached = DetachedSandbox(state=state, mount=sandbox.workspace.mount)
+        facts = ReadyAgent(sandbox=detached, channel=process.channel)
         return Transfer(facts=facts, descriptors=(descriptor,))
 
     def discard(self) -> None:
         """End it; where its pipe is gone already, the sandbox ends by itself."""
-        self.recruit.agent.close()
+        self.warm.agent.close()
 
 
-def get_ready(facts: object, desk: Outbox) -> None:
-    """Make ready what can be; whatever goes wrong is left to be met again when it is needed."""
+def prewarm(facts: object, outbox: Outbox) -> None:
+    """Prepare what can be; whatever goes wrong will be met again when it is needed."""
     assert isinstance(facts, PrewarmRequest)
     with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
-        _Prewarmer(facts, desk).run()
+        _Prewarmer(facts, outbox).run()
 
 
 class _Prewarmer:
-    def __init__(self, wanted: PrewarmRequest, desk: Outbox) -> None:
-        self._wanted = wanted
-        self._desk = desk
+    def __init__(self, request: PrewarmRequest, outbox: Outbox) -> None:
+        self._request = request
+        self._outbox = outbox
         self._clock = SystemClock()
         self._engine = Engine.connect()
-        self._repository = Repository.open(wanted.top)
-        self._scratch = BorrowedScratch(wanted.scratch)
-        # What is half made there goes with the session, however it ends.
+        self._repository = Repository.open(request.top)
+        self._scratch = BorrowedScratch(request.scratch)
+        # Half-made files there go with the session, however it ends.
         tempfile.tempdir = str(self._scratch.folder("tmp"))
-        desk.at_loss(partial(remove_tree, wanted.scratch))
-        desk.at_loss(self._end_session)
+        outbox.on_parent_death(partial(remove_tree, request.scratch))
+        outbox.on_parent_death(self._end_session)
 
     def run(self) -> None:
         for name in (OPENCODE, BASE, AGENT):
-            self._desk.begin(name)
+            self._outbox.announce(name)
         opencode = self._find_opencode()
-        base = self._lay_out()
+        base = self._copy_base()
         sandboxes = self._make_sandboxes(base, opencode.path)
-        coming = Thread(target=self._bring_up, args=(sandboxes, opencode), name="agentfix-agent")
-        coming.start()
+        thread = Thread(target=self._start_agent, args=(sandboxes, opencode), name="agentfix-agent")
+        thread.start()
         try:
             with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
                 self._reproduce(sandboxes)
         finally:
-            coming.join()
+            thread.join()
 
     def _find_opencode(self) -> FoundOpenCode:
-        wanted = self._wanted
+        request = self._request
         look = partial(
             find_opencode,
-            configured=wanted.settings.opencode,
+            configured=request.settings.opencode,
             environ=os.environ,
-            cache=wanted.cache,
+            cache=request.cache,
         )
-        found = find(look, wanted.upstream.provider)
-        self._desk.offer(OPENCODE, PlainTransfer(found))
+        found = find(look, request.upstream.provider)
+        self._outbox.publish(OPENCODE, PlainTransfer(found))
         return found
 
-    def _lay_out(self) -> Base:
-        wanted = self._wanted
+    def _copy_base(self) -> Base:
+        request = self._request
         folder = self._scratch.folder("base")
-        base = lay_out_base(self._repository, wanted.settings, wanted.environment, folder)
-        self._desk.offer(BASE, PlainTransfer(base.record()))
+        base = copy_base(self._repository, request.settings, request.environment, folder)
+        self._outbox.publish(BASE, PlainTransfer(base.record()))
         return base
 
     def _make_sandboxes(self, base: Base, opencode: Path) -> SandboxFactory:
         return SandboxFactory(
             engine=self._engine,
-            environment=self._wanted.environment,
+            environment=self._request.environment,
             scratch=self._scratch,
             base=base,
             ignore=self._repository.ignore_rules(),
             opencode=opencode,
         )
 
-    def _bring_up(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:
-        wanted = self._wanted
+    def _start_agent(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:
+        request = self._request
         known = opencode.catalogue
         access: ModelEndpoint = model_access(
-            wanted.upstream,
-            wanted.token,
-            known.models.get(wanted.upstream.model) if known else None,
+            request.upstream,
+            request.token,
+            known.models.get(request.upstream.model) if known else None,
         )
-        environ = {**wanted.invocation.environ, **wanted.environment.env}
-        crew = AgentPool(sandboxes, access, environ=environ, clock=self._clock)
+        environ = {**request.invocation.environ, **request.environment.env}
+        agents = AgentPool(sandboxes, access, environ=environ, clock=self._clock)
         with contextlib.suppress(Cancelled, AgentFixError, TimeoutError):
-            recruit = crew.recruit(access, StartupSignals())
-            self._desk.offer(AGENT, AgentHandover(recruit))
+            warm = agents.start(access, StartupSignals())
+            self._outbox.publish(AGENT, AgentHandover(warm))
 
     def _reproduce(self, sandboxes: SandboxFactory) -> None:
-        """See what the first failing test does; a parametrised one may have more cases to come."""
-        setup = self._make_setup()
-        failures = self._wanted.failures
-        cluster = make_clusters(failures, is_test=find_test_files(setup))[0]
+        """Reproduce the first failing test, unless it is parametrised: more cases may follow."""
+        context = self._make_context()
+        failures = self._request.failures
+        cluster = cluster_failures(failures, context)[0]
         if any("[" in target for target in cluster.targets):
             return
-        self._desk.begin(BEFORE)
-        request = RunRequest(failures=failures, passed=(), invocation=self._wanted.invocation)
-        bench = BaseVersions(setup, sandboxes=sandboxes, request=request, clock=self._clock)
-        judge = bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
-        judge.reproduce(cluster, deadline=self._clock.monotonic() + REPRODUCING)
-        before = judge.before(cluster.slug)
-        if before is not None:
-            self._desk.offer(BEFORE, PlainTransfer(KnownBaseline(slug=cluster.slug, before=before)))
+        self._outbox.announce(BASELINE)
+        run = RunRequest(failures=failures, passed=(), invocation=self._request.invocation)
+        versions = BaseVersions(context, sandboxes=sandboxes, request=run, clock=self._clock)
+        judge = versions.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
+        judge.reproduce(cluster, deadline=self._clock.monotonic() + REPRODUCE_LIMIT)
+        baseline = judge.before(cluster.slug)
+        if baseline is not None:
+            known = KnownBaseline(slug=cluster.slug, baseline=baseline)
+            self._outbox.publish(BASELINE, PlainTransfer(known))
 
-    def _make_setup(self) -> RunContext:
-        wanted = self._wanted
+    def _make_context(self) -> RunContext:
+        request = self._request
         return RunContext(
-            settings=wanted.settings,
-            invocation=wanted.invocation,
+            settings=request.settings,
+            invocation=request.invocation,
             repository=self._repository,
             engine=self._engine,
-            environment=wanted.environment,
-            upstream=wanted.upstream,
-            choose_upstream=lambda _: wanted.upstream,
+            environment=request.environment,
+            upstream=request.upstream,
+            choose_upstream=lambda _: request.upstream,
             find_opencode=Path,
-            scratch_root=wanted.scratch.parent,
-            cache=wanted.cache,
-            patch_folder=wanted.scratch,
+            scratch_root=request.scratch.parent,
+            cache=request.cache,
+            patch_folder=request.scratch,
         )
 
     def _end_session(self) -> None:

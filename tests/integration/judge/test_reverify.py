@@ -46,7 +46,7 @@ def judge(project: Project, changes: ChangeSet) -> Judgement:
 def rejudge(
     project: Project, changes: ChangeSet, judgement: Judgement, also: list[str] | None
 ) -> Judgement:
-    return project.make_judge().rejudge(
+    return project.make_judge().reverify(
         cluster(ADD), changes, judgement, also=also, deadline=soon()
     )
 

@@ -1,4 +1,4 @@
-"""The loop with doubles in the places of agent, judge and lander: which call follows which."""
+"""The loop with doubles for agent, judge, lander and base: the order of its calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pytest_agentfix.core.model import (
     Failure,
     FileChange,
     FileStat,
-    Fix,
+    HoldOut,
     ItemKind,
     Judgement,
     Landing,
@@ -39,25 +39,18 @@ from pytest_agentfix.core.model import (
     TurnEnd,
     Verdict,
 )
-from pytest_agentfix.core.ports import Agent, Reproduction, StartupSignals
-from pytest_agentfix.repair.holdout import HoldOut
+from pytest_agentfix.core.ports import LandingStatus, Reproduction
 from pytest_agentfix.repair.loop import repair
-from pytest_agentfix.repair.state import (
-    GRACE,
-    BaseView,
-    BrokenAgainError,
-    LandingOutcome,
-    LandingStatus,
-    LoopServices,
-    find_suspicion,
-)
+from pytest_agentfix.repair.state import GRACE, find_suspicion
 from pytest_agentfix.testing.fakes import (
     Answers,
     FakeAgent,
+    FakeBase,
     FakeClock,
     FakeJudge,
     FakeLander,
     FakeProgress,
+    FakeServices,
 )
 
 TEST = "test_calc.py::test_add"
@@ -97,39 +90,28 @@ def make_cluster(policy: TestPolicy | None = None) -> Cluster:
 
 @dataclass
 class World:
-    """All doubles around one call of ``repair``; every one of them tells what it is asked."""
+    """All doubles around one call of ``repair``; they share one journal."""
 
     reproduction: Reproduction | BaseException = REPRODUCED
     turns: Sequence[Turn | BaseException] = (FINISHED,)
     collected: Sequence[Collected | BaseException] = (changing("1"), changing("2"), changing("3"))
     judgements: Sequence[Judgement | BaseException] = (GREEN,)
     landing: Landing | BaseException = LANDED
-    unopened: BaseException | None = None  # what keeps the agent from coming up
+    startup_error: BaseException | None = None  # what keeps the agent from starting
     locked: tuple[Drop, ...] = ()  # what the policy leaves out, where it was changed
-    earlier: Reproduction = NOT_RED  # what the targets do without this run's fixes
+    earlier: Reproduction = NOT_RED  # of the targets without this run's fixes
     landed: list[Landing] = field(default_factory=list)  # before this cluster's own
-    arrivals: Sequence[
-        tuple[LandingStatus, str]
-    ] = ()  # what the train says, before it lets it land
-    fixers: list[tuple[str, ...]] = field(default_factory=list)  # targets that were asked about
-    asked_on: list[int] = field(default_factory=list)  # the bases on which they were, by number
-    asked_until: list[float] = field(default_factory=list)
-    moves_on: bool = False  # the base does, right after what the train says
-    parts_off: list[Cluster] = field(default_factory=list)
-    settled: list[ClusterResult] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # at the head of each first prompt
+    obstacles: Sequence[tuple[LandingStatus, str]] = ()  # before it may land
+    moves_on: bool = False  # the base does, right after each obstacle
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     turn_seconds: float = 0.0
     judge_seconds: float = 0.0
-    journal: list[str] = field(default_factory=list)
-    stops: list[str] = field(default_factory=list)
-    opened: list[float] = field(default_factory=list)  # deadlines of the agents that were opened
-    progress: FakeProgress = field(default_factory=FakeProgress)
     hold_out: HoldOut = field(default_factory=HoldOut)
-    withheld: list[tuple[str, ...]] = field(default_factory=list)  # at each further prompt
     unneeded: frozenset[str] = frozenset()  # paths that no test needs
     is_minimising: bool = True
-    is_broken_again: bool = False  # what the first one found green is red by the next fix
+    is_broken_again: bool = False  # the first fix that is found was broken by the next one
+    journal: list[str] = field(default_factory=list)
+    progress: FakeProgress = field(default_factory=FakeProgress)
 
     def __post_init__(self) -> None:
         self.agent = FakeAgent(
@@ -144,96 +126,34 @@ class World:
             self.journal,
         )
         self.lander = FakeLander(Answers([self.landing]), self.journal)
-        self.on_the_way = list(self.arrivals)
-
-    def parts(self) -> LoopServices:
-        return LoopServices(
-            ground=self.ground,
-            land=self.land,
-            find_fixer=self.find_fixer,
-            split_off=self.split_off,
-            settle=self.settled.append,
-            next_prompt=self.next_prompt,
-            count_lines=lambda _: (STAT,),
-            stop_run=self.stops.append,
-            clock=self.clock,
-            model="fake/model",
-            max_attempts=3,
-            timeout=60.0,
-            is_minimising=self.is_minimising,
-        )
-
-    def ground(self) -> BaseView:
-        return BaseView(
-            number=len(self.landed),
+        self.base = FakeBase(
             judge=self.judge,
-            read_base=lambda _: (b"0", False),
-            hold_out=lambda _: self.hold_out,
-            open_agent=self.open_agent,
-            accept=self.accept,
-            first_prompt=self.first_prompt,
+            agent=self.agent,
+            files={"calc.py": b"0"},
+            hold_out=self.hold_out,
+            locked=self.locked,
+            startup_error=self.startup_error,
+            journal=self.journal,
         )
-
-    def land(self, fix: Fix, _made_on: BaseView, _deadline: float) -> LandingOutcome:
-        if self.on_the_way:
-            end, detail = self.on_the_way.pop(0)
-            self.landed.append(LANDED)  # another one's
-            ground = self.ground()
-            if self.moves_on:
-                self.landed.append(Landing(commit="b" * 40, branch="main"))
-            return LandingOutcome(end=end, fix=fix, ground=ground, detail=detail)
-        return LandingOutcome(end=LandingStatus.LANDED, fix=fix, landing=self.lander.land(fix))
-
-    def split_off(self, cluster: Cluster) -> None:
-        self.parts_off.append(cluster)
-        self.journal.append(f"split off: {', '.join(cluster.targets)}")
-
-    def find_fixer(
-        self, cluster: Cluster, ground: BaseView, deadline: float
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
-        self.asked_on.append(ground.number)
-        self.asked_until.append(deadline)
-        self.fixers.append(cluster.targets)
-        if self.is_broken_again:
-            self.is_broken_again = False
-            raise BrokenAgainError
-        if not self.earlier.judgement.red or self.earlier.missing:
-            return None
-        return self.landed[ground.number - 1], self.earlier.judgement.probes
-
-    def first_prompt(
-        self, _cluster: Cluster, judgement: Judgement, _hold_out: HoldOut, note: str
-    ) -> str:
-        self.notes.append(note)
-        return f"first, {len(judgement.red)} red"
-
-    def open_agent(
-        self, _cluster: Cluster, hold_out: HoldOut, deadline: float, _summons: StartupSignals
-    ) -> Agent:
-        assert hold_out == self.hold_out
-        self.opened.append(deadline)
-        if self.unopened is not None:
-            raise self.unopened
-        return self.agent
-
-    def accept(
-        self, _cluster: Cluster, collected: Collected, litter: frozenset[str]
-    ) -> tuple[ChangeSet, tuple[Drop, ...]]:
-        self.journal.append(f"accept: {', '.join(collected.changes.files)} without {set(litter)}")
-        found = collected.changes.files
-        dropped = tuple(drop for drop in self.locked if drop.path in found)
-        paths = found.keys() - {drop.path for drop in dropped}
-        return ChangeSet({path: found[path] for path in paths}), dropped
-
-    def next_prompt(
-        self, judgement: Judgement | None, dropped: tuple[Drop, ...], hold_out: HoldOut
-    ) -> str:
-        self.withheld.append(hold_out.withheld)
-        red = "nothing judged" if judgement is None else f"{len(judgement.red)} red"
-        return f"next, {red}, {len(dropped)} dropped"
+        self.services = FakeServices(
+            base=self.base,
+            lander=self.lander,
+            clock=self.clock,
+            is_minimising=self.is_minimising,
+            landed=self.landed,
+            other=LANDED,
+            obstacles=list(self.obstacles),
+            moves_on=self.moves_on,
+            earlier=self.earlier,
+            is_broken_again=self.is_broken_again,
+            stats=(STAT,),
+        )
 
     def repair(self, policy: TestPolicy | None = None) -> ClusterResult:
-        return repair(make_cluster(policy), self.parts(), self.progress)
+        return self.repair_cluster(make_cluster(policy))
+
+    def repair_cluster(self, cluster: Cluster) -> ClusterResult:
+        return repair(cluster, self.services, self.progress)
 
 
 def ends(result: ClusterResult) -> tuple[Verdict, str, int]:
@@ -247,7 +167,7 @@ def test_green_at_once() -> None:
         f"reproduce: {TEST}",
         "prompt: first, 1 red",
         "collect",
-        "accept: calc.py without {'x'}",
+        "policy: calc.py without {'x'}",
         "judge: calc.py",
         "minimise: calc.py",
         "land: calc.py",
@@ -278,7 +198,7 @@ def test_green_at_once() -> None:
 def test_one_deadline_for_all() -> None:
     world = World(turn_seconds=7.0, judgements=(STILL_RED, GREEN))
     world.repair()
-    assert world.opened == world.judge.deadlines[:1] == [160.0]
+    assert world.base.opened == world.judge.deadlines[:1] == [160.0]
     assert world.agent.deadlines + world.judge.deadlines == [160.0] * 6
 
 
@@ -297,7 +217,7 @@ def test_red_then_green_with_the_same_agent() -> None:
         "prompt: first, 1 red",
         "prompt: next, 1 red, 0 dropped",
     ]
-    assert len(world.opened) == 1
+    assert len(world.base.opened) == 1
 
 
 def test_never_green() -> None:
@@ -375,7 +295,7 @@ def test_every_turn_end_is_told_apart() -> None:
 def test_provider_trouble(*, is_final: bool, stops: list[str]) -> None:
     world = World(turns=(ProviderTrouble("No key.", "Set it.", is_final=is_final),))
     assert ends(world.repair()) == (Verdict.ENVIRONMENT, "No key. Set it.", 1)
-    assert world.stops == stops
+    assert world.services.stops == stops
     assert world.journal[-1] == "close"
 
 
@@ -387,7 +307,7 @@ ENVIRONMENT = (Verdict.ENVIRONMENT, "The sandbox died. Look at the engine.")
     ("world", "attempts"),
     [
         (lambda: World(reproduction=TROUBLE), 0),
-        (lambda: World(unopened=TROUBLE), 1),
+        (lambda: World(startup_error=TROUBLE), 1),
         (lambda: World(turns=(TROUBLE,)), 1),
         (lambda: World(collected=(TROUBLE,)), 1),
         (lambda: World(judgements=(TROUBLE,)), 1),
@@ -398,8 +318,8 @@ ENVIRONMENT = (Verdict.ENVIRONMENT, "The sandbox died. Look at the engine.")
 def test_trouble_is_never_the_fix_s_fault(world: Callable[[], World], attempts: int) -> None:
     made = world()
     assert ends(made.repair()) == (*ENVIRONMENT, attempts)
-    assert made.agent.closed.is_set() is (made.unopened is None)
-    assert made.stops == []
+    assert made.agent.closed.is_set() is (made.startup_error is None)
+    assert made.services.stops == []
 
 
 @pytest.mark.parametrize(
@@ -485,7 +405,7 @@ def test_interrupted(world: Callable[[], World]) -> None:
 
 
 @pytest.mark.parametrize(
-    "unopened",
+    "startup_error",
     [AgentUnavailableError("It is not there.", "Look."), OutOfMemoryError("Too big.", "Less.")],
     ids=["agent", "memory"],
 )
@@ -498,16 +418,16 @@ def test_interrupted(world: Callable[[], World]) -> None:
     ids=["not-reproduced", "missing"],
 )
 def test_agent_that_nobody_needed(
-    unopened: EnvironmentTrouble, reproduction: Reproduction, verdict: Verdict
+    startup_error: EnvironmentTrouble, reproduction: Reproduction, verdict: Verdict
 ) -> None:
     """What kept an agent from coming up is no news when there was nothing for it to do."""
-    world = World(reproduction=reproduction, unopened=unopened)
+    world = World(reproduction=reproduction, startup_error=startup_error)
     assert world.repair().verdict is verdict
 
 
 def test_agent_that_was_too_late_for_a_failure_that_is_none() -> None:
     """A time-out while it came up says nothing about a failure that does not exist."""
-    world = World(reproduction=NOT_RED, unopened=TimeoutError())
+    world = World(reproduction=NOT_RED, startup_error=TimeoutError())
     assert world.repair().verdict is Verdict.NOT_REPRODUCED
 
 
@@ -559,7 +479,7 @@ def test_withheld_cases_are_judged_and_shown_once_they_stay_red() -> None:
         f"withheld: {TEST}, other (they stand in the file)",
         "withheld: other ()",
     ]
-    assert world.withheld == [("other",)]
+    assert world.services.withheld == [("other",)]
 
 
 def test_what_no_test_needs_is_left_out_of_the_fix() -> None:
@@ -601,62 +521,64 @@ class TestOtherFixes:
 
     @pytest.mark.parametrize("end", [LandingStatus.COLLIDES, LandingStatus.RED])
     def test_made_again_on_top_of_them(self, end: LandingStatus) -> None:
-        world = World(arrivals=[(end, "both change calc.py")])
+        world = World(obstacles=[(end, "both change calc.py")])
         result = world.repair()
         assert ends(result) == (Verdict.FIXED, "green after a change to 1 file, on main", 2)
-        assert world.notes[0] == ""
-        assert "both change calc.py" in world.notes[1]
+        assert world.base.notes[0] == ""
+        assert "both change calc.py" in world.base.notes[1]
         assert world.journal.count("close") == 2  # each agent with a base of its own
 
     def test_the_same_change_may_be_right_on_another_base(self) -> None:
         world = World(
-            arrivals=[(LandingStatus.RED, "target: 1 failed")], collected=(changing("1"),)
+            obstacles=[(LandingStatus.RED, "target: 1 failed")], collected=(changing("1"),)
         )
         assert world.repair().verdict is Verdict.FIXED
         assert world.journal.count("judge: calc.py") == 2
 
     def test_never_at_one_with_them(self) -> None:
-        world = World(arrivals=[(LandingStatus.COLLIDES, "both change calc.py")] * 9)
+        world = World(obstacles=[(LandingStatus.COLLIDES, "both change calc.py")] * 9)
         result = world.repair()
         reason = "does not go with other fixes of this run: both change calc.py"
         assert ends(result) == (Verdict.CONFLICT, reason, 4)
         assert world.lander.fixes == []
 
     def test_one_of_them_had_the_same_cause(self) -> None:
-        world = World(arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED)
+        world = World(obstacles=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED)
         result = world.repair()
         assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 1)
         assert (result.landing, result.files) == (LANDED, ())
         assert world.lander.fixes == []
-        assert world.asked_on == [1]
+        assert [version for _, version, _ in world.services.searches] == [1]
 
     def test_the_one_is_looked_for_even_if_the_time_is_up(self) -> None:
         world = World(
-            arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, judge_seconds=59.0
+            obstacles=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, judge_seconds=59.0
         )
         assert world.repair().verdict is Verdict.FIXED
-        assert world.asked_until == [world.clock.now + GRACE]
+        assert [until for *_, until in world.services.searches] == [world.clock.now + GRACE]
 
     def test_the_one_is_looked_for_where_it_was_seen_green(self) -> None:
-        world = World(arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
+        world = World(obstacles=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, moves_on=True)
         result = world.repair()
         assert (result.verdict, result.landing) == (Verdict.FIXED, LANDED)
-        assert world.asked_on == [1]  # although the base has two fixes by now
+        assert [version for _, version, _ in world.services.searches] == [
+            1
+        ]  # although the base has two fixes by now
 
     def test_green_by_one_of_them_and_red_again_by_another(self) -> None:
         world = World(
-            arrivals=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, is_broken_again=True
+            obstacles=[(LandingStatus.UNNEEDED, "")], earlier=REPRODUCED, is_broken_again=True
         )
         assert ends(world.repair()) == (
             Verdict.FIXED,
             "green after a change to 1 file, on main",
             2,
         )
-        assert world.fixers == [(TEST,)]
+        assert [targets for targets, *_ in world.services.searches] == [(TEST,)]
 
     def test_the_same_change_may_be_right_where_it_is_red_again(self) -> None:
         world = World(
-            arrivals=[(LandingStatus.UNNEEDED, "")],
+            obstacles=[(LandingStatus.UNNEEDED, "")],
             earlier=REPRODUCED,
             is_broken_again=True,
             collected=(changing("1"),),
@@ -667,13 +589,13 @@ class TestOtherFixes:
     def test_part_of_the_cluster_is_green_since_one_of_them(self) -> None:
         reproduction = Reproduction(judgement=replace(red(B), probes=(BEFORE,)))
         world = World(reproduction=reproduction, earlier=REPRODUCED, landed=[LANDED])
-        result = repair(make_many(A, B), world.parts(), world.progress)
+        result = world.repair_cluster(make_many(A, B))
         assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (B,))
-        [settled] = world.settled
+        [settled] = world.services.results
         assert (settled.verdict, settled.cluster.targets) == (Verdict.FIXED, (A,))
         assert settled.landing == LANDED
         assert (settled.attempts, result.attempts) == (0, 1)
-        assert world.fixers == [(A,)]
+        assert [targets for targets, *_ in world.services.searches] == [(A,)]
 
 
 class TestTwoCausesInOneCluster:
@@ -681,16 +603,16 @@ class TestTwoCausesInOneCluster:
 
     def test_what_stays_red_becomes_a_cluster_of_its_own(self) -> None:
         world = World(judgements=(red(B, C), GREEN))
-        result = repair(make_many(A, B, C), world.parts(), world.progress)
+        result = world.repair_cluster(make_many(A, B, C))
         assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (A,))
-        assert [one.targets for one in world.parts_off] == [(B, C)]
+        assert [one.targets for one in world.services.clusters] == [(B, C)]
         assert [fix.cluster.targets for fix in world.lander.fixes] == [(A,)]
         assert result.attempts == 1
 
     @pytest.mark.parametrize("landing", [LANDED, LandingError("No.", "Look.")])
     def test_it_comes_up_after_the_other_part(self, landing: Landing | Exception) -> None:
         world = World(judgements=(red(B, C), GREEN), landing=landing)
-        repair(make_many(A, B, C), world.parts(), world.progress)
+        world.repair_cluster(make_many(A, B, C))
         *_, landed, _, last = [line.partition(":")[0] for line in world.journal]
         assert (landed, last) == ("land", "split off")
 
@@ -699,35 +621,35 @@ class TestTwoCausesInOneCluster:
             probes=(BEFORE, Probe("clone", ProbeResult.FAILED, "a clone is red")), is_refused=True
         )
         world = World(judgements=(red(B), refused, GREEN))
-        result = repair(make_many(A, B), world.parts(), world.progress)
+        result = world.repair_cluster(make_many(A, B))
         assert (result.cluster.targets, result.attempts) == ((A, B), 2)
-        assert world.parts_off == []
+        assert world.services.clusters == []
 
     def test_cases_of_one_function_stay_together_while_there_are_attempts(self) -> None:
         world = World(judgements=(red(f"{A}[1]"), GREEN))
-        result = repair(make_many(f"{A}[0]", f"{A}[1]"), world.parts(), world.progress)
-        assert (len(result.cluster.targets), world.parts_off) == (2, [])
+        result = world.repair_cluster(make_many(f"{A}[0]", f"{A}[1]"))
+        assert (len(result.cluster.targets), world.services.clusters) == (2, [])
 
-    def test_and_are_parted_at_the_last_attempt(self) -> None:
+    def test_and_are_split_at_the_last_attempt(self) -> None:
         world = World(judgements=(red(f"{A}[1]"), red(f"{A}[1]"), red(f"{A}[1]"), GREEN))
-        result = repair(make_many(f"{A}[0]", f"{A}[1]"), world.parts(), world.progress)
+        result = world.repair_cluster(make_many(f"{A}[0]", f"{A}[1]"))
         assert (result.cluster.targets, result.attempts) == ((f"{A}[0]",), 3)
-        assert [one.targets for one in world.parts_off] == [(f"{A}[1]",)]
+        assert [one.targets for one in world.services.clusters] == [(f"{A}[1]",)]
 
     def test_a_module_whose_tests_are_red_once_it_is_collected(self) -> None:
         world = World(judgements=(red("test_b.py::TestB::test_b[a::b]"), GREEN))
         cluster = make_many("test_a.py", "test_b.py")
-        result = repair(cluster, world.parts(), world.progress)
+        result = world.repair_cluster(cluster)
         assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, ("test_a.py",))
-        assert [one.targets for one in world.parts_off] == [("test_b.py",)]
+        assert [one.targets for one in world.services.clusters] == [("test_b.py",)]
 
     def test_cases_the_agent_was_not_shown_go_with_those_it_was(self) -> None:
         cases = [f"{name}[{number}]" for name in (A, B) for number in (0, 1)]
         hold_out = HoldOut(withheld=(cases[1], cases[3]))
         world = World(judgements=(red(cases[2]), GREEN), hold_out=hold_out)
-        result = repair(make_many(*cases), world.parts(), world.progress)
+        result = world.repair_cluster(make_many(*cases))
         assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, tuple(cases[:2]))
-        assert [one.targets for one in world.parts_off] == [tuple(cases[2:])]
+        assert [one.targets for one in world.services.clusters] == [tuple(cases[2:])]
         told = [line for line in world.journal if line.startswith("withheld")]
         assert told == [f"withheld: {cases[1]}, {cases[3]} ()", f"withheld: {cases[1]} ()"]
 
@@ -735,6 +657,6 @@ class TestTwoCausesInOneCluster:
         hold_out = HoldOut(withheld=(f"{A}[1]",))
         world = World(judgements=(red(f"{A}[1]"),), hold_out=hold_out)
         cluster = make_many(f"{A}[0]", f"{A}[1]")
-        parts = replace(world.parts(), max_attempts=1)
-        assert repair(cluster, parts, world.progress).verdict is Verdict.UNFIXED
-        assert world.parts_off == []
+        world.services.max_attempts = 1
+        assert world.repair_cluster(cluster).verdict is Verdict.UNFIXED
+        assert world.services.clusters == []

@@ -1,4 +1,4 @@
-"""The line of fixes: who lands, who goes back, and what is run again."""
+"""The merge queue: who lands, who goes back, and what is run again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
-from pytest_agentfix.core.errors import SandboxError
+from pytest_agentfix.core.errors import BrokenAgainError, SandboxError
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -25,10 +25,10 @@ from pytest_agentfix.core.model import (
     ProbeResult,
     TestOutcome,
 )
-from pytest_agentfix.core.ports import Judge, Reproduction
+from pytest_agentfix.core.ports import BaseView, Judge, LandingStatus, Reproduction
 from pytest_agentfix.repair.merge_queue import MergeQueue
-from pytest_agentfix.repair.state import GRACE, BaseView, BrokenAgainError, LandingStatus
-from pytest_agentfix.testing.fakes import FakeClock
+from pytest_agentfix.repair.state import GRACE
+from pytest_agentfix.testing.fakes import FakeBase, FakeClock
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
 BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
@@ -63,7 +63,7 @@ def make_fix(
 
 @dataclass
 class Line:
-    """A run of which only the train is real: bases, a judge that says what it is told to."""
+    """A run of which only the queue is real: bases, and a judge that answers as configured."""
 
     bases: list[dict[str, bytes]] = field(default_factory=lambda: [{"a.py": BASE, "b.py": BASE}])
     again: list[Judgement] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Line:
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
 
     def __post_init__(self) -> None:
-        self.train = MergeQueue(
+        self.queue = MergeQueue(
             lander=self, advance=self.advance, keep_green=self.kept.extend, clock=self.clock
         )
 
@@ -89,22 +89,16 @@ class Line:
             base[path] = change.content or b""
         self.bases.append(base)
 
-    def ground(self, number: int | None = None) -> BaseView:
-        number = len(self.bases) - 1 if number is None else number
-        base = self.bases[number]
-        unused = cast("Callable[..., Any]", None)
-        return BaseView(
-            number=number,
-            settled=self.train.settled,
+    def base(self, version: int | None = None) -> FakeBase:
+        version = len(self.bases) - 1 if version is None else version
+        return FakeBase(
             judge=cast("Judge", self),
-            read_base=lambda path: (base[path], False) if path in base else None,
-            hold_out=unused,
-            open_agent=unused,
-            accept=unused,
-            first_prompt=unused,
+            version=version,
+            settled_count=self.queue.settled_count,
+            files=self.bases[version],
         )
 
-    def rejudge(
+    def reverify(
         self,
         cluster: Cluster,
         changes: ChangeSet,
@@ -117,26 +111,26 @@ class Line:
         self.asked.append((cluster.slug, contents, also, deadline))
         return self.again.pop(0) if self.again else judgement
 
-    def bring(
+    def land_on(
         self, fix: Fix, made_on: BaseView, deadline: float = 200.0
     ) -> tuple[LandingStatus, str]:
-        arrival = self.train.land(fix, made_on, get_ground=self.ground, deadline=deadline)
-        return arrival.end, arrival.detail
+        outcome = self.queue.land(fix, made_on, current_base=self.base, deadline=deadline)
+        return outcome.status, outcome.detail
 
 
 def test_nobody_before_it() -> None:
     line = Line()
-    assert line.bring(make_fix("one", {"a.py": b"1"}), line.ground()) == (LandingStatus.LANDED, "")
-    assert line.bring(make_fix("two", {"a.py": b"2"}), line.ground()) == (LandingStatus.LANDED, "")
+    assert line.land_on(make_fix("one", {"a.py": b"1"}), line.base()) == (LandingStatus.LANDED, "")
+    assert line.land_on(make_fix("two", {"a.py": b"2"}), line.base()) == (LandingStatus.LANDED, "")
     assert (line.history, line.asked) == (["one", "two"], [])
 
 
 def test_made_on_an_older_base_it_is_judged_again_with_both() -> None:
     line = Line()
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}, "n1", "n2"), start)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}, "n1", "n2"), start)
     fix = make_fix("two", {"a.py": b"one\ntwo\nthree\nfour\n5\n"}, "n2", "n3")
-    assert line.bring(fix, start) == (LandingStatus.LANDED, "")
+    assert line.land_on(fix, start) == (LandingStatus.LANDED, "")
     both = {"a.py": b"1\ntwo\nthree\nfour\n5\n"}
     assert line.asked == [("two", both, ["test_one.py::test_one", "n2", "n3", "n1"], 220.0)]
     assert line.bases[-1]["a.py"] == both["a.py"]
@@ -145,73 +139,73 @@ def test_made_on_an_older_base_it_is_judged_again_with_both() -> None:
 
 def test_all_is_run_again_where_it_is_not_known_who_runs_changed_lines() -> None:
     line = Line()
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1"}, is_covering_known=False), start)
-    line.bring(make_fix("two", {"b.py": b"2"}, "n2"), start)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1"}, is_covering_known=False), start)
+    line.land_on(make_fix("two", {"b.py": b"2"}, "n2"), start)
     assert [also for _, _, also, _ in line.asked] == [None]
 
 
 def test_only_those_since_its_own_base_count() -> None:
     line = Line()
-    line.bring(make_fix("one", {"a.py": b"1"}, "n1"), line.ground())
-    middle = line.ground()
-    line.bring(make_fix("two", {"b.py": b"2"}, "n2"), middle)
-    line.bring(make_fix("three", {"c.py": b"3"}), middle)
+    line.land_on(make_fix("one", {"a.py": b"1"}, "n1"), line.base())
+    middle = line.base()
+    line.land_on(make_fix("two", {"b.py": b"2"}, "n2"), middle)
+    line.land_on(make_fix("three", {"c.py": b"3"}), middle)
     assert [also for _, _, also, _ in line.asked] == [["test_two.py::test_two", "n2"]]
 
 
 def test_the_same_lines_collide() -> None:
     line = Line()
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}), start)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1\ntwo\nthree\nfour\nfive\n"}), start)
     fix = make_fix("two", {"a.py": b"uno\ntwo\nthree\nfour\nfive\n"})
-    assert line.bring(fix, start) == (LandingStatus.COLLIDES, "both change a.py")
+    assert line.land_on(fix, start) == (LandingStatus.COLLIDES, "both change a.py")
     assert (line.history, line.asked) == (["one"], [])
 
 
 def test_red_together() -> None:
     line = Line(again=[RED])
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1"}), start)
-    end = line.bring(make_fix("two", {"b.py": b"2"}), start)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1"}), start)
+    end = line.land_on(make_fix("two", {"b.py": b"2"}), start)
     assert end == (LandingStatus.RED, "pass-to-pass: 1 of 2 failed")
     assert line.history == ["one"]
 
 
 def test_green_without_it() -> None:
     line = Line(again=[GREEN_WITHOUT])
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1"}), start)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1"}), start)
     fix = make_fix("two", {"b.py": b"2"})
-    arrival = line.train.land(fix, start, get_ground=line.ground, deadline=200.0)
-    assert arrival.end is LandingStatus.UNNEEDED
-    assert arrival.ground is not None
-    assert arrival.ground.number == 1
+    outcome = line.queue.land(fix, start, current_base=line.base, deadline=200.0)
+    assert outcome.status is LandingStatus.UNNEEDED
+    assert outcome.base is not None
+    assert outcome.base.version == 1
     assert line.history == ["one"]
 
 
 def test_an_accepted_change_gets_time_to_be_judged_again() -> None:
     line = Line()
-    start = line.ground()
-    line.bring(make_fix("one", {"a.py": b"1"}), start)
-    line.bring(make_fix("two", {"b.py": b"2"}), start, deadline=100.5)
-    line.bring(make_fix("three", {"c.py": b"2"}), start, deadline=900.0)
+    start = line.base()
+    line.land_on(make_fix("one", {"a.py": b"1"}), start)
+    line.land_on(make_fix("two", {"b.py": b"2"}), start, deadline=100.5)
+    line.land_on(make_fix("three", {"c.py": b"2"}), start, deadline=900.0)
     assert [deadline for *_, deadline in line.asked] == [100.0 + GRACE, 900.0]
 
 
 def test_nothing_lands_after_the_run_was_stopped() -> None:
     line = Line()
-    line.train.stop()
+    line.queue.stop()
     with pytest.raises(SandboxError, match="interrupted"):
-        line.bring(make_fix("one", {"a.py": b"1"}), line.ground())
+        line.land_on(make_fix("one", {"a.py": b"1"}), line.base())
     assert line.history == []
 
 
 def test_one_after_another_from_many_threads() -> None:
     line = Line()
-    start = line.ground()
+    start = line.base()
     fixes = [make_fix(f"n{number}", {f"{number}.py": b"1"}) for number in range(8)]
-    threads = [threading.Thread(target=line.bring, args=(fix, start)) for fix in fixes]
+    threads = [threading.Thread(target=line.land_on, args=(fix, start)) for fix in fixes]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -235,7 +229,7 @@ def reproductions(*reds: bool) -> Callable[[int], Reproduction]:
 
 
 @pytest.mark.parametrize(
-    ("reds", "fixer"),
+    ("reds", "commit"),
     [
         ((True, False, False, False, False), "n0"),
         ((True, True, False, False, False), "n1"),
@@ -244,22 +238,22 @@ def reproductions(*reds: bool) -> Callable[[int], Reproduction]:
     ],
     ids=["first", "second", "last", "none"],
 )
-def test_which_fix_turned_it_green(reds: tuple[bool, ...], fixer: str | None) -> None:
+def test_which_fix_turned_it_green(reds: tuple[bool, ...], commit: str | None) -> None:
     line = Line()
     for number in range(4):
-        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
-    found = line.train.find_fixer([X], 4, reproductions(*reds))
-    assert (found and found[0].commit) == fixer
-    assert line.kept == ([X] if fixer else [])
+        line.land_on(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.base())
+    found = line.queue.find_fixing_commit([X], 4, reproductions(*reds))
+    assert (found and found[0].commit) == commit
+    assert line.kept == ([X] if commit else [])
 
 
 def test_what_cannot_be_collected_is_not_green() -> None:
     line = Line()
     for number in range(3):
-        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+        line.land_on(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.base())
     known = [reproductions(*[True])(0), Reproduction(judgement=GREEN_WITHOUT, missing="gone")]
     ends = [*known, *[Reproduction(judgement=GREEN_WITHOUT)] * 2]
-    found = line.train.find_fixer([X], 3, ends.__getitem__)
+    found = line.queue.find_fixing_commit([X], 3, ends.__getitem__)
     assert found is not None
     assert found[0].commit == "n1"
 
@@ -267,20 +261,20 @@ def test_what_cannot_be_collected_is_not_green() -> None:
 def test_what_another_fix_turned_green_has_to_stay_green() -> None:
     """A change that was judged before that was known is judged again, even on the same base."""
     line = Line()
-    line.bring(make_fix("one", {"a.py": b"1"}), line.ground())
-    made_on = line.ground()
-    line.train.find_fixer([X], 1, reproductions(*[True, False]))
+    line.land_on(make_fix("one", {"a.py": b"1"}), line.base())
+    made_on = line.base()
+    line.queue.find_fixing_commit([X], 1, reproductions(*[True, False]))
     fix = make_fix("two", {"b.py": b"2"}, "n2", is_covering_known=False)
-    line.bring(fix, made_on)
+    line.land_on(fix, made_on)
     assert [also for _, _, also, _ in line.asked] == [[X]]
-    line.bring(make_fix("three", {"c.py": b"2"}), line.ground())
+    line.land_on(make_fix("three", {"c.py": b"2"}), line.base())
     assert len(line.asked) == 1
 
 
 def test_green_by_one_fix_and_red_again_by_the_next() -> None:
     line = Line()
     for number in range(2):
-        line.bring(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.ground())
+        line.land_on(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.base())
     with pytest.raises(BrokenAgainError):
-        line.train.find_fixer([X], 1, reproductions(*[True, False, True]))
-    assert (line.train.settled, line.kept) == (0, [])
+        line.queue.find_fixing_commit([X], 1, reproductions(*[True, False, True]))
+    assert (line.queue.settled_count, line.kept) == (0, [])

@@ -25,14 +25,14 @@ from tests.kits.gateway_kit import KEY, Client, make_upstream
 
 
 def make_gateways(folder: Path, played: Replay | None = None, **settings: Any) -> GatewayFactory:
-    around = GatewayContext(
+    context = GatewayContext(
         opencode=folder / "no binary",
         cache=folder / "cache",
         top=folder / "project",
         environ={"SOME_TOKEN": KEY},
         replay=played,
     )
-    return GatewayFactory(Settings(**settings), around, clock=SystemClock(), token="a-token")
+    return GatewayFactory(Settings(**settings), context, clock=SystemClock(), token="a-token")
 
 
 def ask(gateway: ModelGateway, token: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.errors import OpenCodeMissingError
-from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, begin_finding, find
+from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find, start_lookup
 
 
 def test_the_path_and_what_it_knows(tmp_path: Path) -> None:
@@ -15,13 +15,13 @@ def test_the_path_and_what_it_knows(tmp_path: Path) -> None:
     binary.write_bytes(b"\x7fELF and no catalogue in it")
     expected = FoundOpenCode(path=binary, catalogue=None)
     assert find(lambda: binary, "anthropic") == expected
-    assert begin_finding(lambda: binary, "anthropic").result(60.0) == expected
+    assert start_lookup(lambda: binary, "anthropic").result(60.0) == expected
 
 
 def test_trouble_comes_with_the_result() -> None:
     def look() -> Path:
         raise OpenCodeMissingError("It is not here.", "Fetch it.")
 
-    future = begin_finding(look, "anthropic")
+    future = start_lookup(look, "anthropic")
     with pytest.raises(OpenCodeMissingError, match="It is not here"):
         future.result(60.0)

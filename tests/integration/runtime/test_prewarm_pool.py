@@ -1,4 +1,4 @@
-"""Things made ahead: who takes gets one, whoever has to make it."""
+"""The pool of prewarmed items: everyone who needs one gets one, ready or made on the spot."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Maker:
         self.made.append(len(self.made))
         return self.made[-1]
 
-    def stock(self) -> PrewarmPool[int]:
+    def make_pool(self) -> PrewarmPool[int]:
         return PrewarmPool(self.make, self.disposed.append, name="test")
 
 
@@ -46,70 +46,70 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("waited in vain")
 
 
-def test_nothing_is_made_before_it_is_wanted() -> None:
+def test_nothing_is_made_without_a_target() -> None:
     maker = Maker()
-    stock = maker.stock()
-    stock.close()
+    pool = maker.make_pool()
+    pool.close()
     assert maker.made == []
 
 
-def test_as_many_as_wanted_and_again_after_one_is_taken() -> None:
+def test_the_target_is_kept_after_one_is_acquired() -> None:
     maker = Maker()
-    stock = maker.stock()
-    stock.want(2)
+    pool = maker.make_pool()
+    pool.set_target(2)
     wait_until(lambda: len(maker.made) == 2)
-    assert stock.take() == 0
-    wait_until(lambda: len(stock._ready) == 2)
-    stock.close()
+    assert pool.acquire() == 0
+    wait_until(lambda: len(pool._ready) == 2)
+    pool.close()
     assert maker.disposed == [1, 2]
 
 
-def test_taker_waits_for_one_under_way_and_the_next_makes_its_own() -> None:
+def test_acquire_waits_for_one_being_made_and_the_next_makes_its_own() -> None:
     maker = Maker()
-    stock = maker.stock()
+    pool = maker.make_pool()
     maker.go.clear()
-    stock.want(1)
+    pool.set_target(1)
     assert maker.begun.acquire(timeout=LIMIT)
     taken: list[int] = []
-    first = threading.Thread(target=lambda: taken.append(stock.take()))
+    first = threading.Thread(target=lambda: taken.append(pool.acquire()))
     first.start()
-    wait_until(lambda: stock._waiting == 1)
-    stock.want(0)
-    assert stock.take(lambda: 99) == 99  # at once
+    wait_until(lambda: pool._waiting == 1)
+    pool.set_target(0)
+    assert pool.acquire(lambda: 99) == 99  # at once
     maker.go.set()
     first.join(LIMIT)
     assert taken == [0]
-    stock.close()
+    pool.close()
 
 
-def test_trouble_ahead_is_met_by_who_needs_one() -> None:
+def test_a_failure_ahead_of_time_is_met_by_who_needs_one() -> None:
     maker = Maker()
     maker.trouble = SandboxError("The engine is gone.", "Start it.")
-    stock = maker.stock()
-    stock.want(1)
+    pool = maker.make_pool()
+    pool.set_target(1)
     assert maker.begun.acquire(timeout=LIMIT)
     with pytest.raises(SandboxError, match="The engine is gone"):
-        stock.take()
+        pool.acquire()
     maker.trouble = None
-    assert stock.take() == 0
-    stock.close()
+    assert pool.acquire() == 0
+    pool.close()
 
 
 def test_close_ends_what_is_under_way() -> None:
     maker = Maker()
     maker.go.clear()
-    stock = maker.stock()
-    stock.want(1)
+    pool = maker.make_pool()
+    pool.set_target(1)
     assert maker.begun.acquire(timeout=LIMIT)
-    stock.close()
+    pool.close()
     assert (maker.made, maker.disposed) == ([], [])
 
 
-def test_what_was_made_elsewhere() -> None:
+def test_items_that_were_made_elsewhere() -> None:
     maker = Maker()
-    stock = maker.stock()
-    stock.put(7)
-    assert stock.take() == 7
-    stock.close()
-    stock.put(8)
+    pool = maker.make_pool()
+    pool.add(7)
+    assert pool.acquire() == 7
+    pool.close()
+    pool.add(8)
     assert maker.disposed == [8]

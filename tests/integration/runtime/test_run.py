@@ -36,7 +36,7 @@ class EmptyEngine(Engine):
         return {}
 
 
-class InterruptedHeadStart(PrewarmClient):
+class InterruptedClient(PrewarmClient):
     """The user presses Ctrl-C while pytest waits for what is under way."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "top", {"test_calc.py": b""})
     upstream = make_upstream()
     invocation = Invocation(rootdir=top, cwd=top, config_file=None)
-    setup = RunContext(
+    context = RunContext(
         settings=Settings(),
         invocation=invocation,
         repository=Repository.open(top),
@@ -66,7 +66,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
         cache=tmp_path / "cache",
         patch_folder=tmp_path,
     )
-    run = RepairRun(setup, token="a", scratch=None, head_start=InterruptedHeadStart())
+    run = RepairRun(context, token="a", scratch=None, prewarm_client=InterruptedClient())
     failures = (failure("test_calc.py::test_add"), failure("test_calc.py::test_sub"))
     request = RunRequest(failures=failures, passed=(), invocation=invocation)
     with pytest.raises(KeyboardInterrupt):

@@ -54,8 +54,8 @@ def test_so_many_come_up_at_once() -> None:
     schedule = Scheduler([ONE, TWO, THREE], limit=9, starts=1)
     assert [schedule.take(), schedule.take()] == [ONE, None]
     assert schedule.count_waiting() == 2
-    schedule.under_way(ONE)
-    schedule.under_way(ONE)  # at each of its prompts
+    schedule.mark_started(ONE)
+    schedule.mark_started(ONE)  # at each of its prompts
     assert [schedule.take(), schedule.take()] == [TWO, None]
     schedule.end(TWO, fixed(TWO))
     assert schedule.take() == THREE

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.core.model import Cluster, Failure, ItemKind, Phase
-from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out, redact
+from pytest_agentfix.core.model import Cluster, Failure, HoldOut, ItemKind, Phase
+from pytest_agentfix.repair.holdout import choose_hold_out, redact
 from tests.kits.holdout_shapes import HEAD, STAYING, TAKEN_OUT
 
 # Tells what is collected, with what only the items know.

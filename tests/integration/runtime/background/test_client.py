@@ -1,4 +1,4 @@
-"""The pytest process's side of the stand-by, against another end that is played by the test."""
+"""The client of the background process, against another end that the test plays."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 def standing_by(
     play: Callable[[Socket], None], *ended_by: type[Exception]
 ) -> Iterator[BackgroundProcess]:
-    """A stand-by whose process is ``play``, which gets its end of the socket.
+    """A background process whose process is ``play``, which gets its end of the socket.
 
     It may end by an exception of ``ended_by``.
     """
@@ -73,7 +73,7 @@ def standing_by(
 
 def greet(connection: Socket) -> None:
     messages.send(connection, MessageKind.HELLO, pack(fingerprint()))
-    assert messages.receive(connection, PATIENCE).kind is MessageKind.ASK
+    assert messages.receive(connection, PATIENCE).kind is MessageKind.COLLECT
 
 
 # Messages
@@ -127,9 +127,9 @@ def test_nothing_else_can_be_unpacked(value: object) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"cpytest_agentfix.standby.messages\npickle.loads\n.",
-        b"\x80\x04\x8c\x20pytest_agentfix.standby.messages\x8c\x0cpickle.loads\x93.",
-        b"\x80\x04\x8c\x20pytest_agentfix.standby.messages\x8c\x06pickle\x93.",
+        b"cpytest_agentfix.runtime.background.messages\npickle.loads\n.",
+        b"\x80\x04\x8c\x2bpytest_agentfix.runtime.background.messages\x8c\x0cpickle.loads\x93.",
+        b"\x80\x04\x8c\x2bpytest_agentfix.runtime.background.messages\x8c\x06pickle\x93.",
         b"",
         b"garbage",
         pickle.dumps([1])[:-1],
@@ -189,7 +189,7 @@ def test_what_is_handed_over() -> None:
         source, sink = os.pipe()
         messages.send(connection, MessageKind.ITEM, pack(("b", 2)), descriptors=(source,))
         messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
-        messages.send(connection, MessageKind.END, pack(2))
+        messages.send(connection, MessageKind.DONE, pack(2))
         asked.append(messages.receive(connection, PATIENCE))
         os.close(source)
         os.close(sink)
@@ -204,8 +204,8 @@ def test_what_is_handed_over() -> None:
         assert standby.collect(7.0) is None
         handed.close()
     assert asked == [
-        messages.Message(MessageKind.ASK, (7.0, ("a",))),
-        messages.Message(MessageKind.TAKEN, None),
+        messages.Message(MessageKind.COLLECT, (7.0, ("a",))),
+        messages.Message(MessageKind.ACK, None),
     ]
     assert open_descriptors() == before
 
@@ -244,7 +244,7 @@ def _die_after_an_item(connection: Socket) -> None:
 def _count_wrongly(connection: Socket) -> None:
     greet(connection)
     messages.send(connection, MessageKind.ITEM, pack(("a", 1)))
-    messages.send(connection, MessageKind.END, pack(2))
+    messages.send(connection, MessageKind.DONE, pack(2))
 
 
 def _send_what_is_no_item(connection: Socket) -> None:
@@ -293,7 +293,7 @@ def test_closing_says_so_and_waits_for_the_end() -> None:
         standby.close()
         standby.close()
         assert standby.collect(0.0) is None
-    assert heard == [messages.Message(MessageKind.DROP, None)]
+    assert heard == [messages.Message(MessageKind.CANCEL, None)]
 
 
 def test_a_socket_that_a_test_closed_is_nobodys_to_use(tmp_path: Path) -> None:
@@ -331,34 +331,34 @@ def test_what_is_not_taken_is_closed() -> None:
     os.close(sink)
 
 
-# The desk
+# The outbox
 
 
 def test_the_work_is_told_when_nobody_waits_for_it() -> None:
-    desk = Outbox()
-    desk.begin("a")
-    desk.begin("b")
-    desk.ask(["a", "c"])
-    desk.check()
-    assert desk.is_waited_for()
+    outbox = Outbox()
+    outbox.announce("a")
+    outbox.announce("b")
+    outbox.ask(["a", "c"])
+    outbox.check()
+    assert outbox.is_waited_for()
     with pytest.raises(Cancelled):
-        desk.begin("c")  # not begun when it was asked for
-    desk.offer("b", PlainTransfer(1))  # well, if it is there
-    desk.check()
-    desk.offer("a", PlainTransfer(2))
+        outbox.announce("c")  # not begun when it was asked for
+    outbox.publish("b", PlainTransfer(1))  # well, if it is there
+    outbox.check()
+    outbox.publish("a", PlainTransfer(2))
     with pytest.raises(Cancelled):
-        desk.check()
-    assert not desk.is_waited_for()
-    assert [name for name, _ in desk.give()] == ["b", "a"]
-    assert desk.give() == []
+        outbox.check()
+    assert not outbox.is_waited_for()
+    assert [name for name, _ in outbox.give()] == ["b", "a"]
+    assert outbox.give() == []
 
 
 def test_what_is_begun_never_comes_once_the_work_is_over() -> None:
-    desk = Outbox()
-    desk.begin("a")
-    desk.ask(["a"])
-    desk.finish()
-    assert not desk.is_waited_for()
+    outbox = Outbox()
+    outbox.announce("a")
+    outbox.ask(["a"])
+    outbox.finish()
+    assert not outbox.is_waited_for()
 
 
 class Noted:
@@ -374,21 +374,21 @@ class Noted:
 @pytest.mark.parametrize("is_all", [True, False])
 def test_what_is_discarded(is_all: bool) -> None:  # noqa: FBT001
     notes: list[str] = []
-    desk = Outbox()
+    outbox = Outbox()
     for name in ("a", "b", "c"):
-        desk.offer(name, Noted(notes, name))  # type: ignore[arg-type]
+        outbox.publish(name, Noted(notes, name))  # type: ignore[arg-type]
         if name == "a":
-            desk.give()
-    desk.at_loss(lambda: notes.append("first"))
-    desk.at_loss(lambda: notes.append("last"))
-    desk.stop()
+            outbox.give()
+    outbox.on_parent_death(lambda: notes.append("first"))
+    outbox.on_parent_death(lambda: notes.append("last"))
+    outbox.stop()
     with pytest.raises(Cancelled):
-        desk.offer("late", Noted(notes, "late"))  # type: ignore[arg-type]
+        outbox.publish("late", Noted(notes, "late"))  # type: ignore[arg-type]
     if is_all:
-        desk.discard_all()
-        desk.act_at_loss()
+        outbox.discard_all()
+        outbox.act_on_parent_death()
     else:
-        desk.discard_ready()
+        outbox.discard_ready()
     assert notes == ["late", "c", "b", *(["a", "last", "first"] if is_all else [])]
 
 

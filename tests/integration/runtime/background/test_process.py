@@ -1,4 +1,4 @@
-"""The stand-by as a process of its own: what it gives, and that it always ends."""
+"""The background process as a process of its own: what it gives, and that it always ends."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_no_secret_is_passed_on(spawn: Spawn, words: Words) -> None:
     assert environment["DOCKER_HOST"] == "unix:///x"
 
 
-# The stand-by's own end
+# The background process's own end
 
 
 def _group_of(standby: BackgroundProcess) -> int:
@@ -273,9 +273,9 @@ import os, sys
 sys.path[:] = [*filter(None, sys.path), sys.argv[4]]
 import json, signal, socket, subprocess, time
 from pathlib import Path
-from pytest_agentfix.runtime.background.client import StandBy
+from pytest_agentfix.runtime.background.client import BackgroundProcess
 from tests.kits.standby_kit import order
-spawn = lambda: StandBy.spawn(
+spawn = lambda: BackgroundProcess.spawn(
     order(Path(sys.argv[1]), *map(tuple, json.loads(sys.argv[2]))), folder=Path(sys.argv[3])
 )
 gate = os.dup(0)
@@ -286,7 +286,7 @@ gate = os.dup(0)
 def driver(
     words: Words, body: str, *steps: Step, flags: tuple[str, ...] = (), **arguments: object
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process that plays pytest's part: ``body`` has ``spawn()`` for a stand-by of ``steps``."""
+    """A process that plays pytest: ``body`` has ``spawn()``, which starts one with ``steps``."""
     folder = words.path.parent
     program = DRIVER + textwrap.dedent(body)
     order = [str(words.path), json.dumps(steps), str(folder), str(REPOSITORY)]

@@ -1,4 +1,4 @@
-"""What goes to the stand-by and comes back: real values of the kinds that a run has."""
+"""Requests to the background process and its results, with real values of a run."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
 from pytest_agentfix.runtime.prewarm.request import (
     AGENT,
     BASE,
-    BEFORE,
+    BASELINE,
     OPENCODE,
     PrewarmRequest,
     strip_key,
 )
-from pytest_agentfix.runtime.prewarm.result import PrewarmResult, sort_out
+from pytest_agentfix.runtime.prewarm.result import PrewarmResult
+from pytest_agentfix.runtime.prewarm.result import unpack as unpack_result
 from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.environments import Environment
@@ -58,7 +59,7 @@ FAILURE = Failure(
 )
 
 
-def lay_out(folder: Path) -> Base:
+def copy_base(folder: Path) -> Base:
     top = folder / "top"
     top.mkdir()
     (top / "a.py").write_text("def a(): return 1\n")
@@ -73,7 +74,7 @@ def lay_out(folder: Path) -> Base:
     )
 
 
-def make_wanted(folder: Path) -> PrewarmRequest:
+def make_request(folder: Path) -> PrewarmRequest:
     settings = Settings(base_url="http://127.0.0.1:9/v1", model="openai/gpt", api_key_env="A_KEY")
     upstream = choose_upstream(settings, environ={"A_KEY": "sk-planted-key"}, home=folder)
     assert upstream.key == "sk-planted-key"
@@ -90,17 +91,17 @@ def make_wanted(folder: Path) -> PrewarmRequest:
     )
 
 
-def test_the_order_goes_through_and_holds_no_key(tmp_path: Path) -> None:
-    wanted = make_wanted(tmp_path)
-    data = pack(wanted)
+def test_the_request_survives_packing_and_holds_no_key(tmp_path: Path) -> None:
+    request = make_request(tmp_path)
+    data = pack(request)
     assert b"sk-planted-key" not in data
-    assert unpack(data) == wanted
+    assert unpack(data) == request
 
 
 def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
-    base = lay_out(tmp_path)
+    base = copy_base(tmp_path)
     record = unpack(pack(base.record()))
-    found = sort_out(Handover([HandoverItem(name=BASE, facts=record)])).base
+    found = unpack_result(Handover([HandoverItem(name=BASE, facts=record)])).base
     assert found is not None
     assert found.read("a.py") == (b"def a(): return 1\n", False)
     assert found.refresh(["a.py", "opencode.json"])[1] is False
@@ -112,7 +113,7 @@ def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
 def make_known() -> KnownBaseline:
     """As ``prepare`` makes it of a real file, with everything a judge adds."""
     red = (TestOutcome(nodeid=FAILURE.nodeid, outcome="failed", detail="E"),)
-    probe = Probe("fail-before", ProbeResult.PASSED, "1 failed")
+    probe = Probe("fail-baseline", ProbeResult.PASSED, "1 failed")
     cluster = Cluster(slug="test-a", failures=(FAILURE,))
     preparation = prepare(
         cluster,
@@ -121,33 +122,33 @@ def make_known() -> KnownBaseline:
         read_base={"test_a.py": (b"def test_a():\n    assert 1 == 2\n", False)}.get,
         rng=random.Random(1),
     )
-    before = Baseline(
+    baseline = Baseline(
         targets=cluster.targets,
         reproduction=Reproduction(judgement=Judgement(probes=(probe,), red=red)),
         finding=Finding(probe=probe, red=red),
         preparation=preparation,
     )
-    return KnownBaseline(slug=cluster.slug, before=before)
+    return KnownBaseline(slug=cluster.slug, baseline=baseline)
 
 
-def test_what_is_handed_over_is_told_apart(tmp_path: Path) -> None:
+def test_what_is_handed_over_is_sorted_by_kind(tmp_path: Path) -> None:
     opencode = FoundOpenCode(path=Path("/opencode"), catalogue=None)
     items = [
         HandoverItem(name=OPENCODE, facts=unpack(pack(opencode))),
-        HandoverItem(name=BASE, facts=unpack(pack(lay_out(tmp_path).record()))),
-        HandoverItem(name=BEFORE, facts=unpack(pack(make_known()))),
+        HandoverItem(name=BASE, facts=unpack(pack(copy_base(tmp_path).record()))),
+        HandoverItem(name=BASELINE, facts=unpack(pack(make_known()))),
     ]
-    ready = sort_out(Handover(items))
+    ready = unpack_result(Handover(items))
     assert ready.opencode == opencode
     assert ready.base is not None
-    assert ready.before is not None
-    assert ready.before.before.preparation.mutants == (FAILURE.nodeid,)
+    assert ready.baseline is not None
+    assert ready.baseline.baseline.preparation.mutants == (FAILURE.nodeid,)
     assert (ready.agent, ready.descriptor) == (None, -1)
 
 
 def test_an_agent_that_nobody_can_use_is_let_go() -> None:
     reading, writing = os.pipe()
     handed = Handover([HandoverItem(name=AGENT, facts="no agent", descriptors=(writing,))])
-    assert sort_out(handed) == PrewarmResult()
+    assert unpack_result(handed) == PrewarmResult()
     assert os.read(reading, 1) == b""  # closed: its sandbox ends
     os.close(reading)

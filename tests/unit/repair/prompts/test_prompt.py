@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Cluster, Failure, ItemKind, Phase, TestOutcome
-from pytest_agentfix.repair.holdout import HoldOut, choose_hold_out
+from pytest_agentfix.core.model import Cluster, Failure, HoldOut, ItemKind, Phase, TestOutcome
+from pytest_agentfix.repair.holdout import choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import (
     INSTRUCTIONS,
     PROMPT_BUDGET,

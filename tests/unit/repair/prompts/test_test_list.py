@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.repair.holdout import HoldOut
+from pytest_agentfix.core.model import HoldOut
 from pytest_agentfix.repair.prompts.test_list import list_tests, make_command
 
 CASES = [f"test_a.py::test_x[{number}]" for number in range(40)]
