@@ -1,1 +1,1 @@
-"""What every other part may use: the model, errors, ports, settings, paths, text."""
+"""Foundations that every other part may use: the model, errors, ports, settings, paths, text."""

@@ -104,7 +104,7 @@ class DiskFullError(EnvironmentTrouble):
 
 
 class WorkspaceError(EnvironmentTrouble):
-    """A workspace could not be laid out or read back."""
+    """A workspace could not be written or read back."""
 
 
 class AgentUnavailableError(EnvironmentTrouble):

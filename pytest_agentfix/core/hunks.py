@@ -96,7 +96,7 @@ def _diff(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int
 
 
 def _count_equal(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """How many lines both begin with."""
+    """Count the equal lines that both begin with."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
 

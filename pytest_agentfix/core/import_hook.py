@@ -24,7 +24,7 @@ class _PlainFinder:
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """What ``importlib`` asks for."""
+        """Implement the finder protocol of ``importlib``."""
         if not fullname.startswith(_OURS):
             return None
         return PathFinder.find_spec(fullname, path, target)

@@ -1,4 +1,4 @@
-"""How much goes on side by side on this machine."""
+"""Resources of this machine, and the parallelism that they allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def count_cores() -> int:
 
 
 def choose_jobs(wanted: int | None, *, cores: int, memory: int | None) -> int:
-    """How many clusters to repair side by side; ``wanted`` is what the user said.
+    """Choose the number of clusters to repair side by side; ``wanted`` is the user's choice.
 
     ``memory`` are the bytes that are free, ``None`` if nobody knows.
     """

@@ -15,7 +15,7 @@ ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
 
 
 class Phase(enum.Enum):
-    """Where in a test's life it failed."""
+    """The phase of a test in which it failed."""
 
     COLLECT = "collect"
     SETUP = "setup"
@@ -24,7 +24,7 @@ class Phase(enum.Enum):
 
 
 class ItemKind(enum.Enum):
-    """What sort of pytest item a failure belongs to."""
+    """The sort of pytest item that a failure belongs to."""
 
     FUNCTION = "function"
     UNITTEST = "unittest"
@@ -34,7 +34,7 @@ class ItemKind(enum.Enum):
 
 
 class Verdict(enum.Enum):
-    """How a cluster ended. Every cluster ends in exactly one of these."""
+    """The end of a cluster: exactly one of these."""
 
     FIXED = "fixed"
     FLAKY_FIXED = "flaky-fixed"
@@ -51,13 +51,13 @@ class Verdict(enum.Enum):
 
     @property
     def is_green(self) -> bool:
-        """Whether the cluster's tests are green now, proven by the judge."""
+        """Return whether the cluster's tests are green now, proven by the judge."""
         return self in (Verdict.FIXED, Verdict.FLAKY_FIXED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPolicy:
-    """What the ``agent_fix`` marker said about one test; ``None`` means "not said"."""
+    """Arguments of one test's ``agent_fix`` marker; ``None`` stands for one that is not given."""
 
     __test__ = False  # not a test class, whatever its name looks like to pytest
 
@@ -158,7 +158,7 @@ class FileChange:
 
     @property
     def is_deletion(self) -> bool:
-        """Whether the change takes the file away."""
+        """Return whether the change takes the file away."""
         return self.content is None
 
 
@@ -185,7 +185,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What came out of a workspace: regular file changes, and what is no regular file change.
+    """The changes in a workspace: those of regular files, and all others.
 
     ``is_complete``: all of it was read. Part of a change is nothing that anybody has made, so what
     was cut off at a cap must not be taken for a change.
@@ -198,7 +198,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOutcome:
-    """What our reporter saw of one test in a sandbox.
+    """The result of one test in a sandbox, as our reporter saw it.
 
     ``outcome`` is ``passed``, ``failed``, ``skipped``, ``xfailed``, ``xpassed``, ``error`` or
     ``missing`` (asked for and never reported). ``detail`` is pytest's long text of a failure.
@@ -212,7 +212,7 @@ class TestOutcome:
 
     @property
     def is_passed(self) -> bool:
-        """Whether it really passed: a skip or an expected failure is not a pass."""
+        """Return whether it really passed: a skip or an expected failure is not a pass."""
         return self.outcome == "passed"
 
 
@@ -263,7 +263,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What the judge found about one change set.
+    """The judge's findings about one change set.
 
     ``red`` are the tests that are not green (targets first); it is what the agent is told.
     ``is_refused``: the change looks green and is not to be believed. ``covering`` are tests beside
@@ -279,13 +279,13 @@ class Judgement:
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """What speaks against the change, a line for each probe that failed."""
+        """Reasons against the change, a line for each probe that failed."""
         failed = [probe for probe in self.probes if probe.result is ProbeResult.FAILED]
         return tuple(f"{probe.name}: {probe.detail}" for probe in failed)
 
     @property
     def is_accepted(self) -> bool:
-        """Whether no probe failed and at least one passed."""
+        """Return whether no probe failed and at least one passed."""
         results = [probe.result for probe in self.probes]
         return ProbeResult.PASSED in results and ProbeResult.FAILED not in results
 
@@ -318,7 +318,7 @@ class Tokens:
 
 
 class TurnEnd(enum.Enum):
-    """How one agent turn ended, as seen from outside."""
+    """The end of one agent turn, as seen from outside."""
 
     FINISHED = "finished"  # the agent says it is done
     ERROR = "error"  # OpenCode itself broke
@@ -360,7 +360,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """Where a fix went.
+    """The place where a fix went.
 
     ``commit`` is the full object name, or ``None`` when only a patch was left. ``branch`` is the
     branch that holds it (``None``: a patch only). ``advice`` is the command that brings it in, or
@@ -386,7 +386,7 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """How the user's pytest was started, so that a sandbox can start it in the same way.
+    """The user's pytest command, so that a sandbox can start pytest in the same way.
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
     of ours. ``environ`` are the variables that go along. All paths are absolute.
@@ -405,7 +405,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What the repair phase is given when pytest's own loop is over.
+    """The input of the repair phase, when pytest's own loop is over.
 
     ``passed`` are the node ids that passed, in order; they have to stay green. ``is_cut_short``:
     collection errors kept pytest from running anything, and ``passed`` then holds all items that
@@ -420,7 +420,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterResult:
-    """How one cluster ended: one verdict, one line of reason, and the evidence."""
+    """The end of one cluster: one verdict, one line of reason, and the evidence."""
 
     cluster: Cluster
     verdict: Verdict

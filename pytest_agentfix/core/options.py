@@ -1,4 +1,4 @@
-"""What a user can set, as one table. Imported on every pytest start: nothing heavy in here."""
+"""All settings of a user, as one table. Imported on every pytest start: nothing heavy in here."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ class Option(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """How it is typed on the command line."""
+        """The option as it is typed on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be given several times on the command line."""
+        """Return whether it may be given several times on the command line."""
         return self.metavar is not None and self.ini_type == "linelist"
 
 

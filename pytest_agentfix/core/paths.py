@@ -35,7 +35,7 @@ def normalise(path: str) -> str | None:
 
 
 def is_git_alike(part: str) -> bool:
-    """Whether some file system takes the name ``part`` for ``.git`` (CVE-2014-9390)."""
+    """Return whether some file system takes the name ``part`` for ``.git`` (CVE-2014-9390)."""
     visible = "".join(char for char in part if not _is_invisible(char))
     folded = unicodedata.normalize("NFKC", visible).casefold()
     name = folded.partition(":")[0].partition("\\")[0].rstrip(". ")

@@ -338,7 +338,7 @@ class BaseView(Protocol):
 
 
 class LandingStatus(enum.Enum):
-    """How an accepted change came through the merge queue."""
+    """The way in which an accepted change left the merge queue."""
 
     LANDED = "landed"
     UNNEEDED = "unneeded"  # the fixes before it have made its targets green

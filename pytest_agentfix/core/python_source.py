@@ -47,7 +47,7 @@ def parse_source(text: str) -> ast.Module | None:
 
 
 def fingerprint(node: ast.AST) -> str:
-    """What ``node`` is, without where it is. Never recurses, unlike ``ast.dump``."""
+    """Describe ``node`` without its position. Never recurses, unlike ``ast.dump``."""
     return " ".join(_word(inner) for inner in ast.walk(node))
 
 
@@ -64,7 +64,7 @@ def own_statements(function: Function) -> list[ast.stmt]:
 
 
 def is_text_statement(node: ast.AST) -> bool:
-    """Whether ``node`` is a docstring, or a string that stands alone like one."""
+    """Return whether ``node`` is a docstring, or a string that stands alone like one."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

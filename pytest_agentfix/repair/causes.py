@@ -1,4 +1,4 @@
-"""What a failure tells of its cause, as a value that failures of one cause have in common. Pure.
+"""The presumed cause of a failure, as a value that is equal for failures of one cause. Pure.
 
 Texts of exceptions are whatever a test process made of them: they are cut before they are looked
 at, and looked at in linear time.
@@ -27,7 +27,7 @@ _NAMELESS = ("_xunit_", "_unittest_")
 
 
 class CauseKind(enum.Enum):
-    """What failures of one cause have in common; the first that fits counts."""
+    """The trait that failures of one cause share; the first that fits counts."""
 
     FIXTURE = "fixture"
     MISSING = "missing"

@@ -61,7 +61,7 @@ def _touch(one: Hunk, other: Hunk) -> bool:
 
 
 def _is_there(change: FileChange, found: tuple[bytes, bool] | None) -> bool:
-    """Whether the base holds already what the change makes of it."""
+    """Return whether the base holds already what the change makes of it."""
     if change.content is None:
         return found is None
     return found == (change.content, change.executable)

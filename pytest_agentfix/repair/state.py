@@ -1,4 +1,4 @@
-"""What the repair loop knows of a cluster so far, and the sentences it ends with."""
+"""The state of one cluster's repair, and the reasons that it can end with."""
 
 from __future__ import annotations
 

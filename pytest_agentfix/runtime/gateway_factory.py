@@ -39,7 +39,7 @@ from pytest_agentfix.runtime.cluster_scope import model_access
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayContext:
-    """What the gateways of a run need beside the settings."""
+    """Facts that the gateways of a run need beside the settings."""
 
     opencode: Path  # the binary, whose catalogue knows prices and limits
     cache: Path  # folder of the daily ledger

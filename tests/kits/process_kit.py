@@ -15,7 +15,7 @@ def wait_until_gone(process: int) -> None:
 
 
 def is_running(process: int) -> bool:
-    """Whether it has not ended yet."""
+    """Return whether it has not ended yet."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -148,7 +148,7 @@ class BreakingOffer(ScriptedOffer):
 
 
 class Words:
-    """What the background process says, line by line; ``None`` once its process has ended."""
+    """The lines that the background process writes; ``None`` once it has ended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

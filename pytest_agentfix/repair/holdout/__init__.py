@@ -1,4 +1,4 @@
-"""Which failing cases of a parametrised test the agent is not shown. Pure."""
+"""Withholds some failing cases of a parametrised test from the agent. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the cases that stay keep their names, and what has to be written down for it."""
+"""Keeps the names of the cases that stay, by writing down ids where it has to."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _find_function(tree: ast.Module, ids: ast.expr | None) -> str | None:
 
 
 def _guess_own_id(element: ast.expr) -> Guess | None:
-    """What ``pytest.param(..., id=...)`` says, ``None`` where it says nothing."""
+    """Return the id in ``pytest.param(..., id=...)``, ``None`` where there is none."""
     if not _is_param(element):
         return None
     found = [keyword.value for keyword in element.keywords if keyword.arg in ("id", None)]
@@ -135,7 +135,7 @@ def _guess_values(
 
 
 def _guess_made(value: ast.expr, function: str) -> Guess:
-    """What ``str``, ``repr`` or ``ascii`` make of a value."""
+    """Return what ``str``, ``repr`` or ``ascii`` makes of a value."""
     try:
         made = _BY_VALUE[function](ast.literal_eval(value))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""Which cases are withheld, what the agent gets instead of them, and what it must not read."""
+"""Chooses the cases to withhold, and removes them from what the agent can read."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _split(nodeid: str) -> tuple[str, str | None]:
 
 
 def _find_spellings(nodeid: str) -> Iterable[str]:
-    """What gives a case away: its id, with the name before it where the id says too little."""
+    """Find texts that give a case away: its id, after the test's name where the id is too short."""
     function, case = _split(nodeid)
     if case is not None:
         name = function.rpartition("::")[2]

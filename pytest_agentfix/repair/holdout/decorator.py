@@ -59,14 +59,14 @@ def name_of(node: ast.expr) -> str:
 
 
 def is_written_out(node: ast.expr | None) -> bool:
-    """Whether ``node`` is a list or tuple with all its elements there."""
+    """Return whether ``node`` is a list or tuple with all its elements there."""
     return isinstance(node, Display) and not any(
         isinstance(element, ast.Starred) for element in node.elts
     )
 
 
 def literal(node: ast.expr | None) -> object:
-    """What ``node`` is when it is plain data; raises ``CannotTakeOutError`` when it is not."""
+    """Return the value of ``node`` if it is plain data; else raise ``CannotTakeOutError``."""
     try:
         return None if node is None else ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""What pytest calls one value of a parametrize list, and what of that goes by its position.
+"""Guesses pytest's id for one value of a parametrize list, and which parts go by position.
 
 The rules are those of ``_pytest.python.IdMaker``, over source instead of values: guesses, which
 ``ids`` checks against the node ids that are known.
@@ -27,7 +27,7 @@ _CONTAINERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """How a case, or one value of it, may be called.
+    """The possible names of a case, or of one value of it.
 
     ``is_sure``: by one of ``texts`` and in no other way. ``positional`` are those of them that
     would change with the place in the list. ``is_fixed``: whatever it is called, it keeps it.
@@ -53,12 +53,12 @@ class Guess:
         raise CannotTakeOutError(BY_POSITION)
 
     def goes_by_position(self, text: str) -> bool:
-        """Whether a case of that name might have another one elsewhere in the list."""
+        """Return whether a case of that name might have another one elsewhere in the list."""
         return not self.is_fixed and (text in self.positional or text not in self.texts)
 
 
 def guess_value(node: ast.expr, name: str, index: int) -> Guess:
-    """How ``node``, the value of the argument ``name`` in the case ``index``, may be called."""
+    """Guess the names of ``node``, the value of argument ``name`` in case ``index``."""
     placed = f"{name}{index}"
     if isinstance(node, _CONTAINERS):
         return Guess(texts=(placed,), positional=frozenset({placed}), is_sure=True)
@@ -72,7 +72,7 @@ def guess_value(node: ast.expr, name: str, index: int) -> Guess:
 
 
 def guess_chosen(value: object) -> Guess:
-    """How a case is called that has its name written out."""
+    """Return the name of a case that is written out."""
     if isinstance(value, str):
         return Guess(texts=_spellings(value), is_sure=True)
     if isinstance(value, bytes):
@@ -116,7 +116,7 @@ def _spellings(text: str) -> tuple[str, ...]:
 
 
 def _names(node: ast.expr) -> tuple[str, ...]:
-    """What classes, functions and members of enums are called by."""
+    """Guess the names of classes, functions and members of enums."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):

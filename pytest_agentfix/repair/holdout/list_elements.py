@@ -1,4 +1,4 @@
-"""Where the elements of a written-out list begin and end, commas and comments included."""
+"""Finds the elements of a written-out list, with their commas and comments."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _is_space(token: tokenize.TokenInfo) -> bool:
 
 
 def _find_bound(tokens: Sequence[tokenize.TokenInfo], mark: int) -> tuple[int, int]:
-    """Where what follows the token ``mark`` begins: a comment on its line still belongs to it."""
+    """Find the start of what follows the token ``mark``, to which a comment on its line belongs."""
     for token in tokens[mark + 1 :]:
         if token.type != tokenize.COMMENT:
             return token.end if _is_space(token) else token.start

@@ -59,7 +59,7 @@ def spell_out(data: bytes, cut: Cut) -> frozenset[str]:
 
 
 def says_something(text: str) -> bool:
-    """Whether ``text`` is enough to know a case by, and more than punctuation."""
+    """Return whether ``text`` is enough to know a case by, and more than punctuation."""
     return len(text) >= 4 and any(map(str.isalnum, text))  # noqa: PLR2004 - "[1]" is everywhere
 
 
@@ -110,7 +110,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _verify(edited: bytes, before: Decorator, cut: Cut) -> None:
-    """Whether what was edited is what was meant: Python itself reads it again."""
+    """Check the edited source by parsing it again."""
     try:
         after = find_decorator(Source.read(edited).tree, cut.names)
     except CannotTakeOutError:

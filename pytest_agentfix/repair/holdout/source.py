@@ -58,7 +58,7 @@ class Source:
         )
 
     def span(self, node: ast.expr) -> Span:
-        """Where ``node`` stands."""
+        """Return the position of ``node``."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         start = self._offset(node.lineno, node.col_offset)
@@ -89,7 +89,7 @@ def split_lines(text: str) -> tuple[str, ...]:
 
 
 def find_starts(lines: Iterable[str]) -> tuple[int, ...]:
-    """Where each of ``lines`` begins when they are joined."""
+    """Return the offset of each of ``lines`` when they are joined."""
     starts, start = [], 0
     for line in lines:
         starts.append(start)

@@ -1,1 +1,1 @@
-"""What an agent is told, and what source it is shown."""
+"""The prompts for an agent, and the source code in them."""

@@ -1,4 +1,4 @@
-"""What a test calls, found by its text: product code that a failed assertion's frames do not name.
+"""Finds what a test calls by its text: product code that no frame of a failed assertion names.
 
 A guess from imports and names, and only that: it decides what source is shown, nothing else. Pure.
 """
@@ -144,7 +144,7 @@ class _Finder:
 
 
 def _list_files(importer: str, target: Dotted) -> Iterator[tuple[str, Dotted]]:
-    """Where ``target`` may be, and what of it is a name in that file; the longest path first."""
+    """Yield files that may hold ``target``, with the rest of the name; the longest path first."""
     folders = importer.split("/")[:-1]
     above = ["/".join(folders[:count]) + "/" for count in range(len(folders), 0, -1)]
     for count in range(min(len(target), _PARTS), 0, -1):
@@ -155,7 +155,7 @@ def _list_files(importer: str, target: Dotted) -> Iterator[tuple[str, Dotted]]:
 
 
 def _find_imported(file: SourceFile, dotted: Dotted) -> Iterator[Dotted]:
-    """What ``dotted`` is elsewhere, going by the imports of ``file``."""
+    """Resolve ``dotted`` by the imports of ``file``."""
     package = tuple(file.path.split("/")[:-1])
     for node in file.imports:
         if isinstance(node, ast.Import):

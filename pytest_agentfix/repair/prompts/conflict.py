@@ -18,7 +18,7 @@ _LINES: Final = 200  # of one file that is new
 
 
 def conflict_note(changes: ChangeSet, *, read_base: ReadBase, reason: str) -> str:
-    """What an agent is told of its earlier change that collides with a fix made meanwhile.
+    """Return a note on the agent's earlier change that collides with a fix made meanwhile.
 
     ``read_base`` reads the base that ``changes`` were made on. Never longer than a diff of
     ``DIFF_BUDGET`` characters and a few lines.

@@ -34,7 +34,7 @@ class Span:
 
     @property
     def is_class(self) -> bool:
-        """Whether it is a class rather than a function."""
+        """Return whether it is a class rather than a function."""
         return isinstance(self.node, ast.ClassDef)
 
     @property
@@ -58,7 +58,7 @@ class Excerpt:
     has_hidden: bool = False
 
     def covers(self, path: str, span: tuple[int, int]) -> bool:
-        """Whether these lines of ``path`` are all in it."""
+        """Return whether these lines of ``path`` are all in it."""
         return self.path == path and self.first <= span[0] and span[1] <= self.last
 
 

@@ -58,7 +58,7 @@ def first_prompt(  # noqa: PLR0913 - all by name
     hold_out: HoldOut = HoldOut(),  # noqa: B008 - immutable
     note: str = "",
 ) -> str:
-    """What the agent is told first: the tests, the source, how they fail, how to run them.
+    """Return the first prompt: the tests, the source, how they fail, how to run them.
 
     ``red`` is what failed in the sandbox; it is shown rather than what failed on the host. Of what
     is held out, nothing is in it. ``note`` is what there is to know about this repair besides.
@@ -89,7 +89,7 @@ def next_prompt(
     complaints: Sequence[str],
     hold_out: HoldOut = HoldOut(),  # noqa: B008 - immutable
 ) -> str:
-    """What the agent is told after a judgement that was not green.
+    """Return the prompt after a judgement that was not green.
 
     A withheld case that stayed red is no longer held out by then, and is shown.
     """
@@ -128,7 +128,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _cause(cluster: Cluster, write: SectionWriter) -> list[str]:
-    """What several tests are taken to have in common."""
+    """Describe what several tests are taken to have in common."""
     cause = clean_line(write.clean(cluster.cause), limit=300)
     if len(cluster.targets) == 1 or not cause:
         return []

@@ -1,4 +1,4 @@
-"""What tests said and what source they went through -> parts of a prompt. Pure, and bounded."""
+"""Output of tests and source they went through -> sections of a prompt. Pure, and bounded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SectionWriter:
         return self.steady(redact(text, self.hold_out)).strip("\n")
 
     def is_hidden(self, line: str) -> bool:
-        """Whether a line of source spells what is held out."""
+        """Return whether a line of source spells what is held out."""
         return redact(line, self.hold_out) != line
 
     def excerpt(self, excerpt: Excerpt) -> str:
@@ -65,7 +65,7 @@ class SectionWriter:
         return [*parts, f"Of the others:\n{fence(chr(10).join(lines))}"] if lines else parts
 
     def output(self, failure: Failure) -> list[str]:
-        """What the test printed."""
+        """Return what the test printed."""
         output = self.clean(failure.output).strip()
         return [f"It printed:\n{fence(cut_output(output, OUTPUT_BUDGET))}"] if output else []
 

@@ -98,7 +98,7 @@ def cut_around(lines: Sequence[str], index: int, limit: int) -> str:
 
 
 def leave_out_source(trace: str, shown: Collection[str]) -> str:
-    """What pytest tells of a failure, without the source lines that are ``shown`` elsewhere.
+    """Return pytest's text of a failure without source lines that are ``shown`` elsewhere.
 
     ``shown`` are lines without the spaces around them. Marked lines, ``E`` lines and places stay.
     Of long runs of other source, a library's mostly, the beginning and the end stay.
@@ -180,7 +180,7 @@ def _count_missing(number: int) -> str:
 
 
 def is_telling(line: str) -> bool:
-    """Whether a line of output tells of an error: what went wrong, or where."""
+    """Return whether a line of output tells of an error: what went wrong, or where."""
     return (
         line.startswith(_MARKS)
         or any(word in line for word in _WORDS)
@@ -189,7 +189,7 @@ def is_telling(line: str) -> bool:
 
 
 def _is_ruler(bare: str) -> bool:
-    """Whether a line only separates, or points at a part of the line above."""
+    """Return whether a line only separates, or points at a part of the line above."""
     return bool(bare) and (not bare.strip("_ ") or not bare.strip("^~ "))
 
 

@@ -420,7 +420,7 @@ def test_interrupted(world: Callable[[], World]) -> None:
 def test_agent_that_nobody_needed(
     startup_error: EnvironmentTrouble, reproduction: Reproduction, verdict: Verdict
 ) -> None:
-    """What kept an agent from coming up is no news when there was nothing for it to do."""
+    """An error while an agent starts is no news when there was nothing for it to do."""
     world = World(reproduction=reproduction, startup_error=startup_error)
     assert world.repair().verdict is verdict
 
@@ -599,7 +599,7 @@ class TestOtherFixes:
 
 
 class TestTwoCausesInOneCluster:
-    """Which failures belong together is presumed; a change tells."""
+    """That failures belong together is only presumed; a change shows it."""
 
     def test_what_stays_red_becomes_a_cluster_of_its_own(self) -> None:
         world = World(judgements=(red(B, C), GREEN))

@@ -1,4 +1,4 @@
-"""How a run ends that is over before it has begun with its first cluster."""
+"""A run that is interrupted before it has begun with its first cluster."""
 
 from __future__ import annotations
 

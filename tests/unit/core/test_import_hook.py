@@ -12,7 +12,7 @@ from pytest_agentfix.core.import_hook import plain_imports
 
 @pytest.fixture
 def find_spec(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What an import hook in front of Python's own is asked for."""
+    """Record what an import hook in front of Python's own is asked for."""
     asked: list[str] = []
 
     class Hook:

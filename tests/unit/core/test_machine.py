@@ -1,4 +1,4 @@
-"""How many clusters side by side."""
+"""The number of clusters side by side."""
 
 from __future__ import annotations
 

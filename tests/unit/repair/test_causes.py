@@ -1,4 +1,4 @@
-"""What failures of one cause have in common."""
+"""Failures of one cause have an equal cause."""
 
 from __future__ import annotations
 

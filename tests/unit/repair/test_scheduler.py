@@ -1,4 +1,4 @@
-"""Which cluster comes next, and how those end that never come up."""
+"""The order of clusters, and the results of those that never start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before the first test because it would break a promise later."""
+"""Settings that are refused before the first test because they would break a promise later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cases the agent is not shown, and that the rest of the file stays as it was."""
+"""Cases are withheld from the agent, and the rest of the file stays as it was."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Item:
 
 
 def _collect(folder: Path) -> list[Item]:
-    """What a real pytest finds in ``folder``."""
+    """Collect ``folder`` with a real pytest."""
     environ = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(
@@ -177,7 +177,7 @@ def test_without_what_passed_ids_may_be_unknown_and_never_wrong(
 
 
 def _two_red(content: bytes, *, names: str = "F1 F2", path: str = "t.py") -> HoldOut:
-    """What is made of ``content``, a file with two cases that are both red; one is withheld."""
+    """Make the hold-out of ``content``, a file with two red cases; one is withheld."""
     items = [
         Item(f"{path}::test_it[{name}]", {"x": index}, is_red=True)
         for index, name in enumerate(names.split())

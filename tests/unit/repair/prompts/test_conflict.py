@@ -1,4 +1,4 @@
-"""What is told of a change that another fix got ahead of."""
+"""The note about a change that another fix got ahead of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What source is shown of a failure."""
+"""The source that is shown of a failure."""
 
 from __future__ import annotations
 

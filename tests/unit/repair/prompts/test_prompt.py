@@ -1,4 +1,4 @@
-"""What the agent is told, and what is kept from it."""
+"""Prompts hold what the agent needs, and nothing that is withheld."""
 
 from __future__ import annotations
 

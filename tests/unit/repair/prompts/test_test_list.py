@@ -1,4 +1,4 @@
-"""How tests are listed, and the command that runs them."""
+"""The list of tests, and the command that runs them."""
 
 from __future__ import annotations
 
