@@ -32,7 +32,7 @@ class Hunk:
 
 
 def split_hunks(changes: ChangeSet, read_base: ReadBase) -> tuple[Hunk, ...]:
-    """One hunk for each group of changed lines, in the order of paths and lines.
+    """Return one hunk for each group of changed lines, in the order of paths and lines.
 
     New and deleted files, files with another executable bit, and those that are binary or too
     large are one hunk each.
@@ -45,7 +45,7 @@ def split_hunks(changes: ChangeSet, read_base: ReadBase) -> tuple[Hunk, ...]:
 
 
 def join_hunks(hunks: Iterable[Hunk], read_base: ReadBase) -> ChangeSet:
-    """The change that ``hunks``, in any order, make to the base; all of a change's give that."""
+    """Return the change that ``hunks``, in any order, make to the base."""
     by_path: dict[str, list[Hunk]] = {}
     for hunk in hunks:
         by_path.setdefault(hunk.path, []).append(hunk)
@@ -53,7 +53,7 @@ def join_hunks(hunks: Iterable[Hunk], read_base: ReadBase) -> ChangeSet:
 
 
 def count_pairs(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """The pairs of equal lines that difflib may have to look at."""
+    """Count the pairs of equal lines that difflib may have to look at."""
     counts: Mapping[bytes, int] = Counter(old)
     return sum(counts[line] * count for line, count in Counter(new).items())
 

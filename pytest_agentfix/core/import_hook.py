@@ -32,7 +32,7 @@ class _PlainFinder:
 
 @contextmanager
 def plain_imports() -> Iterator[None]:
-    """A block in which modules of this package are imported as if pytest were not there."""
+    """Import modules of this package in the block as if pytest were not there."""
     finder = _PlainFinder()
     sys.meta_path.insert(0, finder)
     try:

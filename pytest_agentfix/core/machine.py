@@ -11,7 +11,7 @@ MEMORY: Final = 1_500_000_000  # bytes for a cluster: OpenCode takes 0.6 GB, its
 
 
 def count_cores() -> int:
-    """The cores that this process may use."""
+    """Count the cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -30,7 +30,7 @@ def choose_jobs(wanted: int | None, *, cores: int, memory: int | None) -> int:
 
 
 def find_free_memory() -> int | None:
-    """The bytes that programs can still get without swapping, ``None`` where it is not known."""
+    """Return the bytes that programs can still get without swapping, ``None`` if unknown."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - no file of a user's
             for line in lines:

@@ -43,7 +43,7 @@ def is_git_alike(part: str) -> bool:
 
 
 def fold(path: str) -> str:
-    """The form in which paths are compared: equal for names one file system may not tell apart."""
+    """Return the form to compare: equal for names that some file system cannot tell apart."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

@@ -28,18 +28,20 @@ from pytest_agentfix.judge.variants.planner import prepare
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.background.handover import Handover, HandoverItem
 from pytest_agentfix.runtime.background.messages import pack, unpack
+from pytest_agentfix.runtime.background.process import find_work
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
 from pytest_agentfix.runtime.prewarm.request import (
     AGENT,
     BASE,
     BASELINE,
     OPENCODE,
+    WORK,
     PrewarmRequest,
     strip_key,
 )
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult
 from pytest_agentfix.runtime.prewarm.result import unpack as unpack_result
-from pytest_agentfix.runtime.prewarm.worker import KnownBaseline
+from pytest_agentfix.runtime.prewarm.worker import KnownBaseline, prewarm
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.workspace import Base
@@ -89,6 +91,10 @@ def make_request(folder: Path) -> PrewarmRequest:
         cache=folder,
         failures=(FAILURE,),
     )
+
+
+def test_the_work_is_a_function_that_can_be_found() -> None:
+    assert find_work(WORK) is prewarm
 
 
 def test_the_request_survives_packing_and_holds_no_key(tmp_path: Path) -> None:
