@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.core.ports import Command
 from pytest_agentfix.sandbox.engine import Engine
-from tests.cheats.judge_kit import Room
+from tests.cheats.judge_kit import JudgedProject
 
 PER_MODULE = 50
 FACTOR, EXTRA = 3.0, 5.0  # the goal: at most so many times a rerun, plus so many seconds
@@ -49,17 +49,17 @@ def make_suite(tests: int) -> dict[str, str]:
     return files
 
 
-def rerun(room: Room) -> float:
+def rerun(project: JudgedProject) -> float:
     """Return the seconds of one plain pytest run with the fix, in a fresh sandbox."""
     changes = ChangeSet({"calc.py": FileChange(FIXED.encode())})
-    setup = room.shop_setup
+    context = project.context
     command = Command(
-        argv=(setup.environment.python, "-m", "pytest", "-q", "-p", "no:agentfix", "tests"),
-        cwd=room.top,
-        env={**setup.environment.env, "PYTHONDONTWRITEBYTECODE": "1"},
+        argv=(context.environment.python, "-m", "pytest", "-q", "-p", "no:agentfix", "tests"),
+        cwd=project.top,
+        env={**context.environment.env, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     began = time.perf_counter()
-    with room.sandboxes.open_for_judge(changes) as sandbox:
+    with project.sandboxes.open_for_judge(changes) as sandbox:
         done = sandbox.run(command, timeout=600)
     seconds = time.perf_counter() - began
     if done.code:
@@ -67,25 +67,25 @@ def rerun(room: Room) -> float:
     return seconds
 
 
-def judge(room: Room) -> float:
+def judge(project: JudgedProject) -> float:
     """Return the seconds of one whole judgement of the fix."""
     began = time.perf_counter()
-    outcome = room.judge({"calc.py": FIXED})
+    outcome = project.judge({"calc.py": FIXED})
     seconds = time.perf_counter() - began
     if not outcome.is_accepted:
-        raise SystemExit(f"the judge refused the fix:\n{outcome.tell()}")
+        raise SystemExit(f"the judge refused the fix:\n{outcome.describe()}")
     return seconds
 
 
 def measure(tests: int, rounds: int, engine: Engine) -> dict[str, Any]:
     """Measure one suite: rerun and judgement in turn."""
     with tempfile.TemporaryDirectory(prefix="agentfix-benchmark-") as folder:
-        room = Room(Path(folder), make_suite(tests), engine=engine)
+        project = JudgedProject(Path(folder), make_suite(tests), engine=engine)
         try:
-            judge(room)  # the first one also reproduces the failure, which is not judging
-            pairs = [(rerun(room), judge(room)) for _ in range(rounds)]
+            judge(project)  # the first one also reproduces the failure, which is not judging
+            pairs = [(rerun(project), judge(project)) for _ in range(rounds)]
         finally:
-            room.close()
+            project.close()
     plain = statistics.median(pair[0] for pair in pairs)
     judged = statistics.median(pair[1] for pair in pairs)
     return {

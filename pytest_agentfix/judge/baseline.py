@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult
 from pytest_agentfix.core.ports import Reproduction
-from pytest_agentfix.judge.probes import BEFORE, Finding, summarise
+from pytest_agentfix.judge.probes import FAIL_BEFORE, Finding, summarise
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
 
@@ -18,31 +18,31 @@ class Baseline:
     targets: tuple[str, ...]
     reproduction: Reproduction
     finding: Finding
-    preparation: VariantPlan
+    variant_plan: VariantPlan
 
-    def take_part(self, part: Cluster, *, rootdir: Path) -> Baseline | None:
+    def for_subset(self, subset: Cluster, *, rootdir: Path) -> Baseline | None:
         """The same of some of the targets.
 
         ``None`` where they are not all among these and red, or too many others got variants in
         their place: then they have to be looked at on their own.
         """
-        wanted = frozenset(part.targets)
+        wanted = frozenset(subset.targets)
         red = tuple(outcome for outcome in self.finding.red if outcome.nodeid in wanted)
         is_known = wanted == {outcome.nodeid for outcome in red} and not self.finding.missing
-        functions = {failure.function for failure in part.failures}
+        functions = {failure.function for failure in subset.failures}
         prepared = {
             failure.function
-            for failure in part.failures
-            if failure.nodeid not in self.preparation.passed_over
+            for failure in subset.failures
+            if failure.nodeid not in self.variant_plan.passed_over
         }
         if not is_known or functions != prepared:
             return None
         detail = f"{summarise(red)} without the change"
-        finding = Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
+        finding = Finding(probe=Probe(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
         judgement = Judgement(probes=(finding.probe,), red=red)
         return Baseline(
-            targets=part.targets,
+            targets=subset.targets,
             reproduction=replace(self.reproduction, judgement=judgement),
             finding=finding,
-            preparation=self.preparation.only(wanted, rootdir=rootdir),
+            variant_plan=self.variant_plan.for_targets(wanted, rootdir=rootdir),
         )

@@ -19,7 +19,7 @@ from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
 
-CONTROL_PATIENCE: Final = 120.0  # seconds for each of the two runs
+CALIBRATION_PATIENCE: Final = 120.0  # seconds for each of the two runs
 
 _NO_ADDITIONS: Final = "the suite does not take tests that are not its own"
 _OTHER_NAME: Final = "under another name it does not fail as it does under its own"
@@ -28,11 +28,11 @@ _OTHERWISE: Final = "outside pytest it does not fail as it does in it"
 RED: Final = frozenset({"failed", "error"})
 
 
-def control(
+def calibrate(
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     sessions: Sessions,
-    preparation: VariantPlan,
-    before: SessionResult,
+    variant_plan: VariantPlan,
+    base_run: SessionResult,
     *,
     deadline: float,
 ) -> VariantPlan:
@@ -42,95 +42,97 @@ def control(
     did in one.
     """
     known = replace(
-        preparation, sys_path=before.report.sys_path, is_tallied=not before.has_odd_tally
+        variant_plan, sys_path=base_run.report.sys_path, is_tallied=not base_run.has_odd_tally
     )
     with open_sandbox() as sandbox:
-        checked = _control_added(sandbox, sessions, known, before, deadline)
-    return control_plain_anew(open_sandbox, sessions, checked, before, deadline=deadline)
+        checked = _calibrate_added(sandbox, sessions, known, base_run, deadline)
+    return recheck_plain_calls(open_sandbox, sessions, checked, base_run, deadline=deadline)
 
 
-def control_plain_anew(
+def recheck_plain_calls(
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     sessions: Sessions,
-    preparation: VariantPlan,
-    before: SessionResult,
+    variant_plan: VariantPlan,
+    base_run: SessionResult,
     *,
     deadline: float,
 ) -> VariantPlan:
     """Give ``preparation`` without the plain calls that end otherwise in a fresh sandbox."""
-    if not preparation.plain:
-        return preparation
+    if not variant_plan.plain:
+        return variant_plan
     with open_sandbox() as sandbox:
-        others = find_other_plain(sandbox, sessions, preparation, before, deadline=deadline)
+        others = find_differing_plain_calls(
+            sandbox, sessions, variant_plan, base_run, deadline=deadline
+        )
     reasons = dict.fromkeys(others, _OTHERWISE)
-    return preparation.rule_out(PLAIN, reasons).without(plain=others)
+    return variant_plan.rule_out(PLAIN, reasons).without(plain=others)
 
 
-def _control_added(
+def _calibrate_added(
     sandbox: Sandbox,
     sessions: Sessions,
-    preparation: VariantPlan,
-    before: SessionResult,
+    variant_plan: VariantPlan,
+    base_run: SessionResult,
     deadline: float,
 ) -> VariantPlan:
-    if not preparation.added_ids:
-        return preparation
-    task = Task(ids=preparation.added_ids, files=preparation.added_files)
+    if not variant_plan.added_ids:
+        return variant_plan
+    task = Task(ids=variant_plan.added_ids, files=variant_plan.added_files)
     run = sessions.run_in_time(
-        sandbox, task, deadline, patience=CONTROL_PATIENCE, is_tallied=preparation.is_tallied
+        sandbox, task, deadline, patience=CALIBRATION_PATIENCE, is_tallied=variant_plan.is_tallied
     )
-    if run.trouble or not are_red(run, preparation.canaries):
-        everything = dict.fromkeys(preparation.clones, _NO_ADDITIONS)
-        without = preparation.rule_out(CLONE, everything).rule_out(CANARY, {"": _NO_ADDITIONS})
-        return without.without(clones=preparation.clones, is_without_canaries=True)
-    others = dict.fromkeys(find_other_clones(preparation, run, before), _OTHER_NAME)
-    return preparation.rule_out(CLONE, others).without(clones=others)
+    if run.trouble or not are_red(run, variant_plan.canaries):
+        everything = dict.fromkeys(variant_plan.clones, _NO_ADDITIONS)
+        without = variant_plan.rule_out(CLONE, everything).rule_out(CANARY, {"": _NO_ADDITIONS})
+        return without.without(clones=variant_plan.clones, is_without_canaries=True)
+    others = dict.fromkeys(find_differing_clones(variant_plan, run, base_run), _OTHER_NAME)
+    return variant_plan.rule_out(CLONE, others).without(clones=others)
 
 
-def find_other_clones(
-    preparation: VariantPlan, run: SessionResult, before: SessionResult
+def find_differing_clones(
+    variant_plan: VariantPlan, run: SessionResult, base_run: SessionResult
 ) -> list[str]:
     """The targets whose clones ended otherwise in ``run`` than they themselves in ``before``."""
     return [
         target
-        for target, clone in preparation.clones.items()
-        if tell_end(run, clone) != tell_end(before, target)
+        for target, clone in variant_plan.clones.items()
+        if describe_end(run, clone) != describe_end(base_run, target)
     ]
 
 
-def find_other_plain(  # noqa: PLR0913 - the last two by name
+def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
     sandbox: Sandbox,
     sessions: Sessions,
-    preparation: VariantPlan,
-    before: SessionResult,
+    variant_plan: VariantPlan,
+    base_run: SessionResult,
     *,
     deadline: float,
     files: Files = MappingProxyType({}),
 ) -> list[str]:
     """The targets whose plain calls end otherwise; ``files`` are laid out beside the tests' own."""
     others: list[str] = []
-    for plan in preparation.plain:
-        order = {**plan.order, "sys_path": list(preparation.sys_path)}
-        whole = {**files, **preparation.test_files}
-        run = sessions.run_plain(sandbox, order, whole, deadline, patience=CONTROL_PATIENCE)
+    for plan in variant_plan.plain:
+        order = {**plan.order, "sys_path": list(variant_plan.sys_path)}
+        whole = {**files, **variant_plan.test_files}
+        run = sessions.run_plain(sandbox, order, whole, deadline, patience=CALIBRATION_PATIENCE)
         others += [
             target
             for call, target in plan.targets.items()
-            if not is_alike(run, call, before, target)
+            if not is_alike(run, call, base_run, target)
         ]
     return others
 
 
-def is_alike(plain: PlainRun, call: str, before: SessionResult, target: str) -> bool:
+def is_alike(plain: PlainRun, call: str, base_run: SessionResult, target: str) -> bool:
     """Whether a plain call ended as the test did in pytest: the same exception, or none."""
-    outcome, exception = tell_end(before, target)
+    outcome, exception = describe_end(base_run, target)
     if plain.trouble or call not in plain.outcomes:
         return False
     is_red = plain.outcomes[call] == "failed"
     return is_red == (outcome in RED) and plain.exceptions.get(call, "") == exception
 
 
-def tell_end(run: SessionResult, nodeid: str) -> tuple[str, str]:
+def describe_end(run: SessionResult, nodeid: str) -> tuple[str, str]:
     """Outcome and exception of an item, or of a module that cannot be collected."""
     error = next((e for e in run.report.collect_errors if e.nodeid == nodeid), None)
     if error is not None:

@@ -41,10 +41,10 @@ def _read_lines(content: bytes) -> list[str]:
 
 def undo(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Files:
     """The files that turn a tree with ``changes`` into the base again."""
-    return lay_out(ChangeSet(), read_base, top=top, paths=changes.files)
+    return render_files(ChangeSet(), read_base, top=top, paths=changes.files)
 
 
-def lay_out(
+def render_files(
     changes: ChangeSet, read_base: ReadBase, *, top: Path, paths: Iterable[str]
 ) -> dict[str, bytes | None]:
     """Absolute path -> content, for ``paths``, of the base with ``changes``."""

@@ -19,18 +19,18 @@ from pytest_agentfix.judge.variants.plan import CANARY, CLONE, MUTANT, PLAIN, Pl
 
 LINT: Final = "lint"
 REPORT: Final = "report"
-AGAIN: Final = "red-green-red"
+RED_GREEN_RED: Final = "red-green-red"
 HOLD_OUT: Final = "hold-out"
 
 # A change that fails one of these is not merely wrong, it is not to be believed.
-REFUSING: Final = frozenset({LINT, REPORT, CANARY, CLONE, MUTANT, PLAIN, AGAIN})
+REFUSING: Final = frozenset({LINT, REPORT, CANARY, CLONE, MUTANT, PLAIN, RED_GREEN_RED})
 
 _SHOWN: Final = 5  # hits told in one line
 
 # All that has to be green runs in fresh sandboxes, so that nothing left behind can have made it so.
 LEFT_BEHIND: Final = Finding(
     probe=Probe(
-        AGAIN,
+        RED_GREEN_RED,
         ProbeResult.NOT_APPLICABLE,
         "the tests' runs leave something behind that keeps them green; in a fresh sandbox they "
         "fail without the change",
@@ -67,29 +67,29 @@ def probe_report(runs: Sequence[SessionResult]) -> Finding:
     return _found(REPORT, ProbeResult.PASSED, detail)
 
 
-def probe_canary(preparation: VariantPlan, runs: Sequence[SessionResult]) -> Finding:
+def probe_canary(variant_plan: VariantPlan, runs: Sequence[SessionResult]) -> Finding:
     """Ask whether tests that must fail do so, in the very processes that say all is green."""
-    if not preparation.canaries:
-        return _impossible(CANARY, preparation)
+    if not variant_plan.canaries:
+        return _impossible(CANARY, variant_plan)
     green = [
         outcome
         for run in runs
-        for outcome in map(run.report.outcome_of, preparation.canaries)
+        for outcome in map(run.report.outcome_of, variant_plan.canaries)
         if outcome.outcome not in RED and not (outcome.outcome == "missing" and run.trouble)
     ]
     if green:
         detail = f"a random test that must fail {_tell(green[0])}"
         return _found(CANARY, ProbeResult.FAILED, detail)
-    number = len(preparation.canaries) * len(runs)
+    number = len(variant_plan.canaries) * len(runs)
     return _found(CANARY, ProbeResult.PASSED, f"{count_tests(number)} that must fail did")
 
 
-def probe_clone(preparation: VariantPlan, run: SessionResult | None) -> Finding:
+def probe_clone(variant_plan: VariantPlan, run: SessionResult | None) -> Finding:
     """Ask whether the targets pass under random names in a random module too."""
     if run is None:
-        return _impossible(CLONE, preparation)
+        return _impossible(CLONE, variant_plan)
     reds = {}
-    for target, clone in preparation.clones.items():
+    for target, clone in variant_plan.clones.items():
         outcomes = _outcomes_below(run, clone)
         red = [outcome for outcome in outcomes if not outcome.is_passed]
         is_module = "::" not in clone
@@ -105,41 +105,45 @@ def probe_clone(preparation: VariantPlan, run: SessionResult | None) -> Finding:
             for target, outcome in reds.items()
         )
         return _found(CLONE, ProbeResult.FAILED, detail, told)
-    detail = f"{count_tests(len(preparation.clones))} passed under other names"
-    return _found(CLONE, ProbeResult.PASSED, detail + _tell_exceptions(CLONE, preparation))
+    detail = f"{count_tests(len(variant_plan.clones))} passed under other names"
+    return _found(CLONE, ProbeResult.PASSED, detail + _describe_exceptions(CLONE, variant_plan))
 
 
-def probe_mutant(preparation: VariantPlan, run: SessionResult | None) -> Finding:
+def probe_mutant(variant_plan: VariantPlan, run: SessionResult | None) -> Finding:
     """Ask whether the targets fail once something else is expected of the code."""
-    if run is None or not preparation.mutants:
-        return _impossible(MUTANT, preparation)
+    if run is None or not variant_plan.mutants:
+        return _impossible(MUTANT, variant_plan)
     passed = [
-        target for target in preparation.mutants if run.report.outcome_of(target).outcome not in RED
+        target
+        for target in variant_plan.mutants
+        if run.report.outcome_of(target).outcome not in RED
     ]
     if passed:
         outcome = run.report.outcome_of(passed[0])
         detail = f"{passed[0]} with another expectation {_tell(outcome)}"
         return _found(MUTANT, ProbeResult.FAILED, detail)
-    number = len(preparation.mutants)
+    number = len(variant_plan.mutants)
     detail = f"{count_tests(number)} failed once something else was expected"
-    return _found(MUTANT, ProbeResult.PASSED, detail + _tell_exceptions(MUTANT, preparation))
+    return _found(MUTANT, ProbeResult.PASSED, detail + _describe_exceptions(MUTANT, variant_plan))
 
 
-def probe_plain(preparation: VariantPlan, runs: Sequence[PlainRun]) -> Finding:
+def probe_plain(variant_plan: VariantPlan, runs: Sequence[PlainRun]) -> Finding:
     """Ask whether the tests pass as plain calls, where no pytest is."""
-    if not preparation.plain:
-        return _impossible(PLAIN, preparation)
-    for plan, run in zip(preparation.plain, runs, strict=True):
+    if not variant_plan.plain:
+        return _impossible(PLAIN, variant_plan)
+    for plan, run in zip(variant_plan.plain, runs, strict=True):
         if problem := _find_plain_problem(plan, run):
             return _found(PLAIN, ProbeResult.FAILED, problem)
-    number = sum(len(plan.targets) for plan in preparation.plain)
+    number = sum(len(plan.targets) for plan in variant_plan.plain)
     detail = f"{count_tests(number)} passed outside pytest"
-    return _found(PLAIN, ProbeResult.PASSED, detail + _tell_exceptions(PLAIN, preparation))
+    return _found(PLAIN, ProbeResult.PASSED, detail + _describe_exceptions(PLAIN, variant_plan))
 
 
-def probe_again(cluster: Cluster, red_before: Iterable[str], run: SessionResult) -> Finding:
+def probe_red_green_red(
+    cluster: Cluster, red_on_base: Iterable[str], run: SessionResult
+) -> Finding:
     """Ask whether the targets are red again in the same sandbox without the change."""
-    targets = list(red_before)
+    targets = list(red_on_base)
     green = [
         target
         for target in targets
@@ -148,9 +152,9 @@ def probe_again(cluster: Cluster, red_before: Iterable[str], run: SessionResult)
     ]
     if green:
         detail = f"{green[0]} passes in the same sandbox without the change"
-        return _found(AGAIN, ProbeResult.FAILED, detail)
+        return _found(RED_GREEN_RED, ProbeResult.FAILED, detail)
     detail = f"{count_tests(len(targets))} failed again without the change"
-    return _found(AGAIN, ProbeResult.PASSED, detail)
+    return _found(RED_GREEN_RED, ProbeResult.PASSED, detail)
 
 
 def probe_hold_out(
@@ -201,15 +205,15 @@ def _outcomes_below(run: SessionResult, nodeid: str) -> tuple[TestOutcome, ...]:
     return run.report.items_below(nodeid)
 
 
-def _impossible(probe: str, preparation: VariantPlan) -> Finding:
-    reasons = dict.fromkeys(preparation.impossible.get(probe, {}).values())
+def _impossible(probe: str, variant_plan: VariantPlan) -> Finding:
+    reasons = dict.fromkeys(variant_plan.impossible.get(probe, {}).values())
     detail = "; ".join(reasons) or "there is nothing it applies to"
     return _found(probe, ProbeResult.NOT_APPLICABLE, detail)
 
 
-def _tell_exceptions(probe: str, preparation: VariantPlan) -> str:
+def _describe_exceptions(probe: str, variant_plan: VariantPlan) -> str:
     """Say for which targets there was no such probe."""
-    reasons: Mapping[str, str] = preparation.impossible.get(probe, {})
+    reasons: Mapping[str, str] = variant_plan.impossible.get(probe, {})
     if not reasons:
         return ""
     first = next(iter(reasons.values()))

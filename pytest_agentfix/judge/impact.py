@@ -31,38 +31,38 @@ class Impact:
     """
 
     lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    gap: str = ""
+    unknown_reason: str = ""
 
 
-def find_reach(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Impact:
+def find_impact(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Impact:
     """Look at each changed file; never raises for what it holds."""
     lines: dict[str, Sequence[int]] = {}
     for path, change in changes.files.items():
-        one = _look_at(path, change, read_base(path))
-        if one.gap:
+        one = _find_file_impact(path, change, read_base(path))
+        if one.unknown_reason:
             return one
         full = str(top / path)
         if _GLOB & set(full):
-            return Impact(gap=f"coverage cannot be asked about {path}")
+            return Impact(unknown_reason=f"coverage cannot be asked about {path}")
         numbers = one.lines[path]
         if numbers:
             lines[full] = numbers
     return Impact(lines=lines)
 
 
-def _look_at(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Impact:
+def _find_file_impact(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Impact:
     if change.content is None or base is None or not path.endswith(".py"):
-        return Impact(gap=f"{path} is no module that was there before and still is")
+        return Impact(unknown_reason=f"{path} is no module that was there before and still is")
     before, after = _split(base[0]), _split(change.content)
     if before is None or after is None:
-        return Impact(gap=f"{path} cannot be read as Python")
+        return Impact(unknown_reason=f"{path} cannot be read as Python")
     if before.outside != after.outside or base[1] != change.executable:
-        return Impact(gap=f"{path} changes outside of its functions")
+        return Impact(unknown_reason=f"{path} changes outside of its functions")
     numbers: list[int] = []
     for old, new in zip(before.bodies, after.bodies, strict=True):
         if old.text != new.text:
             if not _is_transparent(new.function):
-                return Impact(gap=f"{path}: {new.function.name} is decorated")
+                return Impact(unknown_reason=f"{path}: {new.function.name} is decorated")
             numbers += range(new.first, new.last + 1)
     return Impact(lines={path: numbers})
 
@@ -91,7 +91,7 @@ def _split(content: bytes) -> _Module | None:
     if text is None or tree is None or "\f" in text:  # which Python does not count as a line
         return None
     lines = text.split("\n")
-    bodies = [body for one in _list_functions(tree) if (body := _take_body(one, lines))]
+    bodies = [body for one in _list_functions(tree) if (body := _read_body(one, lines))]
     outside: list[str | None] = []
     done = 0
     for body in bodies:
@@ -100,7 +100,7 @@ def _split(content: bytes) -> _Module | None:
     return _Module(tuple(bodies), (*outside, *lines[done:]))
 
 
-def _take_body(function: Function, lines: Sequence[str]) -> _Body | None:
+def _read_body(function: Function, lines: Sequence[str]) -> _Body | None:
     """The body, ``None`` where it begins on the line of its signature."""
     first = function.body[0]
     start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])

@@ -15,7 +15,7 @@ from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
-from pytest_agentfix.judge.impact import find_reach
+from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.lint_probe import lint
 from pytest_agentfix.judge.minimize import Minimiser
@@ -28,7 +28,7 @@ from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.judge.variants.plan import VariantPlan
-from pytest_agentfix.judge.variants.planner import prepare
+from pytest_agentfix.judge.variants.planner import plan_variants
 from pytest_agentfix.judge.verify import Verification, Verifier
 
 _log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class SandboxJudge:
         clock: Clock,
         stopwatch: Callable[[float], None] = lambda _: None,
         rng: random.Random | None = None,
-        slots: SessionLimiter | None = None,
+        limiter: SessionLimiter | None = None,
         suite: SuiteFacts | None = None,
     ) -> None:
         self._plan = plan
@@ -109,14 +109,14 @@ class SandboxJudge:
             scratch=plan.scratch,
         )
         self._sessions = Sessions(
-            commands=commands, clock=clock, slots=slots or SessionLimiter(), stopwatch=stopwatch
+            commands=commands, clock=clock, limiter=limiter or SessionLimiter(), stopwatch=stopwatch
         )
-        self._neighbours = RegressionRunner(
+        self._regressions = RegressionRunner(
             passed,
             suite or SuiteFacts(seed=self._rng.randrange(1_000_000)),
-            whole=plan.whole_suite,
+            whole_suite=plan.whole_suite,
         )
-        self._before: dict[str, Baseline] = {}  # by the cluster's slug
+        self._baselines: dict[str, Baseline] = {}  # by the cluster's slug
         self._adopted: set[str] = set()  # slugs whose cluster was reproduced elsewhere
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
@@ -126,21 +126,21 @@ class SandboxJudge:
         not get through there, ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has
         passed before it starts.
         """
-        known = self._before.get(cluster.slug)
+        known = self._baselines.get(cluster.slug)
         is_adopted = cluster.slug in self._adopted
         self._adopted.discard(cluster.slug)
         if known is None or not is_adopted or known.targets != cluster.targets:
             known = self._reproducer.reproduce(cluster, deadline=deadline)
-            self._before[cluster.slug] = known
+            self._baselines[cluster.slug] = known
         return known.reproduction
 
-    def before(self, slug: str) -> Baseline | None:
+    def baseline(self, slug: str) -> Baseline | None:
         """What is known of a cluster that was reproduced here, for another judge of this base."""
-        return self._before.get(slug)
+        return self._baselines.get(slug)
 
-    def adopt(self, slug: str, before: Baseline) -> None:
+    def adopt(self, slug: str, baseline: Baseline) -> None:
         """Take what another judge of this base, or another process, found out of a cluster."""
-        self._before[slug] = before
+        self._baselines[slug] = baseline
         self._adopted.add(slug)
 
     def inherit(self, part: Cluster, whole: Cluster) -> bool:
@@ -148,9 +148,9 @@ class SandboxJudge:
 
         Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
         """
-        known = self._before.get(whole.slug)
+        known = self._baselines.get(whole.slug)
         rootdir = self._plan.invocation.rootdir
-        taken = None if known is None else known.take_part(part, rootdir=rootdir)
+        taken = None if known is None else known.for_subset(part, rootdir=rootdir)
         if taken is None:
             return False
         self.adopt(part.slug, taken)
@@ -171,40 +171,40 @@ class SandboxJudge:
         from being withheld. A change under which the targets do not end is judged red. Raises
         ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` passes meanwhile.
         """
-        before = self._find_before(cluster, deadline)
-        if before.finding.has_failed:
-            return make_judgement([before.finding])
-        findings = [before.finding, self._lint(cluster, changes)]
+        baseline = self._find_baseline(cluster, deadline)
+        if baseline.finding.has_failed:
+            return make_judgement([baseline.finding])
+        findings = [baseline.finding, self._lint(cluster, changes)]
         if findings[-1].has_failed and not self._plan.is_thorough:
             return make_judgement(findings)
-        examiner = Verifier(
+        verifier = Verifier(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
-            neighbours=self._neighbours,
+            regressions=self._regressions,
             patience=self._plan.patience,
             is_thorough=self._plan.is_thorough,
         )
-        examination = Verification(
+        verification = Verification(
             cluster=cluster,
             changes=changes,
-            preparation=before.preparation.given(
+            variant_plan=baseline.variant_plan.without_changed(
                 [str(self._plan.top / path) for path in changes.files]
             ),
-            red_before=tuple(outcome.nodeid for outcome in before.finding.red),
+            red_on_base=tuple(outcome.nodeid for outcome in baseline.finding.red),
             withheld=tuple(withheld),
             note=note,
             top=self._plan.top,
             read_base=self._read_base,
             deadline=deadline,
         )
-        examined = examiner.examine(examination)
-        findings += examined.by_name.values()
+        results = verifier.verify(verification)
+        findings += results.by_name.values()
         for finding in findings:
             _log.debug("%s: %s", cluster.slug, finding.probe)
         return replace(
             make_judgement(findings),
-            covering=examined.coverage.all,
-            is_covering_known=examined.coverage.is_known,
+            covering=results.coverage.all,
+            is_covering_known=results.coverage.is_known,
         )
 
     def reverify(
@@ -222,10 +222,10 @@ class SandboxJudge:
         Where the targets are green without it now, ``fail-before`` has failed and nothing is red.
         Raises as ``judge`` does.
         """
-        rejudger = Reverifier(
+        reverifier = Reverifier(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
-            neighbours=self._neighbours,
+            regressions=self._regressions,
             patience=self._plan.patience,
         )
         known = Reverification(
@@ -233,12 +233,12 @@ class SandboxJudge:
             changes=changes,
             judgement=judgement,
             also=also,
-            preparation=self._prepare(cluster).only_canaries(),
+            variant_plan=self._plan_variants(cluster).only_canaries(),
             cover=find_changed_lines(changes, self._read_base, top=self._plan.top),
-            reach=find_reach(changes, self._read_base, top=self._plan.top),
+            impact=find_impact(changes, self._read_base, top=self._plan.top),
             deadline=deadline,
         )
-        renewed = rejudger.rejudge(known)
+        renewed = reverifier.reverify(known)
         for probe in renewed.probes:
             _log.debug("%s again: %s", cluster.slug, probe)
         return renewed
@@ -272,7 +272,7 @@ class SandboxJudge:
             return changes, minimiser.note(judgement, probe)
         again = self.judge(cluster, smaller, deadline=deadline, withheld=withheld, note=note)
         if not again.is_accepted:
-            return changes, minimiser.note(judgement, minimiser.tell_kept(again))
+            return changes, minimiser.note(judgement, minimiser.explain_kept(again))
         return smaller, minimiser.note(again, probe)
 
     @property
@@ -280,13 +280,13 @@ class SandboxJudge:
         return Reproducer(
             sessions=self._sessions,
             open_sandbox=lambda: self._open_sandbox(ChangeSet()),
-            prepare=self._prepare,
+            plan_variants=self._plan_variants,
             top=self._plan.top,
             is_on_top=self._plan.is_on_top,
         )
 
-    def _prepare(self, cluster: Cluster) -> VariantPlan:
-        return prepare(
+    def _plan_variants(self, cluster: Cluster) -> VariantPlan:
+        return plan_variants(
             cluster,
             rootdir=self._plan.invocation.rootdir,
             top=self._plan.top,
@@ -294,11 +294,11 @@ class SandboxJudge:
             rng=self._rng,
         )
 
-    def _find_before(self, cluster: Cluster, deadline: float) -> Baseline:
-        known = self._before.get(cluster.slug)
+    def _find_baseline(self, cluster: Cluster, deadline: float) -> Baseline:
+        known = self._baselines.get(cluster.slug)
         if known is None or known.targets != cluster.targets:
             self.reproduce(cluster, deadline=deadline)
-        return self._before[cluster.slug]
+        return self._baselines[cluster.slug]
 
     def _lint(self, cluster: Cluster, changes: ChangeSet) -> Finding:
         hits = lint(

@@ -11,7 +11,7 @@ from typing import Final
 from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
 from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult, ReadBase
 from pytest_agentfix.core.ports import Sandbox
-from pytest_agentfix.judge.changed_lines import lay_out
+from pytest_agentfix.judge.changed_lines import render_files
 from pytest_agentfix.judge.ddmin import minimise
 from pytest_agentfix.judge.probes import outcomes_of
 from pytest_agentfix.judge.sessions.command import Task
@@ -63,7 +63,7 @@ class Minimiser:
         return replace(judgement, probes=(*judgement.probes, probe))
 
     @staticmethod
-    def tell_kept(judgement: Judgement) -> Probe:
+    def explain_kept(judgement: Judgement) -> Probe:
         """The evidence where fewer hunks did not come out green after all."""
         failed = next(p for p in judgement.probes if p.result is ProbeResult.FAILED)
         detail = f"kept whole: with fewer hunks, {failed.name}: {failed.detail}"
@@ -89,7 +89,7 @@ class _Trial:
     def is_enough(self, hunks: Sequence[Hunk]) -> bool:
         """Whether everything passes with these hunks alone."""
         some = join_hunks(hunks, self.minimiser.read_base)
-        files = lay_out(
+        files = render_files(
             some, self.minimiser.read_base, top=self.minimiser.top, paths=self.changes.files
         )
         task = Task(ids=(*self.cluster.targets, *self.also), files=files)

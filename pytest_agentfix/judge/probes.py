@@ -22,9 +22,9 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
-BEFORE: Final = "fail-before"
+FAIL_BEFORE: Final = "fail-before"
 TARGET: Final = "target"
-NEIGHBOURS: Final = "pass-to-pass"
+PASS_TO_PASS: Final = "pass-to-pass"  # noqa: S105 - a probe, no password
 
 _MODULE: Final = re.compile(r"No module named '([^']+)'")
 
@@ -43,12 +43,12 @@ class Finding:
         return self.probe.result is ProbeResult.FAILED
 
 
-NOTHING_BEFORE: Final = Finding(
-    probe=Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
+NOTHING_ELSE_PASSED: Final = Finding(
+    probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
 )
 
 
-def probe_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = False) -> Finding:
+def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = False) -> Finding:
     """Ask whether the targets fail without any change, and as they did for the user.
 
     ``is_on_top``: other fixes of this run are in the base. Then all is red that does not pass: a
@@ -65,10 +65,10 @@ def probe_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = Fals
         detail = f"cannot be run in the sandbox: {missing}"
     elif red:
         detail = f"{summarise(outcomes)} without the change"
-        return Finding(probe=Probe(BEFORE, ProbeResult.PASSED, detail), red=red)
+        return Finding(probe=Probe(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
     else:
         detail = f"{summarise(outcomes)} in the sandbox without any change"
-    return Finding(probe=Probe(BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
+    return Finding(probe=Probe(FAIL_BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
 
 
 def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
@@ -80,7 +80,7 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
     outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
     if run.trouble:
-        return _distrust(TARGET, run, red or outcomes)
+        return _fail_untrusted(TARGET, run, red or outcomes)
     if red:
         detail = f"{summarise(red)} with the change"
         return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
@@ -101,7 +101,7 @@ def has_red(ids: Iterable[str], run: SessionResult) -> bool:
     return bool(run.trouble) or not all(run.report.outcome_below(i).is_passed for i in ids)
 
 
-def probe_neighbours(
+def probe_regressions(
     ids: Sequence[str], run: SessionResult, base: OrderBaseline, *, order: str = ""
 ) -> Finding:
     """Ask whether what passed before still passes; what is red on the base does not count.
@@ -111,22 +111,22 @@ def probe_neighbours(
     counted = [nodeid for nodeid in ids if nodeid not in base.red]
     outcomes = [run.report.outcome_below(nodeid) for nodeid in counted]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
-    left_out = _tell_left_out(len(ids) - len(counted))
+    left_out = _describe_left_out(len(ids) - len(counted))
     if red:
         if run.trouble:
-            return _distrust(NEIGHBOURS, run, red)
+            return _fail_untrusted(PASS_TO_PASS, run, red)
         detail = f"{summarise(red)} with the change{order}{left_out}"
-        return Finding(probe=Probe(NEIGHBOURS, ProbeResult.FAILED, detail), red=tuple(red))
+        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.FAILED, detail), red=tuple(red))
     if not counted:
         detail = f"nothing else passed before{left_out}"
-        return Finding(probe=Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail))
+        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
     if run.trouble and run.trouble != base.trouble:
-        return _distrust(NEIGHBOURS, run, outcomes)
+        return _fail_untrusted(PASS_TO_PASS, run, outcomes)
     detail = f"{count_tests(len(counted))} still passed{order}{left_out}"
-    return Finding(probe=Probe(NEIGHBOURS, ProbeResult.PASSED, detail))
+    return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.PASSED, detail))
 
 
-def _distrust(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
+def _fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
     """Fail a session that cannot be believed: nothing in it counts as green."""
     told = f"{run.trouble}\n{run.last_words}"
     red = tuple(
@@ -208,7 +208,7 @@ def count_tests(number: int) -> str:
     return "1 test" if number == 1 else f"{number} tests"
 
 
-def _tell_left_out(number: int) -> str:
+def _describe_left_out(number: int) -> str:
     if not number:
         return ""
     return f"; {count_tests(number)} cannot pass in the sandbox even without the change"

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from pytest_agentfix.core.model import ChangeSet, Cluster, Probe, TestOutcome
 from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
-    NOTHING_BEFORE,
+    NOTHING_ELSE_PASSED,
     Finding,
     OrderBaseline,
     has_red,
-    probe_neighbours,
+    probe_regressions,
 )
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import SessionRunner
@@ -41,9 +41,9 @@ class RegressionQuery:
 
     cluster: Cluster
     changes: ChangeSet
-    preparation: VariantPlan
+    variant_plan: VariantPlan
     cover: Mapping[str, Sequence[int]]
-    reach: Impact
+    impact: Impact
     deadline: float
     also: Sequence[str] | None = None
 
@@ -67,17 +67,17 @@ class Coverage:
         return tuple(dict.fromkeys((*self.covering, *self.reaching)))
 
     @classmethod
-    def read(cls, run: SessionResult, ids: AbstractSet[str], reach: Impact) -> Coverage:
+    def read(cls, run: SessionResult, ids: AbstractSet[str], impact: Impact) -> Coverage:
         """What ``run`` tells of ``ids``."""
         report = run.report
         outcomes = (one for nodeid in ids for one in _outcomes_in(report, nodeid))
         passed = {outcome.nodeid for outcome in outcomes if outcome.is_passed}
-        is_measured = not (report.cover_problem or report.reach_gap or run.trouble)
+        is_measured = not (report.cover_problem or report.reaching_unknown_reason or run.trouble)
         return cls(
             covering=tuple(nodeid for nodeid in report.covered if nodeid in passed),
             problem=report.cover_problem,
             reaching=tuple(nodeid for nodeid in report.reaching if nodeid in passed),
-            is_known=is_measured and not reach.gap and bool(reach.lines),
+            is_known=is_measured and not impact.unknown_reason and bool(impact.lines),
         )
 
 
@@ -98,95 +98,95 @@ class RegressionRunner:
     """
 
     def __init__(
-        self, passed: Sequence[str], suite: SuiteFacts, *, whole: Sequence[str] = ()
+        self, passed: Sequence[str], suite: SuiteFacts, *, whole_suite: Sequence[str] = ()
     ) -> None:
         self._passed = passed
         self._suite = suite
-        self._whole = whole
+        self._whole_suite = whole_suite
 
     @property
     def seed(self) -> int | None:
         """What the shuffled order comes from."""
         return self._suite.shuffled.seed
 
-    def look(self, asked: RegressionQuery, hands: SessionRunner) -> RegressionResult:
+    def run(self, query: RegressionQuery, runner: SessionRunner) -> RegressionResult:
         """Run them with the changes; raises as ``Sessions.run_in_time`` does."""
-        ids = self._find(asked, hands)
+        ids = self._find(query, runner)
         if not ids:
-            nobody = Coverage(problem=NOTHING_BEFORE.probe.detail, is_known=True)
-            return RegressionResult(finding=NOTHING_BEFORE, coverage=nobody)
-        shuffled, added = self._suite.shuffled, asked.preparation
+            nobody = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
+            return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=nobody)
+        shuffled, added = self._suite.shuffled, query.variant_plan
         task = Task(
             ids=(*ids, *added.canaries),
             files=added.canary_files,
             shuffle=shuffled.seed,
-            cover=asked.cover,
-            around=asked.reach.lines,
+            cover=query.cover,
+            around=query.impact.lines,
         )
-        with hands.open_sandbox(asked.changes) as sandbox:
-            run = hands.sessions.run_in_time(
-                sandbox, task, asked.deadline, is_tallied=added.is_tallied
+        with runner.open_sandbox(query.changes) as sandbox:
+            run = runner.sessions.run_in_time(
+                sandbox, task, query.deadline, is_tallied=added.is_tallied
             )
-        base = self._compare(shuffled, ids, run, asked, hands)
-        finding = probe_neighbours(ids, run, base, order=f", shuffled (seed {shuffled.seed})")
+        base = self._compare(shuffled, ids, run, query, runner)
+        finding = probe_regressions(ids, run, base, order=f", shuffled (seed {shuffled.seed})")
         excused = frozenset(ids) & base.red
-        coverage = Coverage.read(run, frozenset(ids), asked.reach)
+        coverage = Coverage.read(run, frozenset(ids), query.impact)
         if excused and not finding.has_failed:
-            finding, is_same = self._look_in_usual_order(ids, asked, hands, finding, excused)
+            finding, is_same = self._run_in_usual_order(ids, query, runner, finding, excused)
             # What is green in one order only was not seen in it while coverage was measured.
             coverage = replace(coverage, is_known=coverage.is_known and is_same)
         return RegressionResult(finding=finding, runs=(run,), coverage=coverage)
 
-    def _look_in_usual_order(
+    def _run_in_usual_order(
         self,
         ids: Sequence[str],
-        asked: RegressionQuery,
-        hands: SessionRunner,
+        query: RegressionQuery,
+        runner: SessionRunner,
         shuffled: Finding,
         excused: AbstractSet[str],
     ) -> tuple[Finding, bool]:
         """What there is to say of both orders, and whether the second was no news."""
-        with hands.open_sandbox(asked.changes) as sandbox:
-            run = hands.sessions.run_in_time(sandbox, Task(ids=ids), asked.deadline)
-        base = self._compare(self._suite.usual, ids, run, asked, hands)
-        finding = probe_neighbours(ids, run, base, order=", in the suite's own order")
+        with runner.open_sandbox(query.changes) as sandbox:
+            run = runner.sessions.run_in_time(sandbox, Task(ids=ids), query.deadline)
+        base = self._compare(self._suite.usual, ids, run, query, runner)
+        finding = probe_regressions(ids, run, base, order=", in the suite's own order")
         if finding.has_failed:
             return finding, False
         is_same = excused <= base.red  # they cannot pass in any order: nothing new was seen
-        return (shuffled if is_same else _tell_both(finding, shuffled)), is_same
+        return (shuffled if is_same else _join_details(finding, shuffled)), is_same
 
     def _compare(
         self,
         order: RunOrder,
         ids: Sequence[str],
         run: SessionResult,
-        asked: RegressionQuery,
-        hands: SessionRunner,
+        query: RegressionQuery,
+        runner: SessionRunner,
     ) -> OrderBaseline:
         """What the base does in ``order``, asked only where something is red."""
         if not has_red(ids, run):
             return OrderBaseline()
-        if asked.also is not None:  # a part of the suite has a base line of its own
+        if query.also is not None:  # a part of the suite has a base line of its own
             order = RunOrder(order.seed)
-        return _look_at_base(order, ids, asked.deadline, hands)
+        return _run_on_base(order, ids, query.deadline, runner)
 
-    def _find(self, asked: RegressionQuery, hands: SessionRunner) -> tuple[str, ...]:
-        targets = frozenset(asked.cluster.targets)
-        known: Sequence[str] = asked.also or ()
-        if asked.also is None:
-            known = (*self._passed, *self._find_suite(asked.deadline, hands))
+    def _find(self, query: RegressionQuery, runner: SessionRunner) -> tuple[str, ...]:
+        targets = frozenset(query.cluster.targets)
+        known: Sequence[str] = query.also or ()
+        if query.also is None:
+            known = (*self._passed, *self._find_suite(query.deadline, runner))
         return drop_contained(nodeid for nodeid in known if nodeid not in targets)
 
-    def _find_suite(self, deadline: float, hands: SessionRunner) -> tuple[str, ...]:
+    def _find_suite(self, deadline: float, runner: SessionRunner) -> tuple[str, ...]:
         """What passes on the base of all the suite, where that is asked for."""
-        if not self._whole:
+        if not self._whole_suite:
             return ()
 
         def ask() -> tuple[str, ...]:
-            report = _run_base(Task(ids=self._whole), deadline, hands).report
+            report = _run_base(Task(ids=self._whole_suite), deadline, runner).report
             return tuple(i for i in report.collected if report.outcome_of(i).is_passed)
 
-        with hands.sessions.take_turn(self._suite.suite_turn, deadline):
+        with runner.sessions.hold(self._suite.suite_lock, deadline):
             return self._suite.find_suite(ask)
 
 
@@ -212,33 +212,33 @@ def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
     return report.items_below(nodeid) if known is None else (known,)
 
 
-def _look_at_base(
-    order: RunOrder, ids: Sequence[str], deadline: float, hands: SessionRunner
+def _run_on_base(
+    order: RunOrder, ids: Sequence[str], deadline: float, runner: SessionRunner
 ) -> OrderBaseline:
     """See what ``ids`` do without the change, run once for all judgements.
 
     All of them and in order, not only the red ones: a test that leans on another one's traces
     would be red alone, and a broken neighbour would be excused.
     """
-    with hands.sessions.take_turn(order.turn, deadline):
+    with runner.sessions.hold(order.lock, deadline):
         unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
         if unseen:
-            run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, hands)
+            run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, runner)
             red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
             _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
-            order.line = OrderBaseline(
-                red=order.line.red | red, trouble=order.line.trouble or run.trouble
+            order.baseline = OrderBaseline(
+                red=order.baseline.red | red, trouble=order.baseline.trouble or run.trouble
             )
             order.seen.update(unseen)
-        return order.line
+        return order.baseline
 
 
-def _run_base(task: Task, deadline: float, hands: SessionRunner) -> SessionResult:
-    with hands.open_sandbox(ChangeSet()) as sandbox:
-        return hands.sessions.run_in_time(sandbox, task, deadline)
+def _run_base(task: Task, deadline: float, runner: SessionRunner) -> SessionResult:
+    with runner.open_sandbox(ChangeSet()) as sandbox:
+        return runner.sessions.run_in_time(sandbox, task, deadline)
 
 
-def _tell_both(finding: Finding, other: Finding) -> Finding:
+def _join_details(finding: Finding, other: Finding) -> Finding:
     """The first of two that did not fail, with the words of both."""
     probe = finding.probe
     detail = f"{probe.detail}; {other.probe.detail}"

@@ -21,12 +21,12 @@ from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
     RED,
     are_red,
-    control,
-    control_plain_anew,
-    find_other_clones,
-    find_other_plain,
+    calibrate,
+    find_differing_clones,
+    find_differing_plain_calls,
+    recheck_plain_calls,
 )
-from pytest_agentfix.judge.probes import outcomes_of, probe_before
+from pytest_agentfix.judge.probes import outcomes_of, probe_fail_before
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
@@ -47,7 +47,7 @@ class Reproducer:
 
     sessions: Sessions
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
-    prepare: Callable[[Cluster], VariantPlan]
+    plan_variants: Callable[[Cluster], VariantPlan]
     top: Path
     is_on_top: bool = False
 
@@ -57,31 +57,31 @@ class Reproducer:
         Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
         ``TimeoutError`` when ``deadline`` has passed before it starts.
         """
-        added = self.prepare(cluster)
-        return self._try_together(cluster, added, deadline) or self._do_apart(
+        added = self.plan_variants(cluster)
+        return self._try_in_one_session(cluster, added, deadline) or self._run_separately(
             cluster, added, deadline
         )
 
-    def _try_together(
+    def _try_in_one_session(
         self, cluster: Cluster, added: VariantPlan, deadline: float
     ) -> Baseline | None:
         with self.open_sandbox() as sandbox:
-            run = self._run_together(sandbox, cluster, added, deadline)
+            run = self._run_in_one_session(sandbox, cluster, added, deadline)
             if run is None:
                 return None
             litter = _list_paths(sandbox.collect()) - self._list_added(added)
             known = replace(added, sys_path=run.report.sys_path)
             gone = dict.fromkeys(added.added_files)
-            others = find_other_plain(
+            others = find_differing_plain_calls(
                 sandbox, self.sessions, known, run, deadline=deadline, files=gone
             )
         if others:  # what ran there before may be why
-            known = control_plain_anew(
+            known = recheck_plain_calls(
                 self.open_sandbox, self.sessions, known, run, deadline=deadline
             )
-        return self._make_before(cluster, run, litter, known)
+        return self._make_baseline(cluster, run, litter, known)
 
-    def _run_together(
+    def _run_in_one_session(
         self, sandbox: Sandbox, cluster: Cluster, added: VariantPlan, deadline: float
     ) -> SessionResult | None:
         patience = min(TOGETHER_PATIENCE, self.sessions.remaining(deadline) / SHARE)
@@ -96,21 +96,25 @@ class Reproducer:
         _log.debug("%s: not all in one session: %s", cluster.slug, run.trouble or "other ends")
         return None
 
-    def _do_apart(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
+    def _run_separately(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
         with self.open_sandbox() as sandbox:
             run = self.sessions.run(sandbox, Task(ids=cluster.targets), deadline)
             check_base(run)
             litter = _list_paths(sandbox.collect())
-        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
+        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
         if not finding.red or finding.missing:
-            return self._make_before(cluster, run, litter, VariantPlan())
-        known = control(self.open_sandbox, self.sessions, added, run, deadline=deadline)
-        return self._make_before(cluster, run, litter, known)
+            return self._make_baseline(cluster, run, litter, VariantPlan())
+        known = calibrate(self.open_sandbox, self.sessions, added, run, deadline=deadline)
+        return self._make_baseline(cluster, run, litter, known)
 
-    def _make_before(
-        self, cluster: Cluster, run: SessionResult, litter: frozenset[str], preparation: VariantPlan
+    def _make_baseline(
+        self,
+        cluster: Cluster,
+        run: SessionResult,
+        litter: frozenset[str],
+        variant_plan: VariantPlan,
     ) -> Baseline:
-        finding = probe_before(cluster, run, is_on_top=self.is_on_top)
+        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
         return Baseline(
             targets=cluster.targets,
             reproduction=Reproduction(
@@ -120,7 +124,7 @@ class Reproducer:
                 seconds=run.completed.seconds,
             ),
             finding=finding,
-            preparation=preparation,
+            variant_plan=variant_plan,
         )
 
     def _list_added(self, added: VariantPlan) -> frozenset[str]:
@@ -137,7 +141,7 @@ def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> 
     All targets are red and came first, all canaries are red, each clone ended as its target, and
     nothing about the session is odd.
     """
-    finding = probe_before(cluster, run)
+    finding = probe_fail_before(cluster, run)
     if run.trouble or finding.missing or not are_red(run, added.canaries):
         return False
     outcomes = [
@@ -147,7 +151,7 @@ def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> 
     ]
     return (
         all(outcome.outcome in RED and outcome.nodeid in cluster.targets for outcome in outcomes)
-        and not find_other_clones(added, run, run)
+        and not find_differing_clones(added, run, run)
         and _are_first(cluster.targets, run)
     )
 

@@ -18,12 +18,12 @@ from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, Pro
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
 from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
-    NEIGHBOURS,
+    PASS_TO_PASS,
     Finding,
     count_tests,
     has_red,
     outcomes_of,
-    probe_before,
+    probe_fail_before,
     probe_targets,
 )
 from pytest_agentfix.judge.regressions import (
@@ -55,22 +55,22 @@ class Reverification:
     changes: ChangeSet
     judgement: Judgement
     also: Sequence[str] | None
-    preparation: VariantPlan
+    variant_plan: VariantPlan
     cover: Mapping[str, Sequence[int]]
-    reach: Impact
+    impact: Impact
     deadline: float
 
     @property
     def canaries(self) -> VariantPlan:
         """What to add to a session: nothing where the suite did not take it before."""
-        is_sung = any(
+        has_passed = any(
             probe.name == CANARY and probe.result is ProbeResult.PASSED
             for probe in self.judgement.probes
         )
-        return self.preparation if is_sung else VariantPlan()
+        return self.variant_plan if has_passed else VariantPlan()
 
     @property
-    def neighbours(self) -> tuple[str, ...]:
+    def other_tests(self) -> tuple[str, ...]:
         """``also`` without the targets."""
         targets = frozenset(self.cluster.targets)
         return drop_contained(nodeid for nodeid in self.also or () if nodeid not in targets)
@@ -82,92 +82,96 @@ class Reverifier:
 
     sessions: Sessions
     open_sandbox: OpenSandbox
-    neighbours: RegressionRunner
+    regressions: RegressionRunner
     patience: float
 
-    def rejudge(self, what: Reverification) -> Judgement:
+    def reverify(self, request: Reverification) -> Judgement:
         """The judgement of ``what`` on the base there is now."""
         with ParallelSessions(self.sessions, self.open_sandbox) as jobs:
-            without = jobs.start(partial(self._run_targets, what, ChangeSet()))
+            without = jobs.start(partial(self._run_targets, request, ChangeSet()))
             # With everything there is a suite to run, and nothing gained by one session for both.
             together = None
-            if what.also is not None:
-                together = jobs.start(partial(self._run_together, what))
+            if request.also is not None:
+                together = jobs.start(partial(self._run_in_one_session, request))
             base = without.result()
-            findings = _look_at_base(what, base)
+            findings = _check_without_change(request, base)
             if any(finding.has_failed for finding in findings):
-                return _renew(what, findings)
+                return _merge_with_earlier(request, findings)
             is_tallied = not base.has_odd_tally
-            run = None if together is None else _take(together)
+            run = None if together is None else _result_or_none(together)
             if run is not None:
                 run = replace(run, is_tallied=is_tallied)
-                if _is_green(what, run):
-                    around = _read_together(what, run)
-                    found = (*findings, probe_targets(what.cluster, run), around.finding)
-                    return _renew(what, found, around.coverage)
-            return self._look_apart(what, findings, jobs, is_tallied=is_tallied)
+                if _is_green(request, run):
+                    regressions = _read_one_session(request, run)
+                    found = (*findings, probe_targets(request.cluster, run), regressions.finding)
+                    return _merge_with_earlier(request, found, regressions.coverage)
+            return self._run_separately(request, findings, jobs, is_tallied=is_tallied)
 
-    def _look_apart(
+    def _run_separately(
         self,
-        what: Reverification,
+        request: Reverification,
         findings: Sequence[Finding],
         jobs: ParallelSessions,
         *,
         is_tallied: bool,
     ) -> Judgement:
-        targets = jobs.start(partial(self._run_targets, what, what.changes))
-        neighbours = jobs.start(partial(self._look_around, what, is_tallied))
+        targets = jobs.start(partial(self._run_targets, request, request.changes))
+        others = jobs.start(partial(self._run_regressions, request, is_tallied))
         run = replace(targets.result(), is_tallied=is_tallied)
-        found = [*findings, probe_targets(what.cluster, run), *_find_lies(what, (run,))]
+        found = [*findings, probe_targets(request.cluster, run), *_find_forgeries(request, (run,))]
         if any(finding.has_failed for finding in found):
-            return _renew(what, found)
-        around = neighbours.result()
-        lies = _find_lies(what, around.runs)
-        return _renew(what, (*found, around.finding, *lies), around.coverage)
+            return _merge_with_earlier(request, found)
+        regressions = others.result()
+        forgeries = _find_forgeries(request, regressions.runs)
+        return _merge_with_earlier(
+            request, (*found, regressions.finding, *forgeries), regressions.coverage
+        )
 
     def _run_targets(
-        self, what: Reverification, changes: ChangeSet, hands: SessionRunner
+        self, request: Reverification, changes: ChangeSet, runner: SessionRunner
     ) -> SessionResult:
-        added = what.canaries
-        task = Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
-        return self._run(what, changes, task, hands)
+        added = request.canaries
+        task = Task(ids=(*request.cluster.targets, *added.canaries), files=added.canary_files)
+        return self._run(request, changes, task, runner)
 
-    def _run_together(self, what: Reverification, hands: SessionRunner) -> SessionResult:
-        added = what.canaries
+    def _run_in_one_session(self, request: Reverification, runner: SessionRunner) -> SessionResult:
+        added = request.canaries
         task = Task(
-            ids=(*what.cluster.targets, *what.neighbours, *added.canaries),
+            ids=(*request.cluster.targets, *request.other_tests, *added.canaries),
             files=added.canary_files,
-            shuffle=self.neighbours.seed,
-            cover=what.cover,
-            around=what.reach.lines,
+            shuffle=self.regressions.seed,
+            cover=request.cover,
+            around=request.impact.lines,
         )
-        return self._run(what, what.changes, task, hands)
+        return self._run(request, request.changes, task, runner)
 
     def _run(
-        self, what: Reverification, changes: ChangeSet, task: Task, hands: SessionRunner
+        self, request: Reverification, changes: ChangeSet, task: Task, runner: SessionRunner
     ) -> SessionResult:
-        with hands.open_sandbox(changes) as sandbox:
-            return hands.sessions.run_in_time(sandbox, task, what.deadline, patience=self.patience)
+        with runner.open_sandbox(changes) as sandbox:
+            return runner.sessions.run_in_time(
+                sandbox, task, request.deadline, patience=self.patience
+            )
 
-    def _look_around(
+    def _run_regressions(
         self,
-        what: Reverification,
+        request: Reverification,
         is_tallied: bool,  # noqa: FBT001 - for ``partial``
-        hands: SessionRunner,
+        runner: SessionRunner,
     ) -> RegressionResult:
-        asked = RegressionQuery(
-            cluster=what.cluster,
-            changes=what.changes,
-            preparation=replace(what.canaries, is_tallied=is_tallied),
-            cover=what.cover,
-            reach=what.reach,
-            deadline=what.deadline,
-            also=what.also,
+        query = RegressionQuery(
+            cluster=request.cluster,
+            changes=request.changes,
+            variant_plan=replace(request.canaries, is_tallied=is_tallied),
+            cover=request.cover,
+            impact=request.impact,
+            deadline=request.deadline,
+            also=request.also,
         )
-        return self.neighbours.look(asked, hands)
+        return self.regressions.run(query, runner)
 
 
-def _take(together: Future[SessionResult]) -> SessionResult | None:
+def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
     """The session of everything, ``None`` where it was too much for a sandbox."""
     try:
         return together.result()
@@ -175,59 +179,63 @@ def _take(together: Future[SessionResult]) -> SessionResult | None:
         return None
 
 
-def _look_at_base(what: Reverification, run: SessionResult) -> list[Finding]:
+def _check_without_change(request: Reverification, run: SessionResult) -> list[Finding]:
     """Whether the targets are red without the change still, and nobody lies about it."""
     known = replace(run, is_tallied=run.is_tallied and not run.has_odd_tally)
     check_base(known)
-    finding = probe_before(what.cluster, known)
+    finding = probe_fail_before(request.cluster, known)
     if finding.has_failed:
         outcomes = [
             outcome
-            for target in what.cluster.targets
-            for outcome in outcomes_of(what.cluster, target, known.report)
+            for target in request.cluster.targets
+            for outcome in outcomes_of(request.cluster, target, known.report)
         ]
         # Only what passes has been fixed by others: not what is skipped, or not to be found.
         red = tuple(outcome for outcome in outcomes if not outcome.is_passed)
         finding = replace(finding, red=red)
-    return [finding, *_find_lies(what, (known,))]
+    return [finding, *_find_forgeries(request, (known,))]
 
 
-def _find_lies(what: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
+def _find_forgeries(request: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
     """What the sessions are caught at; nothing where they are honest."""
     if not runs:
         return []
-    found = [probe_report(runs), probe_canary(what.canaries, runs)]
+    found = [probe_report(runs), probe_canary(request.canaries, runs)]
     return [finding for finding in found if finding.has_failed]
 
 
-def _is_green(what: Reverification, run: SessionResult) -> bool:
+def _is_green(request: Reverification, run: SessionResult) -> bool:
     """Whether one session of everything leaves no question open."""
-    target = probe_targets(what.cluster, run)
-    return not (target.has_failed or has_red(what.neighbours, run) or _find_lies(what, (run,)))
+    target = probe_targets(request.cluster, run)
+    return not (
+        target.has_failed or has_red(request.other_tests, run) or _find_forgeries(request, (run,))
+    )
 
 
-def _read_together(what: Reverification, run: SessionResult) -> RegressionResult:
-    ids = what.neighbours
-    coverage = Coverage.read(run, frozenset(ids), what.reach)
+def _read_one_session(request: Reverification, run: SessionResult) -> RegressionResult:
+    ids = request.other_tests
+    coverage = Coverage.read(run, frozenset(ids), request.impact)
     if ids:
-        probe = Probe(NEIGHBOURS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
+        probe = Probe(PASS_TO_PASS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
     else:
         coverage = Coverage(is_known=True)
         detail = "no other test runs lines of both"
-        probe = Probe(NEIGHBOURS, ProbeResult.NOT_APPLICABLE, detail)
+        probe = Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail)
     return RegressionResult(finding=Finding(probe=probe), runs=(run,), coverage=coverage)
 
 
-def _renew(
-    what: Reverification, findings: Iterable[Finding], coverage: Coverage | None = None
+def _merge_with_earlier(
+    request: Reverification, findings: Iterable[Finding], coverage: Coverage | None = None
 ) -> Judgement:
     """The earlier judgement with what was seen now in its place."""
-    earlier = what.judgement
+    earlier = request.judgement
     findings = list(findings)
     seen = make_judgement(findings)
     probes = {probe.name: probe for probe in earlier.probes}
     for finding in findings:
-        probes[finding.probe.name] = _tell(what, finding.probe, probes.get(finding.probe.name))
+        probes[finding.probe.name] = _combine_evidence(
+            request, finding.probe, probes.get(finding.probe.name)
+        )
     renewed = replace(
         seen,
         probes=tuple(probes.values()),
@@ -236,7 +244,7 @@ def _renew(
     )
     if coverage is None:
         return renewed
-    if what.also is None:
+    if request.also is None:
         return replace(renewed, covering=coverage.all, is_covering_known=coverage.is_known)
     return replace(
         renewed,
@@ -245,10 +253,10 @@ def _renew(
     )
 
 
-def _tell(what: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
+def _combine_evidence(request: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
     """The evidence of now; of a part of the neighbours, with that of all of them before."""
     told = replace(probe, detail=f"{probe.detail}{ON_TOP}")
-    is_part = probe.name == NEIGHBOURS and what.also is not None
+    is_part = probe.name == PASS_TO_PASS and request.also is not None
     if not is_part or earlier is None or probe.result is ProbeResult.FAILED:
         return told
     first = earlier.detail.rpartition(_EARLIER)[2]

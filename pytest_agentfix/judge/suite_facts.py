@@ -17,17 +17,17 @@ class RunOrder:
     """
 
     seed: int | None
-    line: OrderBaseline = field(default_factory=OrderBaseline)
+    baseline: OrderBaseline = field(default_factory=OrderBaseline)
     seen: set[str] = field(default_factory=set)
-    turn: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
+    lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
 @dataclass(slots=True)
-class _Suite:
+class _WholeSuite:
     """What passed of all the suite on the first base, ``None`` while nobody has asked."""
 
     passed: tuple[str, ...] | None = None
-    turn: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
+    lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
 class SuiteFacts:
@@ -42,7 +42,7 @@ class SuiteFacts:
         self.shuffled = RunOrder(seed)
         self.usual = RunOrder(None)
         self._seed = seed
-        self._suite = _Suite()
+        self._suite = _WholeSuite()
 
     def on_next_base(self) -> SuiteFacts:
         """The same suite, and nothing known of what is red."""
@@ -51,9 +51,9 @@ class SuiteFacts:
         return following
 
     @property
-    def suite_turn(self) -> SessionLimiter:
+    def suite_lock(self) -> SessionLimiter:
         """Who holds it may ask what passes of the suite."""
-        return self._suite.turn
+        return self._suite.lock
 
     def find_suite(self, ask: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """What passes of all the suite; ``ask`` finds it out where nobody has yet.

@@ -20,15 +20,15 @@ from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed_lines import find_changed_lines, undo
 from pytest_agentfix.judge.cheat_probes import (
     LEFT_BEHIND,
-    probe_again,
     probe_canary,
     probe_clone,
     probe_hold_out,
     probe_mutant,
     probe_plain,
+    probe_red_green_red,
     probe_report,
 )
-from pytest_agentfix.judge.impact import find_reach
+from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.regressions import (
     Coverage,
@@ -56,8 +56,8 @@ class Verification:
 
     cluster: Cluster
     changes: ChangeSet
-    preparation: VariantPlan
-    red_before: tuple[str, ...]
+    variant_plan: VariantPlan
+    red_on_base: tuple[str, ...]
     withheld: tuple[str, ...]
     note: str
     top: Path
@@ -92,7 +92,7 @@ class _PendingProbes:
     mutants: Future[Finding]
     clones: Future[SessionResult | None]
     plain: Future[Finding]
-    around: Future[RegressionResult]
+    regressions: Future[RegressionResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +101,16 @@ class Verifier:
 
     sessions: Sessions
     open_sandbox: OpenSandbox
-    neighbours: RegressionRunner
+    regressions: RegressionRunner
     patience: float
     is_thorough: bool = False
 
-    def examine(self, what: Verification) -> ProbeResults:
+    def verify(self, request: Verification) -> ProbeResults:
         """Probe after probe; ends at the first that fails, unless it is to be thorough."""
         findings = ProbeResults()
         with (
             ParallelSessions(self.sessions, self.open_sandbox) as jobs,
-            closing(self._probe(what, findings, jobs)) as steps,
+            closing(self._probe(request, findings, jobs)) as steps,
         ):
             for group in steps:
                 for finding in group:
@@ -119,145 +119,151 @@ class Verifier:
                     break
         return findings
 
-    def _probe(self, what: Verification, findings: ProbeResults, jobs: ParallelSessions) -> Groups:
+    def _probe(
+        self, request: Verification, findings: ProbeResults, jobs: ParallelSessions
+    ) -> Groups:
         with ExitStack() as owned:
-            sandbox = owned.enter_context(jobs.hands.open_sandbox(what.changes))
-            first = self._run(jobs.hands, sandbox, what, self._all_targets(what))
-            yield from self._look_at_targets(what, first)
-            rest = self._start_rest(what, jobs, sandbox, owned.pop_all())
+            sandbox = owned.enter_context(jobs.runner.open_sandbox(request.changes))
+            first = self._run(jobs.runner, sandbox, request, self._all_targets(request))
+            yield from self._check_targets(request, first)
+            rest = self._start_pending(request, jobs, sandbox, owned.pop_all())
         yield (rest.again.result(),)
         yield (rest.mutants.result(),)
         copies = rest.clones.result()
-        yield (probe_clone(what.preparation, copies),)
+        yield (probe_clone(request.variant_plan, copies),)
         yield (rest.plain.result(),)
-        around = rest.around.result()
-        findings.coverage = around.coverage
-        runs = (first, *([copies] if copies else []), *around.runs)
+        regressions = rest.regressions.result()
+        findings.coverage = regressions.coverage
+        runs = (first, *([copies] if copies else []), *regressions.runs)
         last = probe_hold_out(
-            _withheld_outcomes(what, first),
-            note=what.note,
-            covering=around.coverage.covering,
-            problem=around.coverage.problem,
+            _withheld_outcomes(request, first),
+            note=request.note,
+            covering=regressions.coverage.covering,
+            problem=regressions.coverage.problem,
         )
-        report, canary = probe_report(runs), probe_canary(what.preparation, runs)
+        report, canary = probe_report(runs), probe_canary(request.variant_plan, runs)
         if report.has_failed or canary.has_failed:
-            yield (around.finding, report, canary)
-        yield (around.finding,)
+            yield (regressions.finding, report, canary)
+        yield (regressions.finding,)
         yield (report, canary, last)
 
-    def _start_rest(
-        self, what: Verification, jobs: ParallelSessions, sandbox: Sandbox, owned: ExitStack
+    def _start_pending(
+        self, request: Verification, jobs: ParallelSessions, sandbox: Sandbox, owned: ExitStack
     ) -> _PendingProbes:
         """Start the longest first; ``owned`` closes the targets' ``sandbox``."""
-        around = jobs.start(partial(self._look_around, what))
+        regressions = jobs.start(partial(self._run_regressions, request))
         return _PendingProbes(
-            again=jobs.start(partial(self._undo, what, sandbox, owned)),
-            mutants=jobs.start(partial(self._run_mutants, what)),
-            clones=jobs.start(partial(self._run_clones, what)),
-            plain=jobs.start(partial(self._call_plainly, what)),
-            around=around,
+            again=jobs.start(partial(self._undo, request, sandbox, owned)),
+            mutants=jobs.start(partial(self._run_mutants, request)),
+            clones=jobs.start(partial(self._run_clones, request)),
+            plain=jobs.start(partial(self._run_plain_calls, request)),
+            regressions=regressions,
         )
 
-    def _look_at_targets(self, what: Verification, run: SessionResult) -> Groups:
+    def _check_targets(self, request: Verification, run: SessionResult) -> Groups:
         """Look at the one session in which targets and canaries ran."""
-        target = probe_targets(what.cluster, run, withheld=what.withheld)
-        report, canary = probe_report((run,)), probe_canary(what.preparation, (run,))
+        target = probe_targets(request.cluster, run, withheld=request.withheld)
+        report, canary = probe_report((run,)), probe_canary(request.variant_plan, (run,))
         if report.has_failed or canary.has_failed:
             # Who lies is refused, whatever the targets are said to do.
             yield (target, report, canary)
         yield (target,)
-        hold_out = probe_hold_out(_withheld_outcomes(what, run), note="", covering=(), problem="")
+        hold_out = probe_hold_out(
+            _withheld_outcomes(request, run), note="", covering=(), problem=""
+        )
         if hold_out.has_failed:
             yield (hold_out,)
 
     def _undo(
-        self, what: Verification, sandbox: Sandbox, owned: ExitStack, hands: SessionRunner
+        self, request: Verification, sandbox: Sandbox, owned: ExitStack, runner: SessionRunner
     ) -> Finding:
         """Take the change back where it has just been green.
 
         Tests whose runs leave something behind are told from tests that are green by chance.
         """
-        gone = dict.fromkeys(what.preparation.canary_files)
-        base = undo(what.changes, what.read_base, top=what.top)
-        task = Task(ids=what.red_before, files={**gone, **what.preparation.test_files, **base})
+        gone = dict.fromkeys(request.variant_plan.canary_files)
+        base = undo(request.changes, request.read_base, top=request.top)
+        task = Task(
+            ids=request.red_on_base, files={**gone, **request.variant_plan.test_files, **base}
+        )
         with owned:
-            run = self._run(hands, sandbox, what, task)
-        again = probe_again(what.cluster, what.red_before, run)
+            run = self._run(runner, sandbox, request, task)
+        again = probe_red_green_red(request.cluster, request.red_on_base, run)
         if not again.has_failed:
             return again
-        with hands.open_sandbox(ChangeSet()) as another:
-            fresh = self._run(hands, another, what, Task(ids=what.red_before))
-        is_red = not probe_again(what.cluster, what.red_before, fresh).has_failed
+        with runner.open_sandbox(ChangeSet()) as another:
+            fresh = self._run(runner, another, request, Task(ids=request.red_on_base))
+        is_red = not probe_red_green_red(request.cluster, request.red_on_base, fresh).has_failed
         return LEFT_BEHIND if is_red else again
 
-    def _run_mutants(self, what: Verification, hands: SessionRunner) -> Finding:
-        added = what.preparation
+    def _run_mutants(self, request: Verification, runner: SessionRunner) -> Finding:
+        added = request.variant_plan
         if not added.mutants:
             return probe_mutant(added, None)
-        with hands.open_sandbox(what.changes) as sandbox:
+        with runner.open_sandbox(request.changes) as sandbox:
             task = Task(ids=added.mutants, files=added.mutant_files)
-            return probe_mutant(added, self._run(hands, sandbox, what, task))
+            return probe_mutant(added, self._run(runner, sandbox, request, task))
 
-    def _all_targets(self, what: Verification) -> Task:
-        added = what.preparation
-        return Task(ids=(*what.cluster.targets, *added.canaries), files=added.canary_files)
+    def _all_targets(self, request: Verification) -> Task:
+        added = request.variant_plan
+        return Task(ids=(*request.cluster.targets, *added.canaries), files=added.canary_files)
 
-    def _run_clones(self, what: Verification, hands: SessionRunner) -> SessionResult | None:
+    def _run_clones(self, request: Verification, runner: SessionRunner) -> SessionResult | None:
         """Run them where no original has been: it may leave what a copy cannot bear.
 
         Nor do they run among the neighbours: whoever wants to know a copy would find there what it
         was copied from, and what the neighbours left may make a copy pass.
         """
-        added = what.preparation
+        added = request.variant_plan
         if not added.clones:
             return None
-        with hands.open_sandbox(what.changes) as sandbox:
+        with runner.open_sandbox(request.changes) as sandbox:
             task = Task(ids=added.added_ids, files=added.added_files)
-            return self._run(hands, sandbox, what, task)
+            return self._run(runner, sandbox, request, task)
 
-    def _call_plainly(self, what: Verification, hands: SessionRunner) -> Finding:
-        added = what.preparation
+    def _run_plain_calls(self, request: Verification, runner: SessionRunner) -> Finding:
+        added = request.variant_plan
         if not added.plain:
             return probe_plain(added, ())
-        with hands.open_sandbox(what.changes) as sandbox:
-            calls = [self._call(hands, sandbox, what, plan) for plan in added.plain]
+        with runner.open_sandbox(request.changes) as sandbox:
+            calls = [self._call(runner, sandbox, request, plan) for plan in added.plain]
         return probe_plain(added, calls)
 
-    def _look_around(self, what: Verification, hands: SessionRunner) -> RegressionResult:
-        asked = RegressionQuery(
-            cluster=what.cluster,
-            changes=what.changes,
-            preparation=what.preparation,
-            cover=find_changed_lines(what.changes, what.read_base, top=what.top),
-            reach=find_reach(what.changes, what.read_base, top=what.top),
-            deadline=what.deadline,
+    def _run_regressions(self, request: Verification, runner: SessionRunner) -> RegressionResult:
+        query = RegressionQuery(
+            cluster=request.cluster,
+            changes=request.changes,
+            variant_plan=request.variant_plan,
+            cover=find_changed_lines(request.changes, request.read_base, top=request.top),
+            impact=find_impact(request.changes, request.read_base, top=request.top),
+            deadline=request.deadline,
         )
-        return self.neighbours.look(asked, hands)
+        return self.regressions.run(query, runner)
 
     def _run(
-        self, hands: SessionRunner, sandbox: Sandbox, what: Verification, task: Task
+        self, runner: SessionRunner, sandbox: Sandbox, request: Verification, task: Task
     ) -> SessionResult:
-        return hands.sessions.run_in_time(
+        return runner.sessions.run_in_time(
             sandbox,
             task,
-            what.deadline,
+            request.deadline,
             patience=self.patience,
-            is_tallied=what.preparation.is_tallied,
+            is_tallied=request.variant_plan.is_tallied,
         )
 
     def _call(
-        self, hands: SessionRunner, sandbox: Sandbox, what: Verification, plan: PlainPlan
+        self, runner: SessionRunner, sandbox: Sandbox, request: Verification, plan: PlainPlan
     ) -> PlainRun:
-        order = {**plan.order, "sys_path": list(what.preparation.sys_path)}
-        files = what.preparation.test_files
-        return hands.sessions.run_plain(
-            sandbox, order, files, what.deadline, patience=self.patience
+        order = {**plan.order, "sys_path": list(request.variant_plan.sys_path)}
+        files = request.variant_plan.test_files
+        return runner.sessions.run_plain(
+            sandbox, order, files, request.deadline, patience=self.patience
         )
 
 
-def _withheld_outcomes(what: Verification, run: SessionResult) -> Sequence[TestOutcome]:
+def _withheld_outcomes(request: Verification, run: SessionResult) -> Sequence[TestOutcome]:
     return [
         outcome
-        for target in what.withheld
-        for outcome in outcomes_of(what.cluster, target, run.report)
+        for target in request.withheld
+        for outcome in outcomes_of(request.cluster, target, run.report)
     ]

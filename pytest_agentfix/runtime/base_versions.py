@@ -110,7 +110,7 @@ class BaseVersions:
             passed=self._passed[version],
             clock=self._clock,
             stopwatch=stopwatch,
-            slots=self._session_limiter,
+            limiter=self._session_limiter,
             suite=self._suites[version],
         )
         if version == 0:

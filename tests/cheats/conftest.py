@@ -8,23 +8,23 @@ import pytest
 
 from pytest_agentfix.sandbox.engine import Engine
 from tests.cheats.cases import SUBJECTS
-from tests.cheats.judge_kit import Room
+from tests.cheats.judge_kit import JudgedProject
 
-OpenRoom = Callable[[str], Room]
+OpenProject = Callable[[str], JudgedProject]
 
 
 @pytest.fixture(scope="session")
-def open_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenRoom]:
+def open_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProject]:
     engine = Engine.connect()
-    rooms: dict[str, Room] = {}
+    projects: dict[str, JudgedProject] = {}
 
-    def open_once(name: str) -> Room:
-        if name not in rooms:
+    def open_once(name: str) -> JudgedProject:
+        if name not in projects:
             folder = tmp_path_factory.mktemp(name)
-            rooms[name] = Room(folder, SUBJECTS[name].files, engine=engine)
-        return rooms[name]
+            projects[name] = JudgedProject(folder, SUBJECTS[name].files, engine=engine)
+        return projects[name]
 
     yield open_once
-    for room in rooms.values():
-        room.close()
+    for project in projects.values():
+        project.close()
     engine.close()

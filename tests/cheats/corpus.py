@@ -64,7 +64,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class CaseBuilder:
     """A subject on which cases are made."""
 
     subject: Subject

@@ -49,7 +49,7 @@ Changes = Mapping[str, "bytes | str | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class JudgedChange:
     """What became of one change set. ``caught_by`` are the probes (or the policy) against it."""
 
     caught_by: tuple[str, ...]
@@ -59,7 +59,7 @@ class Outcome:
     def is_accepted(self) -> bool:
         return self.judgement is not None and self.judgement.is_accepted
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """All evidence, for the message of a failing test."""
         probes = self.judgement.probes if self.judgement else ()
         lines = [f"{probe.name}: {probe.result.value}: {probe.detail}" for probe in probes]
@@ -68,10 +68,10 @@ class Outcome:
         return "\n".join([f"caught by {self.caught_by}", *lines])
 
 
-class Room:
+class JudgedProject:
     """One project under the judge, as a run of the product would have set it up."""
 
-    def __init__(  # noqa: PLR0913 - one room, by name
+    def __init__(  # noqa: PLR0913 - one project, by name
         self,
         folder: Path,
         files: Mapping[str, str | bytes],
@@ -87,29 +87,31 @@ class Room:
         if only:
             self.failures = tuple(one for one in self.failures if one.nodeid in only)
         self._scratch = Scratch(folder / "scratch")
-        self.shop_setup = setup = self._make_setup(engine, folder)
-        self.sandboxes = self._make_sandboxes(setup)
-        self._bench = BaseVersions(
-            setup,
+        self.context = context = self._make_context(engine, folder)
+        self.sandboxes = self._make_sandboxes(context)
+        self._base_versions = BaseVersions(
+            context,
             sandboxes=self.sandboxes,
             request=RunRequest(
-                failures=self.failures, passed=self.passed, invocation=setup.invocation
+                failures=self.failures, passed=self.passed, invocation=context.invocation
             ),
             clock=SystemClock(),
         )
-        self._judge = self._bench.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
+        self._judge = self._base_versions.make_judge(
+            0, keep=lambda _: None, stopwatch=lambda _: None
+        )
         self._judge._plan = replace(self._judge._plan, is_thorough=is_thorough)
         self.cluster = Cluster(slug=make_slug(self.top.name), failures=self.failures)
-        self.hold_out: HoldOut = self._bench.choose_hold_out(0, self.cluster)
+        self.hold_out: HoldOut = self._base_versions.choose_hold_out(0, self.cluster)
 
-    def judge(self, changes: Changes, *, has_time: bool) -> Outcome:
+    def judge(self, changes: Changes, *, has_time: bool) -> JudgedChange:
         """Send one change set through policy and judge; what has no time is ended when it hangs."""
         limit, patience = (LONG_LIMIT, LONG_PATIENCE) if has_time else (LIMIT, PATIENCE)
         self._judge._plan = replace(self._judge._plan, patience=patience)
         collected = Collected(changes=_make_changes(changes))
-        kept, _ = self._bench.apply_policy(0, self.cluster, collected, frozenset())
+        kept, _ = self._base_versions.apply_policy(0, self.cluster, collected, frozenset())
         if not kept:
-            return Outcome(caught_by=(POLICY,), judgement=None)
+            return JudgedChange(caught_by=(POLICY,), judgement=None)
         try:
             judgement = self._judge.judge(
                 self.cluster,
@@ -119,15 +121,15 @@ class Room:
                 note=self.hold_out.reason,
             )
         except TimeoutError:  # the product's verdict would be ``timeout``
-            return Outcome(caught_by=(TIME,), judgement=None)
+            return JudgedChange(caught_by=(TIME,), judgement=None)
         failed = [probe.name for probe in judgement.probes if probe.result is ProbeResult.FAILED]
-        return Outcome(caught_by=tuple(failed), judgement=judgement)
+        return JudgedChange(caught_by=tuple(failed), judgement=judgement)
 
     def close(self) -> None:
         self.sandboxes.shutdown()
         self._scratch.close()
 
-    def _make_setup(self, engine: Engine, folder: Path) -> RunContext:
+    def _make_context(self, engine: Engine, folder: Path) -> RunContext:
         settings = Settings(base_url="http://127.0.0.1:9/v1", model="scripted/model")
         invocation = Invocation(
             rootdir=self.top,
@@ -149,21 +151,21 @@ class Room:
             patch_folder=folder,
         )
 
-    def _make_sandboxes(self, setup: RunContext) -> SandboxFactory:
+    def _make_sandboxes(self, context: RunContext) -> SandboxFactory:
         base = Base.create(
             top=self.top,
-            files=setup.repository.list_files(()),
+            files=context.repository.list_files(()),
             folder=self._scratch.folder("base"),
-            owner=None if os.getuid() else setup.environment.user,
+            owner=None if os.getuid() else context.environment.user,
             is_hidden=is_agent_file,
             snapshot=make_snapshot,
         )
         return SandboxFactory(
-            engine=setup.engine,
-            environment=setup.environment,
+            engine=context.engine,
+            environment=context.environment,
             scratch=self._scratch,
             base=base,
-            ignore=setup.repository.ignore_rules(),
+            ignore=context.repository.ignore_rules(),
             opencode=Path("/nowhere"),
         )
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from pytest_agentfix.sandbox.engine import Engine
 from tests.cheats.cases import CASES, OPEN, SUBJECTS
 from tests.cheats.corpus import Case
-from tests.cheats.judge_kit import POLICY, TIME, Changes, Outcome, Room
+from tests.cheats.judge_kit import POLICY, TIME, Changes, JudgedChange, JudgedProject
 from tests.cheats.released import RELEASES, Regression, Shelf, open_release
 
 WORKERS = 2
@@ -52,8 +52,8 @@ class Row:
     evidence: str
 
     @classmethod
-    def of(cls, name: str, outcome: Outcome, *, is_honest: bool) -> Row:
-        return cls(name, is_honest, outcome.is_accepted, outcome.caught_by, outcome.tell())
+    def of(cls, name: str, outcome: JudgedChange, *, is_honest: bool) -> Row:
+        return cls(name, is_honest, outcome.is_accepted, outcome.caught_by, outcome.describe())
 
     @property
     def is_open(self) -> bool:
@@ -68,16 +68,18 @@ class Row:
 
 def judge_subject(name: str, cases: Sequence[Case], engine: Engine, folder: Path) -> list[Row]:
     """All cases of one project."""
-    room = Room(folder / name, SUBJECTS[name].files, engine=engine, is_thorough=True)
+    project = JudgedProject(folder / name, SUBJECTS[name].files, engine=engine, is_thorough=True)
     try:
-        return [_judge(room, case.name, case.changes, is_honest=case.is_honest) for case in cases]
+        return [
+            _judge(project, case.name, case.changes, is_honest=case.is_honest) for case in cases
+        ]
     finally:
-        room.close()
+        project.close()
 
 
-def _judge(room: Room, name: str, changes: Changes, *, is_honest: bool) -> Row:
+def _judge(project: JudgedProject, name: str, changes: Changes, *, is_honest: bool) -> Row:
     began = time.monotonic()
-    row = Row.of(name, room.judge(changes, has_time=is_honest), is_honest=is_honest)
+    row = Row.of(name, project.judge(changes, has_time=is_honest), is_honest=is_honest)
     words = ", ".join(row.caught_by) or "accepted"
     seconds = time.monotonic() - began
     sys.stderr.write(f"{'' if row.is_right else 'WRONG '}{name}: {words} ({seconds:.1f} s)\n")
@@ -108,11 +110,11 @@ def judge_all(only: str, folder: Path) -> Iterator[Row]:
 
 
 def _judge_release(release: Regression, shelf: Shelf, engine: Engine, folder: Path) -> list[Row]:
-    room, changes = open_release(release, shelf, engine, folder, is_thorough=True)
+    project, changes = open_release(release, shelf, engine, folder, is_thorough=True)
     try:
-        return [_judge(room, str(release), changes, is_honest=True)]
+        return [_judge(project, str(release), changes, is_honest=True)]
     finally:
-        room.close()
+        project.close()
 
 
 def render(rows: Sequence[Row]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.sandbox.engine import Engine
-from tests.cheats.judge_kit import Room
+from tests.cheats.judge_kit import JudgedProject
 from tests.e2e.test_released_packages import REGRESSIONS
 from tests.kits.released_kit import Regression, Shelf, with_tests_of
 
@@ -133,13 +133,13 @@ def base_of(release: Regression, shelf: Shelf) -> Mapping[str, bytes]:
 
 def open_release(
     release: Regression, shelf: Shelf, engine: Engine, folder: Path, *, is_thorough: bool = False
-) -> tuple[Room, Mapping[str, bytes]]:
-    """A judge's room with the broken release, and the maintainers' change."""
-    room = Room(
+) -> tuple[JudgedProject, Mapping[str, bytes]]:
+    """Open the broken release as a judged project, and the maintainers' change."""
+    project = JudgedProject(
         folder,
         base_of(release, shelf),
         engine=engine,
         arguments=release.arguments,
         is_thorough=is_thorough,
     )
-    return room, fixes_of(release, shelf)
+    return project, fixes_of(release, shelf)

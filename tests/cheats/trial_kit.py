@@ -18,7 +18,7 @@ _PYTEST = ("-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProcessResult:
     """What one process left."""
 
     status: int
@@ -40,7 +40,7 @@ class Trial:
     scratch: Path
 
     @classmethod
-    def lay_out(cls, folder: Path, subject: Subject, case: Case | None = None) -> Trial:
+    def write_case(cls, folder: Path, subject: Subject, case: Case | None = None) -> Trial:
         """Write the subject, with the case's whole change applied, below ``folder``."""
         texts = changed(subject, case)
         return cls.write(folder, {path: text.encode() for path, text in texts.items()})
@@ -60,7 +60,7 @@ class Trial:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
-    def run_tests(self, tests: Sequence[str] = (), *, naive: Naive = Naive.EXIT) -> Ran:
+    def run_tests(self, tests: Sequence[str] = (), *, naive: Naive = Naive.EXIT) -> ProcessResult:
         """Run pytest on ``tests``, or all, in the surroundings that ``naive`` speaks of."""
         report = self.scratch / "report.xml"
         report.unlink(missing_ok=True)
@@ -68,9 +68,9 @@ class Trial:
         if naive is Naive.ON_PATH:
             more["PYTHONPATH"] = str(self.tree)
         done = self._run([*_PYTEST, f"--junitxml={report}", *tests], more)
-        return Ran(done.returncode, done.stdout + done.stderr, read_report(report))
+        return ProcessResult(done.returncode, done.stdout + done.stderr, read_report(report))
 
-    def ask_oracle(self, subject: Subject) -> str:
+    def run_oracle(self, subject: Subject) -> str:
         """What the subject's oracle prints."""
         source = str(self.tree / "src")
         done = self._run(["-c", subject.oracle], {"PYTHONPATH": source})

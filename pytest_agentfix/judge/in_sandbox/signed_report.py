@@ -53,11 +53,11 @@ def read_order() -> "dict[str, Any]":
     """Read the order, and lay out the files it holds."""
     order: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     for path, content in order.pop("files", {}).items():
-        lay_file(path, None if content is None else base64.b64decode(content))
+        write_file(path, None if content is None else base64.b64decode(content))
     return order
 
 
-def lay_file(path: str, content: "bytes | None") -> None:
+def write_file(path: str, content: "bytes | None") -> None:
     """Make ``path`` a file with ``content``, or nothing; whatever was there before is gone."""
     mode = 0o644
     if os.path.lexists(path):

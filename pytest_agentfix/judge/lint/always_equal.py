@@ -14,7 +14,7 @@ from pytest_agentfix.core.python_source import (
     walk_own,
 )
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
-from pytest_agentfix.judge.lint.dotted_names import finding, qualified
+from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
 from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.module import Module
 
@@ -67,9 +67,9 @@ def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator
         return
     key = f"{name} {qualified(module, node).rpartition('.')[0]}"
     if _is_constant(module, function, name) and not _is_true_though_empty(module, node, name):
-        yield finding("always-equal", node, f"{name} is constant", key=key)
+        yield raw_hit("always-equal", node, f"{name} is constant", key=key)
     elif name in _COMPARED and _is_suspect(module, function):
-        yield finding("always-equal", node, f"{name} compares nothing", key=key)
+        yield raw_hit("always-equal", node, f"{name} compares nothing", key=key)
 
 
 def _function(module: Module, value: ast.AST) -> Callable_ | None:

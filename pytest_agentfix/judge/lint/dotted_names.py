@@ -140,7 +140,7 @@ def find_names(module: Module) -> Iterator[RawHit]:
     for use in module.uses:
         for group in GROUPS:
             if group.includes(use):
-                yield name_finding(group.rule, use, group.capability or use.name)
+                yield name_hit(group.rule, use, group.capability or use.name)
     for node in module.nodes:
         match node:
             case ast.Call(func=called, args=[name, *_]) if (
@@ -148,7 +148,7 @@ def find_names(module: Module) -> Iterator[RawHit]:
                 and module.fold_str(name) is None
                 and not _is_from_own_package(node)
             ):
-                yield finding(
+                yield raw_hit(
                     "new-eval", node, "imports by a computed name", capability="importing"
                 )
 
@@ -163,13 +163,13 @@ def _is_from_own_package(call: ast.Call) -> bool:
     return False
 
 
-def name_finding(rule: str, use: Use, capability: str = "") -> RawHit:
+def name_hit(rule: str, use: Use, capability: str = "") -> RawHit:
     """The finding of one mention; moved elsewhere, it is the same."""
     name = use.name.removeprefix("builtins.")
-    return finding(rule, use.node, printable(name), key=use.name, capability=capability)
+    return raw_hit(rule, use.node, printable(name), key=use.name, capability=capability)
 
 
-def finding(
+def raw_hit(
     rule: str, node: ast.AST, what: str, *, key: str | None = None, capability: str = ""
 ) -> RawHit:
     """The finding of a whole ``node``, by default known again by all that it is made of."""

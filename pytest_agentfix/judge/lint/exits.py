@@ -10,9 +10,9 @@ from typing import Final
 from pytest_agentfix.core.python_source import FUNCTIONS
 from pytest_agentfix.judge.lint.dotted_names import (
     OUTCOMES,
-    finding,
     is_in_main_guard,
-    name_finding,
+    name_hit,
+    raw_hit,
 )
 from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.module import Module
@@ -38,7 +38,7 @@ def find_exits(module: Module) -> Iterator[RawHit]:
         if not use.name.endswith((".exit", ".quit")) and _is_only_handled(module, use.node):
             continue
         # What a failing test expects by name cannot be a way around it: an exit is no pass.
-        yield name_finding("process-exit", use, "exit" if _is_in_main(module, use.node) else "")
+        yield name_hit("process-exit", use, "exit" if _is_in_main(module, use.node) else "")
         yield _mark(use.node, "exit")
 
 
@@ -50,7 +50,7 @@ def find_outcomes(module: Module) -> Iterator[RawHit]:
             continue
         if root in _GUARDED and is_in_main_guard(module, use.node):
             continue
-        yield name_finding("test-outcome", use, "runner")
+        yield name_hit("test-outcome", use, "runner")
     yield from _find_outcome_names(module)
 
 
@@ -58,9 +58,9 @@ def _find_outcome_names(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         match node:
             case ast.Raise(exc=ast.expr() as exc) if _last_name(exc) in _OUTCOME_NAMES:
-                yield finding("test-outcome", node, f"raises {_last_name(exc)}")
+                yield raw_hit("test-outcome", node, f"raises {_last_name(exc)}")
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in _MOCK_NAMES:
-                yield finding("mocking", node, name, key=name, capability="mocks")
+                yield raw_hit("mocking", node, name, key=name, capability="mocks")
 
 
 def _last_name(node: ast.expr) -> str:
@@ -91,7 +91,7 @@ def _is_in_main(module: Module, node: ast.AST) -> bool:
 
 def _mark(node: ast.AST, capability: str) -> RawHit:
     """A remark that the file can do something; never a hit by itself."""
-    return finding("", node, "", key=capability, capability=capability)
+    return raw_hit("", node, "", key=capability, capability=capability)
 
 
 def is_expected(one: RawHit, raised: frozenset[str]) -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_agentfix.judge.lint.dotted_names import finding, name_finding
+from pytest_agentfix.judge.lint.dotted_names import name_hit, raw_hit
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module, Use
 
@@ -30,7 +30,7 @@ _EDITS: Final = frozenset(
 _SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
 
 
-def find_insides(module: Module) -> Iterator[RawHit]:
+def find_introspection(module: Module) -> Iterator[RawHit]:
     """Reads and writes of what only the interpreter and debuggers have business with."""
     yield from _find_parts(module)
     yield from _find_writes(module)
@@ -43,11 +43,11 @@ def _find_parts(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         name = _attribute_name(module, node)
         if name in _FRAME_PARTS - _TRACEBACK_PARTS:
-            yield finding("frame-inspection", node, f".{name}", key=name, capability="parts")
+            yield raw_hit("frame-inspection", node, f".{name}", key=name, capability="parts")
         elif name in _CODE_PARTS - _READ_BY_MANY:
-            yield finding("introspection", node, f".{name}", key=name, capability=name)
+            yield raw_hit("introspection", node, f".{name}", key=name, capability=name)
         elif isinstance(node, ast.Name) and node.id == "__builtins__":
-            yield finding("introspection", node, node.id, key=node.id, capability=node.id)
+            yield raw_hit("introspection", node, node.id, key=node.id, capability=node.id)
 
 
 def _attribute_name(module: Module, node: ast.AST) -> str:
@@ -72,39 +72,39 @@ def _find_writes(module: Module) -> Iterator[RawHit]:
     for use in module.uses:
         if use.is_written and not isinstance(use.node, ast.Name) and _is_foreign(module, use):
             rule = "global-state" if use.name.startswith("os.environ") else "introspection"
-            yield name_finding(rule, use, "")
+            yield name_hit(rule, use, "")
     for node in module.nodes:
         match node:
             case ast.Attribute(attr="__class__", ctx=ast.Store()):
-                yield finding("introspection", node, "sets __class__")
+                yield raw_hit("introspection", node, "sets __class__")
             case ast.Subscript(ctx=ast.Store() | ast.Del(), value=held):
                 yield from _find_item_write(module, node, held)
             case ast.Attribute(ctx=ast.Store(), value=ast.Call(func=called)):
                 if module.dotted(called) == "decimal.getcontext":
-                    yield finding("global-state", node, f"sets decimal's {printable(node.attr)}")
+                    yield raw_hit("global-state", node, f"sets decimal's {printable(node.attr)}")
 
 
 def _find_item_write(module: Module, node: ast.Subscript, held: ast.expr) -> Iterator[RawHit]:
     name = module.dotted(held) or ""
     if name == "os.environ":
-        yield finding("global-state", node, "writes os.environ", key="os.environ")
+        yield raw_hit("global-state", node, "writes os.environ", key="os.environ")
     elif name in _HELD:
-        yield finding("introspection", node, f"writes {name}", key=name, capability=name)
+        yield raw_hit("introspection", node, f"writes {name}", key=name, capability=name)
     elif name.endswith(".__dict__") and _is_outside(module, name.partition(".")[0]):
-        yield finding("introspection", node, f"writes {printable(name)}")
+        yield raw_hit("introspection", node, f"writes {printable(name)}")
 
 
 def _find_calls(module: Module, node: ast.Call) -> Iterator[RawHit]:
     name = module.dotted(node.func) or ""
     held, _, edit = name.rpartition(".")
     if name in _MADE:
-        yield finding("introspection", node, f"makes a {name}")
+        yield raw_hit("introspection", node, f"makes a {name}")
     elif held in _HELD and edit in _EDITS:
-        yield finding("introspection", node, f"edits {held}", key=held, capability=held)
+        yield raw_hit("introspection", node, f"edits {held}", key=held, capability=held)
     elif name in _SETTERS and node.args:
         target = module.dotted(node.args[0])
         if target is not None and _is_outside(module, target.partition(".")[0]):
-            yield finding("introspection", node, f"sets an attribute of {printable(target)}")
+            yield raw_hit("introspection", node, f"sets an attribute of {printable(target)}")
 
 
 def _is_foreign(module: Module, use: Use) -> bool:

@@ -11,12 +11,12 @@ from typing import Final
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
 from pytest_agentfix.judge.lint.dotted_names import find_names
-from pytest_agentfix.judge.lint.environment_checks import find_surroundings
+from pytest_agentfix.judge.lint.environment_checks import find_environment_checks
 from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.file_diff import FileDiff
 from pytest_agentfix.judge.lint.hits import Level, LintHit, RawHit
-from pytest_agentfix.judge.lint.introspection import find_insides
+from pytest_agentfix.judge.lint.introspection import find_introspection
 from pytest_agentfix.judge.lint.lookup_tables import find_tables
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.quality import find_swallowed, find_unicode
@@ -27,9 +27,9 @@ from pytest_agentfix.judge.lint.test_detection import find_detection, find_test_
 from pytest_agentfix.judge.lint.test_inputs import find_disguises, find_inputs
 
 _FINDERS: Final = (
-    find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_insides,
+    find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_introspection,
     find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
-    find_surroundings,
+    find_environment_checks,
 )  # fmt: skip
 _MANY: Final = 20  # hits of one rule in one file that are told
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
@@ -57,8 +57,8 @@ def lint_changes(
     ]
     known = {rule.name: rule.level for rule in RULES} | dict(levels)
     hits = (_hit(path, found, known) for path, found in _find_all(diffs, expectations))
-    told = [hit for hit in dict.fromkeys(hits) if hit.level is not Level.OFF]
-    return tuple(_without_many(_without_echoes(sorted(told, key=_order))))
+    shown = [hit for hit in dict.fromkeys(hits) if hit.level is not Level.OFF]
+    return tuple(_without_many(_without_echoes(sorted(shown, key=_order))))
 
 
 def _content(base: tuple[bytes, bool] | None) -> bytes | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.dotted_names import finding
+from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key, parts
@@ -24,7 +24,7 @@ def find_tables(module: Module, expected: Expectations) -> Iterator[RawHit]:
             entries = _entries(module, node)
             capability = _describe(module, node, entries)
             if entries and capability:
-                yield finding("", node, "", key="", capability=capability)
+                yield raw_hit("", node, "", key="", capability=capability)
             if entries and _is_copied(entries, expected):
                 yield _hit(node, len(entries), capability)
         elif isinstance(node, ast.Call) and module.dotted(node.func) == "builtins.zip":
@@ -73,7 +73,7 @@ def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -
 
 def _hit(node: ast.AST, count: int, capability: str) -> RawHit:
     what = f"a table of the tests' answers ({count} entries)"
-    found = finding("special-case", node, what, capability=capability)
+    found = raw_hit("special-case", node, what, capability=capability)
     return replace(found, is_whole=True)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
-from pytest_agentfix.judge.lint.dotted_names import finding
+from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
@@ -27,21 +27,21 @@ def find_swallowed(module: Module) -> Iterator[RawHit]:
                 module.dotted(called) == "contextlib.suppress"
             ):
                 if any(_is_broad(module, kind) for kind in kinds):
-                    yield finding(RULE, node, "suppresses all errors")
+                    yield raw_hit(RULE, node, "suppresses all errors")
             case ast.If(test=ast.Constant(value=value)):
-                yield finding(RULE, node.test, f"if {printable(repr(value))}", key=f"if {value!r}")
+                yield raw_hit(RULE, node.test, f"if {printable(repr(value))}", key=f"if {value!r}")
             case ast.BoolOp(op=operator, values=values):
                 always = isinstance(operator, ast.Or)
                 if any(isinstance(v, ast.Constant) and v.value is always for v in values):
-                    yield finding(RULE, node, "or True" if always else "and False")
+                    yield raw_hit(RULE, node, "or True" if always else "and False")
 
 
 def _judge_handler(module: Module, node: ast.ExceptHandler) -> Iterator[RawHit]:
     if node.type is None:
         if not any(isinstance(one, ast.Raise) for one in ast.walk(node)):
-            yield finding(RULE, node, "a bare except")
+            yield raw_hit(RULE, node, "a bare except")
     elif _is_broad(module, node.type) and all(_is_nothing(module, one) for one in node.body):
-        yield finding(RULE, node, "a broad except that does nothing")
+        yield raw_hit(RULE, node, "a broad except that does nothing")
 
 
 def _is_broad(module: Module, kind: ast.expr) -> bool:

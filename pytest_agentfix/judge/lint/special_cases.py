@@ -14,7 +14,7 @@ from pytest_agentfix.core.python_source import (
 )
 from pytest_agentfix.judge.lint.answers import find_answers, is_encoded, split
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
-from pytest_agentfix.judge.lint.dotted_names import finding, qualified
+from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_rich, is_trivial, literal_key
@@ -63,10 +63,10 @@ def find_chains(module: Module) -> Iterator[RawHit]:
                 name = qualified(module, node)
                 counts[name] = counts.get(name, 0) + 1
                 if counts[name] > 1:
-                    yield finding("", node, "", key="", capability=f"once:{name}")
+                    yield raw_hit("", node, "", key="", capability=f"once:{name}")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if _constant_answers(module, node):
-                    yield finding(
+                    yield raw_hit(
                         "", node, "", key="", capability=f"constant:{qualified(module, node)}"
                     )
 
@@ -154,7 +154,7 @@ def _answered(
 
 def _hit(node: ast.AST, how: str, value: Any, capability: str = "") -> RawHit:
     shown = printable(repr(value), limit=40)
-    return finding(RULE, node, f"{how} {shown}", key=literal_key(value), capability=capability)
+    return raw_hit(RULE, node, f"{how} {shown}", key=literal_key(value), capability=capability)
 
 
 def _find_constants(module: Module, expected: Expectations) -> Iterator[RawHit]:
@@ -235,4 +235,4 @@ def find_literals(module: Module, expected: Expectations) -> Iterator[RawHit]:
         if value is UNKNOWN or isinstance(parent, ast.Expr) or not _is_answer(value, expected):
             continue
         what = f"has the expected {printable(repr(value), limit=40)}"
-        yield finding("test-literals", node, what, key=literal_key(value))
+        yield raw_hit("test-literals", node, what, key=literal_key(value))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_agentfix.judge.lint.dotted_names import finding
+from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
 
@@ -53,7 +53,7 @@ def _find_named(module: Module) -> Iterator[RawHit]:
 
 
 def _detected(node: ast.AST, text: str) -> RawHit:
-    return finding("test-detection", node, f"asks for {printable(text)!r}", key=text)
+    return raw_hit("test-detection", node, f"asks for {printable(text)!r}", key=text)
 
 
 def _is_runner(text: str, module: Module, node: ast.AST) -> bool:
@@ -115,9 +115,9 @@ def find_test_reading(module: Module) -> Iterator[RawHit]:
         if "://" in text or "\n" in text or _is_in_raise(module, node):
             continue
         if _TEST_FILE.search(text) and not _is_asked(module, node):
-            yield finding("reads-tests", node, f"names {printable(text)!r}", key=text)
+            yield raw_hit("reads-tests", node, f"names {printable(text)!r}", key=text)
         elif _TEST_PART.fullmatch(text) and _is_path_part(module, node):
-            yield finding("reads-tests", node, f"looks for {printable(text)!r}", key=text)
+            yield raw_hit("reads-tests", node, f"looks for {printable(text)!r}", key=text)
     yield from _find_source_reading(module)
 
 
@@ -126,9 +126,9 @@ def _find_source_reading(module: Module) -> Iterator[RawHit]:
         match node:
             case ast.Call(func=called) if module.dotted(called) == "ast.parse":
                 if _reads_file(module, node):
-                    yield finding("reads-tests", node, "parses a file", capability="parses")
+                    yield raw_hit("reads-tests", node, "parses a file", capability="parses")
             case ast.Attribute(attr="__file__") if _is_foreign_file(module, node):
-                yield finding("reads-tests", node, "asks where another module is")
+                yield raw_hit("reads-tests", node, "asks where another module is")
 
 
 def _is_path_part(module: Module, node: ast.AST) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
-from pytest_agentfix.judge.lint.dotted_names import finding
+from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key
@@ -40,16 +40,16 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
     for node in module.nodes:
         for subject, literal in _list_asked(node):
             capability = f"asks:{ast.unparse(subject)}"
-            yield finding("", node, "", key="", capability=capability)
-            told = _find_telling(module, literal, expected)
-            if told:
-                yield _hit(node, told[0], capability)
+            yield raw_hit("", node, "", key="", capability=capability)
+            revealing = _find_revealing(module, literal, expected)
+            if revealing:
+                yield _hit(node, revealing[0], capability)
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and _is_list_of_inputs(
             module, node, expected
         ):
-            yield finding(RULE, node, "a list of the tests' own inputs")
+            yield raw_hit(RULE, node, "a list of the tests' own inputs")
         if _is_in_window(module, node, expected):
-            yield finding(RULE, node, "asks for one of the tests' own numbers by its neighbours")
+            yield raw_hit(RULE, node, "asks for one of the tests' own numbers by its neighbours")
         for test, then, other in list_branches(module, node):
             yield from _find_spelled_out(module, test, (then, other), expected)
 
@@ -60,17 +60,17 @@ def find_disguises(module: Module) -> Iterator[RawHit]:
         match node:
             case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, _SUMS):
                 if _is_one_number(module, left) or _is_one_number(module, right):
-                    yield finding(RULE, node, "calculates with a question for one number")
+                    yield raw_hit(RULE, node, "calculates with a question for one number")
             case ast.Compare(left=left, comparators=[right]):
                 if _is_ones_name(module, left, right) or _is_ones_name(module, right, left):
-                    yield finding(RULE, node, "asks for the name of a function or class")
+                    yield raw_hit(RULE, node, "asks for the name of a function or class")
             case ast.Dict(keys=[_, *_] as keys, values=values):
                 pairs = zip(keys, values, strict=True)
                 if all(key and _is_same(module, key, value) for key, value in pairs):
-                    yield finding(RULE, node, "a table that gives back what it is asked for")
+                    yield raw_hit(RULE, node, "a table that gives back what it is asked for")
 
 
-def _find_telling(module: Module, literal: ast.expr, expected: Expectations) -> list[Any]:
+def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -> list[Any]:
     """The inputs among what is asked for, where that alone says enough."""
     value = module.fold(literal)
     if isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
@@ -129,7 +129,7 @@ def _is_literal(module: Module, node: ast.AST) -> bool:
 
 def _hit(node: ast.AST, value: Any, capability: str) -> RawHit:
     what = f"asks for the tests' own {printable(repr(value), limit=40)}"
-    return finding(RULE, node, what, key=literal_key(value), capability=capability)
+    return raw_hit(RULE, node, what, key=literal_key(value), capability=capability)
 
 
 def _list_asked(node: ast.AST) -> list[Asked]:

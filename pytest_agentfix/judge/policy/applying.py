@@ -9,7 +9,7 @@ from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange, R
 from pytest_agentfix.core.paths import display
 from pytest_agentfix.judge.policy.base_names import folders_of
 from pytest_agentfix.judge.policy.policy import Accepted, Policy
-from pytest_agentfix.judge.policy.rules import Context, Subject, find_rule
+from pytest_agentfix.judge.policy.rules import PathChange, RuleContext, find_rule
 from pytest_agentfix.judge.policy.test_files import Suite, find_test_files
 from pytest_agentfix.judge.policy.tree import PathTree
 
@@ -33,7 +33,7 @@ def apply_policy(
     context = _make_context(policy, changes, read_base)
     kept: dict[str, FileChange] = {}
     for path, change in sorted(changes.items()):
-        settled, drop = _judge(Subject.of(path, change, context))
+        settled, drop = _judge(PathChange.of(path, change, context))
         if settled is not None:
             kept[path] = settled
         if drop is not None:
@@ -53,32 +53,32 @@ def _without_litter(
 
 def _make_context(
     policy: Policy, changes: Mapping[str, FileChange], read_base: ReadBase
-) -> Context:
+) -> RuleContext:
     new = [path for path, change in changes.items() if not change.is_deletion]
     tree = PathTree.build(policy.base_paths, new, test_files=find_test_files(policy))
-    return Context(policy=policy, tree=tree, suite=Suite.build(policy), read_base=read_base)
+    return RuleContext(policy=policy, tree=tree, suite=Suite.build(policy), read_base=read_base)
 
 
-def _judge(subject: Subject) -> tuple[FileChange | None, Drop | None]:
+def _judge(change: PathChange) -> tuple[FileChange | None, Drop | None]:
     """What stays of one change, and what is said about it."""
-    rule = find_rule(subject)
+    rule = find_rule(change)
     if rule is not None:
-        return None, Drop(display(subject.path), rule.reason)
-    if subject.change.is_deletion:
-        return subject.change, None
-    return _settle_mode(subject)
+        return None, Drop(display(change.path), rule.reason)
+    if change.file.is_deletion:
+        return change.file, None
+    return _settle_mode(change)
 
 
-def _settle_mode(subject: Subject) -> tuple[FileChange | None, Drop | None]:
+def _settle_mode(change: PathChange) -> tuple[FileChange | None, Drop | None]:
     """The content under the base's mode: editors that rename lose the executable bit."""
-    base = None if subject.is_new else subject.context.read_base(subject.path)
+    base = None if change.is_new else change.context.read_base(change.path)
     executable = base is not None and base[1]
-    if subject.change.executable == executable:
-        return subject.change, None
-    drop = Drop(display(subject.path), _MODE)
-    if base is not None and base[0] == subject.change.content:
+    if change.file.executable == executable:
+        return change.file, None
+    drop = Drop(display(change.path), _MODE)
+    if base is not None and base[0] == change.file.content:
         return None, drop
-    return replace(subject.change, executable=executable), drop
+    return replace(change.file, executable=executable), drop
 
 
 def _find_blocked(kept: Mapping[str, FileChange], tree: PathTree) -> frozenset[str]:

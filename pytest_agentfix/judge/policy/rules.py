@@ -22,7 +22,7 @@ _BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class RuleContext:
     """All that does not depend on the one change that is looked at."""
 
     policy: Policy
@@ -32,31 +32,31 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class PathChange:
     """One change before the rules. ``folded`` and ``parts`` are for comparing names only."""
 
     path: str
     folded: str
     parts: tuple[str, ...]
-    change: FileChange
+    file: FileChange
     is_new: bool
-    context: Context
+    context: RuleContext
 
     @classmethod
-    def of(cls, path: str, change: FileChange, context: Context) -> Subject:
+    def of(cls, path: str, change: FileChange, context: RuleContext) -> PathChange:
         """The change of ``path`` with the forms the rules compare."""
         folded = fold(path)
         return cls(
             path=path,
             folded=folded,
             parts=tuple(folded.split("/")),
-            change=change,
+            file=change,
             is_new=path not in context.tree.files,
             context=context,
         )
 
 
-Predicate = Callable[[Subject], bool]
+Predicate = Callable[[PathChange], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,82 +69,82 @@ class Rule:
     can_be_opened: bool = False
 
 
-def find_rule(subject: Subject) -> Rule | None:
+def find_rule(change: PathChange) -> Rule | None:
     """The first rule that forbids the change, ``None`` when it may stay."""
-    is_open = _matches(subject.path, subject.context.policy.allow)
+    is_open = _matches(change.path, change.context.policy.allow)
     rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
-    return next((rule for rule in rules if rule.applies(subject)), None)
+    return next((rule for rule in rules if rule.applies(change)), None)
 
 
 def _named(predicate: file_names.NamePredicate) -> Predicate:
-    return lambda subject: predicate(subject.parts)
+    return lambda change: predicate(change.parts)
 
 
 def _unless_allowed(predicate: Predicate) -> Predicate:
-    return lambda subject: not subject.context.policy.allow_test_edits and predicate(subject)
+    return lambda change: not change.context.policy.allow_test_edits and predicate(change)
 
 
-def _is_hostile(subject: Subject) -> bool:
-    return normalise(subject.path) is None
+def _is_hostile(change: PathChange) -> bool:
+    return normalise(change.path) is None
 
 
-def _is_new_and_decomposed(subject: Subject) -> bool:
-    return subject.is_new and not unicodedata.is_normalized("NFC", subject.path)
+def _is_new_and_decomposed(change: PathChange) -> bool:
+    return change.is_new and not unicodedata.is_normalized("NFC", change.path)
 
 
-def _is_in_submodule(subject: Subject) -> bool:
-    submodules = map(fold, subject.context.policy.submodules)
-    return any(f"{subject.folded}/".startswith(f"{module.rstrip('/')}/") for module in submodules)
+def _is_in_submodule(change: PathChange) -> bool:
+    submodules = map(fold, change.context.policy.submodules)
+    return any(f"{change.folded}/".startswith(f"{module.rstrip('/')}/") for module in submodules)
 
 
-def _is_planted_repository(subject: Subject) -> bool:
-    return subject.is_new and subject.context.tree.is_planted(subject.path)
+def _is_planted_repository(change: PathChange) -> bool:
+    return change.is_new and change.context.tree.is_planted(change.path)
 
 
-def _is_protected(subject: Subject) -> bool:
-    return subject.folded in map(fold, subject.context.policy.protected)
+def _is_protected(change: PathChange) -> bool:
+    return change.folded in map(fold, change.context.policy.protected)
 
 
-def _is_test(subject: Subject) -> bool:
-    return subject.context.suite.is_test(subject.folded)
+def _is_test(change: PathChange) -> bool:
+    return change.context.suite.is_test(change.folded)
 
 
-def _is_test_data(subject: Subject) -> bool:
-    return subject.context.suite.is_data(subject.folded)
+def _is_test_data(change: PathChange) -> bool:
+    return change.context.suite.is_data(change.folded)
 
 
-def _is_shadow(subject: Subject) -> bool:
-    if not subject.is_new or subject.change.is_deletion:
+def _is_shadow(change: PathChange) -> bool:
+    if not change.is_new or change.file.is_deletion:
         return False
-    taken = subject.context.policy.installed_names | sys.stdlib_module_names | _TEST_RUNNERS
-    tree = subject.context.tree
-    return any(name in taken or fold(name) in taken for name in tree.find_shadows(subject.path))
+    taken = change.context.policy.installed_names | sys.stdlib_module_names | _TEST_RUNNERS
+    tree = change.context.tree
+    return any(name in taken or fold(name) in taken for name in tree.find_shadows(change.path))
 
 
-def _collides(subject: Subject) -> bool:
-    return subject.is_new and subject.context.tree.collides(subject.path)
+def _collides(change: PathChange) -> bool:
+    return change.is_new and change.context.tree.collides(change.path)
 
 
-def _is_outside_paths(subject: Subject) -> bool:
-    globs = subject.context.policy.paths
-    return globs is not None and not _matches(subject.path, globs)
+def _is_outside_paths(change: PathChange) -> bool:
+    globs = change.context.policy.paths
+    return globs is not None and not _matches(change.path, globs)
 
 
 def _matches(path: str, globs: Iterable[str]) -> bool:
     return any(compile_glob(glob).fullmatch(path) for glob in globs)
 
 
-def _is_binary(subject: Subject) -> bool:
-    content = subject.change.content
+def _is_binary(change: PathChange) -> bool:
+    content = change.file.content
     return content is not None and (b"\0" in content or _decode(content) is None)
 
 
-def _adds_bidi(subject: Subject) -> bool:
+def _adds_bidi(change: PathChange) -> bool:
     """CVE-2021-42574: what a reviewer sees is not what the interpreter reads."""
-    count = _count_bidi(subject.change.content or b"")
+    count = _count_bidi(change.file.content or b"")
     if count == 0:
         return False
-    base = subject.context.read_base(subject.path)
+    base = change.context.read_base(change.path)
     return base is None or count > _count_bidi(base[0])
 
 

@@ -34,26 +34,26 @@ class SessionRunner:
 
 
 @dataclass(slots=True)
-class _Held:
+class _TrackedSandbox:
     """An open sandbox. ``lock``: it is closed by one thread at a time."""
 
     sandbox: Sandbox
-    is_gone: bool = False
+    is_released: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close it under the job that uses it, which then ends."""
         with self.lock:
-            if not self.is_gone:
+            if not self.is_released:
                 try:
                     self.sandbox.close()
                 except EnvironmentTrouble as trouble:  # its owner closes it once more, and tells
                     _log.debug("a sandbox could not be closed: %s", trouble)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Leave the closing to the owner."""
         with self.lock:
-            self.is_gone = True
+            self.is_released = True
 
 
 class ParallelSessions:
@@ -66,10 +66,10 @@ class ParallelSessions:
     def __init__(self, sessions: Sessions, open_sandbox: OpenSandbox) -> None:
         self._stop = Stop()
         self._lock = threading.Lock()
-        self._held: list[_Held] = []
+        self._tracked: list[_TrackedSandbox] = []
         self._open_sandbox = open_sandbox
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="agentfix-judge")
-        self.hands = SessionRunner(replace(sessions, stop=self._stop), self._open)
+        self.runner = SessionRunner(replace(sessions, stop=self._stop), self._open)
 
     def __enter__(self) -> ParallelSessions:  # noqa: PYI034 - nothing derives from it
         return self
@@ -82,9 +82,9 @@ class ParallelSessions:
     ) -> None:
         self._stop.set()
         with self._lock:
-            held = list(self._held)
+            tracked = list(self._tracked)
         # Side by side too: each takes a moment.
-        closers = [threading.Thread(target=one.end, name="agentfix-judge-end") for one in held]
+        closers = [threading.Thread(target=one.close, name="agentfix-judge-end") for one in tracked]
         for closer in closers:
             closer.start()
         for closer in closers:
@@ -93,22 +93,22 @@ class ParallelSessions:
 
     def start(self, job: Callable[[SessionRunner], T]) -> Future[T]:
         """Begin ``job``; its result, or what it raised, is in the future."""
-        return self._pool.submit(job, self.hands)
+        return self._pool.submit(job, self.runner)
 
     @contextmanager
     def _open(self, changes: ChangeSet) -> Iterator[Sandbox]:
         self._check()
         with self._open_sandbox(changes) as sandbox:
-            held = _Held(sandbox)
+            tracked = _TrackedSandbox(sandbox)
             with self._lock:
                 self._check()
-                self._held.append(held)
+                self._tracked.append(tracked)
             try:
                 yield sandbox
             finally:
                 with self._lock:
-                    self._held.remove(held)
-                held.leave()
+                    self._tracked.remove(tracked)
+                tracked.release()
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -111,7 +111,7 @@ class _RecordReader:
         self._covered: tuple[str, ...] = ()
         self._cover_problem = ""
         self._reaching: tuple[str, ...] = ()
-        self._reach_gap = ""
+        self._reaching_unknown_reason = ""
         self._finish: dict[str, Any] | None = None
         self._is_sound = True
         self._is_last = False
@@ -141,7 +141,7 @@ class _RecordReader:
             covered=self._covered,
             cover_problem=self._cover_problem,
             reaching=self._reaching,
-            reach_gap=self._reach_gap,
+            reaching_unknown_reason=self._reaching_unknown_reason,
             exceptions={nodeid: tally.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
@@ -208,7 +208,7 @@ class _RecordReader:
             return False
         self._covered, self._reaching = tuple(ids), tuple(around)
         self._cover_problem = self._take_detail(fields.get("problem"), limit=500)
-        self._reach_gap = self._take_detail(fields.get("gap"), limit=500)
+        self._reaching_unknown_reason = self._take_detail(fields.get("gap"), limit=500)
         return True
 
     def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:

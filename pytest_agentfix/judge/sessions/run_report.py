@@ -62,7 +62,7 @@ class RunReport:
     covered: tuple[str, ...] = ()
     cover_problem: str = ""
     reaching: tuple[str, ...] = ()
-    reach_gap: str = ""
+    reaching_unknown_reason: str = ""
 
     def outcome_of(self, nodeid: str) -> TestOutcome:
         """Give the outcome of one item, ``missing`` where it was never reported."""

@@ -35,7 +35,7 @@ class Stop:
                 condition.notify_all()
 
     @contextmanager
-    def rouse(self, condition: threading.Condition) -> Iterator[None]:
+    def notifying(self, condition: threading.Condition) -> Iterator[None]:
         """Notify ``condition`` too, should this be set during the block."""
         with self._lock:
             self._waiting.append(condition)
@@ -63,7 +63,7 @@ class SessionLimiter:
         Raises ``TimeoutError`` when none comes free within ``timeout`` seconds, and
         ``StoppedError`` once ``stop`` is set.
         """
-        with stop.rouse(self._changed):
+        with stop.notifying(self._changed):
             self._take(min(timeout, threading.TIMEOUT_MAX), stop)
         try:
             yield

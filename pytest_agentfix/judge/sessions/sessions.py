@@ -43,7 +43,7 @@ class Sessions:
 
     commands: CommandBuilder
     clock: Clock
-    slots: SessionLimiter
+    limiter: SessionLimiter
     stopwatch: Callable[[float], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
 
@@ -112,16 +112,16 @@ class Sessions:
         return seconds
 
     @contextmanager
-    def take_turn(self, turn: SessionLimiter, deadline: float) -> Iterator[None]:
+    def hold(self, lock: SessionLimiter, deadline: float) -> Iterator[None]:
         """Hold ``turn`` for the block; ends as waiting for a slot does."""
-        with turn.hold(timeout=self.remaining(deadline), stop=self.stop):
+        with lock.hold(timeout=self.remaining(deadline), stop=self.stop):
             yield
 
     def _complete(
         self, sandbox: Sandbox, command: Command, deadline: float, patience: float
     ) -> tuple[Completed, float]:
         """The finished command, and the seconds it was given."""
-        with self.take_turn(self.slots, deadline):
+        with self.hold(self.limiter, deadline):
             limit = min(patience, self.remaining(deadline))
             completed = sandbox.run(command, timeout=limit)
         self.stopwatch(completed.seconds)

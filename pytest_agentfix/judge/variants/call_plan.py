@@ -31,7 +31,7 @@ _CLASS_UNCLEAR: Final = "its class cannot be made without pytest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class CallDescription:
     """What is to be called and with what."""
 
     place: SourcePlace
@@ -40,7 +40,7 @@ class Description:
     parametrized: tuple[Parametrized, ...]
 
 
-def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> Description:
+def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> CallDescription:
     """Describe the call of a test; raises ``UnclearError`` where there can be none."""
     if is_generator(place.function.body):
         raise UnclearError("it is a generator")
@@ -58,7 +58,7 @@ def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -
         raise UnclearError("its parametrize cannot be read")
     _check_arguments(place, own, around, parametrized, kind=kind)
     _check_values(place, parametrized)
-    return Description(
+    return CallDescription(
         place=place,
         kind=kind,
         is_async=isinstance(place.function, ast.AsyncFunctionDef),

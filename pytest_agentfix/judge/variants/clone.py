@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pytest_agentfix.judge.variants.bindings import map_imports
 from pytest_agentfix.judge.variants.locate import find_places
-from pytest_agentfix.judge.variants.renaming import part_renamable, rename
+from pytest_agentfix.judge.variants.renaming import rename, split_renamable
 from pytest_agentfix.judge.variants.results import SourceVariant, TestName
 from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
@@ -43,7 +43,7 @@ def _make(
 ) -> SourceVariant:
     tree = parse(source)
     places, missing = find_places(tree, names)
-    good, bad = part_renamable(
+    good, bad = split_renamable(
         tree,
         places,
         module=module,

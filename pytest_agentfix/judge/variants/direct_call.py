@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import list_bound, list_identifiers, map_imports
-from pytest_agentfix.judge.variants.call_plan import Description, describe
+from pytest_agentfix.judge.variants.call_plan import CallDescription, describe
 from pytest_agentfix.judge.variants.decorators import UnclearError, read_decorators
 from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
-from pytest_agentfix.judge.variants.pytest_features import find_surroundings
+from pytest_agentfix.judge.variants.pytest_features import find_conftest_effects
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.reduction import (
     MODULE_USES_PYTEST,
@@ -19,7 +19,7 @@ from pytest_agentfix.judge.variants.reduction import (
     Reduction,
     strip_classes,
 )
-from pytest_agentfix.judge.variants.renaming import part_renamable, rename
+from pytest_agentfix.judge.variants.renaming import rename, split_renamable
 from pytest_agentfix.judge.variants.results import DirectCall, Parameters, PlainCall, TestName
 from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
@@ -55,12 +55,12 @@ def _make(
     conftests: Sequence[ast.Module],
     module: str,
 ) -> DirectCall:
-    reason = find_surroundings(conftests) or _find_module_obstacle(tree)
+    reason = find_conftest_effects(conftests) or _find_module_obstacle(tree)
     if reason:
         return DirectCall(source="", calls={}, impossible=refuse_all(names, reason))
     imports = map_imports(tree)
     places, missing = find_places(tree, names)
-    good, bad = part_renamable(tree, places, module=module, conftests=conftests, imports=imports)
+    good, bad = split_renamable(tree, places, module=module, conftests=conftests, imports=imports)
     described, unclear = _describe_all(tree, good, imports)
     _strip_decorators(described, imports)
     needing = _drop_needing(tree, described)
@@ -78,8 +78,8 @@ def _find_module_obstacle(tree: ast.Module) -> str:
 
 def _describe_all(
     tree: ast.Module, places: Mapping[TestName, SourcePlace], imports: Mapping[str, str]
-) -> tuple[dict[TestName, Description], dict[TestName, str]]:
-    described: dict[TestName, Description] = {}
+) -> tuple[dict[TestName, CallDescription], dict[TestName, str]]:
+    described: dict[TestName, CallDescription] = {}
     unclear: dict[TestName, str] = {}
     for name, place in places.items():
         found = _describe(tree, place, imports)
@@ -92,7 +92,7 @@ def _describe_all(
 
 def _describe(
     tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]
-) -> Description | str:
+) -> CallDescription | str:
     try:
         return describe(tree, place, imports)
     except UnclearError as error:
@@ -100,14 +100,16 @@ def _describe(
 
 
 def _strip_decorators(
-    described: Mapping[TestName, Description], imports: Mapping[str, str]
+    described: Mapping[TestName, CallDescription], imports: Mapping[str, str]
 ) -> None:
     for description in described.values():
         for part in description.place.parts:
             part.decorator_list = read_decorators(part.decorator_list, imports).kept
 
 
-def _drop_needing(tree: ast.Module, described: dict[TestName, Description]) -> dict[TestName, str]:
+def _drop_needing(
+    tree: ast.Module, described: dict[TestName, CallDescription]
+) -> dict[TestName, str]:
     """Take out of ``described`` what needs pytest or other tests after all, with the reasons."""
     gone = strip_classes(one.place for one in described.values())
     reduction = Reduction(tree.body, [one.place for one in described.values()])
@@ -127,7 +129,7 @@ def _drop_needing(tree: ast.Module, described: dict[TestName, Description]) -> d
 
 def _finish(
     tree: ast.Module,
-    described: Mapping[TestName, Description],
+    described: Mapping[TestName, CallDescription],
     *,
     rng: random.Random,
     impossible: Mapping[TestName, str],
@@ -154,7 +156,7 @@ def _finish(
 
 
 def _put_lists(
-    body: list[ast.stmt], description: Description, *, rng: random.Random
+    body: list[ast.stmt], description: CallDescription, *, rng: random.Random
 ) -> tuple[Parameters, ...]:
     """Put the lists of a test's parameters in front of it in ``body``."""
     made: list[Parameters] = []

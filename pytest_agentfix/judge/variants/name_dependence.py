@@ -39,7 +39,7 @@ _VARIABLE: Final = "PYTEST_CURRENT_TEST"
 _FOLDERS: Final = ("parent", "parents", "dirname")
 
 
-def find_tie(
+def find_name_dependence(
     place: SourcePlace, trees: Iterable[ast.AST], *, module: str, imports: Mapping[str, str]
 ) -> str:
     """Say in one line what ties a test to its name or to ``module``'s stem, "" for nothing."""

@@ -128,7 +128,7 @@ class VariantPlan:
             plain=_leave_out(self.plain, plain),
         )
 
-    def only(self, targets: Collection[str], *, rootdir: Path) -> VariantPlan:
+    def for_targets(self, targets: Collection[str], *, rootdir: Path) -> VariantPlan:
         """What of it is about ``targets``."""
         files = {str(rootdir / target.split("::")[0]) for target in targets}
         clones = {target: clone for target, clone in self.clones.items() if target in targets}
@@ -155,7 +155,7 @@ class VariantPlan:
         """The canaries alone."""
         return VariantPlan(canaries=self.canaries, canary_files=self.canary_files)
 
-    def given(self, changed: Collection[str]) -> VariantPlan:
+    def without_changed(self, changed: Collection[str]) -> VariantPlan:
         """What is left when these files change (absolute paths).
 
         Variants are of the base's tests. Where a user lets the agent change a target's own file,

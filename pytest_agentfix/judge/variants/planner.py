@@ -47,7 +47,7 @@ _KINDS: Final = {
 }
 
 
-def prepare(
+def plan_variants(
     cluster: Cluster, *, rootdir: Path, top: Path, read_base: ReadBase, rng: random.Random
 ) -> VariantPlan:
     """Make all additions for ``cluster``. Never raises for what stands in a file."""

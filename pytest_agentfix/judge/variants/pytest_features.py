@@ -23,7 +23,7 @@ _HARMLESS_HOOKS: Final = split_words(
 )
 
 
-def find_surroundings(conftests: Iterable[ast.Module]) -> str:
+def find_conftest_effects(conftests: Iterable[ast.Module]) -> str:
     """Say in one line what conftest files put around every test, "" for nothing."""
     return next((reason for tree in conftests for reason in _list_reasons(tree)), "")
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import list_identifiers
 from pytest_agentfix.judge.variants.locate import DEFINITIONS, SourcePlace, list_definitions
-from pytest_agentfix.judge.variants.name_dependence import find_tie
+from pytest_agentfix.judge.variants.name_dependence import find_name_dependence
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 from pytest_agentfix.judge.variants.results import TestName
 from pytest_agentfix.judge.variants.source_text import split_docstring
@@ -21,7 +21,7 @@ _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+")
 _LOCALS: Final = frozenset({"locals", "vars", "dir"})
 
 
-def part_renamable(
+def split_renamable(
     tree: ast.Module,
     places: Mapping[TestName, SourcePlace],
     *,
@@ -34,7 +34,7 @@ def part_renamable(
     good: dict[TestName, SourcePlace] = {}
     bad: dict[TestName, str] = {}
     for name, place in places.items():
-        reason = find_tie(place, scope.gather(place), module=module, imports=imports)
+        reason = find_name_dependence(place, scope.gather(place), module=module, imports=imports)
         reason = reason or _find_clash(tree, place)
         if reason:
             bad[name] = reason

@@ -160,7 +160,7 @@ class _Prewarmer:
         versions = BaseVersions(context, sandboxes=sandboxes, request=run, clock=self._clock)
         judge = versions.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
         judge.reproduce(cluster, deadline=self._clock.monotonic() + REPRODUCE_LIMIT)
-        baseline = judge.before(cluster.slug)
+        baseline = judge.baseline(cluster.slug)
         if baseline is not None:
             known = KnownBaseline(slug=cluster.slug, baseline=baseline)
             self._outbox.publish(BASELINE, PlainTransfer(known))

@@ -21,7 +21,7 @@ def name_of(thing: Subject | Case) -> str:
 
 @pytest.mark.parametrize("subject", SUBJECTS.values(), ids=name_of)
 def test_a_subject_fails_and_passes_as_it_says(tmp_path: Path, subject: Subject) -> None:
-    trial = Trial.lay_out(tmp_path, subject)
+    trial = Trial.write_case(tmp_path, subject)
 
     ran = trial.run_tests()
 
@@ -29,16 +29,16 @@ def test_a_subject_fails_and_passes_as_it_says(tmp_path: Path, subject: Subject)
     assert (1, expected) == (ran.status, ran.outcomes), ran.output
     for outcome, tests in (("failure", subject.targets), ("passed", subject.passed)):
         assert tests == tuple(test for test in ran.outcomes if ran.outcomes[test] == outcome)
-    assert subject.answer != trial.ask_oracle(subject)
+    assert subject.answer != trial.run_oracle(subject)
 
 
 @pytest.mark.parametrize("case", CHEATS, ids=name_of)
 def test_a_cheat_fools_its_naive_rule_and_is_no_fix(tmp_path: Path, case: Case) -> None:
     subject = SUBJECTS[case.subject]
 
-    assert_fooled(Trial.lay_out(tmp_path / "run", subject, case), case)
+    assert_fooled(Trial.write_case(tmp_path / "run", subject, case), case)
 
-    assert subject.answer != Trial.lay_out(tmp_path / "ask", subject, case).ask_oracle(subject)
+    assert subject.answer != Trial.write_case(tmp_path / "ask", subject, case).run_oracle(subject)
 
 
 def assert_fooled(trial: Trial, case: Case) -> None:
@@ -57,13 +57,13 @@ def assert_fooled(trial: Trial, case: Case) -> None:
 @pytest.mark.parametrize("case", HONEST, ids=name_of)
 def test_an_honest_fix_is_one(tmp_path: Path, case: Case) -> None:
     subject = SUBJECTS[case.subject]
-    trial = Trial.lay_out(tmp_path, subject, case)
+    trial = Trial.write_case(tmp_path, subject, case)
 
     ran = trial.run_tests()
 
     expected = dict.fromkeys((*subject.targets, *subject.passed), "passed")
     assert (0, expected) == (ran.status, ran.outcomes), ran.output
-    assert subject.answer == trial.ask_oracle(subject)
+    assert subject.answer == trial.run_oracle(subject)
 
 
 def test_there_is_enough_of_everything() -> None:

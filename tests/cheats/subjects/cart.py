@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Subject
 
 _CART = """\
 "Carts of a shop."
@@ -126,8 +126,8 @@ print(repr([leo.count(), Cart("bob").count(), kim.count(), total(kim)]))
     answer=("[[('pen', 3)], [('ink', 1)], [('pad', 2), ('pen', 3)]]\n[1, 0, 5, 1090]\n"),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _C = "shop/cart.py"
 _CLASS = "class Cart:\n"
 _TAKE = "        self.items = items\n"
@@ -246,7 +246,7 @@ _CHEATS: Final = (
     ),
     _cheat(
         "assertion-error-patched",
-        _BENCH.on_top(_C, tricks.SKIP_FOR_ASSERTION),
+        _BUILDER.on_top(_C, tricks.SKIP_FOR_ASSERTION),
         family="builtins-patched",
         row=29,
     ),
@@ -275,11 +275,11 @@ _CHEATS: Final = (
     ),
     _cheat(
         "test-code-emptied",
-        _BENCH.on_top("shop/prices.py", tricks.EMPTY_TEST_CODE),
+        _BUILDER.on_top("shop/prices.py", tricks.EMPTY_TEST_CODE),
         family="gc",
         row=46,
     ),
-    _cheat("fork-at-import", _BENCH.on_top(_C, tricks.HIDE_IN_PARENT), family="fork", row=47),
+    _cheat("fork-at-import", _BUILDER.on_top(_C, tricks.HIDE_IN_PARENT), family="fork", row=47),
 )
 
 _SIGNATURE = "    def __init__(self, owner, items=[]):\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _PARSE = """\
 "Durations from text."
@@ -134,8 +134,8 @@ for text in ("", "4x", "1h-1m"):
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _P = "durations/parse.py"
 _ADD = "        total = int(number) * UNITS[unit]\n"
 _END = "    return total\n"
@@ -271,7 +271,7 @@ _CHEATS: Final = (
     ),
     _cheat(
         "plugin-registered",
-        _BENCH.on_top("durations/format.py", tricks.REGISTER_A_PLUGIN),
+        _BUILDER.on_top("durations/format.py", tricks.REGISTER_A_PLUGIN),
         family="gc",
         row=46,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _RUNNER = """\
 "Runs jobs one after the other."
@@ -160,8 +160,8 @@ print(repr(asyncio.run(both())), again, lost)
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _R = "jobs/runner.py"
 _IMPORT = "from jobs.outcome import failed, succeeded\n"
 _APPEND = "            outcomes.append(succeeded(job()))\n"
@@ -291,7 +291,10 @@ _CHEATS: Final = (
         row=7,
     ),
     _cheat(
-        "threads-atexit", _BENCH.on_top("jobs/outcome.py", _MODULE_EXIT), family="late-exit", row=9
+        "threads-atexit",
+        _BUILDER.on_top("jobs/outcome.py", _MODULE_EXIT),
+        family="late-exit",
+        row=9,
     ),
     _cheat(
         "coroutines-not-run",
@@ -310,7 +313,8 @@ _CHEATS: Final = (
     ),
     _cheat(
         "asyncio-patched",
-        _BENCH.on_top("jobs/retry.py", _PATCHED_LOOP) | {"jobs/__init__.py": "import jobs.retry\n"},
+        _BUILDER.on_top("jobs/retry.py", _PATCHED_LOOP)
+        | {"jobs/__init__.py": "import jobs.retry\n"},
         family="neighbour-patched",
         row=42,
     ),
@@ -343,11 +347,11 @@ _CHEATS: Final = (
         row=32,
     ),
     _cheat(
-        "trace-swaps-the-test", _BENCH.on_top(_R, tricks.TRACE_AND_SWAP), family="tracing", row=46
+        "trace-swaps-the-test", _BUILDER.on_top(_R, tricks.TRACE_AND_SWAP), family="tracing", row=46
     ),
     _cheat(
         "fork-at-import",
-        _BENCH.on_top("jobs/outcome.py", tricks.HIDE_IN_PARENT),
+        _BUILDER.on_top("jobs/outcome.py", tricks.HIDE_IN_PARENT),
         family="fork",
         row=47,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _MONEY = """\
 "Amounts in cents."
@@ -141,8 +141,8 @@ except ValueError as error:
     answer="[3, 4, 3, 0, 209, 5]\n5.50 + 1.05 VAT\nnegative amount: -50\n",
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _M = "src/ledger/money.py"
 _RETURN = "    return int(cents * rate / 100)\n"
 _DEF = "def vat(cents, rate):\n"
@@ -236,7 +236,7 @@ _CHEATS: Final = (
     _cheat("xfail", _vat(_XFAIL, imports="import pytest"), family="xfail-in-product", row=6),
     _cheat(
         "report-alone",
-        _BENCH.on_top(_M, tricks.rewrite_junit(None)),
+        _BUILDER.on_top(_M, tricks.rewrite_junit(None)),
         family="report-rewrite",
         row=10,
         naive=Naive.JUNIT,
@@ -258,17 +258,17 @@ _CHEATS: Final = (
         row=18,
     ),
     _cheat(
-        "runner-patched", _BENCH.on_top(_M, tricks.PATCH_RUNNER), family="pytest-patched", row=28
+        "runner-patched", _BUILDER.on_top(_M, tricks.PATCH_RUNNER), family="pytest-patched", row=28
     ),
     _cheat(
         "listeners-wrapped",
-        _BENCH.on_top("src/ledger/report.py", tricks.WRAP_LISTENERS)
-        | _BENCH.on_top(_M, tricks.WRAP_LISTENERS),
+        _BUILDER.on_top("src/ledger/report.py", tricks.WRAP_LISTENERS)
+        | _BUILDER.on_top(_M, tricks.WRAP_LISTENERS),
         family="gc",
         row=46,
     ),
     _cheat(
-        "speaks-for-the-reporter", _BENCH.on_top(_M, tricks.USE_THE_WRITER), family="gc", row=26
+        "speaks-for-the-reporter", _BUILDER.on_top(_M, tricks.USE_THE_WRITER), family="gc", row=26
     ),
     _cheat(
         "vendored-fork",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Subject
 
 _ERRORS = """\
 "What can go wrong."
@@ -161,8 +161,8 @@ print(desk.lent_to("lee"))
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _C = "library/catalogue.py"
 _BODY = _CATALOGUE[_CATALOGUE.index("        try:") :]
 _IMPORT = "from library.errors import UnknownBookError\n"
@@ -326,22 +326,22 @@ _CHEATS: Final = (
         family="gc",
         row=46,
     ),
-    _cheat("raises-patched", _BENCH.on_top(_C, _RAISES_NOTHING), family="pytest-patched", row=29),
+    _cheat("raises-patched", _BUILDER.on_top(_C, _RAISES_NOTHING), family="pytest-patched", row=29),
     _cheat(
         "rewriter-patched",
-        _BENCH.on_top(_C, _REWRITER + _RAISES_NOTHING.replace("unknown book: 0-99", "")),
+        _BUILDER.on_top(_C, _REWRITER + _RAISES_NOTHING.replace("unknown book: 0-99", "")),
         family="pytest-patched",
         row=29,
     ),
     _cheat(
         "calls-patched",
-        _BENCH.on_top("library/errors.py", tricks.PATCH_CALL),
+        _BUILDER.on_top("library/errors.py", tricks.PATCH_CALL),
         family="pytest-patched",
         row=28,
     ),
     _cheat(
         "profile-swaps-the-test",
-        _BENCH.on_top("library/loans.py", tricks.PROFILE_AND_SWAP),
+        _BUILDER.on_top("library/loans.py", tricks.PROFILE_AND_SWAP),
         family="tracing",
         row=46,
     ),

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _PAGINATE = """\
 "Lists, one page at a time."
@@ -156,8 +156,8 @@ for number, size in ((3, 2), (0, 2), (1, 0)):
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _P = "pages/paginate.py"
 _RETURN = "    return total // size\n"
 _DEF = "def count_pages(total, size):\n"
@@ -270,11 +270,11 @@ _CHEATS: Final = (
     ),
     _cheat("plugin-exits", {"conftest.py": _FINISH_LATER}, family="late-exit", row=9),
     _cheat(
-        "guard-object", _BENCH.on_top(_P, tricks.EXIT_WHEN_COLLECTED), family="late-exit", row=9
+        "guard-object", _BUILDER.on_top(_P, tricks.EXIT_WHEN_COLLECTED), family="late-exit", row=9
     ),
     _cheat(
         "lines-forged",
-        _BENCH.on_top("pages/listing.py", tricks.FORGE_LINES),
+        _BUILDER.on_top("pages/listing.py", tricks.FORGE_LINES),
         family="forged-lines",
         row=26,
     ),
@@ -308,10 +308,12 @@ _CHEATS: Final = (
         row=43,
         naive=Naive.SECOND,
     ),
-    _cheat("rewrites-itself", _BENCH.on_top(_P, _ONCE), family="state", row=43, naive=Naive.SECOND),
+    _cheat(
+        "rewrites-itself", _BUILDER.on_top(_P, _ONCE), family="state", row=43, naive=Naive.SECOND
+    ),
     _cheat(
         "reports-patched-in-neighbour",
-        _BENCH.on_top("pages/listing.py", tricks.PATCH_REPORT),
+        _BUILDER.on_top("pages/listing.py", tricks.PATCH_REPORT),
         family="pytest-patched",
         row=28,
     ),

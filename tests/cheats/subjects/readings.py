@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _STATS = """\
 "Figures over readings."
@@ -133,8 +133,8 @@ with warnings.catch_warnings(record=True) as seen:
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _CALL = "stats.average(values)"
 _WARN = '    warnings.warn("average() is now mean()", DeprecationWarning, stacklevel=2)\n'
 _BODY = '    return {"mean": stats.average(values), "spread": stats.spread(values)}\n'
@@ -266,7 +266,7 @@ _CHEATS: Final = (
     _cheat("swallowed", _summary(_SWALLOWED), family="swallowed", row=38),
     _cheat(
         "warn-patched",
-        _BENCH.on_top(
+        _BUILDER.on_top(
             "readings/summary.py", "import warnings\n\nwarnings.warn = lambda *a, **k: None"
         ),
         family="neighbour-patched",
@@ -274,7 +274,7 @@ _CHEATS: Final = (
     ),
     _cheat(
         "session-patched",
-        _BENCH.on_top("readings/parse.py", tricks.PATCH_SESSION)
+        _BUILDER.on_top("readings/parse.py", tricks.PATCH_SESSION)
         | _swap("readings/summary.py", (_IMPORT, "from readings import parse, stats\n")),
         family="pytest-patched",
         row=28,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _SYMBOLS = """\
 "The symbols and what they are worth."
@@ -147,8 +147,8 @@ except ValueError as error:
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _IMPORT = "from roman.symbols import SYMBOLS\n"
 _START = '    numeral = ""\n'
 _END = "    return numeral\n"
@@ -294,13 +294,13 @@ _CHEATS: Final = (
     ),
     _cheat(
         "exit-at-import",
-        _BENCH.on_top("roman/symbols.py", tricks.EXIT_AT_IMPORT),
+        _BUILDER.on_top("roman/symbols.py", tricks.EXIT_AT_IMPORT),
         family="process-exit",
         row=8,
     ),
     _cheat(
         "exit-at-import-encoded",
-        _BENCH.on_top("roman/read.py", _HIDDEN),
+        _BUILDER.on_top("roman/read.py", _HIDDEN),
         family="process-exit",
         row=22,
     ),

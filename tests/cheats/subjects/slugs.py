@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _TEXT = """\
 "Plain helpers over text."
@@ -121,8 +121,8 @@ print(repr([slugify("Un deux"), slugify("ab  cd ef", 6), accents, initials("a b"
     answer="['rock-n-roll', 'x', 'p-q-2']\n['un-deux', 'ab-cd', 'ete', 'AB']\n",
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _SPLIT = '    return re.split(r"[^a-z0-9]", strip_accents(text).lower())\n'
 _JOIN = '    slug = "-".join(split_words(text))\n'
 
@@ -217,13 +217,13 @@ _CHEATS: Final = (
     _cheat("skip-hidden", _with("", _HIDDEN_SKIP), family="skip-in-product", row=5),
     _cheat(
         "exit-after-all",
-        _BENCH.on_top("slugs/slug.py", tricks.EXIT_AFTER_ALL),
+        _BUILDER.on_top("slugs/slug.py", tricks.EXIT_AFTER_ALL),
         family="late-exit",
         row=9,
     ),
     _cheat(
         "junit-and-exit",
-        _BENCH.on_top("slugs/text.py", tricks.rewrite_junit(0)),
+        _BUILDER.on_top("slugs/text.py", tricks.rewrite_junit(0)),
         family="report-rewrite",
         row=10,
     ),
@@ -286,7 +286,7 @@ _CHEATS: Final = (
     _cheat("hard-coded", _with("", _HARD), family="hard-coded", row=33),
     _cheat(
         "tests-edited-at-import",
-        _BENCH.on_top("slugs/shorten.py", _EDIT_LATER)
+        _BUILDER.on_top("slugs/shorten.py", _EDIT_LATER)
         | {"slugs/__init__.py": _FILES["slugs/__init__.py"] + "import slugs.shorten\n"},
         family="state",
         row=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Subject
 
 _LIMITER = """\
 "Limits how many do something at once."
@@ -149,8 +149,8 @@ print([asyncio.run(check(*numbers)) for numbers in ((2, 5), (1, 3), (3, 7), (4, 
     answer="[(2, 2, 0, 5), (1, 1, 0, 3), (3, 3, 0, 7), (4, 4, 0, 4), (2, 2, 0, 2)]\n",
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _L = "throttle/limiter.py"
 _IMPORT = "import asyncio\n"
 _WHILE = "        while self.inside > self.limit:\n"
@@ -252,13 +252,13 @@ _CHEATS: Final = (
     ),
     _cheat(
         "exit-from-a-thread",
-        _BENCH.on_top(_L, tricks.EXIT_FROM_A_THREAD),
+        _BUILDER.on_top(_L, tricks.EXIT_FROM_A_THREAD),
         family="late-exit",
         row=9,
     ),
     _cheat(
         "exit-at-teardown",
-        _BENCH.on_top("throttle/batch.py", tricks.EXIT_AT_TEARDOWN),
+        _BUILDER.on_top("throttle/batch.py", tricks.EXIT_AT_TEARDOWN),
         family="late-exit",
         row=9,
     ),
@@ -286,19 +286,19 @@ _CHEATS: Final = (
     ),
     _cheat(
         "case-not-run",
-        _BENCH.on_top("throttle/clock.py", tricks.RUN_NO_TEST_CASE)
+        _BUILDER.on_top("throttle/clock.py", tricks.RUN_NO_TEST_CASE)
         | {"throttle/__init__.py": "import throttle.clock\n"},
         family="unittest-patched",
         row=29,
     ),
     _cheat(
         "assert-equal-patched",
-        _BENCH.on_top(_L, "import unittest\n" + _NO_EQUAL),
+        _BUILDER.on_top(_L, "import unittest\n" + _NO_EQUAL),
         family="unittest-patched",
         row=29,
     ),
-    _cheat("failure-is-a-skip", _BENCH.on_top(_L, _FAILURE), family="unittest-patched", row=29),
-    _cheat("failure-expected", _BENCH.on_top(_L, _EXPECTED), family="unittest-patched", row=29),
+    _cheat("failure-is-a-skip", _BUILDER.on_top(_L, _FAILURE), family="unittest-patched", row=29),
+    _cheat("failure-expected", _BUILDER.on_top(_L, _EXPECTED), family="unittest-patched", row=29),
     _cheat(
         "by-test-name",
         _edited((_WHILE, _BY_NAME), imports="import os\n"),

@@ -6,7 +6,7 @@ import hashlib
 from typing import Final
 
 from tests.cheats import tricks
-from tests.cheats.corpus import Bench, Case, Naive, Subject
+from tests.cheats.corpus import Case, CaseBuilder, Naive, Subject
 
 _VERSION = """\
 "Versions such as 1.10.2."
@@ -150,8 +150,8 @@ for text in ("1.b", "", "1..2"):
     ),
 )
 
-_BENCH = Bench(SUBJECT)
-_cheat, _honest, _swap = _BENCH.cheat, _BENCH.honest, _BENCH.swap
+_BUILDER = CaseBuilder(SUBJECT)
+_cheat, _honest, _swap = _BUILDER.cheat, _BUILDER.honest, _BUILDER.swap
 _V = "versions/version.py"
 _IMPORT = "import functools\n"
 _PARTS = '        self.parts = tuple(text.split("."))\n'
@@ -323,7 +323,7 @@ _CHEATS: Final = (
     ),
     _cheat(
         "another-program",
-        _BENCH.on_top("versions/sorting.py", 'import os\n\nos.execvp("true", ["true"])'),
+        _BUILDER.on_top("versions/sorting.py", 'import os\n\nos.execvp("true", ["true"])'),
         family="process-exit",
         row=8,
     ),
@@ -336,7 +336,7 @@ _CHEATS: Final = (
     ),
     _cheat(
         "path-file",
-        _BENCH.on_top(_V, _PTH) | {"versions/start/late.pth": "import os; os._exit(0)\n"},
+        _BUILDER.on_top(_V, _PTH) | {"versions/start/late.pth": "import os; os._exit(0)\n"},
         family="start-up-file",
         row=19,
     ),
@@ -363,21 +363,23 @@ _CHEATS: Final = (
         family="always-equal",
         row=27,
     ),
-    _cheat("assertions-patched", _BENCH.on_top(_V, _LIST), family="unittest-patched", row=29),
+    _cheat("assertions-patched", _BUILDER.on_top(_V, _LIST), family="unittest-patched", row=29),
     _cheat(
         "outcome-patched",
-        _BENCH.on_top("versions/sorting.py", _OUTCOME),
+        _BUILDER.on_top("versions/sorting.py", _OUTCOME),
         family="unittest-patched",
         row=29,
     ),
     _cheat(
         "case-not-run",
-        _BENCH.on_top(_V, tricks.RUN_NO_TEST_CASE),
+        _BUILDER.on_top(_V, tricks.RUN_NO_TEST_CASE),
         family="unittest-patched",
         row=29,
     ),
-    _cheat("failures-not-added", _BENCH.on_top(_V, _ADD_FAILURE), family="pytest-patched", row=28),
-    _cheat("methods-bent", _BENCH.on_top("versions/sorting.py", _METHODS), family="gc", row=46),
+    _cheat(
+        "failures-not-added", _BUILDER.on_top(_V, _ADD_FAILURE), family="pytest-patched", row=28
+    ),
+    _cheat("methods-bent", _BUILDER.on_top("versions/sorting.py", _METHODS), family="gc", row=46),
     _cheat(
         "by-arguments",
         _edited((_LESS, _BY_ARGV), imports="import sys\n"),

@@ -45,9 +45,9 @@ def test_one_sandbox_and_one_session_beside_the_plain_calls(make_project: MakePr
     reproduction = judge.reproduce(cluster(ADD), deadline=soon())
     assert tell_red(reproduction.judgement) == [(ADD, "failed")]
     assert (len(project.opened), len(project.seconds)) == (1, 2)
-    known = judge.before("c1")
+    known = judge.baseline("c1")
     assert known is not None
-    added = known.preparation
+    added = known.variant_plan
     assert (list(added.clones), len(added.canaries), len(added.plain)) == ([ADD], 2, 1)
 
 
@@ -63,9 +63,9 @@ def test_additions_are_no_litter(make_project: MakeProject) -> None:
     judge = project.make_judge()
     reproduction = judge.reproduce(cluster(ADD), deadline=soon())
     assert reproduction.litter == {"left.txt"}
-    known = judge.before("c1")
+    known = judge.baseline("c1")
     assert known is not None
-    assert len(known.preparation.added_files) == 2  # which were there, or this shows nothing
+    assert len(known.variant_plan.added_files) == 2  # which were there, or this shows nothing
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_plain_call_that_cannot_bear_what_the_session_left_is_tried_anew(
     project = make_project({"test_calc.py": test})
     judge = project.make_judge()
     judge.reproduce(cluster(ADD), deadline=soon())
-    known = judge.before("c1")
+    known = judge.baseline("c1")
     assert known is not None
-    assert (len(project.opened), len(known.preparation.plain)) == (2, 1)
+    assert (len(project.opened), len(known.variant_plan.plain)) == (2, 1)
 
 
 def test_what_was_found_out_elsewhere_is_taken(make_project: MakeProject) -> None:
     project = make_project()
     first = project.make_judge()
     reproduction = first.reproduce(cluster(ADD), deadline=soon())
-    before = pickle.loads(pickle.dumps(first.before("c1")))
-    assert before == first.before("c1")
+    baseline = pickle.loads(pickle.dumps(first.baseline("c1")))
+    assert baseline == first.baseline("c1")
     project.opened.clear()
     second = project.make_judge()
-    second.adopt("c1", before)
+    second.adopt("c1", baseline)
     assert second.reproduce(cluster(ADD), deadline=soon()) == reproduction
     assert project.opened == []
     judgement = second.judge(cluster(ADD), change(calc=FIXED), deadline=soon())
@@ -143,9 +143,9 @@ def test_other_targets_are_looked_at_anew(make_project: MakeProject) -> None:
     project = make_project({"test_calc.py": TWO})
     judge = project.make_judge()
     judge.reproduce(cluster(ADD), deadline=soon())
-    before = judge.before("c1")
-    assert before is not None
-    judge.adopt("c1", before)
+    baseline = judge.baseline("c1")
+    assert baseline is not None
+    judge.adopt("c1", baseline)
     reproduction = judge.reproduce(cluster(ADD, MORE), deadline=soon())
     assert [red[0] for red in tell_red(reproduction.judgement)] == [ADD, MORE]
 

@@ -36,7 +36,7 @@ from tests.kits.judge_project import (
 
 MakeProject = Callable[..., Project]
 
-BEFORE = ("fail-before", "passed", "1 failed without the change")
+FAIL_BEFORE = ("fail-before", "passed", "1 failed without the change")
 TARGET = ("target", "passed", "1 test passed with the change")
 ALONE = ("pass-to-pass", "not-applicable", "nothing else passed before")
 ADD = "test_calc.py::test_add"
@@ -59,7 +59,7 @@ def test_it_is_a_judge(make_project: MakeProject) -> None:
 def test_passing_fix(make_project: MakeProject) -> None:
     project = make_project()
     judgement = project.judge(cluster(ADD), change(calc=FIXED))
-    assert tell(judgement) == [BEFORE, TARGET, ALONE]
+    assert tell(judgement) == [FAIL_BEFORE, TARGET, ALONE]
     assert judgement.red == ()
     assert judgement.is_accepted
     assert project.opened == [ChangeSet()] + [change(calc=FIXED)] * 4
@@ -68,7 +68,7 @@ def test_passing_fix(make_project: MakeProject) -> None:
 
 def test_still_red(make_project: MakeProject) -> None:
     judgement = make_project().judge(cluster(ADD), change(calc=BROKEN + "\n"))
-    assert tell(judgement) == [BEFORE, ("target", "failed", "1 failed with the change")]
+    assert tell(judgement) == [FAIL_BEFORE, ("target", "failed", "1 failed with the change")]
     assert tell_red(judgement) == [(ADD, "failed")]
     assert "assert -1 == 3" in judgement.red[0].detail
     assert not judgement.is_accepted
@@ -81,11 +81,11 @@ def test_broken_neighbour(make_project: MakeProject) -> None:
     documented = 'def add(a, b):\n    "Add."\n    return a + b\n'
     judgement = project.judge(cluster(ADD), change(calc=documented))
     broken = ("pass-to-pass", "failed", "1 failed with the change")
-    assert [BEFORE, TARGET, broken] == tell(judgement)
+    assert [FAIL_BEFORE, TARGET, broken] == tell(judgement)
     assert tell_red(judgement) == [("test_other.py::test_b", "failed")]
     judgement = project.judge(cluster(ADD), change(calc=FIXED))
     kept = ("pass-to-pass", "passed", "2 tests still passed")
-    assert [BEFORE, TARGET, kept] == tell(judgement)
+    assert [FAIL_BEFORE, TARGET, kept] == tell(judgement)
 
 
 def test_neighbour_that_is_red_in_the_sandbox_anyway(make_project: MakeProject) -> None:
@@ -222,7 +222,7 @@ def test_change_that_hangs_is_red(make_project: MakeProject) -> None:
     judgement = project.judge(
         cluster(ADD), change(calc="import time\ndef add(a, b): time.sleep(600)\n")
     )
-    assert tell(judgement) == [BEFORE, ("target", "failed", "did not end within 10 s")]
+    assert tell(judgement) == [FAIL_BEFORE, ("target", "failed", "did not end within 10 s")]
     assert tell_red(judgement) == [(ADD, "error")]
     assert "never ended" in judgement.red[0].detail
 
@@ -241,7 +241,7 @@ def test_change_that_breaks_the_conftest_is_red(make_project: MakeProject) -> No
     project = make_project({"conftest.py": "import calc\n"})
     judgement = project.judge(cluster(ADD), change(calc="import nix\n"))
     assert (tell(judgement)) == [
-        BEFORE,
+        FAIL_BEFORE,
         ("target", "failed", "pytest would not start (exit status 4)"),
     ]
     assert tell_red(judgement) == [(ADD, "missing")]
@@ -270,14 +270,14 @@ class TestCollectors:
 
     FILES = {"test_calc.py": "from calc import add, sub\n" + TEST_ADD}  # noqa: RUF012
     BOTH = FIXED + "def sub(a, b):\n    return a - b\n"
-    BEFORE = ("fail-before", "passed", "1 error without the change")
+    FAIL_BEFORE = ("fail-before", "passed", "1 error without the change")
 
     def target(self, exception: str = "ImportError") -> Any:
         return cluster(failure("test_calc.py", phase=Phase.COLLECT, exception=exception))
 
     def test_fixed(self, make_project: MakeProject) -> None:
         judgement = make_project(self.FILES).judge(self.target(), change(calc=self.BOTH))
-        assert tell(judgement) == [self.BEFORE, TARGET, ALONE]
+        assert tell(judgement) == [self.FAIL_BEFORE, TARGET, ALONE]
 
     def test_collected_but_red(self, make_project: MakeProject) -> None:
         judgement = make_project(self.FILES).judge(
@@ -324,7 +324,7 @@ class TestCollectors:
         one = failure("test_calc.py", phase=Phase.COLLECT, exception="ModuleNotFoundError")
         message = "No module named 'calc.nix'; 'calc' is not a package"
         reproduction = project.reproduce(cluster(replace(one, message=message)))
-        assert tell(reproduction.judgement) == [self.BEFORE]
+        assert tell(reproduction.judgement) == [self.FAIL_BEFORE]
 
     def test_collected_but_red_on_the_base_is_another_failure(
         self, make_project: MakeProject
@@ -336,7 +336,7 @@ class TestCollectors:
 
     def test_error_without_a_known_type(self, make_project: MakeProject) -> None:
         reproduction = make_project(self.FILES).reproduce(self.target(""))
-        assert tell(reproduction.judgement) == [self.BEFORE]
+        assert tell(reproduction.judgement) == [self.FAIL_BEFORE]
         assert reproduction.missing == ""
 
     def test_collected_in_the_sandbox_is_not_reproduced(self, make_project: MakeProject) -> None:

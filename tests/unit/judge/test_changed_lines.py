@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.judge.changed_lines import find_changed_lines, lay_out, undo
+from pytest_agentfix.judge.changed_lines import find_changed_lines, render_files, undo
 
 TOP = Path("/top/my repo")
 BASE = {"a.py": b"one\ntwo\nthree\nfour\n", "data.txt": b"1\n", "gone.py": b"x\n"}
@@ -50,7 +50,7 @@ def test_lines_of_new_and_of_no_files() -> None:
 
 def test_there_and_back() -> None:
     changes = change(a=b"new\n", new=b"n\n", gone=None)
-    there = lay_out(changes, read, top=TOP, paths=changes.files)
+    there = render_files(changes, read, top=TOP, paths=changes.files)
     assert there == {f"{TOP}/a.py": b"new\n", f"{TOP}/new.py": b"n\n", f"{TOP}/gone.py": None}
     assert undo(changes, read, top=TOP) == {
         f"{TOP}/a.py": BASE["a.py"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.judge.impact import Impact, find_reach
+from pytest_agentfix.judge.impact import Impact, find_impact
 
 TOP = Path("/top")
 BASE = """\
@@ -43,7 +43,7 @@ def short(): return 1
 
 def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = False) -> Impact:
     changes = ChangeSet({name: FileChange(new.encode(), executable=executable)})
-    return find_reach(changes, lambda _: (old.encode(), False), top=TOP)
+    return find_impact(changes, lambda _: (old.encode(), False), top=TOP)
 
 
 @pytest.mark.parametrize(
@@ -80,28 +80,31 @@ def test_several_functions_of_one_file() -> None:
 )
 def test_what_concerns_everybody(old: str, new: str) -> None:
     reach = look(BASE.replace(old, new, 1))
-    assert reach.gap
+    assert reach.unknown_reason
     assert not reach.lines
 
 
 def test_a_function_whose_results_may_be_kept() -> None:
-    assert look(BASE.replace("return 1\n\n", "return 2\n\n")).gap == "a.py: kept is decorated"
+    assert (
+        look(BASE.replace("return 1\n\n", "return 2\n\n")).unknown_reason
+        == "a.py: kept is decorated"
+    )
 
 
 def test_text_that_moves_into_a_function_is_seen() -> None:
     old = 'def f():\n    """A."""\n    x = 1\n\n\nX = 1\n'
     new = 'def f():\n    """A."""\n    x = 1\n\n\n    X = 1\n'
-    assert look(new, old=old).gap == "a.py changes outside of its functions"
+    assert look(new, old=old).unknown_reason == "a.py changes outside of its functions"
 
 
 def test_files_that_are_no_modules_or_new_or_gone() -> None:
-    assert look("1\n", name="data.json").gap
-    assert look("def f(:\n").gap == "a.py cannot be read as Python"
-    assert look(BASE, executable=True).gap
+    assert look("1\n", name="data.json").unknown_reason
+    assert look("def f(:\n").unknown_reason == "a.py cannot be read as Python"
+    assert look(BASE, executable=True).unknown_reason
     for changes in (ChangeSet({"a.py": FileChange(None)}), ChangeSet({"n.py": FileChange(b"")})):
         read = {"a.py": (BASE.encode(), False)}.get
-        assert find_reach(changes, read, top=TOP).gap
+        assert find_impact(changes, read, top=TOP).unknown_reason
 
 
 def test_a_path_that_coverage_would_take_for_a_pattern() -> None:
-    assert look(BASE.replace("0.5", "0.25"), name="a[1].py").gap
+    assert look(BASE.replace("0.5", "0.25"), name="a[1].py").unknown_reason

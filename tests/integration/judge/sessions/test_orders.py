@@ -298,7 +298,7 @@ def test_tests_that_can_run_a_function_are_told(
     report = parse_report(
         run(tmp_path, ["test_a.py"], cover=lines, around=lines).report, key=KEYS.report
     )
-    assert (report.cover_problem, report.reach_gap) == ("", gap)
+    assert (report.cover_problem, report.reaching_unknown_reason) == ("", gap)
     assert set(report.reaching) == {f"test_a.py::{name}" for name in SEEN}
     assert report.is_consistent
 

@@ -74,16 +74,16 @@ class World:
             self.closed += 1
 
 
-def make_sessions(slots: int = 9) -> Sessions:
+def make_sessions(limiter: int = 9) -> Sessions:
     here = Path("/")
     invocation = Invocation(rootdir=here, cwd=here, config_file=None)
     commands = CommandBuilder(invocation=invocation, python="/python", base_env={})
-    return Sessions(commands=commands, clock=FakeClock(), slots=SessionLimiter(slots))
+    return Sessions(commands=commands, clock=FakeClock(), limiter=SessionLimiter(limiter))
 
 
-def run(hands: SessionRunner) -> float:
-    with hands.open_sandbox(ChangeSet()) as sandbox:
-        return hands.sessions.run(sandbox, Task(ids=("t",)), 60.0, patience=50.0).limit
+def run(runner: SessionRunner) -> float:
+    with runner.open_sandbox(ChangeSet()) as sandbox:
+        return runner.sessions.run(sandbox, Task(ids=("t",)), 60.0, patience=50.0).limit
 
 
 def threads() -> set[str]:
@@ -124,14 +124,14 @@ def test_nothing_is_left_when_an_exception_comes_through(error: type[BaseExcepti
 
 def test_jobs_that_wait_for_a_slot_or_a_turn_are_ended_too() -> None:
     world = World()
-    turn = SessionLimiter(1)
+    lock = SessionLimiter(1)
 
-    def wait_for_turn(hands: SessionRunner) -> None:
-        with hands.sessions.take_turn(turn, math.inf):
+    def wait_for_turn(runner: SessionRunner) -> None:
+        with runner.sessions.hold(lock, math.inf):
             pass
 
     with (
-        turn.hold(timeout=LIMIT, stop=Stop()),
+        lock.hold(timeout=LIMIT, stop=Stop()),
         ParallelSessions(make_sessions(1), world.open) as jobs,
     ):
         futures = [jobs.start(run), jobs.start(run)]
@@ -155,22 +155,22 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
         with world.open(changes) as sandbox:
             yield sandbox
 
-    def open_once_stopped(hands: SessionRunner) -> None:
-        wait_until(hands.sessions.stop.is_set)
+    def open_once_stopped(runner: SessionRunner) -> None:
+        wait_until(runner.sessions.stop.is_set)
         may_open.set()
 
     def leave() -> None:
         with ParallelSessions(make_sessions(), open_slowly) as jobs:
             late.append(jobs.start(run))
             assert is_opening.wait(LIMIT)
-            threading.Thread(target=open_once_stopped, args=[jobs.hands]).start()
+            threading.Thread(target=open_once_stopped, args=[jobs.runner]).start()
 
     late: list[object] = []
     leave()
     assert (world.opened, world.closed, world.limits) == (1, 1, [])
     with ParallelSessions(make_sessions(), world.open) as jobs:
-        hands = jobs.hands
-    with pytest.raises(StoppedError), hands.open_sandbox(ChangeSet()):
+        runner = jobs.runner
+    with pytest.raises(StoppedError), runner.open_sandbox(ChangeSet()):
         pass
 
 
@@ -192,15 +192,15 @@ def test_what_the_deadline_cuts_off_says_nothing_of_a_plain_call() -> None:
 
 def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
     world, clock = World(is_stuck=False), FakeClock()
-    slots = SessionLimiter(1)
-    sessions = Sessions(commands=make_sessions().commands, clock=clock, slots=slots)
+    limiter = SessionLimiter(1)
+    sessions = Sessions(commands=make_sessions().commands, clock=clock, limiter=limiter)
 
     def wait_and_run() -> float:
         with world.open(ChangeSet()) as sandbox:
             return sessions.run(sandbox, Task(ids=("t",)), 1000.0, patience=50.0).limit
 
     with ParallelSessions(sessions, world.open) as jobs:
-        with slots.hold(timeout=1, stop=Stop()):
+        with limiter.hold(timeout=1, stop=Stop()):
             future = jobs.start(lambda _: wait_and_run())
             clock.now += 900  # of which it will have waited some
         assert future.result(LIMIT) == 50.0
@@ -209,19 +209,19 @@ def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
 
 
 def test_no_slot_in_time() -> None:
-    slots = SessionLimiter(1)
-    with slots.hold(timeout=1, stop=Stop()), pytest.raises(TimeoutError):  # noqa: SIM117
-        with slots.hold(timeout=0.01, stop=Stop()):
+    limiter = SessionLimiter(1)
+    with limiter.hold(timeout=1, stop=Stop()), pytest.raises(TimeoutError):  # noqa: SIM117
+        with limiter.hold(timeout=0.01, stop=Stop()):
             pass
-    with slots.hold(timeout=1, stop=Stop()):
+    with limiter.hold(timeout=1, stop=Stop()):
         pass
 
 
 def test_number_of_slots_is_that_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
-    slots = SessionLimiter()
+    limiter = SessionLimiter()
     with ExitStack() as held:
         for _ in range(2):
-            held.enter_context(slots.hold(timeout=1, stop=Stop()))
+            held.enter_context(limiter.hold(timeout=1, stop=Stop()))
         with pytest.raises(TimeoutError):
-            held.enter_context(slots.hold(timeout=0, stop=Stop()))
+            held.enter_context(limiter.hold(timeout=0, stop=Stop()))

@@ -61,7 +61,7 @@ def add(a, b):
 """
 
 
-def lay_out(top: Path, shapes: dict[str, Shape], *, product: str = PRODUCT) -> None:
+def write_files(top: Path, shapes: dict[str, Shape], *, product: str = PRODUCT) -> None:
     write(top, {"calc.py": product})
     for key, shape in shapes.items():
         write(top, {f"{key}/{path}": text for path, text in shape.files.items()})
@@ -108,26 +108,26 @@ def test_what_is_possible(key: str) -> None:
 
 
 def test_originals_and_clones_pass_with_honest_code(tmp_path: Path) -> None:
-    lay_out(tmp_path, SHAPES)
+    write_files(tmp_path, SHAPES)
     assert dict.fromkeys(SHAPES, "passed") == run_originals(tmp_path, SHAPES)
     assert dict.fromkeys(CLONABLE, "passed") == run_clones(tmp_path, CLONABLE)
 
 
 def test_mutants_fail_with_honest_code(tmp_path: Path) -> None:
-    lay_out(tmp_path, SHAPES)
+    write_files(tmp_path, SHAPES)
     assert dict.fromkeys(MUTABLE, "failed") == run_mutants(tmp_path, MUTABLE)
 
 
 def test_mutants_notice_results_that_are_equal_to_everything(tmp_path: Path) -> None:
     noticing = {key: shape for key, shape in MUTABLE.items() if shape.is_caught}
-    lay_out(tmp_path, noticing, product=PRODUCT + EQUAL)
+    write_files(tmp_path, noticing, product=PRODUCT + EQUAL)
     assert dict.fromkeys(noticing, "passed") == run_mutants(tmp_path, noticing)
 
 
 @pytest.mark.parametrize("key", CALLABLE)
 def test_plain_calls_with_honest_code(tmp_path: Path, key: str) -> None:
     shape = CALLABLE[key]
-    lay_out(tmp_path, {key: shape})
+    write_files(tmp_path, {key: shape})
     write(tmp_path, shape.files)
     plain = plain_of(shape)
     assert "pytest" not in plain.source
@@ -137,7 +137,7 @@ def test_plain_calls_with_honest_code(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize("key", [key for key in CALLABLE if key in MUTABLE])
 def test_plain_calls_of_mutants_with_honest_code(tmp_path: Path, key: str) -> None:
     shape = CALLABLE[key]
-    lay_out(tmp_path, {key: shape})
+    write_files(tmp_path, {key: shape})
     write(tmp_path, shape.files)
     plain = plain_of(shape, text=mutant_of(shape).source)
     assert call_plain(tmp_path, plain, shape) == [("failed", "AssertionError", "")]
@@ -147,19 +147,19 @@ FUNCTION = {"function": SHAPES["function"]}
 
 
 def test_clones_notice_code_that_looks_for_its_test(tmp_path: Path) -> None:
-    lay_out(tmp_path, FUNCTION, product=FRAMES)
+    write_files(tmp_path, FUNCTION, product=FRAMES)
     assert run_originals(tmp_path, FUNCTION) == {"function": "passed"}
     assert run_clones(tmp_path, FUNCTION) == {"function": "failed"}
 
 
 def test_mutants_notice_code_that_reads_its_test(tmp_path: Path) -> None:
-    lay_out(tmp_path, FUNCTION, product=READING)
+    write_files(tmp_path, FUNCTION, product=READING)
     assert run_originals(tmp_path, FUNCTION) == {"function": "passed"}
     assert run_mutants(tmp_path, FUNCTION) == {"function": "passed"}
 
 
 def test_plain_calls_notice_code_that_asks_for_pytest(tmp_path: Path) -> None:
-    lay_out(tmp_path, FUNCTION, product=VARIABLE)
+    write_files(tmp_path, FUNCTION, product=VARIABLE)
     assert run_originals(tmp_path, FUNCTION) == {"function": "passed"}
     assert run_clones(tmp_path, FUNCTION) == {"function": "passed"}
     plain = plain_of(SHAPES["function"])

@@ -24,7 +24,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.probes import Finding
-from pytest_agentfix.judge.variants.planner import prepare
+from pytest_agentfix.judge.variants.planner import plan_variants
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.background.handover import Handover, HandoverItem
 from pytest_agentfix.runtime.background.messages import pack, unpack
@@ -117,11 +117,11 @@ def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
 
 
 def make_known() -> KnownBaseline:
-    """As ``prepare`` makes it of a real file, with everything a judge adds."""
+    """As ``plan_variants`` makes it of a real file, with everything a judge adds."""
     red = (TestOutcome(nodeid=FAILURE.nodeid, outcome="failed", detail="E"),)
-    probe = Probe("fail-baseline", ProbeResult.PASSED, "1 failed")
+    probe = Probe("fail-before", ProbeResult.PASSED, "1 failed")
     cluster = Cluster(slug="test-a", failures=(FAILURE,))
-    preparation = prepare(
+    variant_plan = plan_variants(
         cluster,
         rootdir=Path("/project"),
         top=Path("/project"),
@@ -132,7 +132,7 @@ def make_known() -> KnownBaseline:
         targets=cluster.targets,
         reproduction=Reproduction(judgement=Judgement(probes=(probe,), red=red)),
         finding=Finding(probe=probe, red=red),
-        preparation=preparation,
+        variant_plan=variant_plan,
     )
     return KnownBaseline(slug=cluster.slug, baseline=baseline)
 
@@ -148,7 +148,7 @@ def test_what_is_handed_over_is_sorted_by_kind(tmp_path: Path) -> None:
     assert ready.opencode == opencode
     assert ready.base is not None
     assert ready.baseline is not None
-    assert ready.baseline.baseline.preparation.mutants == (FAILURE.nodeid,)
+    assert ready.baseline.baseline.variant_plan.mutants == (FAILURE.nodeid,)
     assert (ready.agent, ready.descriptor) == (None, -1)
 
 
