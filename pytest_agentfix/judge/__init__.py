@@ -1,1 +1,1 @@
-"""The judge: decides about a change set by running tests in sandboxes the agent never touched."""
+"""Judge change sets by running tests in sandboxes the agent never touched."""

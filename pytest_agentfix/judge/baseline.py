@@ -1,4 +1,4 @@
-"""What is known of a cluster before any change; it can be handed to another judge or process."""
+"""The state of a cluster before any change; another judge or process can take it over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_agentfix.judge.variants.plan import VariantPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What the ``targets`` do on a base, and what the judge adds to them. Can be pickled."""
+    """Results of the ``targets`` on a base, with the variants planned for them. Can be pickled."""
 
     targets: tuple[str, ...]
     reproduction: Reproduction
@@ -21,10 +21,10 @@ class Baseline:
     variant_plan: VariantPlan
 
     def for_subset(self, subset: Cluster, *, rootdir: Path) -> Baseline | None:
-        """The same of some of the targets.
+        """Return the baseline of some of the targets.
 
-        ``None`` where they are not all among these and red, or too many others got variants in
-        their place: then they have to be looked at on their own.
+        ``None`` if one of them is not a target here or was not red, or if too many of them rely on
+        variants of other tests: these have to be reproduced on their own.
         """
         wanted = frozenset(subset.targets)
         red = tuple(outcome for outcome in self.finding.red if outcome.nodeid in wanted)

@@ -1,7 +1,7 @@
-"""What the judge's additions do on the base, where no code of the agent's is.
+"""Calibration: try the judge's additions on the base, where there is no code of the agent's.
 
-An addition that does not behave there as the test it stands for says nothing about a change either:
-it is taken away before any change is looked at, with the reason.
+An addition that does not behave there like the test it stands for proves nothing about a change
+either. It is removed, with the reason, before any change is judged.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def calibrate(
     *,
     deadline: float,
 ) -> VariantPlan:
-    """Give ``preparation`` without what does not hold on the base.
+    """Return ``variant_plan`` without the additions that do not hold on the base.
 
-    ``open_sandbox`` gives sandboxes with the base, and ``before`` is what the cluster's own tests
-    did in one.
+    ``open_sandbox`` opens sandboxes with the base; ``base_run`` is the session of the cluster's own
+    tests in one.
     """
     known = replace(
         variant_plan, sys_path=base_run.report.sys_path, is_tallied=not base_run.has_odd_tally
@@ -57,7 +57,7 @@ def recheck_plain_calls(
     *,
     deadline: float,
 ) -> VariantPlan:
-    """Give ``preparation`` without the plain calls that end otherwise in a fresh sandbox."""
+    """Return ``variant_plan`` without the plain calls that end differently in a fresh sandbox."""
     if not variant_plan.plain:
         return variant_plan
     with open_sandbox() as sandbox:
@@ -92,7 +92,7 @@ def _calibrate_added(
 def find_differing_clones(
     variant_plan: VariantPlan, run: SessionResult, base_run: SessionResult
 ) -> list[str]:
-    """The targets whose clones ended otherwise in ``run`` than they themselves in ``before``."""
+    """List the targets whose clones ended differently in ``run`` than they did in ``base_run``."""
     return [
         target
         for target, clone in variant_plan.clones.items()
@@ -109,7 +109,10 @@ def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
     deadline: float,
     files: Files = MappingProxyType({}),
 ) -> list[str]:
-    """The targets whose plain calls end otherwise; ``files`` are laid out beside the tests' own."""
+    """List the targets whose plain calls end differently.
+
+    ``files`` are written beside the tests' own.
+    """
     others: list[str] = []
     for plan in variant_plan.plain:
         order = {**plan.order, "sys_path": list(variant_plan.sys_path)}
@@ -124,7 +127,7 @@ def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
 
 
 def is_alike(plain: PlainRun, call: str, base_run: SessionResult, target: str) -> bool:
-    """Whether a plain call ended as the test did in pytest: the same exception, or none."""
+    """Return whether a plain call ended as the test did in pytest: the same exception, or none."""
     outcome, exception = describe_end(base_run, target)
     if plain.trouble or call not in plain.outcomes:
         return False
@@ -133,7 +136,7 @@ def is_alike(plain: PlainRun, call: str, base_run: SessionResult, target: str) -
 
 
 def describe_end(run: SessionResult, nodeid: str) -> tuple[str, str]:
-    """Outcome and exception of an item, or of a module that cannot be collected."""
+    """Return outcome and exception of an item, or of a module that could not be collected."""
     error = next((e for e in run.report.collect_errors if e.nodeid == nodeid), None)
     if error is not None:
         return "error", error.exception
@@ -141,5 +144,5 @@ def describe_end(run: SessionResult, nodeid: str) -> tuple[str, str]:
 
 
 def are_red(run: SessionResult, canaries: tuple[str, ...]) -> bool:
-    """Whether all of ``canaries`` failed."""
+    """Return whether all of ``canaries`` failed."""
     return all(run.report.outcome_of(canary).outcome in RED for canary in canaries)

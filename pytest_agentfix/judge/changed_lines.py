@@ -1,4 +1,4 @@
-"""A change set as lines that changed, and as files to lay out in a sandbox (pure)."""
+"""A change set as changed lines, and as files to write into a sandbox (pure)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytest_agentfix.judge.sessions.orders import Files
 def find_changed_lines(
     changes: ChangeSet, read_base: ReadBase, *, top: Path
 ) -> dict[str, list[int]]:
-    """Absolute path of each changed Python file -> its new or moved lines, counted from 1.
+    """Map the absolute path of each changed Python file to its new or moved lines, from 1.
 
-    Where lines only went away, the line that took their place stands for them.
+    A line that was only deleted is represented by the line that took its place.
     """
     found = {}
     for path, change in changes.files.items():
@@ -40,14 +40,14 @@ def _read_lines(content: bytes) -> list[str]:
 
 
 def undo(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Files:
-    """The files that turn a tree with ``changes`` into the base again."""
+    """Return the files that turn a tree with ``changes`` back into the base."""
     return render_files(ChangeSet(), read_base, top=top, paths=changes.files)
 
 
 def render_files(
     changes: ChangeSet, read_base: ReadBase, *, top: Path, paths: Iterable[str]
 ) -> dict[str, bytes | None]:
-    """Absolute path -> content, for ``paths``, of the base with ``changes``."""
+    """Map the absolute form of each of ``paths`` to its content in the base with ``changes``."""
     files: dict[str, bytes | None] = {}
     for path in paths:
         change = changes.files.get(path)

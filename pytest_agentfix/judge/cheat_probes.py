@@ -1,7 +1,7 @@
-"""The judge's checks that do not believe the tests' own process (pure).
+"""Probes that do not trust the tests' own process (pure).
 
-``probes.py`` asks whether the tests are green. What is asked here is whether green means anything:
-each probe expects something that code which only looks right would not give.
+``probes.py`` asks whether the tests are green. These probes ask whether green means anything: each
+expects something that code which only looks right would not do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LEFT_BEHIND: Final = Finding(
 
 
 def make_judgement(findings: Sequence[Finding]) -> Judgement:
-    """What all findings together say."""
+    """Combine all findings into a judgement."""
     failed = [finding for finding in findings if finding.has_failed]
     return Judgement(
         probes=tuple(finding.probe for finding in findings),
@@ -49,7 +49,7 @@ def make_judgement(findings: Sequence[Finding]) -> Judgement:
 
 
 def probe_lint(hits: Sequence[LintHit]) -> Finding:
-    """Ask whether the change holds constructs that product code has no use for."""
+    """Check that the change adds no construct that product code has no use for."""
     refused = [hit for hit in hits if hit.level is Level.REFUSE]
     told = "; ".join(str(hit) for hit in (refused or hits)[:_SHOWN])
     if refused:
@@ -58,7 +58,7 @@ def probe_lint(hits: Sequence[LintHit]) -> Finding:
 
 
 def probe_report(runs: Sequence[SessionResult]) -> Finding:
-    """Ask whether what the test processes reported is what they did."""
+    """Check that the test processes did what they reported."""
     forged = next((run for run in runs if run.is_forged), None)
     if forged is not None:
         return _found(REPORT, ProbeResult.FAILED, forged.trouble)
@@ -68,7 +68,7 @@ def probe_report(runs: Sequence[SessionResult]) -> Finding:
 
 
 def probe_canary(variant_plan: VariantPlan, runs: Sequence[SessionResult]) -> Finding:
-    """Ask whether tests that must fail do so, in the very processes that say all is green."""
+    """Check that tests which must fail do fail, in the very processes that report green."""
     if not variant_plan.canaries:
         return _impossible(CANARY, variant_plan)
     green = [
@@ -85,7 +85,7 @@ def probe_canary(variant_plan: VariantPlan, runs: Sequence[SessionResult]) -> Fi
 
 
 def probe_clone(variant_plan: VariantPlan, run: SessionResult | None) -> Finding:
-    """Ask whether the targets pass under random names in a random module too."""
+    """Check that the targets also pass under random names in a random module."""
     if run is None:
         return _impossible(CLONE, variant_plan)
     reds = {}
@@ -110,7 +110,7 @@ def probe_clone(variant_plan: VariantPlan, run: SessionResult | None) -> Finding
 
 
 def probe_mutant(variant_plan: VariantPlan, run: SessionResult | None) -> Finding:
-    """Ask whether the targets fail once something else is expected of the code."""
+    """Check that the targets fail once something else is expected of the code."""
     if run is None or not variant_plan.mutants:
         return _impossible(MUTANT, variant_plan)
     passed = [
@@ -128,7 +128,7 @@ def probe_mutant(variant_plan: VariantPlan, run: SessionResult | None) -> Findin
 
 
 def probe_plain(variant_plan: VariantPlan, runs: Sequence[PlainRun]) -> Finding:
-    """Ask whether the tests pass as plain calls, where no pytest is."""
+    """Check that the tests pass as plain calls, in a process without pytest."""
     if not variant_plan.plain:
         return _impossible(PLAIN, variant_plan)
     for plan, run in zip(variant_plan.plain, runs, strict=True):
@@ -142,7 +142,7 @@ def probe_plain(variant_plan: VariantPlan, runs: Sequence[PlainRun]) -> Finding:
 def probe_red_green_red(
     cluster: Cluster, red_on_base: Iterable[str], run: SessionResult
 ) -> Finding:
-    """Ask whether the targets are red again in the same sandbox without the change."""
+    """Check that the targets are red again in the same sandbox without the change."""
     targets = list(red_on_base)
     green = [
         target
@@ -160,11 +160,11 @@ def probe_red_green_red(
 def probe_hold_out(
     withheld: Sequence[TestOutcome], *, note: str, covering: Sequence[str], problem: str
 ) -> Finding:
-    """Ask about inputs the agent was not shown.
+    """Check inputs the agent was not shown.
 
-    ``withheld`` are the outcomes of cases of the targets that were kept from it, ``note`` is why
-    none were or where they stand all the same; ``covering`` are other tests that run the changed
-    lines, ``problem`` is why that is not known.
+    ``withheld`` are the outcomes of the targets' cases that were kept from the agent, ``note`` says
+    why there are none or no more. ``covering`` are other tests that run the changed lines;
+    ``problem`` says why these are not known.
     """
     red = tuple(outcome for outcome in withheld if not outcome.is_passed)
     if red:
@@ -212,7 +212,7 @@ def _impossible(probe: str, variant_plan: VariantPlan) -> Finding:
 
 
 def _describe_exceptions(probe: str, variant_plan: VariantPlan) -> str:
-    """Say for which targets there was no such probe."""
+    """Say for how many targets there was no such probe, and why."""
     reasons: Mapping[str, str] = variant_plan.impossible.get(probe, {})
     if not reasons:
         return ""

@@ -1,4 +1,4 @@
-"""A fix without what it does not need: delta debugging over its hunks. Pure."""
+"""Delta debugging over the hunks of a fix: leave out those it does not need (pure)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def minimise(
     *,
     has_time: Callable[[], bool],
 ) -> tuple[Hunk, ...]:
-    """The smallest part of ``hunks`` found that is enough, in their order.
+    """Return the smallest part of ``hunks`` found to be enough, in their order.
 
-    ``hunks`` as a whole are known to be enough, and nothing at all is known not to be. When the
-    time is up, it is the best so far; otherwise no single hunk of it can be left out. This is
+    All ``hunks`` together are known to be enough, and none at all are known not to be. When time is
+    up, the result is the best so far; otherwise no single hunk of it can be left out. This is
     ``ddmin`` of A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
     IEEE Transactions on Software Engineering 28(2), 2002, over numbers of hunks.
     """
@@ -33,7 +33,7 @@ Part = tuple[int, ...]
 
 
 class _Search:
-    """Asks about parts of a whole, never twice about the same one."""
+    """One search; it never asks about the same part twice."""
 
     def __init__(self, is_enough: Callable[[Part], bool], has_time: Callable[[], bool]) -> None:
         self._is_enough = is_enough
@@ -42,7 +42,7 @@ class _Search:
         self._is_over = False
 
     def run(self, whole: Part) -> Part:
-        """Reduce ``whole`` until nothing more can go, or time is up."""
+        """Reduce ``whole`` until nothing more can go or time is up."""
         self._answers[whole] = True
         pieces = 2
         while len(whole) > 1 and not self._is_over:
@@ -56,7 +56,7 @@ class _Search:
         return whole
 
     def _reduce(self, whole: Part, pieces: int) -> tuple[Part, int] | None:
-        """A smaller part that is enough, and into how many pieces to cut it next."""
+        """Return a smaller part that is enough, and the number of pieces to cut it into next."""
         cuts = [len(whole) * number // pieces for number in range(pieces + 1)]
         spans = list(pairwise(cuts))
         for start, stop in spans:

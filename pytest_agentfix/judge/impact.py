@@ -1,7 +1,7 @@
-"""Which functions a change set touches, and whether that is all it touches (pure).
+"""The functions a change set touches, and any reason why it may touch more (pure).
 
-Tests that never enter a changed function do the same with the change as without it. That holds
-where only bodies of functions changed: what a module does when it is imported concerns everybody.
+Tests that never enter a changed function do the same with the change as without it. That holds only
+where nothing but function bodies changed: the code a module runs at import concerns every test.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _GLOB: Final = frozenset("*?[]")  # coverage would read them as patterns
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Absolute path -> the lines of all changed functions' bodies, counted from 1.
+    """The lines of all changed functions' bodies, counted from 1, by absolute path.
 
-    ``gap`` says what else changed, "" where nothing did.
+    ``unknown_reason`` says what else changed, "" if nothing did.
     """
 
     lines: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Impact:
 
 
 def find_impact(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Impact:
-    """Look at each changed file; never raises for what it holds."""
+    """Compare each changed file with the base; never raises because of a file's content."""
     lines: dict[str, Sequence[int]] = {}
     for path, change in changes.files.items():
         one = _find_file_impact(path, change, read_base(path))
@@ -69,7 +69,7 @@ def _find_file_impact(path: str, change: FileChange, base: tuple[bytes, bool] | 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """One function's body: its lines, and their text."""
+    """The body of one function: its lines and their text."""
 
     function: Function
     first: int
@@ -79,7 +79,7 @@ class _Body:
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """A module as its functions' bodies, and all other lines with ``None`` for each body."""
+    """A module split into function bodies and all other lines, with ``None`` in place of a body."""
 
     bodies: tuple[_Body, ...]
     outside: tuple[str | None, ...]
@@ -101,7 +101,7 @@ def _split(content: bytes) -> _Module | None:
 
 
 def _read_body(function: Function, lines: Sequence[str]) -> _Body | None:
-    """The body, ``None`` where it begins on the line of its signature."""
+    """Return the body, ``None`` if it begins on the line of the signature."""
     first = function.body[0]
     start = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))])
     if lines[start - 1][: first.col_offset].strip() not in ("", "@"):
@@ -111,7 +111,7 @@ def _read_body(function: Function, lines: Sequence[str]) -> _Body | None:
 
 
 def _list_functions(tree: ast.Module) -> list[Function]:
-    """The functions that are in no other one, in the order of their lines."""
+    """List the outermost functions in the order of their lines."""
     found: list[Function] = []
     waiting: list[ast.AST] = [tree]
     while waiting:

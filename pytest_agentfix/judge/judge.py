@@ -40,14 +40,14 @@ WHOLE_SUITE: Final = ("",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgePlan:
-    """How a judge goes about it.
+    """The settings of a judge.
 
-    ``python`` and ``base_env`` are the sandbox's own, ``top`` is the repository's. ``levels`` are
-    the lint's, by rule, where they are not the usual ones; paths for which ``is_exempt`` says so
-    are not linted. With ``is_whole_suite`` all tests that pass on the base have to stay green, and
-    not only those that passed in this run. ``is_on_top``: fixes of this run are in the base, and
-    what does not pass there is red. ``is_thorough`` goes on after the first probe that fails, for
-    those who want to see all of them. ``patience`` and ``minimise`` are seconds.
+    ``python`` and ``base_env`` belong to the sandbox, ``top`` is the repository's. ``levels``
+    override the lint's own levels by rule; paths that are ``is_exempt`` are not linted. With
+    ``is_whole_suite`` every test that passes on the base has to stay green, not only those that
+    passed in this run. ``is_on_top`` means that the base holds fixes of this run, and that every
+    test that does not pass there counts as red. ``is_thorough`` runs all probes instead of stopping
+    at the first that fails. ``patience`` and ``minimise`` are seconds.
     """
 
     invocation: Invocation
@@ -65,7 +65,7 @@ class JudgePlan:
 
     @property
     def whole_suite(self) -> tuple[str, ...]:
-        """Node ids that hold all of the suite, where it is asked for."""
+        """The node ids that hold the whole suite, empty unless it was asked for."""
         if not self.is_whole_suite:
             return ()
         paths = self.invocation.test_paths
@@ -76,13 +76,12 @@ class JudgePlan:
 class SandboxJudge:
     """Implements ``ports.Judge`` with test sessions in sandboxes; any thread may use it.
 
-    ``open_sandbox`` gives a fresh sandbox with the base (fixes accepted earlier in the run
-    included) plus a change set, ``read_base`` a file of that base. ``passed`` are the node ids to
-    keep green; it is read anew at each judgement, so that a caller may add the targets of accepted
-    fixes to it. ``stopwatch`` is told the seconds of each session; it and ``open_sandbox`` are
-    called from several threads. ``rng`` chooses what has to be unpredictable for code under test:
-    names, values, orders. ``slots`` and ``suite`` are shared among the judges of a run, and of a
-    base.
+    ``open_sandbox`` opens a fresh sandbox with the base (including fixes accepted earlier in the
+    run) plus a change set; ``read_base`` reads a file of that base. ``passed`` are the node ids to
+    keep green; it is read anew for each judgement, so a caller may add the targets of accepted
+    fixes. ``stopwatch`` gets the seconds of each session; like ``open_sandbox`` it is called from
+    several threads. ``rng`` chooses names, values and orders that code under test must not be able
+    to predict. ``limiter`` is shared by all judges of a run, ``suite`` by those of one base.
     """
 
     def __init__(  # noqa: PLR0913 - what a judge needs to know, by name
@@ -120,10 +119,10 @@ class SandboxJudge:
         self._adopted: set[str] = set()  # slugs whose cluster was reproduced elsewhere
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Reproduction:
-        """Run the targets on the base, and try there what the judge adds to them.
+        """Run the targets on the base, and try the judge's additions there.
 
-        What was adopted or inherited stands for it once. Raises ``SandboxError`` where pytest does
-        not get through there, ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has
+        A baseline that was adopted or inherited is used once instead. Raises ``SandboxError`` if
+        pytest cannot run there, ``OutOfMemoryError``, and ``TimeoutError`` if ``deadline`` has
         passed before it starts.
         """
         known = self._baselines.get(cluster.slug)
@@ -135,18 +134,18 @@ class SandboxJudge:
         return known.reproduction
 
     def baseline(self, slug: str) -> Baseline | None:
-        """What is known of a cluster that was reproduced here, for another judge of this base."""
+        """Return the baseline of a cluster reproduced here, for another judge of the same base."""
         return self._baselines.get(slug)
 
     def adopt(self, slug: str, baseline: Baseline) -> None:
-        """Take what another judge of this base, or another process, found out of a cluster."""
+        """Use a cluster's baseline found by another judge of this base or by another process."""
         self._baselines[slug] = baseline
         self._adopted.add(slug)
 
     def inherit(self, part: Cluster, whole: Cluster) -> bool:
-        """Derive what is known of ``part`` from what was found out of ``whole``.
+        """Derive the baseline of ``part`` from that of ``whole``.
 
-        Gives whether that is enough; where it is not, ``part`` is reproduced like any other.
+        Return whether that was possible; if not, ``part`` is reproduced like any other cluster.
         """
         known = self._baselines.get(whole.slug)
         rootdir = self._plan.invocation.rootdir
@@ -165,11 +164,11 @@ class SandboxJudge:
         withheld: Sequence[str] = (),
         note: str = "",
     ) -> Judgement:
-        """Look at ``changes`` in every way there is; ends at the first probe that fails.
+        """Run all probes on ``changes``, stopping at the first that fails.
 
-        ``withheld`` are targets that the agent was not shown, ``note`` says what kept more of them
-        from being withheld. A change under which the targets do not end is judged red. Raises
-        ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` passes meanwhile.
+        ``withheld`` are targets the agent was not shown; ``note`` says why no more were withheld. A
+        change under which the targets do not finish is judged red. Raises ``OutOfMemoryError``, and
+        ``TimeoutError`` if ``deadline`` passes meanwhile.
         """
         baseline = self._find_baseline(cluster, deadline)
         if baseline.finding.has_failed:
@@ -253,10 +252,10 @@ class SandboxJudge:
         withheld: Sequence[str] = (),
         note: str = "",
     ) -> tuple[ChangeSet, Judgement]:
-        """Leave out hunks of an accepted change that are not needed.
+        """Leave out hunks that an accepted change does not need.
 
-        What is left is judged like any other change, and the whole one stays where that does not
-        come out green. Raises as ``judge`` does.
+        The smaller change is judged like any other; if it is not accepted, the whole change stays.
+        Raises as ``judge`` does.
         """
         minimiser = Minimiser(
             sessions=self._sessions,

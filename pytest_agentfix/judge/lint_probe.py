@@ -1,4 +1,4 @@
-"""The lint as the judge asks it: with what the cluster's tests put in and expect."""
+"""Run the lint with the inputs and expectations of the cluster's tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lint(  # noqa: PLR0913 - all by name
     levels: Mapping[str, Level],
     is_exempt: Callable[[str], bool],
 ) -> tuple[LintHit, ...]:
-    """What the change adds that product code has no use for; never raises for what it holds."""
+    """Lint what the change adds; never raises because of the content of a file."""
     expectations = Expectations()
     for path, names in _list_tests(cluster).items():
         full = rootdir / path
@@ -46,7 +46,7 @@ def lint(  # noqa: PLR0913 - all by name
 
 
 def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
-    """The names of the failing tests, by the file they are in."""
+    """Group the names of the failing tests by file."""
     tests: dict[str, list[tuple[str, ...]]] = {}
     for target in _iterate(cluster):
         tests.setdefault(target.path, []).append(target.name)

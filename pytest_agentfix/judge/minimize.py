@@ -1,4 +1,4 @@
-"""Drops the hunks of an accepted change that the tests do not need."""
+"""Drop the hunks of an accepted change that the tests do not need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARE: Final = 4  # of the cluster's time that is left, one in so many parts goe
 class Minimiser:
     """Tries subsets of a change's hunks, all in one sandbox, for at most ``seconds``.
 
-    What comes out is only a proposal: its caller has it judged in fresh sandboxes.
+    The result is only a proposal: the caller has it judged in fresh sandboxes.
     """
 
     sessions: Sessions
@@ -38,9 +38,9 @@ class Minimiser:
     def minimise(
         self, cluster: Cluster, changes: ChangeSet, *, also: Sequence[str], deadline: float
     ) -> tuple[ChangeSet, Probe]:
-        """The change that is left, and the evidence. ``also`` are tests that have to stay green.
+        """Return the smaller change and its evidence. ``also`` are tests that have to stay green.
 
-        Raises ``TimeoutError`` when ``deadline`` passes.
+        Raises ``TimeoutError`` if ``deadline`` passes.
         """
         hunks = split_hunks(changes, self.read_base)
         if len(hunks) < 2:  # noqa: PLR2004 - one hunk is as small as it gets
@@ -59,12 +59,12 @@ class Minimiser:
 
     @staticmethod
     def note(judgement: Judgement, probe: Probe) -> Judgement:
-        """Put the evidence into a judgement."""
+        """Add ``probe`` to the evidence of a judgement."""
         return replace(judgement, probes=(*judgement.probes, probe))
 
     @staticmethod
     def explain_kept(judgement: Judgement) -> Probe:
-        """The evidence where fewer hunks did not come out green after all."""
+        """Return the evidence for a change kept whole because fewer hunks were not accepted."""
         failed = next(p for p in judgement.probes if p.result is ProbeResult.FAILED)
         detail = f"kept whole: with fewer hunks, {failed.name}: {failed.detail}"
         return Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, detail)
@@ -72,7 +72,7 @@ class Minimiser:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Asks the targets about a subset of hunks."""
+    """Runs the targets with a subset of hunks."""
 
     minimiser: Minimiser
     sandbox: Sandbox
@@ -83,11 +83,10 @@ class _Trial:
     deadline: float
 
     def has_time(self) -> bool:
-        """Whether another question may be asked."""
         return self.minimiser.sessions.clock.monotonic() < self.until
 
     def is_enough(self, hunks: Sequence[Hunk]) -> bool:
-        """Whether everything passes with these hunks alone."""
+        """Return whether everything passes with these hunks alone."""
         some = join_hunks(hunks, self.minimiser.read_base)
         files = render_files(
             some, self.minimiser.read_base, top=self.minimiser.top, paths=self.changes.files

@@ -1,6 +1,6 @@
-"""The judge's checks: what a pytest session in a sandbox says about a change set (pure).
+"""Probes that read what a pytest session in a sandbox says about a change set (pure).
 
-Each probe is a function from what was seen to a ``Probe`` and the tests that are red.
+Each probe is a function from sessions to a ``Probe`` and the tests that are red.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MODULE: Final = re.compile(r"No module named '([^']+)'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One probe and the tests it found red. ``missing``: see ``ports.Reproduction``."""
+    """A probe's result and the tests it found red. ``missing``: see ``ports.Reproduction``."""
 
     probe: Probe
     red: tuple[TestOutcome, ...] = ()
@@ -39,7 +39,7 @@ class Finding:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the probe speaks against the change."""
+        """Tell whether the probe speaks against the change."""
         return self.probe.result is ProbeResult.FAILED
 
 
@@ -49,10 +49,11 @@ NOTHING_ELSE_PASSED: Final = Finding(
 
 
 def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = False) -> Finding:
-    """Ask whether the targets fail without any change, and as they did for the user.
+    """Check that the targets fail without any change, and as they did for the user.
 
-    ``is_on_top``: other fixes of this run are in the base. Then all is red that does not pass: a
-    fix that has a test skipped, or a module collected whose tests fail, has not put it right.
+    With ``is_on_top`` the base holds other fixes of this run, and every target that does not pass
+    is red: a fix that gets a test skipped, or a module collected whose tests fail, repaired
+    nothing.
     """
     report, targets = run.report, cluster.targets
     outcomes = [outcome for target in targets for outcome in outcomes_of(cluster, target, report)]
@@ -72,9 +73,9 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
 
 
 def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
-    """Ask whether every target passes now; a skip or an expected failure is not a pass.
+    """Check that every target passes now; a skip or an expected failure is not a pass.
 
-    Withheld ones have a probe of their own (``trust.probe_hold_out``).
+    Withheld targets have a probe of their own (``cheat_probes.probe_hold_out``).
     """
     shown = [target for target in cluster.targets if target not in withheld]
     outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
@@ -90,23 +91,23 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderBaseline:
-    """What the neighbours do without the change. ``trouble`` is that session's own."""
+    """The regression run's red tests without the change. ``trouble`` is that session's own."""
 
     red: AbstractSet[str] = frozenset()
     trouble: str = ""
 
 
 def has_red(ids: Iterable[str], run: SessionResult) -> bool:
-    """Whether anything about this session of the neighbours is not green."""
+    """Return whether anything in this session of a regression run is not green."""
     return bool(run.trouble) or not all(run.report.outcome_below(i).is_passed for i in ids)
 
 
 def probe_regressions(
     ids: Sequence[str], run: SessionResult, base: OrderBaseline, *, order: str = ""
 ) -> Finding:
-    """Ask whether what passed before still passes; what is red on the base does not count.
+    """Check that what passed before still passes, apart from tests that are red on the base.
 
-    ``order`` says in what order they ran, where it is not the suite's own.
+    ``order`` describes the order of the run, "" for the suite's own.
     """
     counted = [nodeid for nodeid in ids if nodeid not in base.red]
     outcomes = [run.report.outcome_below(nodeid) for nodeid in counted]
@@ -127,7 +128,7 @@ def probe_regressions(
 
 
 def _fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
-    """Fail a session that cannot be believed: nothing in it counts as green."""
+    """Fail a session that cannot be trusted: nothing in it counts as green."""
     told = f"{run.trouble}\n{run.last_words}"
     red = tuple(
         TestOutcome(
@@ -141,7 +142,7 @@ def _fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcom
 
 
 def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:
-    """One outcome of an item; of a collector its error, its red items, or one for all of it."""
+    """Return an item's outcome; of a collector its error, its red items, or one for all of it."""
     if _find_collect_failure(cluster, target) is None:
         return (report.outcome_of(target),)
     errors = report.errors_in(target) or _as_tuple(report.error_above(target))
@@ -159,7 +160,7 @@ def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[Te
 
 
 def _find_unpassed(cluster: Cluster, report: RunReport) -> Iterator[TestOutcome]:
-    """The targets that do not pass; of a collector its first item that does not."""
+    """List the targets that do not pass, a collector with its first item that does not."""
     for target in cluster.targets:
         outcomes = outcomes_of(cluster, target, report)
         first = next((outcome for outcome in outcomes if not outcome.is_passed), None)
@@ -168,7 +169,7 @@ def _find_unpassed(cluster: Cluster, report: RunReport) -> Iterator[TestOutcome]
 
 
 def _find_missing(cluster: Cluster, target: str, report: RunReport) -> str:
-    """Say what keeps a target from being collected in the sandbox and did not for the user."""
+    """Explain why a target that the user's run collected is not collected in the sandbox."""
     failure = _find_collect_failure(cluster, target)
     error = report.error_above(target)
     if failure is not None:
@@ -179,7 +180,7 @@ def _find_missing(cluster: Cluster, target: str, report: RunReport) -> str:
 
 
 def _is_same_error(failure: Failure, error: CollectError) -> bool:
-    """Whether a collection error is the user's: the same type, and no other missing module."""
+    """Return whether a collection error is the user's: same type, and no other missing module."""
     wanted = failure.exception.rpartition(".")[2]
     if wanted not in ("", "CollectError", error.exception):
         return False
@@ -198,13 +199,13 @@ def _as_tuple(error: CollectError | None) -> tuple[CollectError, ...]:
 
 
 def summarise(outcomes: Sequence[TestOutcome]) -> str:
-    """For example ``2 failed, 1 skipped``."""
+    """Count outcomes in words, such as ``2 failed, 1 skipped``."""
     words = [outcome.outcome for outcome in outcomes]
     return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
 
 
 def count_tests(number: int) -> str:
-    """``1 test`` or ``N tests``."""
+    """Return ``1 test`` or ``N tests``."""
     return "1 test" if number == 1 else f"{number} tests"
 
 

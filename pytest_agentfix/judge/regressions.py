@@ -1,8 +1,8 @@
-"""Whether what passed before still passes: in a shuffled order first, and then in the suite's own.
+"""The regression run: rerun what passed before, in a shuffled order and in the suite's own.
 
-The shuffled run is the one that counts. Tests that are red in that order on the base too lean on
-one another; they are looked at once more in the order they have always run in, so that a suite with
-such tests is judged no more gently and no more harshly than any other.
+The shuffled run is the one that counts. Tests that are red in that order on the base too depend on
+one another; they are run once more in the suite's own order, so that a suite with such tests is
+judged no more gently and no more harshly than any other.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionQuery:
-    """A change set to run the neighbours with.
+    """A change set to run the other tests with.
 
-    ``cover`` are the changed lines, ``reach`` the changed functions. ``also`` are the only tests to
-    look at; ``None`` stands for all that passed before.
+    ``cover`` are the changed lines, ``impact`` the changed functions. ``also`` are the only tests
+    to run; ``None`` means all that passed before.
     """
 
     cluster: Cluster
@@ -50,10 +50,10 @@ class RegressionQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Which tests a session saw run a change.
+    """The tests that ran a change in one session.
 
-    ``covering`` ran a changed line and passed, ``problem`` is why nobody knows. ``reaching`` passed
-    and can have run a changed function; ``is_known``: there are no others.
+    ``covering`` ran a changed line and passed; ``problem`` says why these are not known.
+    ``reaching`` passed and may have run a changed function; ``is_known`` means there are no others.
     """
 
     covering: tuple[str, ...] = ()
@@ -63,12 +63,12 @@ class Coverage:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Both, those that ran a changed line first."""
+        """Both groups, starting with the tests that ran a changed line."""
         return tuple(dict.fromkeys((*self.covering, *self.reaching)))
 
     @classmethod
     def read(cls, run: SessionResult, ids: AbstractSet[str], impact: Impact) -> Coverage:
-        """What ``run`` tells of ``ids``."""
+        """Read the coverage of ``ids`` from ``run``."""
         report = run.report
         outcomes = (one for nodeid in ids for one in _outcomes_in(report, nodeid))
         passed = {outcome.nodeid for outcome in outcomes if outcome.is_passed}
@@ -83,7 +83,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionResult:
-    """What the neighbours did with a change. ``runs`` are its sessions with canaries in them."""
+    """The result of a regression run. ``runs`` are its sessions with canaries in them."""
 
     finding: Finding
     runs: tuple[SessionResult, ...] = ()
@@ -93,8 +93,8 @@ class RegressionResult:
 class RegressionRunner:
     """Runs what passed before; any thread may use it.
 
-    ``passed`` is read anew each time, so that a caller may add to it. ``whole`` are node ids of all
-    there is (folders): what passes of that on the base counts as well, where it is given.
+    ``passed`` is read anew each time, so a caller may add to it. ``whole_suite`` are node ids of
+    the whole suite (folders); if given, what passes of it on the base has to stay green as well.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class RegressionRunner:
 
     @property
     def seed(self) -> int | None:
-        """What the shuffled order comes from."""
+        """The seed of the shuffled order."""
         return self._suite.shuffled.seed
 
     def run(self, query: RegressionQuery, runner: SessionRunner) -> RegressionResult:
-        """Run them with the changes; raises as ``Sessions.run_in_time`` does."""
+        """Run the tests with the changes; raises as ``Sessions.run_in_time`` does."""
         ids = self._find(query, runner)
         if not ids:
             nobody = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
@@ -145,7 +145,7 @@ class RegressionRunner:
         shuffled: Finding,
         excused: AbstractSet[str],
     ) -> tuple[Finding, bool]:
-        """What there is to say of both orders, and whether the second was no news."""
+        """Return the finding about both orders, and whether the second told nothing new."""
         with runner.open_sandbox(query.changes) as sandbox:
             run = runner.sessions.run_in_time(sandbox, Task(ids=ids), query.deadline)
         base = self._compare(self._suite.usual, ids, run, query, runner)
@@ -163,7 +163,7 @@ class RegressionRunner:
         query: RegressionQuery,
         runner: SessionRunner,
     ) -> OrderBaseline:
-        """What the base does in ``order``, asked only where something is red."""
+        """Return the base's results in ``order``; the base is run only if something is red."""
         if not has_red(ids, run):
             return OrderBaseline()
         if query.also is not None:  # a part of the suite has a base line of its own
@@ -178,7 +178,7 @@ class RegressionRunner:
         return drop_contained(nodeid for nodeid in known if nodeid not in targets)
 
     def _find_suite(self, deadline: float, runner: SessionRunner) -> tuple[str, ...]:
-        """What passes on the base of all the suite, where that is asked for."""
+        """List what passes of the whole suite on the base, if that was asked for."""
         if not self._whole_suite:
             return ()
 
@@ -191,23 +191,22 @@ class RegressionRunner:
 
 
 def drop_contained(ids: Iterable[str]) -> tuple[str, ...]:
-    """Each of ``ids`` once, without those that lie in a collector among them.
+    """Return each of ``ids`` once, without those that lie in a collector among them.
 
-    Where a module could not be collected, it is the module that was repaired and has to stay green.
+    If a module could not be collected, the module was repaired and has to stay green as a whole.
     """
     known = dict.fromkeys(ids)
     return tuple(one for one in known if not any(above in known for above in _list_above(one)))
 
 
 def _list_above(nodeid: str) -> Iterator[str]:
-    """The node ids of the module and the classes that an item is in."""
     names = nodeid.partition("[")[0].split("::")
     for count in range(1, len(names)):
         yield "::".join(names[:count])
 
 
 def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
-    """One outcome of an item; of a collector those of its items."""
+    """Return the outcome of an item, or those of a collector's items."""
     known = report.outcomes.get(nodeid)
     return report.items_below(nodeid) if known is None else (known,)
 
@@ -215,10 +214,10 @@ def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
 def _run_on_base(
     order: RunOrder, ids: Sequence[str], deadline: float, runner: SessionRunner
 ) -> OrderBaseline:
-    """See what ``ids`` do without the change, run once for all judgements.
+    """Run ``ids`` without the change, once for all judgements of the base.
 
-    All of them and in order, not only the red ones: a test that leans on another one's traces
-    would be red alone, and a broken neighbour would be excused.
+    All of them and in order, not only the red ones: a test that depends on another one's traces
+    would be red alone, and breaking it would be excused.
     """
     with runner.sessions.hold(order.lock, deadline):
         unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
@@ -239,7 +238,7 @@ def _run_base(task: Task, deadline: float, runner: SessionRunner) -> SessionResu
 
 
 def _join_details(finding: Finding, other: Finding) -> Finding:
-    """The first of two that did not fail, with the words of both."""
+    """Return the first of two findings that did not fail, with the details of both."""
     probe = finding.probe
     detail = f"{probe.detail}; {other.probe.detail}"
     return Finding(probe=Probe(probe.name, probe.result, detail))

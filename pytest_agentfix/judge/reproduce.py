@@ -1,8 +1,8 @@
-"""What a cluster's targets do on the base, and what the judge's additions do there.
+"""Reproduce a cluster: run its targets, and the judge's additions to them, on the base.
 
-All of it is tried in one session first, in one sandbox: there is no change yet that could make use
-of that. Where anything is not as it should be in there, what was seen is forgotten, and the targets
-and the additions run apart, so that neither can be in the other's way.
+Everything is first run in one session in one sandbox: there is no change yet that could take
+advantage of that. If anything in it is not as expected, its results are discarded, and targets and
+additions run in separate sandboxes, so that neither can interfere with the other.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``open_sandbox`` gives fresh sandboxes with the base, ``prepare`` the judge's additions.
+    """``open_sandbox`` opens fresh sandboxes with the base; ``plan_variants`` plans the additions.
 
-    ``is_on_top`` is as for ``probe_before``.
+    ``is_on_top`` is as for ``probe_fail_before``.
     """
 
     sessions: Sessions
@@ -54,8 +54,8 @@ class Reproducer:
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Baseline:
         """Run the targets and the additions on the base.
 
-        Raises ``SandboxError`` where pytest does not get through there, ``OutOfMemoryError``, and
-        ``TimeoutError`` when ``deadline`` has passed before it starts.
+        Raises ``SandboxError`` if pytest cannot run there, ``OutOfMemoryError``, and
+        ``TimeoutError`` if ``deadline`` has passed before it starts.
         """
         added = self.plan_variants(cluster)
         return self._try_in_one_session(cluster, added, deadline) or self._run_separately(
@@ -128,7 +128,7 @@ class Reproducer:
         )
 
     def _list_added(self, added: VariantPlan) -> frozenset[str]:
-        """The additions' own files, as a sandbox's ``collect`` names them."""
+        """List the additions' own files as a sandbox's ``collect`` names them."""
         paths = (Path(path) for path in added.added_files)
         return frozenset(
             path.relative_to(self.top).as_posix() for path in paths if path.is_relative_to(self.top)
@@ -136,9 +136,9 @@ class Reproducer:
 
 
 def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> bool:
-    """Whether one session of everything tells the same as several would.
+    """Return whether one session of everything says the same as several would.
 
-    All targets are red and came first, all canaries are red, each clone ended as its target, and
+    All targets are red and came first, all canaries are red, each clone ended like its target, and
     nothing about the session is odd.
     """
     finding = probe_fail_before(cluster, run)
@@ -157,13 +157,13 @@ def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> 
 
 
 def _are_first(targets: tuple[str, ...], run: SessionResult) -> bool:
-    """Whether nothing of the judge's ran before a target: it may have left something."""
+    """Return whether no addition ran before a target: it might have left something behind."""
     known = [nodeid in targets for nodeid in run.report.outcomes]
     return known == sorted(known, reverse=True)
 
 
 def check_base(run: SessionResult) -> None:
-    """Raise ``SandboxError`` when pytest does not get through on the base."""
+    """Raise ``SandboxError`` if pytest cannot run on the base."""
     if run.completed.is_timed_out:
         raise SandboxError(
             f"The tests do not end in the sandbox (waited {run.limit:.0f} s).",

@@ -1,8 +1,8 @@
-"""An accepted change once more, on a base that other fixes have been added to since.
+"""Judge an accepted change again, on a base that other fixes have been added to since.
 
-What a change looks like from inside was judged before and is not judged again. What is asked is
-what those fixes can have changed: whether it is still needed, whether its targets pass with them,
-and whether the tests do that can run a line of both. The code of those fixes is not trusted either.
+Probes of the change itself are not repeated. Checked is only what those fixes can have changed:
+that the change is still needed, that its targets pass together with them, and that tests which can
+run a line of both do. The code of those fixes is not trusted either.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _EARLIER: Final = "; without those fixes: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverification:
-    """A change set that was accepted (``judgement``) on an earlier base; see ``ports.Judge``.
+    """A change set accepted (``judgement``) on an earlier base; see ``ports.Judge``.
 
-    ``preparation`` has the canaries; ``cover`` and ``reach`` are those of ``RegressionQuery``.
+    ``variant_plan`` holds the canaries; ``cover`` and ``impact`` are those of ``RegressionQuery``.
     """
 
     cluster: Cluster
@@ -62,7 +62,7 @@ class Reverification:
 
     @property
     def canaries(self) -> VariantPlan:
-        """What to add to a session: nothing where the suite did not take it before."""
+        """The canaries to add to a session; none if the suite did not take them before."""
         has_passed = any(
             probe.name == CANARY and probe.result is ProbeResult.PASSED
             for probe in self.judgement.probes
@@ -78,7 +78,7 @@ class Reverification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverifier:
-    """Runs what has to be seen again; ``patience`` are the seconds each session gets."""
+    """Reruns what other fixes can have changed; each session gets ``patience`` seconds."""
 
     sessions: Sessions
     open_sandbox: OpenSandbox
@@ -86,7 +86,7 @@ class Reverifier:
     patience: float
 
     def reverify(self, request: Reverification) -> Judgement:
-        """The judgement of ``what`` on the base there is now."""
+        """Judge ``request`` on the current base."""
         with ParallelSessions(self.sessions, self.open_sandbox) as jobs:
             without = jobs.start(partial(self._run_targets, request, ChangeSet()))
             # With everything there is a suite to run, and nothing gained by one session for both.
@@ -172,7 +172,7 @@ class Reverifier:
 
 
 def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
-    """The session of everything, ``None`` where it was too much for a sandbox."""
+    """Return the session of everything, ``None`` if it was too much for a sandbox."""
     try:
         return together.result()
     except SandboxError:
@@ -180,7 +180,7 @@ def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
 
 
 def _check_without_change(request: Reverification, run: SessionResult) -> list[Finding]:
-    """Whether the targets are red without the change still, and nobody lies about it."""
+    """Check that the targets are still red without the change, and that the session is honest."""
     known = replace(run, is_tallied=run.is_tallied and not run.has_odd_tally)
     check_base(known)
     finding = probe_fail_before(request.cluster, known)
@@ -197,7 +197,7 @@ def _check_without_change(request: Reverification, run: SessionResult) -> list[F
 
 
 def _find_forgeries(request: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
-    """What the sessions are caught at; nothing where they are honest."""
+    """List the failed trust probes of the sessions."""
     if not runs:
         return []
     found = [probe_report(runs), probe_canary(request.canaries, runs)]
@@ -205,7 +205,7 @@ def _find_forgeries(request: Reverification, runs: Sequence[SessionResult]) -> l
 
 
 def _is_green(request: Reverification, run: SessionResult) -> bool:
-    """Whether one session of everything leaves no question open."""
+    """Return whether one session of everything leaves no question open."""
     target = probe_targets(request.cluster, run)
     return not (
         target.has_failed or has_red(request.other_tests, run) or _find_forgeries(request, (run,))
@@ -227,7 +227,7 @@ def _read_one_session(request: Reverification, run: SessionResult) -> Regression
 def _merge_with_earlier(
     request: Reverification, findings: Iterable[Finding], coverage: Coverage | None = None
 ) -> Judgement:
-    """The earlier judgement with what was seen now in its place."""
+    """Return the earlier judgement with the new findings in place of the old."""
     earlier = request.judgement
     findings = list(findings)
     seen = make_judgement(findings)
@@ -254,7 +254,7 @@ def _merge_with_earlier(
 
 
 def _combine_evidence(request: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
-    """The evidence of now; of a part of the neighbours, with that of all of them before."""
+    """Return the new evidence, with the earlier one appended if it is about some tests only."""
     told = replace(probe, detail=f"{probe.detail}{ON_TOP}")
     is_part = probe.name == PASS_TO_PASS and request.also is not None
     if not is_part or earlier is None or probe.result is ProbeResult.FAILED:

@@ -1,4 +1,4 @@
-"""What is known of a suite, whatever the change: found once and shared by the judges of a run."""
+"""Facts about a suite that hold for any change, found once and shared by the judges of a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 
 @dataclass(slots=True)
 class RunOrder:
-    """One order to run in, and what the base does in it; ``seed`` ``None`` is the suite's own.
+    """An order to run in, and the base's results in it; ``None`` as seed is the suite's own.
 
-    ``turn`` lets one thread at a time ask the base, so that the others find the answer there.
+    Under ``lock`` one thread at a time runs the base, and the others find its result.
     """
 
     seed: int | None
@@ -24,18 +24,18 @@ class RunOrder:
 
 @dataclass(slots=True)
 class _WholeSuite:
-    """What passed of all the suite on the first base, ``None`` while nobody has asked."""
+    """The tests of the whole suite that passed on the first base, ``None`` until somebody asks."""
 
     passed: tuple[str, ...] | None = None
     lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
 class SuiteFacts:
-    """What one base's tests do without a change; any thread may use it.
+    """The results of one base's tests without a change; any thread may use it.
 
-    Fixes that were accepted have kept green what passed on the first base, so what is in the suite
-    is known for all bases of a run. What is red without a change is asked of each base anew: what
-    was red on an earlier one may be green by a fix.
+    Accepted fixes have kept green what passed on the first base, so the passing suite is known for
+    all bases of a run. The red tests are found anew for each base: a fix may have turned them
+    green.
     """
 
     def __init__(self, *, seed: int) -> None:
@@ -45,20 +45,20 @@ class SuiteFacts:
         self._suite = _WholeSuite()
 
     def on_next_base(self) -> SuiteFacts:
-        """The same suite, and nothing known of what is red."""
+        """Return facts about the same suite that know nothing yet of what is red."""
         following = SuiteFacts(seed=self._seed)
         following._suite = self._suite
         return following
 
     @property
     def suite_lock(self) -> SessionLimiter:
-        """Who holds it may ask what passes of the suite."""
+        """The lock to hold when calling ``find_suite``."""
         return self._suite.lock
 
     def find_suite(self, ask: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-        """What passes of all the suite; ``ask`` finds it out where nobody has yet.
+        """Return what passes of the whole suite; ``ask`` finds it out the first time.
 
-        The caller holds ``suite_turn``.
+        The caller holds ``suite_lock``.
         """
         if self._suite.passed is None:
             self._suite.passed = ask()

@@ -1,9 +1,9 @@
-"""One change set through all probes that run something.
+"""Send one change set through all probes that run something.
 
-The targets come first and alone: most changes that are not enough end there. The change is taken
-back in the sandbox in which they were green. Everything else gets a fresh one each, where nothing
-that another run left can be in its way, or help it, and all of that goes on side by side; what was
-found is looked at in one fixed order, and what comes after a failure is ended and not looked at.
+The targets come first and alone: most insufficient changes fail there. The change is undone in the
+sandbox in which they were green. All other probes get a fresh sandbox each, where nothing another
+run left behind can hinder or help them, and run in parallel. Their results are read in a fixed
+order; after a failure the remaining ones are stopped and ignored.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ Groups = Generator[Sequence[Finding], None, None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A change set, and what is known before it is looked at.
+    """A change set, and what is known about it beforehand.
 
-    ``red_before`` are the targets that fail on the base. ``withheld`` were kept from the agent,
-    ``note`` says what kept more from being withheld.
+    ``red_on_base`` are the targets that fail on the base. ``withheld`` were kept from the agent;
+    ``note`` says why no more were withheld.
     """
 
     cluster: Cluster
@@ -67,26 +67,26 @@ class Verification:
 
 @dataclass(slots=True)
 class ProbeResults:
-    """What the probes found, by name; a failure is never replaced by a later success."""
+    """The probes' findings by name; a failure is never replaced by a later success."""
 
     by_name: dict[str, Finding] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
 
     def add(self, finding: Finding) -> None:
-        """Take one more."""
+        """Record a finding, unless its probe has already failed."""
         known = self.by_name.get(finding.probe.name)
         if known is None or not known.has_failed:
             self.by_name[finding.probe.name] = finding
 
     @property
     def has_failed(self) -> bool:
-        """Whether any probe speaks against the change."""
+        """Tell whether any probe speaks against the change."""
         return any(finding.has_failed for finding in self.by_name.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PendingProbes:
-    """What goes on side by side once the targets are green."""
+    """The probes that run in parallel once the targets are green."""
 
     again: Future[Finding]
     mutants: Future[Finding]
@@ -97,7 +97,7 @@ class _PendingProbes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
-    """Runs the probes; ``patience`` are the seconds each session of the targets gets."""
+    """Runs the probes; each session of the targets gets ``patience`` seconds."""
 
     sessions: Sessions
     open_sandbox: OpenSandbox
@@ -106,7 +106,7 @@ class Verifier:
     is_thorough: bool = False
 
     def verify(self, request: Verification) -> ProbeResults:
-        """Probe after probe; ends at the first that fails, unless it is to be thorough."""
+        """Run one probe after the other; unless ``is_thorough``, stop at the first that fails."""
         findings = ProbeResults()
         with (
             ParallelSessions(self.sessions, self.open_sandbox) as jobs,
@@ -161,7 +161,7 @@ class Verifier:
         )
 
     def _check_targets(self, request: Verification, run: SessionResult) -> Groups:
-        """Look at the one session in which targets and canaries ran."""
+        """Check the one session in which targets and canaries ran."""
         target = probe_targets(request.cluster, run, withheld=request.withheld)
         report, canary = probe_report((run,)), probe_canary(request.variant_plan, (run,))
         if report.has_failed or canary.has_failed:
@@ -177,9 +177,10 @@ class Verifier:
     def _undo(
         self, request: Verification, sandbox: Sandbox, owned: ExitStack, runner: SessionRunner
     ) -> Finding:
-        """Take the change back where it has just been green.
+        """Undo the change in the sandbox in which it has just been green.
 
-        Tests whose runs leave something behind are told from tests that are green by chance.
+        This distinguishes tests whose runs leave something behind from tests that are green by
+        chance.
         """
         gone = dict.fromkeys(request.variant_plan.canary_files)
         base = undo(request.changes, request.read_base, top=request.top)
@@ -209,10 +210,10 @@ class Verifier:
         return Task(ids=(*request.cluster.targets, *added.canaries), files=added.canary_files)
 
     def _run_clones(self, request: Verification, runner: SessionRunner) -> SessionResult | None:
-        """Run them where no original has been: it may leave what a copy cannot bear.
+        """Run the clones where no original has run: it may leave something a copy cannot bear.
 
-        Nor do they run among the neighbours: whoever wants to know a copy would find there what it
-        was copied from, and what the neighbours left may make a copy pass.
+        Nor do they run together with the regression run: code that wants to recognise a copy would
+        find the original there, and leftovers of other tests might make a copy pass.
         """
         added = request.variant_plan
         if not added.clones:

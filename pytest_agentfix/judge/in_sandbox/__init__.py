@@ -1,1 +1,1 @@
-"""Programs sent as text into the judge's sandboxes; they have the standard library and pytest."""
+"""Programs sent as text into the judge's sandboxes; they use only pytest and what Python has."""

@@ -1,12 +1,12 @@
-"""Calls tests without pytest inside a sandbox, and reports what comes of it on descriptor 3.
+"""Call tests without pytest inside a sandbox, and report the results on descriptor 3.
 
-Standard library only. ``sessions/orders.py`` hands this file's text to the sandbox's Python on the
-command line (``python -I -c``), with ``signed_report.py`` in the place of its import.
+Standard library only. ``sessions/orders.py`` passes this file's text to the sandbox's Python on the
+command line (``python -I -c``), with ``signed_report.py`` in place of its import.
 
 It takes one JSON object on stdin: ``key`` (signs the report), ``sys_path``, and a module as
-``source`` with its ``name``, its ``file`` (what ``__file__`` says) and its ``filename`` (what its
-code objects say). ``calls`` are what to call, in order: ``id``, ``kind`` (function, method or
-unittest), ``name`` (from the module downwards), ``is_async``, and ``parameters``, each with
+``source`` with its ``name``, its ``file`` (the value of ``__file__``) and its ``filename`` (the one
+in its code objects). ``calls`` are the tests to call, in order: ``id``, ``kind`` (function, method
+or unittest), ``name`` (from the module downwards), ``is_async``, and ``parameters``, each with
 ``names``, the ``list`` of the module that has the values, and the ``index`` of the one to take.
 A dotted name puts the module into a package, so that its relative imports work.
 
@@ -30,7 +30,7 @@ MESSAGE_LIMIT = 500
 
 
 class NotRunError(Exception):
-    """A test case that was skipped, or that unittest did not run at all."""
+    """A test case was skipped, or unittest did not run it at all."""
 
 
 class Result(unittest.TestResult):
@@ -41,24 +41,24 @@ class Result(unittest.TestResult):
         self.first: BaseException | None = None
 
     def addError(self, test: Any, err: Any) -> None:  # noqa: N802 - unittest's own name
-        """Take an error of the case, its set-up or its class's."""
+        """Keep an error of the case, its set-up or its class's."""
         super().addError(test, err)
         self.first = self.first or err[1]
 
     def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802 - unittest's own name
-        """Take a failed assertion."""
+        """Keep a failed assertion."""
         super().addFailure(test, err)
         self.first = self.first or err[1]
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802 - as above
-        """Take the end of a part of the case."""
+        """Keep the failure of a subtest."""
         super().addSubTest(test, subtest, err)
         if err is not None:
             self.first = self.first or err[1]
 
 
 def prepare(order: "dict[str, Any]") -> None:
-    """Make the process look as if nothing of pytest had ever been near it."""
+    """Make the process look as if pytest had never been near it."""
     for name in [name for name in os.environ if name.startswith("PYTEST")]:
         del os.environ[name]
     given = list(order["sys_path"])
@@ -68,7 +68,7 @@ def prepare(order: "dict[str, Any]") -> None:
 
 
 def load(order: "dict[str, Any]") -> types.ModuleType:
-    """Make the module from its text; raises whatever its code does."""
+    """Create the module from its text; raises whatever its code does."""
     name, filename, source = order["name"], order["filename"], order["source"]
     package = name.rpartition(".")[0]
     if package:
@@ -100,7 +100,7 @@ def call(module: types.ModuleType, one: "dict[str, Any]") -> None:
 
 
 def take_arguments(module: types.ModuleType, one: "dict[str, Any]") -> "dict[str, Any]":
-    """Take the arguments of one case out of the module's lists."""
+    """Take the arguments of one case from the module's lists."""
     arguments: dict[str, Any] = {}
     for parameter in one["parameters"]:
         names = parameter["names"]
@@ -123,7 +123,7 @@ def run_case(case: unittest.TestCase) -> None:
 
 
 def describe(error: BaseException) -> "tuple[str, str]":
-    """Name an exception and give its first line, whatever its own code does."""
+    """Return an exception's name and first line, whatever its own code does."""
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - it is code nobody vouches for
@@ -132,7 +132,7 @@ def describe(error: BaseException) -> "tuple[str, str]":
 
 
 def run_calls(order: "dict[str, Any]", writer: ReportWriter) -> int:
-    """Run all calls and report each; gives the exit status.
+    """Run and report all calls; return the exit status.
 
     Every exception is a failure: nobody interrupts this from a keyboard, and a test that ends the
     process has not passed.
@@ -155,7 +155,7 @@ def run_calls(order: "dict[str, Any]", writer: ReportWriter) -> int:
 
 
 def attempt(module: types.ModuleType, one: "dict[str, Any]") -> "tuple[str, str] | None":
-    """Call one test; gives the exception it ends with, ``None`` when it passed."""
+    """Call one test; return the exception it ends with, ``None`` if it passed."""
     try:
         call(module, one)
     except BaseException as error:  # noqa: BLE001 - see run_calls
@@ -164,7 +164,7 @@ def attempt(module: types.ModuleType, one: "dict[str, Any]") -> "tuple[str, str]
 
 
 def main() -> None:
-    """Do what the order on stdin says; ends with 0 if all calls passed."""
+    """Carry out the order on stdin; exit with 0 if all calls passed."""
     order = read_order()
     writer = ReportWriter(claim_report(), order.pop("key"))
     prepare(order)

@@ -1,6 +1,6 @@
-"""Which tests of a pytest session in a sandbox run what a change touches.
+"""Find the tests of a pytest session in a sandbox that run the lines a change touches.
 
-It uses the standard library and what the sandbox has; ``sessions/orders.py`` puts its text into
+It uses the standard library and what the sandbox has; ``sessions/orders.py`` inlines its text in
 that of ``pytest_runner.py``.
 """
 
@@ -29,11 +29,11 @@ UNSEEN = frozenset(
 
 
 class Coverer:
-    """Notes which tests run lines of interest, with the sandbox's own ``coverage``.
+    """Records which tests run lines of interest, with the sandbox's own ``coverage``.
 
-    ``around`` are lines for which it matters that no test is overlooked. So a test that starts a
-    process, or traces on its own, counts as one that runs them, and there is a ``gap`` where they
-    run for several tests at once: at import, or in a fixture that tests share.
+    Of the lines in ``around`` no test may be overlooked. So a test that starts a process, or traces
+    on its own, counts as running them, and there is a ``gap`` if they run for several tests at
+    once: at import, or in a fixture that tests share.
     """
 
     def __init__(self, lines: "dict[str, list[int]]", around: "dict[str, list[int]]") -> None:
@@ -48,7 +48,7 @@ class Coverer:
         self.gap = ""
 
     def start(self) -> None:
-        """Start watching, before anything of the project is imported."""
+        """Start measuring, before anything of the project is imported."""
         try:
             with use_tracer_with_contexts():
                 # only where it is asked for, and not everywhere there
@@ -68,14 +68,14 @@ class Coverer:
         # A project may have a module of this name, and has to find that one.
         self._modules = {name: sys.modules.pop(name) for name in list(sys.modules) if is_its(name)}
         if self._around:
-            sys.addaudithook(self._hear)
+            sys.addaudithook(self._note_unseen)
 
-    def _hear(self, event: str, _arguments: object) -> None:
+    def _note_unseen(self, event: str, _arguments: object) -> None:
         if event in UNSEEN:
             self._unseen.add(self._context)
 
     def _switch(self, context: str) -> str:
-        """Tell whose lines come now; gives whose they were."""
+        """Set the context of the lines that follow; return the one before."""
         before, self._context = self._context, context
         if self._coverage is not None:
             self._coverage.switch_context(context)
@@ -83,14 +83,14 @@ class Coverer:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
-        """Tell whose lines these are."""
+        """Attribute the lines that follow to this test."""
         before = self._switch(item.nodeid)
         yield
         self._switch(before)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> "Generator[None, Any, None]":
-        """Tell them from those that run once for several tests."""
+        """Keep the lines of a shared fixture apart from those of one test."""
         if fixturedef.scope == "function":
             yield
             return
@@ -99,7 +99,7 @@ class Coverer:
         self._switch(before)
 
     def report(self, writer: ReportWriter) -> None:
-        """Stop watching and tell what was seen."""
+        """Stop measuring and report the result."""
         sys.modules.update(self._modules)
         seen = set(self._unseen)  # our own end of it is none
         is_ours = sys.gettrace() is self._tracer
@@ -135,18 +135,18 @@ class Coverer:
 
 
 def is_its(name: str) -> bool:
-    """Whether a module is one of ``coverage``'s."""
+    """Return whether a module belongs to ``coverage``."""
     return name == "coverage" or name.startswith("coverage.")
 
 
 def resolve(lines: "dict[str, list[int]]") -> "dict[str, frozenset[int]]":
-    """Name the files by the paths under which ``coverage`` knows the files."""
+    """Rename the files to the paths under which ``coverage`` knows them."""
     return {os.path.realpath(path): frozenset(numbers) for path, numbers in lines.items()}
 
 
 @contextlib.contextmanager
 def use_tracer_with_contexts() -> "Generator[None, None, None]":
-    """Keep ``coverage`` from watching with ``sys.monitoring``, which tells no contexts apart."""
+    """Keep ``coverage`` from using ``sys.monitoring``, which cannot tell contexts apart."""
     if sys.version_info < (3, 12):
         yield
         return

@@ -1,24 +1,24 @@
-"""Runs pytest inside a sandbox and reports what it does on file descriptor 3.
+"""Run pytest inside a sandbox and report what it does on file descriptor 3.
 
-Standard library and the sandbox's own pytest only (and its ``coverage``, where it has one), and no
-import of this package: ``sessions/orders.py`` hands this file's text to the sandbox's Python on the
-command line, with ``signed_report.py`` and ``line_coverage.py`` in the place of their imports.
+Standard library and the sandbox's own pytest only (and its ``coverage``, if it has one), and no
+import of this package: ``sessions/orders.py`` passes this file's text to the sandbox's Python on
+the command line, with ``signed_report.py`` and ``line_coverage.py`` in place of their imports.
 
-It takes an order (``reporter.Order``) and answers in signed lines:
+It takes an order (``orders.SessionOrder``) and answers in signed lines:
 
 * ``start``: ``python``, ``pytest`` (versions)
 * ``collect_error``: ``id``, ``exception``, ``message``, ``detail``
 * ``collected``: ``ids`` (of the items that will run), ``sys_path``
 * ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``exception``, ``detail``
-* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that can
+* ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that may
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``finish``: ``exit``, ``counts`` of the lines before it
 
-A second channel, stdout, gets one line at the end: how many items pytest's own session says it
-collected and how many reports it counted as failed, signed with a key of its own.
+A second channel, stdout, gets one line at the end, signed with a key of its own: the number of
+items that pytest's own session says it collected and of reports it counted as failed.
 
-Whoever can change the code under test can change what is reported here, too: the host treats it
-as a claim, and the other probes of the judge are there to catch a liar.
+Whoever can change the code under test can change the report, too: the host treats it as a claim,
+and the judge's other probes are there to catch a liar.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ NEUTRAL = {
 
 
 class Reporter:
-    """The pytest plugin: keeps to the wanted node ids and reports every phase of each."""
+    """A pytest plugin that keeps to the wanted node ids and reports every phase of each."""
 
     def __init__(self, writer: ReportWriter, order: "dict[str, Any]") -> None:
         self._writer = writer
@@ -83,9 +83,9 @@ class Reporter:
         self._exceptions: dict[tuple[str, str], str] = {}
 
     def pytest_addoption(self, parser: Any) -> None:
-        """Declare this package's words, as its own plugin is kept out of the sandbox.
+        """Declare this package's options and ini names, as its plugin is kept out of the sandbox.
 
-        A project may use them in its ini file and markers, and under strict settings has to.
+        A project may use them in its ini file and markers, and strict settings require them.
         """
         group = parser.getgroup("agentfix")
         for flag in self._words["flags"]:
@@ -118,7 +118,7 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: Any) -> None:
-        """Keep what was asked for, by exact node id or by the id of a collector above it."""
+        """Keep only the requested items, by exact node id or by the id of a collector above."""
         items[:] = [item for item in items if is_wanted(item.nodeid, self._wanted)]
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -137,7 +137,7 @@ class Reporter:
             )
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """Report what is going to run."""
+        """Report the items that are going to run."""
         ids = [item.nodeid for item in session.items]
         self._writer.write("collected", ids=ids, sys_path=list(map(str, sys.path)))
 
@@ -164,10 +164,10 @@ class Reporter:
 
 
 class Shuffler:
-    """Puts the items into a random order: modules, classes within them, tests within those.
+    """Shuffles the items: modules, classes within them, tests within those.
 
-    What shares a module's or a class's fixtures stays together, or they would be made anew for
-    every test.
+    Items that share the fixtures of a module or class stay together; otherwise the fixtures would
+    be made anew for every test.
     """
 
     def __init__(self, seed: int) -> None:
@@ -175,7 +175,7 @@ class Shuffler:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: Any) -> None:
-        """Shuffle, after everybody who sorts."""
+        """Shuffle after every plugin that sorts."""
         items[:] = shuffle_groups(items, self._random, depth=1)
 
 
@@ -193,7 +193,7 @@ def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "
 
 
 class TallyWriter:
-    """What pytest's own session counted, for the second channel."""
+    """Sends the counters of pytest's own session on the second channel."""
 
     def __init__(self, key: str) -> None:
         self._descriptor = hide_descriptor(1)
@@ -206,7 +206,7 @@ class TallyWriter:
         self._session = session
 
     def write(self, code: int) -> None:
-        """Send the line, from the process that began and not from a fork of it."""
+        """Send the line, from the original process and not from a fork of it."""
         if os.getpid() != self._process:
             return
         counted = {
@@ -224,7 +224,7 @@ class TallyWriter:
 
 
 def is_wanted(nodeid: str, wanted: "frozenset[str]") -> bool:
-    """Whether ``nodeid`` or one of its collectors is in ``wanted``."""
+    """Return whether ``nodeid`` or one of its collectors is in ``wanted``."""
     if nodeid in wanted or "" in wanted or "." in wanted:
         return True
     path, *names = nodeid.split("::")
@@ -235,7 +235,7 @@ def is_wanted(nodeid: str, wanted: "frozenset[str]") -> bool:
 
 
 def describe(call: Any) -> "tuple[str, str]":
-    """Name what really went wrong in a collector, and give its first line.
+    """Return the name and first line of what really went wrong in a collector.
 
     pytest wraps the import's own error in a ``CollectError``; the cause below it is the news.
     """
@@ -249,7 +249,7 @@ def describe(call: Any) -> "tuple[str, str]":
 
 
 def text_of(report: Any) -> str:
-    """Give the long text of a report, of a skip the reason alone."""
+    """Return the long text of a report; of a skip only the reason."""
     longrepr = report.longrepr
     if isinstance(longrepr, tuple):
         return str(longrepr[-1])
@@ -257,7 +257,7 @@ def text_of(report: Any) -> str:
 
 
 def cut(text: str) -> str:
-    """At most ``DETAIL_LIMIT`` characters, the middle left out."""
+    """Shorten a text to ``DETAIL_LIMIT`` characters, leaving out the middle."""
     if len(text) <= DETAIL_LIMIT:
         return text
     half = DETAIL_LIMIT // 2
@@ -265,9 +265,9 @@ def cut(text: str) -> str:
 
 
 def find_paths(rootdir: str, ids: "list[str]") -> "list[str]":
-    """Find the files and folders to collect, for node ids relative to ``rootdir``.
+    """List the files and folders to collect for node ids relative to ``rootdir``.
 
-    Whole files rather than single ids: one id that is not there would end pytest before it runs
+    Whole files rather than single ids: one id that does not exist would end pytest before it runs
     anything. A path with a bracket is read as a parametrisation, so its folder is collected.
     """
     paths = []
@@ -281,13 +281,13 @@ def find_paths(rootdir: str, ids: "list[str]") -> "list[str]":
 
 
 def fit(arguments: "list[str]") -> "list[str]":
-    """Leave out what this environment has no plugin for: an image may do without pytest-xdist."""
+    """Drop arguments whose plugin is missing here: an image may do without pytest-xdist."""
     has_xdist = find_spec("xdist") is not None
     return [argument for argument in arguments if argument != "-n0" or has_xdist]
 
 
 def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
-    """Run what the order asks for; gives pytest's exit status."""
+    """Run pytest as ordered; return its exit status."""
     paths = find_paths(order["rootdir"], order["ids"])
     if not paths:  # pytest without a path would collect everything
         return NOTHING_COLLECTED
@@ -299,7 +299,7 @@ def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
 
 
 def main() -> None:
-    """Do what the order on stdin says and end with pytest's exit status."""
+    """Carry out the order on stdin and exit with pytest's exit status."""
     order = read_order()
     writer = ReportWriter(claim_report(), order.pop("key"))
     tally = TallyWriter(order.pop("tally_key"))

@@ -1,13 +1,13 @@
-"""What our programs in a sandbox have in common: the order they get and the report they give.
+"""The common part of our programs in a sandbox: reading the order and writing the report.
 
 Standard library only, and no import of this package: ``sessions/orders.py`` puts this file's text
-in the place of the line that imports it, and hands the whole to the sandbox's Python.
+in place of the line that imports it, and passes the result to the sandbox's Python.
 
 An order is one JSON object on stdin. A report is JSON lines on descriptor 3, each with a tag in
-front: an HMAC, under the order's key, over this line and all lines before it. So a line that
-somebody else wrote, or one that was left out, repeated or moved, is noticed by the host. The key
-itself is nowhere in the process once the ``ReportWriter`` has it; code that finds the writer can
-still make it sign, which is why the judge does not rest on these lines alone.
+front: an HMAC, under the order's key, over this line and all lines before it. So the host notices a
+line that somebody else wrote, or one that was left out, repeated or moved. The key itself is
+nowhere in the process once the ``ReportWriter`` has it; code that finds the writer can still make
+it sign, which is why the judge does not rely on these lines alone.
 """
 
 import base64
@@ -25,7 +25,7 @@ TAG_LENGTH = 32  # hexadecimal digits
 
 
 class ReportWriter:
-    """Signed JSON lines to the host, from this process only."""
+    """Writes signed JSON lines to the host, from this process only."""
 
     def __init__(self, descriptor: int, key: str) -> None:
         self._descriptor = descriptor
@@ -34,7 +34,7 @@ class ReportWriter:
         self.counts: dict[str, int] = {}
 
     def write(self, kind: str, **fields: object) -> None:
-        """Send one line; a forked child sends nothing, a host that stopped reading is no error."""
+        """Send one line; a forked child sends none, and a host that stopped reading is no error."""
         if os.getpid() != self._process:
             return
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -50,7 +50,7 @@ class ReportWriter:
 
 
 def read_order() -> "dict[str, Any]":
-    """Read the order, and lay out the files it holds."""
+    """Read the order and write the files it holds."""
     order: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     for path, content in order.pop("files", {}).items():
         write_file(path, None if content is None else base64.b64decode(content))
@@ -71,12 +71,12 @@ def write_file(path: str, content: "bytes | None") -> None:
 
 
 def hide_descriptor(descriptor: int) -> int:
-    """Copy a descriptor to where no test and no child comes across it; gives the copy."""
+    """Return a copy of a descriptor where no test and no child comes across it."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIDDEN_DESCRIPTOR)
 
 
 def claim_report() -> int:
-    """Move the report out of every child's and every test's way; gives its new descriptor."""
+    """Move the report out of reach of every child and test; return its new descriptor."""
     descriptor = hide_descriptor(REPORT_DESCRIPTOR)
     os.close(REPORT_DESCRIPTOR)
     return descriptor

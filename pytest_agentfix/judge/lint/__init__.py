@@ -1,4 +1,4 @@
-"""The diff lint: signs of a cheat in what a change set adds to product code (pure)."""
+"""The diff lint: find signs of a cheat in the product code a change set adds (pure)."""
 
 from __future__ import annotations
 

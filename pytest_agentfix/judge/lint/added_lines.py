@@ -1,4 +1,4 @@
-"""Which lines of a file are new."""
+"""Find the new lines of a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PRODUCT_LIMIT: Final = 4_000_000  # lines times lines that are compared in deta
 
 
 def find_added(before: Sequence[str], after: Sequence[str]) -> frozenset[int]:
-    """The numbers (from 1) of the lines of ``after`` that are new or changed.
+    """Return the numbers (from 1) of the lines of ``after`` that are new or changed.
 
-    Where the differing middle is too large to compare in reasonable time, all of it is new.
+    If the differing middle is too large to compare in reasonable time, all of it counts as new.
     """
     start = _count_equal(before, after)
     end = _count_equal(before[start:][::-1], after[start:][::-1])
@@ -29,7 +29,7 @@ def find_added(before: Sequence[str], after: Sequence[str]) -> frozenset[int]:
 
 
 def _count_equal(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many lines both begin with."""
+    """Count the equal lines at the start of both."""
     for number, (one, other) in enumerate(zip(left, right, strict=False)):
         if one != other:
             return number

@@ -34,7 +34,7 @@ Callable_ = Function | ast.Lambda
 
 
 def find_always_equal(module: Module) -> Iterator[RawHit]:
-    """Comparisons that do not compare."""
+    """Find comparisons that do not compare."""
     for node in module.nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name in _METHODS:
@@ -73,7 +73,7 @@ def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator
 
 
 def _function(module: Module, value: ast.AST) -> Callable_ | None:
-    """The function that ``value`` is, also where a plain name stands for it."""
+    """Return the function that ``value`` is or, as a plain name, stands for."""
     if isinstance(value, (*FUNCTIONS, ast.Lambda)):
         return value
     if not isinstance(value, ast.Name):
@@ -87,14 +87,14 @@ def _function(module: Module, value: ast.AST) -> Callable_ | None:
 
 
 def _is_true_though_empty(module: Module, node: ast.AST, name: str) -> bool:
-    """Whether a class that has a length says that it is true all the same: a known idiom."""
+    """Return whether a class with a length defines itself as always true: a known idiom."""
     parent = module.parent(node)
     names = [getattr(one, "name", "") for one in getattr(parent, "body", ())]
     return name == "__bool__" and isinstance(parent, ast.ClassDef) and "__len__" in names
 
 
 def _is_constant(module: Module, function: Callable_, name: str) -> bool:
-    """Whether it gives one and the same constant on every way."""
+    """Return whether a function returns the same constant on every path."""
     results = [_result(module, value) for value in _returned(function)]
     if not results or UNKNOWN in [r for r in results if r is UNKNOWN]:
         return False
@@ -122,7 +122,7 @@ def _returned(function: Callable_) -> list[ast.expr]:
 
 
 def _result(module: Module, value: ast.expr) -> Any:
-    """What a returned expression always is, ``UNKNOWN`` where it depends on something."""
+    """Return the constant value of a returned expression, ``UNKNOWN`` if it is not constant."""
     folded = module.fold(value)
     if folded is not UNKNOWN:
         return folded
@@ -156,7 +156,7 @@ def _is_true(module: Module, value: ast.expr) -> bool:
 
 
 def _tests_own_type(module: Module, function: Callable_) -> bool:
-    """Whether it asks if the other object is of the class that this method is in."""
+    """Return whether a method asks if the other object is of the method's own class."""
     own = {"__class__"}
     for outer in module.ancestors(function):
         if isinstance(outer, ast.ClassDef):
@@ -173,7 +173,7 @@ def _tests_own_type(module: Module, function: Callable_) -> bool:
 
 
 def _is_suspect(module: Module, function: Callable_) -> bool:
-    """Whether nothing of the two objects is compared, or a plain value is made to compare oddly."""
+    """Return whether the two objects are not compared, or a plain value gets an odd comparison."""
     bases = _bases(module, function)
     if bases & _VALUES and not isinstance(function, ast.Lambda):
         return True
@@ -191,7 +191,7 @@ def _bases(module: Module, function: Callable_) -> frozenset[str]:
 
 
 def _compares(function: Callable_) -> bool:
-    """Whether some comparison or call takes both objects, or what was made of them."""
+    """Return whether some comparison or call takes both objects, or values made of them."""
     names = parameters(function.args)
     if len(names) < 2:  # noqa: PLR2004 - self and the other
         return True  # not of the form that can be looked into

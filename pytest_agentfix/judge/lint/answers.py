@@ -1,4 +1,4 @@
-"""What a piece of code gives back: the literals it returns, assigns, yields or passes on."""
+"""The literals a piece of code answers with: those it returns, assigns, yields or passes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENCODERS: Final = frozenset(
 
 
 def find_answers(module: Module, branch: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """The literal expressions that ``branch`` (statements or expressions) can answer with."""
+    """Yield the literals that ``branch`` (statements or expressions) can answer with."""
     count = 0
     for root in branch:
         values = [root] if isinstance(root, ast.expr) else _given(root)
@@ -33,7 +33,7 @@ def find_answers(module: Module, branch: Iterable[ast.AST]) -> Iterator[ast.expr
 
 
 def split(module: Module, value: ast.expr, depth: int = 4) -> Iterator[ast.expr]:
-    """The literals that a given value is, or is directly made of."""
+    """Yield the literals that a value is, or is directly made of."""
     if module.fold(value) is not UNKNOWN:
         yield value
     if depth == 0:
@@ -58,7 +58,7 @@ def _parts(value: ast.expr) -> list[ast.expr]:
 
 
 def _given(root: ast.AST) -> Iterator[ast.expr]:
-    """The expressions that statements return, assign, yield or pass on; never what they raise."""
+    """Yield the expressions that statements return, assign, yield or pass on, but not raise."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
@@ -77,7 +77,7 @@ def _given(root: ast.AST) -> Iterator[ast.expr]:
 
 
 def is_encoded(node: ast.AST) -> bool:
-    """Whether an expression that comes to a literal hides it."""
+    """Return whether an expression that evaluates to a literal hides it."""
     match node:
         case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
             return name in _ENCODERS and not _joins_words(node)

@@ -1,4 +1,4 @@
-"""What an expression of literals comes to: small, bounded, and without running any of it."""
+"""Evaluate expressions made of literals: small, bounded, and without running any code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _TROUBLE: Final = (
 
 
 def fold(node: ast.AST, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:
-    """The value of ``node`` where it is made of literals, else ``UNKNOWN``. Never raises."""
+    """Return the value of ``node`` if it is made of literals, else ``UNKNOWN``; never raises."""
     try:
         return _bounded(_fold(node, look, dotted))
     except _TROUBLE:
@@ -120,7 +120,7 @@ def _all(values: list[Any]) -> Any:
 
 
 def _fold_dict(node: ast.Dict, look: Look) -> Any:
-    """A dict of literals as its pairs in a frozen form: keys may be unhashable here."""
+    """Fold a dict of literals into its pairs: keys may be unhashable here."""
     keys = _all([UNKNOWN if key is None else look(key) for key in node.keys])
     values = _all([look(value) for value in node.values])
     if UNKNOWN in (keys is UNKNOWN and UNKNOWN, values is UNKNOWN and UNKNOWN):
@@ -176,7 +176,7 @@ def _is_small_product(left: Any, right: Any) -> bool:
 
 
 def _format(left: Any, right: Any) -> Any:
-    """``"%s..." % parts`` for plain ``%s`` only: a width could ask for any amount of memory."""
+    """Fold ``"%s..." % parts`` for plain ``%s`` only: a width could demand any amount of memory."""
     if not isinstance(left, str):
         return UNKNOWN
     parts = right if isinstance(right, list) else [right]
@@ -230,7 +230,7 @@ def _decode(value: Any, codec: str = "utf-8") -> Any:
 
 
 def _fold_map(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:
-    """``map(chr, [...])``: its first argument has no value, only a name."""
+    """Fold ``map(chr, [...])``: its first argument has no value, only a name."""
     if dotted(node.func) != "builtins.map" or len(node.args) != 2:  # noqa: PLR2004 - a pair
         return UNKNOWN
     name, values = dotted(node.args[0]), look(node.args[1])
@@ -242,7 +242,7 @@ def _fold_map(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None
 def _fold_comprehension(
     node: ast.GeneratorExp | ast.ListComp, look: Look, dotted: Callable[[ast.AST], str | None]
 ) -> Any:
-    """``f(x) for x in [...]``, where all that happens to ``x`` is foldable."""
+    """Fold ``f(x) for x in [...]`` if everything done to ``x`` can be folded."""
     if len(node.generators) != 1 or node.generators[0].ifs:
         return UNKNOWN
     target, values = node.generators[0].target, look(node.generators[0].iter)
@@ -254,7 +254,7 @@ def _fold_comprehension(
 def _fold_with(
     node: ast.AST, name: str, value: Any, look: Look, dotted: Callable[[ast.AST], str | None]
 ) -> Any:
-    """The value of a small expression in which ``name`` is ``value``."""
+    """Fold a small expression in which ``name`` is ``value``."""
 
     def look_closer(part: ast.AST, depth: int = 4) -> Any:
         if isinstance(part, ast.Name) and part.id == name:

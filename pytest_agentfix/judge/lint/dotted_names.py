@@ -1,4 +1,4 @@
-"""The tables of dotted names that rules are about, and the one way to look them up."""
+"""Tables of the dotted names that rules are about, and the way to look them up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_agentfix.judge.lint.module import IMPORTERS, Module, Use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Names with one meaning. ``capability`` "": each name is a capability of its own.
+    """Names with one meaning. With ``capability`` "" each name is a capability of its own.
 
     ``names`` count wherever they are mentioned, ``roots`` (and all below) where they are imported.
     """
@@ -25,7 +25,7 @@ class Group:
     roots: tuple[str, ...] = ()
 
     def includes(self, use: Use) -> bool:
-        """Whether ``use`` is one of these."""
+        """Return whether ``use`` is of one of these names."""
         if use.name in self.names:
             return True
         is_import = use.is_import or isinstance(use.node, ast.Subscript)
@@ -136,7 +136,7 @@ GROUPS: Final = (
 
 
 def find_names(module: Module) -> Iterator[RawHit]:
-    """The mentions of names that a rule is about."""
+    """Find the mentions of names that a rule is about."""
     for use in module.uses:
         for group in GROUPS:
             if group.includes(use):
@@ -154,7 +154,7 @@ def find_names(module: Module) -> Iterator[RawHit]:
 
 
 def _is_from_own_package(call: ast.Call) -> bool:
-    """Whether it imports from the own package: ``import_module("." + name, ...)``."""
+    """Return whether ``use`` imports from its own package: ``import_module("." + name, ...)``."""
     match call.args:
         case [ast.BinOp(left=first), ast.Name(id="__name__" | "__package__")]:
             return isinstance(first, ast.Constant) and first.value == "."
@@ -164,7 +164,7 @@ def _is_from_own_package(call: ast.Call) -> bool:
 
 
 def name_hit(rule: str, use: Use, capability: str = "") -> RawHit:
-    """The finding of one mention; moved elsewhere, it is the same."""
+    """Return the hit of one mention, which stays the same when the code is moved."""
     name = use.name.removeprefix("builtins.")
     return raw_hit(rule, use.node, printable(name), key=use.name, capability=capability)
 
@@ -172,7 +172,7 @@ def name_hit(rule: str, use: Use, capability: str = "") -> RawHit:
 def raw_hit(
     rule: str, node: ast.AST, what: str, *, key: str | None = None, capability: str = ""
 ) -> RawHit:
-    """The finding of a whole ``node``, by default known again by all that it is made of."""
+    """Return the hit of a whole ``node``; the default key is the node's own text."""
     line, end = lines_of(node)
     return RawHit(
         rule=rule,
@@ -185,14 +185,14 @@ def raw_hit(
 
 
 def qualified(module: Module, node: ast.AST) -> str:
-    """The names of the functions and classes around ``node`` (and its own), joined by dots."""
+    """Join the names of the functions and classes around ``node`` (and its own) with dots."""
     around = [node, *module.ancestors(node)]
     named = [one.name for one in around if isinstance(one, (*FUNCTIONS, ast.ClassDef))]
     return ".".join(reversed(named))
 
 
 def is_in_main_guard(module: Module, node: ast.AST) -> bool:
-    """Whether ``node`` only runs when the file is started as a program."""
+    """Return whether ``node`` runs only when the file is started as a program."""
     inner: ast.AST = node
     for outer in module.ancestors(node):
         if isinstance(outer, ast.If) and inner in outer.body and _is_guard(outer.test):

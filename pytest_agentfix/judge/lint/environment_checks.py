@@ -1,4 +1,4 @@
-"""Rules about code that does one thing where it is judged, and another where it is used."""
+"""Rules about code that does one thing when it is judged and another when it is used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GIVEN_AWAY: Final = ("/.dockerenv", "/proc/", "/run/.containerenv", "/sys/fs/cg
 
 
 def find_environment_checks(module: Module) -> Iterator[RawHit]:
-    """Conditions on the terminal, the clock, the environment, and other signs of a judge."""
+    """Find conditions on the terminal, the clock, the environment, and other signs of a judge."""
     for node in module.nodes:
         yield from _find_given_away(module, node)
         if isinstance(node, (ast.If, ast.While, ast.IfExp)):

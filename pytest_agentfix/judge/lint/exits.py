@@ -1,4 +1,4 @@
-"""Rules about ends: of the process, and of a test that is neither passed nor failed."""
+"""Rules about ways to end the process, or a test that has neither passed nor failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOCKED: Final = ("unittest.mock", "pytest.MonkeyPatch", "_pytest.monkeypatch")
 
 
 def find_exits(module: Module) -> Iterator[RawHit]:
-    """Ways out of the process other than those a program's own main function has."""
+    """Find ways out of the process other than those of a program's own main function."""
     for use in module.uses:
         if use.name not in _EXITS or is_in_main_guard(module, use.node):
             continue
@@ -43,7 +43,7 @@ def find_exits(module: Module) -> Iterator[RawHit]:
 
 
 def find_outcomes(module: Module) -> Iterator[RawHit]:
-    """The test runner's own words in code that is not a test."""
+    """Find the test runner's own vocabulary in code that is not a test."""
     for use in module.uses:
         root = use.name.partition(".")[0]
         if root not in OUTCOMES or use.name.startswith(_MOCKED):
@@ -71,7 +71,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _is_only_handled(module: Module, node: ast.AST) -> bool:
-    """Whether an exception is only caught or compared, not raised, here."""
+    """Return whether an exception is only caught or compared here, not raised."""
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return False
     parent = module.parent(node)
@@ -90,12 +90,12 @@ def _is_in_main(module: Module, node: ast.AST) -> bool:
 
 
 def _mark(node: ast.AST, capability: str) -> RawHit:
-    """A remark that the file can do something; never a hit by itself."""
+    """Record that the file can do something; never a hit by itself."""
     return raw_hit("", node, "", key=capability, capability=capability)
 
 
 def is_expected(one: RawHit, raised: frozenset[str]) -> bool:
-    """Whether the failing tests themselves ask for this exit by the exception's name."""
+    """Return whether the failing tests themselves ask for this exit by the exception's name."""
     if one.rule != "process-exit" or one.key not in _EXITS:
         return False
     wanted = "KeyboardInterrupt" if one.key.endswith("KeyboardInterrupt") else "SystemExit"

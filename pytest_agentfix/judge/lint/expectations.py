@@ -1,4 +1,4 @@
-"""What failing tests put in and what they expect, read from their source."""
+"""The inputs and expected results of failing tests, read from their source."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RAISES: Final = frozenset(
 class Expectations:
     """The keys of literals that failing tests use as inputs and as expected results.
 
-    ``raised`` are the names of the exceptions they wait for. A literal can be on both sides.
+    ``raised`` are the names of the exceptions they expect. A literal can be on both sides.
     """
 
     inputs: frozenset[str] = frozenset()
@@ -46,16 +46,16 @@ class Expectations:
     __add__ = __or__
 
     def has_input(self, value: Any) -> bool:
-        """Whether a failing test puts ``value`` in."""
+        """Return whether ``value`` is an input of a failing test."""
         return literal_key(value) in self.inputs
 
     def has_output(self, value: Any) -> bool:
-        """Whether a failing test expects ``value``."""
+        """Return whether a failing test expects ``value``."""
         return literal_key(value) in self.outputs
 
 
 def read_expectations(source: str, names: Iterable[tuple[str, ...]]) -> Expectations:
-    """The literals of the test functions ``names`` (each with its classes) and what they use.
+    """Read the literals of the test functions ``names`` (with their classes) and all they use.
 
     Never raises: a module that cannot be read has none.
     """
@@ -69,7 +69,7 @@ def read_expectations(source: str, names: Iterable[tuple[str, ...]]) -> Expectat
 
 
 def read_all_expectations(source: str) -> Expectations:
-    """The literals of all functions of a module, such as a ``conftest.py``; never raises."""
+    """Read the literals of all functions of a module, such as a ``conftest.py``; never raises."""
     module = read_module("", source.encode("utf-8", "replace"))
     if module is None:
         return Expectations()
@@ -96,7 +96,7 @@ def _read(module: Module, names: list[tuple[str, ...]]) -> Expectations:
 
 
 def _find_tests(module: Module, names: list[tuple[str, ...]]) -> Iterator[ast.AST]:
-    """The functions asked for, with the decorators of the classes around them."""
+    """Return the requested functions, with the decorators of the classes around them."""
     for node in module.nodes:
         if not isinstance(node, FUNCTIONS):
             continue
@@ -110,7 +110,7 @@ def _find_tests(module: Module, names: list[tuple[str, ...]]) -> Iterator[ast.AS
 
 
 def _is_inherited(own: tuple[str, ...], names: list[tuple[str, ...]]) -> bool:
-    """Whether a test of that name is asked for in another class, which may have it from here."""
+    """Return whether a test of that name is requested in another class, which may inherit it."""
     return len(own) > 1 and any(len(name) > 1 and name[-1] == own[-1] for name in names)
 
 
@@ -123,7 +123,7 @@ def _set_ups(node: ast.ClassDef) -> Iterator[ast.AST]:
 
 
 def _reach(module: Module, found: list[ast.AST]) -> list[ast.AST]:
-    """The tests, and the fixtures, helpers and constants of the module that they name."""
+    """Return the tests, and the fixtures, helpers and constants of the module that they name."""
     known = {name: node for node in module.nodes for name in _defines(module, node)}
     reached: dict[int, ast.AST] = {id(node): node for node in found}
     waiting = list(found)
@@ -137,7 +137,7 @@ def _reach(module: Module, found: list[ast.AST]) -> list[ast.AST]:
 
 
 def _defines(module: Module, node: ast.AST) -> list[str]:
-    """The names that ``node`` gives to others at the module's top."""
+    """Return the names that ``node`` defines at the module's top."""
     if not isinstance(module.parent(node), ast.Module):
         return []
     match node:
@@ -168,7 +168,7 @@ def _keys(value: Any) -> Iterator[str]:
 
 
 def _roles(module: Module, node: ast.AST, root: ast.AST) -> tuple[bool, bool]:
-    """Whether ``node`` is a whole literal that is put in, or expected."""
+    """Return whether ``node`` is a whole literal used as input, and whether as expectation."""
     if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
         return False, False
     parent = module.parent(node)
@@ -180,7 +180,7 @@ def _roles(module: Module, node: ast.AST, root: ast.AST) -> tuple[bool, bool]:
 
 
 def _climb(module: Module, node: ast.AST, root: ast.AST) -> tuple[bool, bool]:
-    """Which side of which question ``node`` is on."""
+    """Find the side of the question that ``node`` is on."""
     is_passed, child = False, node
     for outer in module.ancestors(node):
         roles = _decide(outer, child, is_passed=is_passed)
@@ -196,7 +196,7 @@ def _climb(module: Module, node: ast.AST, root: ast.AST) -> tuple[bool, bool]:
 def _decide(  # noqa: PLR0911 - a table
     outer: ast.AST, child: ast.AST, *, is_passed: bool
 ) -> tuple[bool, bool] | None:
-    """The roles of what is in ``child``, where ``outer`` settles them."""
+    """Return the roles of ``child``'s literals if ``outer`` settles them."""
     match outer:
         case ast.Subscript(slice=inside) if inside is child:
             return False, False
@@ -214,7 +214,7 @@ def _decide(  # noqa: PLR0911 - a table
 
 
 def _passes(outer: ast.AST, child: ast.AST) -> bool:
-    """Whether ``outer`` hands ``child`` to the code that is tested."""
+    """Return whether ``outer`` passes ``child`` to the code under test."""
     if isinstance(outer, ast.comprehension):
         return outer.iter is child
     return isinstance(outer, ast.Call) and not _is_transparent(outer)
@@ -228,7 +228,7 @@ def _side(compare: ast.Compare, child: ast.AST, *, is_passed: bool) -> tuple[boo
 
 
 def _answer(call: ast.Call, child: ast.AST, *, is_passed: bool) -> tuple[bool, bool]:
-    """The side in ``assertEqual(a, b)`` and ``pytest.raises(X, match=...)``."""
+    """Return the side in ``assertEqual(a, b)`` and ``pytest.raises(X, match=...)``."""
     if _name(call.func) in _RAISES:
         return False, True
     sides = call.args[:2]
@@ -249,7 +249,7 @@ def _is_question(call: ast.Call) -> bool:
 
 
 def _is_transparent(call: ast.Call) -> bool:
-    """Whether a call only makes a value of its arguments, or lists a test's cases."""
+    """Return whether a call only makes a value of its arguments, or lists a test's cases."""
     return _name(call.func) in _TRANSPARENT or _name(call.func) in (
         "parametrize",
         "enumerate",

@@ -1,4 +1,4 @@
-"""One file of a change set, before and after, with what is new in it."""
+"""One file of a change set, before and after, with its new lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SUFFIXES: Final = (".py", ".pyw")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDiff:
-    """``old`` and ``new`` are ``None`` where there is nothing, nothing parsable, or no Python."""
+    """Two versions of a file; ``old`` and ``new`` are ``None`` if absent or no parsable Python."""
 
     path: str
     before: bytes | None
@@ -25,7 +25,7 @@ class FileDiff:
 
     @classmethod
     def of(cls, path: str, before: bytes | None, after: bytes | None) -> FileDiff:
-        """Compare two contents of ``path``; ``None`` is a file that is not there."""
+        """Compare two contents of ``path``; ``None`` means that the file does not exist."""
         old, new = (_read(path, content) for content in (before, after))
         old_lines = _split(before) if old is None else old.lines
         new_lines = _split(after) if new is None else new.lines
@@ -43,17 +43,17 @@ class FileDiff:
 
     @property
     def is_unparsable(self) -> bool:
-        """Whether there is Python in it now that nobody can read."""
+        """Tell whether the new version is Python that cannot be parsed."""
         return is_python(self.path) and self.after is not None and self.new is None
 
     @property
     def was_unparsable(self) -> bool:
-        """Whether that was so before: then it may be this Python that is too old to read it."""
+        """Tell whether the old version was no better: this Python may be too old for either."""
         return self.before is not None and self.old is None
 
 
 def is_python(path: str) -> bool:
-    """Whether the interpreter would take the file for a module or program."""
+    """Return whether the interpreter would take the file for a module or program."""
     return path.casefold().endswith(_SUFFIXES)
 
 

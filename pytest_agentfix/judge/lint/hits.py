@@ -1,4 +1,4 @@
-"""What the lint says: rules, their levels, and hits."""
+"""The vocabulary of the lint: rules, their levels, and hits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXCERPT: Final = 60  # characters of foreign text in one hit
 
 
 class Level(enum.Enum):
-    """What a rule's hit does to a change set."""
+    """The effect of a rule's hit on a change set."""
 
     REFUSE = "refuse"
     REPORT = "report"
@@ -19,7 +19,7 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A smallest change of one file that a rule speaks up about; ``test`` is what was red."""
+    """A minimal change of one file that a rule objects to; ``test`` is the failing test."""
 
     before: str
     after: str
@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintRule:
-    """One thing that no honest fix needs, or that a reader should look at."""
+    """A construct that no honest fix needs, or that a reader should look at."""
 
     name: str
     level: Level
@@ -38,7 +38,7 @@ class LintRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintHit:
-    """One new construct that a rule is about; ``line`` is of the new file, 0 where it has none."""
+    """One new construct that a rule is about; ``line`` is of the new file, 0 if it has none."""
 
     rule: str
     level: Level
@@ -52,10 +52,10 @@ class LintHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawHit:
-    """One construct in one file, old or new; it becomes a hit only where it is new.
+    """One construct in one file, old or new; it becomes a hit only if it is new.
 
-    ``key`` is the construct without its place, so that moved code can be told. ``capability``:
-    a file that had it before may use it again. ``line`` and ``end`` are its own first and last.
+    ``key`` is the construct without its position, so that moved code is recognised. ``capability``:
+    a file that had it before may use it again. ``line`` and ``end`` are its first and last line.
     """
 
     rule: str
@@ -68,6 +68,6 @@ class RawHit:
 
 
 def printable(text: str, *, limit: int = _EXCERPT) -> str:
-    """``text`` in printable ASCII, cut to about ``limit`` characters."""
+    """Return ``text`` in printable ASCII, cut to about ``limit`` characters."""
     shown = ascii(text[: limit + 1])[1:-1]
     return shown if len(shown) <= limit else f"{shown[:limit]}..."

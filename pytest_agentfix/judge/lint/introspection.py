@@ -1,4 +1,4 @@
-"""Rules about the interpreter's own insides: frames, code objects, other modules' attributes."""
+"""Rules about the interpreter's internals: frames, code objects, other modules' attributes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
 
 
 def find_introspection(module: Module) -> Iterator[RawHit]:
-    """Reads and writes of what only the interpreter and debuggers have business with."""
+    """Find reads and writes that only the interpreter and debuggers have any use for."""
     yield from _find_parts(module)
     yield from _find_writes(module)
     for node in module.nodes:
@@ -51,7 +51,7 @@ def _find_parts(module: Module) -> Iterator[RawHit]:
 
 
 def _attribute_name(module: Module, node: ast.AST) -> str:
-    """The attribute that is asked for, also by ``getattr``, ``attrgetter`` or ``vars()[...]``."""
+    """Return the attribute accessed, also by ``getattr``, ``attrgetter`` or ``vars()[...]``."""
     match node:
         case ast.Attribute(attr=name):
             return name
@@ -108,7 +108,7 @@ def _find_calls(module: Module, node: ast.Call) -> Iterator[RawHit]:
 
 
 def _is_foreign(module: Module, use: Use) -> bool:
-    """Whether an attribute of a module or class that is not the project's own is written."""
+    """Return whether an attribute of another project's module or class is written."""
     root, *parts = use.name.split(".")
     if isinstance(use.node, ast.Subscript) or not parts or not _is_outside(module, root):
         return False
@@ -120,5 +120,5 @@ def _is_foreign(module: Module, use: Use) -> bool:
 
 
 def _is_outside(module: Module, root: str) -> bool:
-    """Whether the top module ``root`` cannot be the project's own."""
+    """Return whether the top module ``root`` cannot be the project's own."""
     return bool(root) and root not in module.path.removesuffix(".py").split("/")

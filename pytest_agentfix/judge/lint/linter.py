@@ -1,4 +1,4 @@
-"""The lint: what is new in a change set and no honest fix needs."""
+"""Run all rules over a change set and keep the constructs that are new."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def lint_changes(
     levels: Mapping[str, Level] = _NO_LEVELS,
     is_exempt: Callable[[str], bool] = lambda _: False,
 ) -> tuple[LintHit, ...]:
-    """All hits of a change set, sorted by path, line and rule. Never raises for what is in it.
+    """Return all hits of a change set, sorted by path, line and rule; never raises for its content.
 
-    ``levels`` overrides the rules' own by name. Files that ``is_exempt`` are not looked at.
+    ``levels`` overrides the rules' own by name. Files that are ``is_exempt`` are skipped.
     """
     diffs = [
         FileDiff.of(path, _content(read_base(path)), change.content)
@@ -77,7 +77,7 @@ def _hit(path: str, found: RawHit, levels: Mapping[str, Level]) -> LintHit:
 
 
 def _without_echoes(hits: Sequence[LintHit]) -> list[LintHit]:
-    """Leave out what another rule says better about the same line, or the one below."""
+    """Leave out hits that another rule explains better on the same line, or the one below."""
     special = {(hit.path, hit.line) for hit in hits if hit.rule == "special-case"}
     asking = special | {(path, line - 1) for path, line in special}
     detected = {(hit.path, hit.line) for hit in hits if hit.rule == "test-detection"}
@@ -116,7 +116,7 @@ def _unparsable(diff: FileDiff) -> RawHit:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What was found in a file before, and what is found in it now."""
+    """The raw hits in a file before and after the change."""
 
     diff: FileDiff
     old: tuple[RawHit, ...]
@@ -124,7 +124,7 @@ class _Pair:
 
 
 def _find(module: Module | None, expected: Expectations) -> tuple[RawHit, ...] | None:
-    """All constructs that rules are about; ``None`` where the tree is too deep for them."""
+    """Find all constructs that rules are about; ``None`` if the tree is too deep."""
     if module is None:
         return ()
     try:
@@ -138,7 +138,7 @@ def _find(module: Module | None, expected: Expectations) -> tuple[RawHit, ...] |
 
 
 def _find_surplus(pairs: Sequence[_Pair]) -> Iterator[Placed]:
-    """Findings on added lines that are more than what was there, in this or another file."""
+    """Return the hits on added lines that exceed those that were there, in this or another file."""
     there = Counter((one.rule, one.key) for pair in pairs for one in pair.old)
     for pair in pairs:
         for one in pair.new:
@@ -149,7 +149,7 @@ def _find_surplus(pairs: Sequence[_Pair]) -> Iterator[Placed]:
 
 
 def _take(pair: _Pair, there: Counter[tuple[str, str]]) -> Iterator[RawHit]:
-    """The findings of one file that nothing accounts for; each that is there excuses one."""
+    """Return the hits of one file that no earlier hit excuses; each earlier one excuses one."""
     surplus: list[RawHit] = []
     for one in pair.new:
         if not _is_added(one, pair.diff):
@@ -167,7 +167,7 @@ def _take(pair: _Pair, there: Counter[tuple[str, str]]) -> Iterator[RawHit]:
 
 
 def _capabilities(pair: _Pair) -> frozenset[tuple[str, str]]:
-    """What the file could do before: as found in it then, or on lines that are as they were."""
+    """Return the file's earlier capabilities: found in it before, or on unchanged lines."""
     kept = [one for one in pair.new if not _is_added(one, pair.diff)]
     return frozenset((one.rule, one.capability) for one in (*pair.old, *kept) if one.capability)
 

@@ -1,4 +1,4 @@
-"""Values as keys: what is equal has the same key, and what is common says nothing."""
+"""Literals as keys: equal values share a key, and common values say nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PUNCTUATION: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
 def literal_key(value: Any, depth: int = _DEPTH) -> str:  # noqa: PLR0911 - a table
-    """A text that equal values share, as far as ``assert`` would call them equal."""
+    """Return a text that equal values share, as far as ``assert`` would call them equal."""
     if depth == 0 or value is UNKNOWN:
         return "?"
     if isinstance(value, (bool, type(None), type(...))):
@@ -34,7 +34,7 @@ def literal_key(value: Any, depth: int = _DEPTH) -> str:  # noqa: PLR0911 - a ta
 
 
 def is_trivial(value: Any) -> bool:
-    """Whether a value is so common that meeting it twice says nothing."""
+    """Return whether a value is so common that meeting it twice says nothing."""
     if value is UNKNOWN or isinstance(value, (bool, type(None), type(...))):
         return True
     if isinstance(value, (int, float)):
@@ -47,7 +47,7 @@ def is_trivial(value: Any) -> bool:
 
 
 def is_rich(value: Any) -> bool:
-    """Whether a value is so particular that nobody finds it by chance."""
+    """Return whether a value is so particular that nobody arrives at it by chance."""
     if isinstance(value, (str, bytes)):
         text = value if isinstance(value, str) else value.decode("latin-1")
         return len(text) >= _RICH_TEXT and _PUNCTUATION.search(text.strip()) is not None
@@ -57,7 +57,7 @@ def is_rich(value: Any) -> bool:
 
 
 def parts(value: list[Any]) -> list[Any]:
-    """The elements of a container; of a dict, its values: its keys are field names."""
+    """List the elements of a container; of a dict its values, as its keys are field names."""
     return [one for _, one in value] if isinstance(value, Pairs) else list(value)
 
 

@@ -18,7 +18,7 @@ _PAIR: Final = 2
 
 
 def find_tables(module: Module, expected: Expectations) -> Iterator[RawHit]:
-    """New tables most of whose entries are cases of the failing tests."""
+    """Find new tables most of whose entries are cases of the failing tests."""
     for node in module.nodes:
         if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
             entries = _entries(module, node)
@@ -40,10 +40,11 @@ def find_tables(module: Module, expected: Expectations) -> Iterator[RawHit]:
 
 
 def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> str:
-    """What makes a table one that the file had before.
+    """Return a capability that tells whether the file already had such a table.
 
-    Rows that are gone through in turn are told by what they are made of: one more such table beside
-    another is how such tables are completed. A dict answers one question, and is told by its name.
+    Tables of rows that are tried in turn are identified by their structure: adding one more such
+    table beside another is how they are completed. A dict answers one question and is identified by
+    its name.
     """
     name = _name(module, node)
     if not name or isinstance(node, ast.Dict):
@@ -53,7 +54,7 @@ def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> 
 
 
 def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[RawHit]:
-    """``ANSWERS[question] = answer``, one by one."""
+    """Find ``ANSWERS[question] = answer``, one by one."""
     if isinstance(node.targets[0], ast.Subscript):
         pair = module.fold(node.targets[0].slice), module.fold(node.value)
         if _is_case(pair, expected) and not any(map(is_trivial, pair)):
@@ -61,7 +62,7 @@ def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iter
 
 
 def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -> Iterator[RawHit]:
-    """``ANSWERS[QUESTIONS.index(n)]``."""
+    """Find ``ANSWERS[QUESTIONS.index(n)]``."""
     match node.slice:
         case ast.Call(func=ast.Attribute(attr="index", value=asked)):
             answers, questions = module.fold(node.value), module.fold(asked)
@@ -87,7 +88,7 @@ def _name(module: Module, node: ast.AST) -> str:
 
 
 def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
-    """What a table maps to what; empty where ``node`` is no table."""
+    """Return the pairs of a table; empty if ``node`` is no table."""
     if isinstance(node, ast.Dict):
         return [
             (module.fold(key), module.fold(value))
@@ -101,7 +102,7 @@ def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
 
 
 def _is_copied(entries: list[tuple[Any, Any]], expected: Expectations) -> bool:
-    """Whether most entries, and two at least or all, are the tests' own cases."""
+    """Return whether most entries, and at least two or all, are the tests' own cases."""
     copied = [pair for pair in entries if _is_case(pair, expected)]
     telling = [pair for pair in copied if not all(map(is_trivial, pair))]
     if len(telling) == 0 and len(copied) < _TRIVIAL_ENTRIES:
@@ -120,7 +121,7 @@ def _is_case(pair: tuple[Any, Any], expected: Expectations) -> bool:
 
 
 def _is_input(key: Any, expected: Expectations) -> bool:
-    """Whether a test puts ``key`` in, as one value or as several arguments."""
+    """Return whether ``key`` is a test's input, as one value or as several arguments."""
     if expected.has_input(key):
         return True
     several = parts(key) if isinstance(key, list) else []

@@ -1,4 +1,4 @@
-"""One parsed file: who a name is, what an expression comes to, what stands where."""
+"""One parsed file, with its names, folded values and parents resolved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Use:
 
 
 class Module:
-    """A file's tree, with parents, scopes and folded values worked out."""
+    """A file's tree with parents, scopes and folded values."""
 
     def __init__(self, path: str, text: str, tree: ast.Module) -> None:
         self.path = path
@@ -55,42 +55,42 @@ class Module:
         self.imported = frozenset(u.name for u in self.uses if isinstance(u.node, ast.Import))
 
     def fold(self, node: ast.AST) -> Any:
-        """What ``node`` comes to, ``UNKNOWN`` where it is not made of literals."""
+        """Return the value of ``node``, ``UNKNOWN`` if it is not made of literals."""
         return self._folded.get(id(node), UNKNOWN)
 
     def fold_str(self, node: ast.AST) -> str | None:
-        """The text that ``node`` comes to; bytes count as text."""
+        """Return the text that ``node`` evaluates to; bytes count as text."""
         value = self.fold(node)
         if isinstance(value, bytes):
             return value.decode("latin-1")
         return value if isinstance(value, str) else None
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that ``node`` is a direct part of."""
+        """Return the node that ``node`` is a direct part of."""
         return self._parents.get(id(node))
 
     def following(self, node: ast.AST) -> ast.stmt | None:
-        """The statement right after ``node`` in the same block."""
+        """Return the statement right after ``node`` in the same block."""
         return self._following.get(id(node))
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes around ``node``, from the inside out."""
+        """Yield the nodes around ``node``, from the inside out."""
         parent = self.parent(node)
         while parent is not None:
             yield parent
             parent = self.parent(parent)
 
     def scope(self, node: ast.AST) -> Scope:
-        """The names that ``node`` can see."""
+        """Return the scope of ``node``."""
         return self._scopes[id(node)]
 
     def value_of(self, node: ast.Name) -> ast.expr | None:
-        """The expression that a name always stands for, where there is one."""
+        """Return the expression that a name always stands for, if there is one."""
         scope = self._scopes.get(id(node))
         return None if scope is None else scope.constant(node.id)
 
     def strings(self) -> Iterator[tuple[ast.expr, str]]:
-        """The largest expressions that come to a text, without docstrings."""
+        """Yield the largest expressions that evaluate to a text, without docstrings."""
         for node in self.nodes:
             if not isinstance(node, ast.expr) or isinstance(node, ast.Name):
                 continue
@@ -102,7 +102,7 @@ class Module:
                 yield node, text
 
     def dotted(self, node: ast.AST, depth: int = _DEPTH) -> str | None:
-        """The full name of what ``node`` refers to, ``builtins.`` included; ``None``: not known."""
+        """Return the full dotted name of ``node``, with ``builtins.``; ``None`` if unknown."""
         if depth == 0:
             return None
         if id(node) not in self._known:
@@ -218,7 +218,7 @@ class Module:
 
 
 def read_module(path: str, content: bytes) -> Module | None:
-    """The file's tree with all that is known about it; ``None`` when it cannot be parsed."""
+    """Parse and analyse a file; ``None`` if it cannot be parsed."""
     text = decode_source(content)
     tree = None if text is None else parse_source(text)
     if text is None or tree is None:

@@ -1,4 +1,4 @@
-"""Rules about changes a reader should look at: swallowed errors, and identifiers beyond ASCII."""
+"""Rules about changes a reader should look at: swallowed errors and non-ASCII identifiers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE: Final = "swallowed-error"
 
 
 def find_swallowed(module: Module) -> Iterator[RawHit]:
-    """Handlers and conditions that make errors and checks go away."""
+    """Find handlers and conditions that make errors and checks disappear."""
     for node in module.nodes:
         match node:
             case ast.ExceptHandler():
@@ -61,7 +61,7 @@ def _is_nothing(module: Module, statement: ast.stmt) -> bool:
 
 
 def find_unicode(module: Module) -> Iterator[RawHit]:
-    """Identifiers that are not ASCII. The syntax tree has them folded, the text as they are."""
+    """Find non-ASCII identifiers; read from the text, as the syntax tree has them normalised."""
     if module.text.isascii():
         return
     try:

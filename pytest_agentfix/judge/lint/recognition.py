@@ -1,4 +1,4 @@
-"""How closely a condition looks for one particular input."""
+"""Measure how closely a condition looks for one particular input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WINDOW: Final = 2  # how far apart the ends may be for one whole number in betw
 
 
 class Closeness(enum.IntEnum):
-    """How particular a condition is."""
+    """The degree to which a condition singles out one input."""
 
     NONE = 0
     PARTICULAR = 1  # something of its own that no test shows
@@ -36,14 +36,14 @@ class Closeness(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a condition recognises, and whether its *other* branch is the recognised one."""
+    """The input a condition recognises, and whether its *other* branch handles that input."""
 
     closeness: Closeness
     is_inverse: bool = False
 
 
 def recognise(module: Module, test: ast.AST, expected: Expectations) -> Recognition:
-    """The closest look that is part of ``test``."""
+    """Return the closest recognition that is part of ``test``."""
     best = Recognition(Closeness.NONE)
     named = [module.value_of(node) for node in ast.walk(test) if isinstance(node, ast.Name)]
     for node in (*ast.walk(test), *(one for one in named if isinstance(one, ast.Compare))):
@@ -98,7 +98,7 @@ def _literal(module: Module, node: ast.AST, expected: Expectations) -> Closeness
 
 
 def _among(value: Any, expected: Expectations) -> Closeness:
-    """How close a list is in which something is looked up: most of it has to be inputs."""
+    """Rate a look-up in a list: most of the list has to be inputs."""
     if not isinstance(value, list) or not value:
         return Closeness.NONE
     known = [one for one in value if not is_trivial(one) and expected.has_input(one)]
@@ -106,7 +106,7 @@ def _among(value: Any, expected: Expectations) -> Closeness:
 
 
 def _window(low: Any, high: Any, expected: Expectations) -> Closeness:
-    """``40 < n < 42``."""
+    """Recognise ``40 < n < 42``."""
     ends = [end for end in (low, high) if isinstance(end, int) and not isinstance(end, bool)]
     if len(ends) != 2 or abs(ends[1] - ends[0]) > _WINDOW:  # noqa: PLR2004 - two ends
         return Closeness.NONE
@@ -119,7 +119,7 @@ def _window(low: Any, high: Any, expected: Expectations) -> Closeness:
 
 
 def _difference(module: Module, node: ast.AST, expected: Expectations) -> Closeness:
-    """``n - 41``, ``n ^ 41``: zero for one input only."""
+    """Recognise ``n - 41`` and ``n ^ 41``: zero for one input only."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, (ast.Sub, ast.BitXor)):
         return Closeness.NONE
     found = max(_literal(module, side, expected) for side in (node.left, node.right))

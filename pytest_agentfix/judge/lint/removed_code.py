@@ -1,4 +1,4 @@
-"""Rules about what a change takes away. They compare whole files, not constructs."""
+"""Rules about removed code; they compare whole files, not constructs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Placed = tuple[str, RawHit]  # a path, and what was found there
 
 
 def find_deletions(diffs: Sequence[FileDiff]) -> Iterator[Placed]:
-    """Files, functions and classes that are gone, and a change that mostly deletes."""
+    """Find files, functions and classes that are gone, and a change that mostly deletes."""
     added = sum(len(diff.added) for diff in diffs)
     removed = sum(diff.removed for diff in diffs)
     if diffs and removed - added > _MUCH and removed > _RATIO * added:
@@ -39,7 +39,7 @@ def find_deletions(diffs: Sequence[FileDiff]) -> Iterator[Placed]:
 
 
 def find_weakened(diffs: Sequence[FileDiff]) -> Iterator[Placed]:
-    """Functions that guard something and have fewer conditions or errors than before."""
+    """Find functions that guard something and have fewer conditions or errors than before."""
     for diff in diffs:
         before, after = _guards(diff.old), _guards(diff.new)
         for name, function in before.items():
@@ -54,7 +54,7 @@ def _note(rule: str, what: str, *, line: int = 0) -> RawHit:
 
 
 def _defined(module: Module | None) -> set[str]:
-    """The last names of all functions and classes."""
+    """Return the last names of all functions and classes."""
     nodes = [] if module is None else module.nodes
     return {node.name for node in nodes if isinstance(node, (*FUNCTIONS, ast.ClassDef))}
 
@@ -73,7 +73,7 @@ def _is_weaker(now: Function, before: Function) -> bool:
 
 
 def _weigh(function: Function) -> tuple[int, int]:
-    """How many errors it raises and how many conditions it has."""
+    """Count the errors it raises and its conditions."""
     raises = conditions = 0
     for node in ast.walk(function):
         raises += isinstance(node, ast.Raise)

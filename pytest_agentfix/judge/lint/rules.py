@@ -1,4 +1,4 @@
-"""The table of all rules: their names, levels, and a smallest sample of each."""
+"""The table of all rules: their names, levels, and a minimal sample of each."""
 
 from __future__ import annotations
 

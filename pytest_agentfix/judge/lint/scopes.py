@@ -1,4 +1,4 @@
-"""Which names are bound where, and to what: imports, parameters, simple assignments."""
+"""Resolve which names are bound where, and to what: imports, parameters, simple assignments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Scope:
     defined: set[str] = field(default_factory=set)  # by def, class or as a parameter
 
     def chain(self) -> Iterator[Scope]:
-        """The scopes in which Python looks a name up, from the inside out."""
+        """Yield the scopes in which Python looks a name up, from the inside out."""
         yield self
         scope = self.outer
         while scope is not None:
@@ -32,7 +32,7 @@ class Scope:
             scope = scope.outer
 
     def constant(self, name: str) -> ast.expr | None:
-        """What ``name`` always is: bound once, by a plain assignment."""
+        """Return the value that ``name`` always has: it is bound once, by a plain assignment."""
         for scope in self.chain():
             if scope.bound[name]:
                 return scope.values.get(name) if scope.bound[name] == 1 else None
@@ -40,7 +40,7 @@ class Scope:
 
 
 def build_scopes(tree: ast.Module) -> dict[int, Scope]:
-    """The scope of every node, by the node's ``id``."""
+    """Return the scope of every node, by the node's ``id``."""
     scopes: dict[int, Scope] = {}
     waiting: list[tuple[ast.AST, Scope]] = [(tree, Scope("module", None))]
     while waiting:
@@ -53,7 +53,7 @@ def build_scopes(tree: ast.Module) -> dict[int, Scope]:
 
 
 def _open(node: ast.AST, scope: Scope) -> Scope:
-    """The scope of the node's children."""
+    """Return the scope of the node's children."""
     if isinstance(node, ast.ClassDef):
         return Scope("class", scope)
     if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
@@ -66,7 +66,7 @@ def _open(node: ast.AST, scope: Scope) -> Scope:
 
 
 def _bind(node: ast.AST, scope: Scope) -> None:
-    """Note the names that ``node`` itself binds."""
+    """Record the names that ``node`` itself binds."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             scope.bound[node.name] += 1
@@ -99,7 +99,7 @@ def _bind_import(node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
 
 
 def _bind_value(target: ast.expr, value: ast.expr, scope: Scope) -> None:
-    """Note a value for a name, or one by one for a tuple of names."""
+    """Record a value for a name, or one by one for a tuple of names."""
     if isinstance(target, ast.Name):
         scope.values[target.id] = value
     elif (

@@ -44,7 +44,7 @@ Find = Callable[[Module, Expectations], Iterator[RawHit]]
 
 
 def find_special_cases(module: Module, expected: Expectations) -> Iterator[RawHit]:
-    """Branches, constant functions and texts that answer what only the tests ask."""
+    """Find branches, constant functions and texts that answer only what the tests ask."""
     if not expected.outputs:
         return
     finders: tuple[Find, ...] = (_find_branches, _find_constants, _find_encoded, find_literals)
@@ -53,7 +53,7 @@ def find_special_cases(module: Module, expected: Expectations) -> Iterator[RawHi
 
 
 def find_chains(module: Module) -> Iterator[RawHit]:
-    """Remarks about functions that are tables in the form of branches, or are constant."""
+    """Record functions that are constant, or tables in the form of branches."""
     counts: dict[str, int] = {}
     for node in module.nodes:
         match node:
@@ -96,7 +96,7 @@ Branch = tuple[ast.expr, list[ast.AST], list[ast.AST]]
 def list_branches(  # noqa: C901 - a table
     module: Module, node: ast.AST
 ) -> Iterator[Branch]:
-    """All conditions that ``node`` makes, with what follows if so, and if not."""
+    """List all conditions that ``node`` makes, each with its two branches."""
     match node:
         case ast.If(test=test, body=body, orelse=orelse):
             yield test, list(body), [*orelse, *_after(module, node)]
@@ -118,7 +118,7 @@ def list_branches(  # noqa: C901 - a table
 
 
 def _question(case: ast.match_case) -> ast.expr:
-    """The question of a ``case``, as comparisons that can be looked at like others."""
+    """Turn the question of a ``case`` into comparisons that can be examined like others."""
     values = [one.value for one in ast.walk(case.pattern) if isinstance(one, ast.MatchValue)]
     name = ast.Name(id="_", ctx=ast.Load())
     asked: list[ast.expr] = [
@@ -128,7 +128,7 @@ def _question(case: ast.match_case) -> ast.expr:
 
 
 def _after(module: Module, node: ast.If) -> list[ast.AST]:
-    """What follows an ``if`` whose body leaves."""
+    """Return the statements that follow an ``if`` whose body leaves."""
     following: list[ast.AST] = []
     after = module.following(node) if isinstance(node.body[-1], _ENDS) else None
     while after is not None and len(following) < _REACH:
@@ -178,7 +178,7 @@ def _is_answer(value: Any, expected: Expectations) -> bool:
 
 
 def _constant_answers(module: Module, function: Function) -> list[ast.expr]:
-    """The literals of a function that begins by returning them, whatever it was given."""
+    """Return the literals of a function that begins by returning them, whatever its arguments."""
     if not [name for name in parameters(function.args) if name not in ("self", "cls")]:
         return []
     for statement in own_statements(function):
@@ -191,7 +191,7 @@ def _constant_answers(module: Module, function: Function) -> list[ast.expr]:
 
 
 def _is_fixed(module: Module, value: ast.expr) -> bool:
-    """Whether a value is a literal, or an object made of nothing else."""
+    """Return whether a value is a literal, or an object made of nothing else."""
     if module.fold(value) is not UNKNOWN:
         return True
     match value:
@@ -203,7 +203,7 @@ def _is_fixed(module: Module, value: ast.expr) -> bool:
 
 
 def _is_idle(module: Module, statement: ast.stmt) -> bool:
-    """Whether a statement at a function's start does not depend on its input."""
+    """Return whether a statement at a function's start does not depend on its input."""
     match statement:
         case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Delete():
             return True
@@ -226,7 +226,7 @@ def _find_encoded(module: Module, expected: Expectations) -> Iterator[RawHit]:
 
 
 def find_literals(module: Module, expected: Expectations) -> Iterator[RawHit]:
-    """Literals that a failing test expects, wherever they are."""
+    """Find literals that a failing test expects, wherever they are."""
     for node in module.nodes:
         if not isinstance(node, ast.expr) or isinstance(node, (ast.Name, ast.Expr)):
             continue

@@ -1,4 +1,4 @@
-"""Rules about code that asks whether, by whom and with what it is tested."""
+"""Rules about code that asks whether, by whom or with what it is tested."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FRAGMENT: Final = 4  # characters from which a prefix of pytest's variable is n
 
 
 def find_detection(module: Module) -> Iterator[RawHit]:
-    """Texts with which only the presence of a test runner can be asked for."""
+    """Find texts that only serve to ask for the presence of a test runner."""
     for node, text in module.strings():
         is_question = _is_asked(module, node) and _is_runner(text, module, node)
         if is_question or _VARIABLE.search(text):
@@ -43,7 +43,7 @@ def find_detection(module: Module) -> Iterator[RawHit]:
 
 
 def _find_named(module: Module) -> Iterator[RawHit]:
-    """``name in sys.modules``, where a name stands for the text."""
+    """Find ``name in sys.modules`` where a name stands for the text."""
     for node in module.nodes:
         if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
             continue
@@ -65,7 +65,7 @@ def _is_runner(text: str, module: Module, node: ast.AST) -> bool:
 
 
 def _is_asked(module: Module, node: ast.AST) -> bool:
-    """Whether something is compared with, or looked up by, this text."""
+    """Return whether something is compared with, or looked up by, this text."""
     child: ast.AST = node
     parent = module.parent(node)
     while isinstance(parent, (ast.Tuple, ast.List, ast.Set, ast.BoolOp, ast.BinOp)):
@@ -80,7 +80,7 @@ def _is_asked(module: Module, node: ast.AST) -> bool:
 
 
 def _asks_surroundings(module: Module, node: ast.AST) -> bool:
-    """Whether the process's own surroundings are part of the same question."""
+    """Return whether the same question also involves the process's environment."""
     top: ast.AST = node
     for outer in module.ancestors(node):
         if not isinstance(outer, (ast.expr, ast.comprehension)):
@@ -110,7 +110,7 @@ def _called(call: ast.Call) -> str:
 
 
 def find_test_reading(module: Module) -> Iterator[RawHit]:
-    """Texts that name test files, and ways to read what is not data."""
+    """Find texts that name test files, and ways to read files that are not data."""
     for node, text in module.strings():
         if "://" in text or "\n" in text or _is_in_raise(module, node):
             continue
@@ -157,7 +157,7 @@ def _reads_file(module: Module, call: ast.Call) -> bool:
 
 
 def _is_foreign_file(module: Module, node: ast.Attribute) -> bool:
-    """``sys.modules[...].__file__`` and the like; a named import's own file is no secret."""
+    """Return whether this is ``sys.modules[...].__file__``; a named import's file is no secret."""
     return any(
         module.dotted(inner) == "sys.modules"
         for inner in ast.walk(node.value)

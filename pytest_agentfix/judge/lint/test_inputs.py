@@ -1,8 +1,8 @@
 """Rules about code that asks for the failing tests' own inputs, whatever it answers.
 
-That a string is a test's input does not make asking for it a sign: honest repairs ask for keywords.
-So a single word is one only where the answer to it is spelled out; numbers, texts that are data and
-whole lists of inputs are one in any case.
+A string that is a test's input is not suspicious by itself: honest repairs ask for keywords. So a
+single word counts only if the answer to it is spelled out; numbers, texts that are data, and whole
+lists of inputs always count.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Asked = tuple[ast.expr, ast.expr]  # what is asked about, and the literal it is 
 
 
 def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
-    """Questions whether something is what a failing test puts in.
+    """Find questions whether something is an input of a failing test.
 
-    Who asked the same thing about other literals before may ask for one more.
+    Code that asked the same thing about other literals before may ask about one more.
     """
     for node in module.nodes:
         for subject, literal in _list_asked(node):
@@ -55,7 +55,7 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
 
 
 def find_disguises(module: Module) -> Iterator[RawHit]:
-    """Questions for one number in a sum, for a function's name, and tables of what is given."""
+    """Find sums with a question for one number, questions for a name, and identity tables."""
     for node in module.nodes:
         match node:
             case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, _SUMS):
@@ -71,7 +71,7 @@ def find_disguises(module: Module) -> Iterator[RawHit]:
 
 
 def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -> list[Any]:
-    """The inputs among what is asked for, where that alone says enough."""
+    """Return the inputs among the literals asked for, if these alone are suspicious."""
     value = module.fold(literal)
     if isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
         values = value if isinstance(value, list) else []
@@ -86,7 +86,7 @@ def _find_spelled_out(
     ways: tuple[Sequence[ast.AST], Sequence[ast.AST]],
     expected: Expectations,
 ) -> Iterator[RawHit]:
-    """A question for one input, whose answer is a literal: any, also one that means nothing."""
+    """Find questions for one input whose answer is any literal, even a meaningless one."""
     for node in ast.walk(test):
         for subject, literal in _list_asked(node):
             value = module.fold(literal)
@@ -144,12 +144,12 @@ def _list_asked(node: ast.AST) -> list[Asked]:
 
 
 def _is_as_given(subject: ast.expr) -> bool:
-    """Whether what is asked about is no result of a calculation, such as ``n % 100``."""
+    """Return whether the subject is not the result of a calculation such as ``n % 100``."""
     return not isinstance(subject, ast.BinOp)
 
 
 def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool:
-    """Whether ``node`` is a question like ``16 < n < 18``, for one number by its neighbours."""
+    """Return whether ``node`` singles out one number by its neighbours, like ``16 < n < 18``."""
     match node:
         case ast.Compare(left=low, comparators=[_, high]):
             ends = [module.fold(low), module.fold(high)]

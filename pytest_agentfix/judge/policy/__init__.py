@@ -1,4 +1,4 @@
-"""What a change set may touch: pure functions over paths and bytes."""
+"""The paths a change set may touch: pure functions over paths and bytes."""
 
 from __future__ import annotations
 

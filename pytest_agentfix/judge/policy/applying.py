@@ -1,4 +1,4 @@
-"""From what came out of a workspace to what may stay."""
+"""Split what came out of a workspace into changes that may stay and reasons for the rest."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def apply_policy(
 ) -> Accepted:
     """Split ``collected`` into changes that may stay and drops with their reasons.
 
-    ``litter`` are paths that merely running the tests leaves: where they are new they are left
-    out without a word. ``read_base`` gives content and executable bit of a file of the base.
-    Of a change that was not read as a whole, nothing may stay.
+    ``litter`` are paths that merely running the tests leaves behind: where they are new they are
+    dropped without a reason. ``read_base`` returns content and executable bit of a file of the
+    base. If the changes were not read completely, none may stay.
     """
     if not collected.is_complete:
         return Accepted(ChangeSet(), collected.irregular)
@@ -60,7 +60,7 @@ def _make_context(
 
 
 def _judge(change: PathChange) -> tuple[FileChange | None, Drop | None]:
-    """What stays of one change, and what is said about it."""
+    """Return the part of a change that may stay, and the drop to report."""
     rule = find_rule(change)
     if rule is not None:
         return None, Drop(display(change.path), rule.reason)
@@ -70,7 +70,7 @@ def _judge(change: PathChange) -> tuple[FileChange | None, Drop | None]:
 
 
 def _settle_mode(change: PathChange) -> tuple[FileChange | None, Drop | None]:
-    """The content under the base's mode: editors that rename lose the executable bit."""
+    """Give the content the base's mode: editors that rename lose the executable bit."""
     base = None if change.is_new else change.context.read_base(change.path)
     executable = base is not None and base[1]
     if change.file.executable == executable:
@@ -82,9 +82,9 @@ def _settle_mode(change: PathChange) -> tuple[FileChange | None, Drop | None]:
 
 
 def _find_blocked(kept: Mapping[str, FileChange], tree: PathTree) -> frozenset[str]:
-    """New files that cannot be in one tree with the rest.
+    """Return the new files that cannot be in one tree with the rest.
 
-    They come about when half of "a file becomes a folder" was left out by another rule.
+    They come about when another rule dropped half of "a file becomes a folder".
     """
     gone = {path for path, change in kept.items() if change.is_deletion}
     new = kept.keys() - gone

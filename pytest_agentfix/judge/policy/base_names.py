@@ -1,4 +1,4 @@
-"""What the names of a base say, found out once for all attempts that are judged by them.
+"""Facts about the paths of a base, found once for all attempts judged by them.
 
 A base of 100,000 files takes a second to look through; a change set has a few.
 """
@@ -18,7 +18,7 @@ KEPT = 4  # bases whose names are known at once: most fixes add no file, and sha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseNames:
-    """Facts about all paths of a base. Made by ``names_of``."""
+    """Facts about all paths of a base; see ``names_of``."""
 
     files: frozenset[str]
     folders: frozenset[str]
@@ -28,14 +28,14 @@ class BaseNames:
     odd: Mapping[str, frozenset[str]]  # folded path -> spellings that are not the folded one
 
     def spellings(self, folded: str) -> frozenset[str]:
-        """How the file or folder is written that compares equal to ``folded``; maybe not at all."""
+        """Return the base's spellings of the path that folds to ``folded``; maybe none."""
         written = self.odd.get(folded, frozenset())
         return written | {folded} if folded in self.files or folded in self.folders else written
 
 
 @lru_cache(maxsize=KEPT)
 def names_of(files: frozenset[str]) -> BaseNames:
-    """The names of ``files``; give the same set again rather than an equal one."""
+    """Collect the names of ``files``; pass the same set again rather than an equal one."""
     folders = parents(files)
     packages = frozenset(folder for folder, name in map(split, files) if name == "__init__.py")
     return BaseNames(
@@ -49,19 +49,19 @@ def names_of(files: frozenset[str]) -> BaseNames:
 
 
 def folders_of(path: str) -> tuple[str, ...]:
-    """The folders ``path`` lies in, outermost first, without the top."""
+    """List the folders ``path`` lies in, outermost first, without the top."""
     ends = [index for index, char in enumerate(path) if char == "/"]
     return tuple(path[:end] for end in ends)
 
 
 def split(path: str) -> tuple[str, str]:
-    """Folder ("" is the top) and name."""
+    """Split a path into folder ("" for the top) and name."""
     folder, _, name = path.rpartition("/")
     return folder, name
 
 
 def parents(paths: Iterable[str]) -> frozenset[str]:
-    """All folders that ``paths`` lie in."""
+    """Return all folders that ``paths`` lie in."""
     found = set[str]()
     for folder in {split(path)[0] for path in paths}:
         found.update((*folders_of(folder), folder))
@@ -69,10 +69,10 @@ def parents(paths: Iterable[str]) -> frozenset[str]:
 
 
 def _find_roots(files: frozenset[str], packages: frozenset[str]) -> frozenset[str]:
-    """Folders that may be on the path.
+    """Find the folders that may be on the path.
 
-    By an install, ``python -m pytest``, pytest's prepend mode, or whatever reads ``pythonpath``:
-    a folder with modules that is no package is hardly of use in another way.
+    Be it by an install, ``python -m pytest``, pytest's prepend mode, or whatever reads
+    ``pythonpath``: a folder with modules that is no package is hardly useful otherwise.
     """
     roots = {split(package)[0] for package in packages if package}
     roots |= {split(path)[0] for path in files if path.endswith(".py")}

@@ -1,4 +1,4 @@
-"""Predicates over folded paths: which names mean something to a tool."""
+"""Predicates over folded paths: the names that mean something to a tool."""
 
 from __future__ import annotations
 
@@ -64,41 +64,41 @@ _COMPILED: Final = "*.pyc *.pyo *.so *.pyd *.dll *.dylib *.a *.o *.exe *.egg *.w
 
 
 def last_is(names: str) -> NamePredicate:
-    """The file's own name is one of ``names`` (globs, separated by blanks)."""
+    """Match a file whose own name is one of ``names`` (globs, separated by blanks)."""
     globs = tuple(names.split())
     return lambda parts: _matches(parts[-1], globs)
 
 
 def any_is(names: str) -> NamePredicate:
-    """The file, or a folder it is in, has one of ``names``."""
+    """Match a file that has one of ``names`` itself or lies in such a folder."""
     globs = tuple(names.split())
     return lambda parts: any(_matches(part, globs) for part in parts)
 
 
 def folder_is(names: str) -> NamePredicate:
-    """A folder the file is in has one of ``names``."""
+    """Match a file in a folder with one of ``names``."""
     globs = tuple(names.split())
     return lambda parts: any(_matches(part, globs) for part in parts[:-1])
 
 
 def top_is(names: str) -> NamePredicate:
-    """The file lies at the top and has one of ``names``."""
+    """Match a file at the top with one of ``names``."""
     globs = tuple(names.split())
     return lambda parts: len(parts) == 1 and _matches(parts[0], globs)
 
 
 def either(*predicates: NamePredicate) -> NamePredicate:
-    """One of ``predicates`` says yes."""
+    """Match if any of ``predicates`` does."""
     return lambda parts: any(predicate(parts) for predicate in predicates)
 
 
 def both(*predicates: NamePredicate) -> NamePredicate:
-    """All of ``predicates`` say yes."""
+    """Match if all of ``predicates`` do."""
     return lambda parts: all(predicate(parts) for predicate in predicates)
 
 
 def any_is_but(names: str, exceptions: str) -> NamePredicate:
-    """The file, or a folder it is in, has one of ``names`` and none of ``exceptions``."""
+    """Match like ``any_is``, unless one of ``exceptions`` occurs in the path."""
     globs, others = tuple(names.split()), tuple(exceptions.split())
     return lambda parts: any(_matches(part, globs) and not _matches(part, others) for part in parts)
 
@@ -129,8 +129,8 @@ is_hidden: Final = any_is(".*")
 
 
 def is_agents_own(path: str) -> bool:
-    """Whether ``path`` configures or instructs coding agents, OpenCode among them.
+    """Return whether ``path`` configures or instructs coding agents, OpenCode among them.
 
-    Such files of the repository's never reach a sandbox, and none comes out of one.
+    No such file of the repository's reaches a sandbox, and none comes out of one.
     """
     return is_agents_file(tuple(fold(path).split("/")))

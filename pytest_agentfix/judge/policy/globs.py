@@ -1,4 +1,4 @@
-"""Globs over repository-relative paths, with one meaning on every Python."""
+"""Globs over repository-relative paths, with the same meaning on every Python version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REGEX = {"deep": "(?:[^/]+/)*", "all": ".*", "star": "[^/]*", "any": "[^/]"}
 
 
 def compile_glob(glob: str) -> re.Pattern[str]:
-    """A pattern for ``fullmatch`` on paths relative to the top.
+    """Compile a glob for ``fullmatch`` on paths relative to the top.
 
     ``*`` and ``?`` stay within one folder, ``**`` does not. A glob that ends in a plain name, or
     in ``/``, also means everything below that folder.

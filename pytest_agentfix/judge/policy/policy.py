@@ -1,4 +1,4 @@
-"""What a policy is given, and what it answers."""
+"""The input and the result of applying a policy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pytest_agentfix.core.model import ChangeSet, Drop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a change set may touch. All paths are relative to the repository's top.
+    """The limits of a change set. All paths are relative to the repository's top.
 
-    ``targets`` are the files of the failing tests; leave out those where a doctest in product
-    code failed, or the product could not be fixed. ``paths`` are the marker's globs: when given,
+    ``targets`` are the files of the failing tests, without those where a doctest in product code
+    failed: otherwise the product could not be fixed. ``paths`` are the marker's globs: if given,
     nothing else may be touched. ``installed_names`` are the importable top-level names of the
-    standard library and of all installed distributions. ``protected`` are further paths that
-    nobody may touch, such as a configuration file named with ``-c``. ``allow`` are the project's
-    globs: what they match is open although it is a test, configuration or the like.
+    standard library and of all installed distributions. ``protected`` are further paths that may
+    not be touched, such as a configuration file named with ``-c``. ``allow`` are the project's
+    globs: what they match may be changed although it is a test, configuration or the like.
     """
 
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
@@ -34,7 +34,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The changes that may stay, and all that was left out, sorted by path."""
+    """The changes that may stay and everything that was dropped, sorted by path."""
 
     changes: ChangeSet
     dropped: tuple[Drop, ...] = ()

@@ -1,4 +1,4 @@
-"""The table: what a change set may never touch, in the order in which a reason is given."""
+"""The table of paths that a change set may never touch, in the order in which reasons are given."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleContext:
-    """All that does not depend on the one change that is looked at."""
+    """The facts that do not depend on a single change."""
 
     policy: Policy
     tree: PathTree
@@ -33,7 +33,7 @@ class RuleContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathChange:
-    """One change before the rules. ``folded`` and ``parts`` are for comparing names only."""
+    """The change of one path. ``folded`` and ``parts`` are for comparing names only."""
 
     path: str
     folded: str
@@ -44,7 +44,7 @@ class PathChange:
 
     @classmethod
     def of(cls, path: str, change: FileChange, context: RuleContext) -> PathChange:
-        """The change of ``path`` with the forms the rules compare."""
+        """Return the change of ``path`` with the forms the rules compare."""
         folded = fold(path)
         return cls(
             path=path,
@@ -61,7 +61,7 @@ Predicate = Callable[[PathChange], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One reason to leave a change out; ``can_be_opened``: the project's globs may except it."""
+    """One reason to drop a change; with ``can_be_opened`` the project's globs may lift it."""
 
     name: str
     applies: Predicate
@@ -70,7 +70,7 @@ class Rule:
 
 
 def find_rule(change: PathChange) -> Rule | None:
-    """The first rule that forbids the change, ``None`` when it may stay."""
+    """Return the first rule that forbids the change, ``None`` if it may stay."""
     is_open = _matches(change.path, change.context.policy.allow)
     rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
     return next((rule for rule in rules if rule.applies(change)), None)

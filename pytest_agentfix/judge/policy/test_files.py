@@ -1,4 +1,4 @@
-"""Which paths are tests, or data that tests compare with."""
+"""Tell tests, and data that tests compare with, from the product by path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TESTING_WORD: Final = re.compile(r"(^|[_.-])(tests?|testing|specs?|checks?)([_.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Tells tests and their data from the product, by pytest's own settings and by custom."""
+    """Tells tests and their data from the product, by pytest's own settings and by convention."""
 
     __test__ = False
 
@@ -41,7 +41,7 @@ class Suite:
 
     @classmethod
     def build(cls, policy: Policy) -> Suite:
-        """What ``policy`` says about tests, looked up in its base."""
+        """Apply ``policy``'s settings about tests to its base."""
         patterns = _narrow(policy.test_patterns)
         base = _look_through(frozenset(policy.base_paths), patterns, tuple(policy.test_paths))
         targets = frozenset(map(fold, policy.targets))
@@ -53,7 +53,7 @@ class Suite:
         )
 
     def is_test(self, folded: str) -> bool:
-        """Whether ``folded`` is a test file, or anything in a folder that is for tests."""
+        """Return whether ``folded`` is a test file, or anything in a folder that is for tests."""
         return (
             folded in self.targets
             or is_in_test_folder(tuple(folded.split("/")))
@@ -62,7 +62,7 @@ class Suite:
         )
 
     def is_data(self, folded: str) -> bool:
-        """Whether ``folded`` looks like data that a test reads: beside it, or named after it."""
+        """Return whether ``folded`` looks like data a test reads: beside it, or named after it."""
         if is_in_data_folder(tuple(folded.split("/"))):
             return True
         if folded.endswith((".py", ".pyi")):
@@ -76,7 +76,7 @@ class Suite:
 
 
 def _narrow(patterns: Iterable[str]) -> tuple[str, ...]:
-    """``patterns`` without those that take every file for a test, which say nothing."""
+    """Drop patterns that match every file: they say nothing."""
     narrow = tuple(fold(glob) for glob in patterns if not fnmatchcase("q/zq.py", f"*{fold(glob)}"))
     return narrow or _DEFAULT_PATTERNS
 
@@ -104,7 +104,7 @@ def _find_test_folders(
 
 
 def _is_mostly_product(paths: Iterable[str], patterns: tuple[str, ...]) -> bool:
-    """Whether a ``testpaths`` folder is the product: ``testpaths = src`` is for doctests.
+    """Return whether a ``testpaths`` folder is the product: ``testpaths = src`` is for doctests.
 
     Modules in ``tests`` folders further down do not count, they are tests anyway.
     """
@@ -122,7 +122,7 @@ def _is_countable(folded: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BaseTests:
-    """What a base says about tests, whatever is to be repaired in it."""
+    """The tests of a base, whatever is to be repaired in it."""
 
     named: tuple[str, ...]  # files with a test's name, as they are written
     folders: tuple[re.Pattern[str], ...]
@@ -133,7 +133,7 @@ class _BaseTests:
 def _look_through(
     files: frozenset[str], patterns: tuple[str, ...], test_paths: tuple[str, ...]
 ) -> _BaseTests:
-    """Look at every file of a base, once for all attempts that are judged by it."""
+    """Look at every file of a base, once for all attempts judged by it."""
     named = tuple(path for path in files if _is_named_as_test(fold(path), patterns))
     return _BaseTests(
         named=named,
@@ -143,7 +143,7 @@ def _look_through(
 
 
 def find_test_files(policy: Policy) -> list[str]:
-    """The base's test files and the targets, as they are written."""
+    """Return the base's test files and the targets, unfolded."""
     patterns = _narrow(policy.test_patterns)
     base = _look_through(frozenset(policy.base_paths), patterns, tuple(policy.test_paths))
     return [*base.named, *policy.targets]

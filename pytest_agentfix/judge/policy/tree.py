@@ -17,7 +17,7 @@ _GIT_NAMES: Final = frozenset({"head", "objects", "refs", "commondir", "config",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTree:
-    """Facts about all paths there are, for the rules that look further than one path."""
+    """Facts about all paths, for the rules that look beyond one path."""
 
     base: BaseNames
     test_roots: frozenset[str]  # folders that may be on ``sys.path`` as tests are in them
@@ -28,7 +28,7 @@ class PathTree:
     def build(
         cls, base: Collection[str], new: Collection[str], *, test_files: Collection[str]
     ) -> PathTree:
-        """The tree of ``base``, with the ``new`` files that want to come in."""
+        """Build the tree of ``base`` and the ``new`` files of a change set."""
         names = names_of(frozenset(base))
         spellings = _spell(new)
         return cls(
@@ -44,25 +44,25 @@ class PathTree:
         return self.base.files
 
     def has_more_in(self, folder: str, gone: Collection[str]) -> bool:
-        """Whether the base has files in ``folder``, apart from those that are ``gone``."""
+        """Return whether the base has files in ``folder``, apart from those that are ``gone``."""
         inside = f"{folder}/"
         return folder in self.base.folders and any(
             path.startswith(inside) and path not in gone for path in self.files
         )
 
     def collides(self, path: str) -> bool:
-        """Whether ``path``, or a folder of it, is also there in another spelling."""
+        """Return whether ``path``, or a folder of it, also exists in another spelling."""
         return any(self._spellings(fold(prefix)) - {prefix} for prefix in (*folders_of(path), path))
 
     def is_planted(self, path: str) -> bool:
-        """Whether ``path`` is part of a bare git repository that was not there before."""
+        """Return whether ``path`` is part of a bare git repository that the changes create."""
         folded = fold(path)
         if "" in self.planted and folded.partition("/")[0] in _GIT_NAMES:
             return True
         return any(folder in self.planted for folder in folders_of(folded))
 
     def find_shadows(self, path: str) -> Iterator[str]:
-        """The top-level import names that a new Python file at ``path`` would bring into being."""
+        """Yield the top-level import names that a new Python file at ``path`` would create."""
         if not path.endswith((".py", ".pyw", ".pyc", ".so", ".pyd")):
             return
         for root in filter(self._is_import_root, ("", *folders_of(path))):
@@ -80,7 +80,7 @@ class PathTree:
         return folder in _ALWAYS_ROOTS or (is_root and folder not in self.base.packages)
 
     def _is_module(self, module: str, path: str) -> bool:
-        """Whether ``module`` could be imported before the file at ``path`` came."""
+        """Return whether ``module`` could be imported before the file at ``path`` existed."""
         package = f"{module}/__init__.py"
         if f"{module}.py" in self.files or package in self.files:
             return True

@@ -1,1 +1,1 @@
-"""pytest sessions in a sandbox: the order to run, the report that comes back, what it says."""
+"""pytest sessions in a sandbox: the order sent in, the report sent back, and how to read it."""

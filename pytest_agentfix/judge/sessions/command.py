@@ -1,4 +1,4 @@
-"""An invocation and node ids -> the command that runs them in a sandbox (pure)."""
+"""Turn an invocation and node ids into the command that runs them in a sandbox (pure)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEFT_OUT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What one pytest session in a sandbox is to do; see ``reporter.SessionOrder``."""
+    """The work of one pytest session in a sandbox; see ``orders.SessionOrder``."""
 
     ids: Sequence[str]
     files: Files = field(default_factory=dict)
@@ -47,10 +47,10 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandBuilder:
-    """Makes the commands of one run.
+    """Builds the commands of one run.
 
     ``python`` is the interpreter's path inside the sandbox, ``base_env`` the sandbox's own
-    variables (``PATH`` above all), ``scratch`` a writable folder there.
+    variables (above all ``PATH``), ``scratch`` a writable folder there.
     """
 
     invocation: Invocation
@@ -59,7 +59,7 @@ class CommandBuilder:
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
 
     def build(self, task: Task, *, keys: Keys) -> Command:
-        """Make the command that runs pytest for ``task`` and reports with ``keys``."""
+        """Build the command that runs pytest for ``task`` and reports with ``keys``."""
         invocation = self.invocation
         order = SessionOrder(
             args=self._arguments(),
@@ -76,7 +76,7 @@ class CommandBuilder:
         return self._make_command((self.python, "-c", load_program()), order.encode())
 
     def build_plain(self, order: bytes) -> Command:
-        """Make the command that calls tests without pytest, in an isolated interpreter."""
+        """Build the command that calls tests without pytest, in an isolated interpreter."""
         return self._make_command((self.python, "-I", "-c", load_program(PLAIN_PROGRAM)), order)
 
     def _make_command(self, argv: tuple[str, ...], order: bytes) -> Command:
@@ -116,10 +116,10 @@ class CommandBuilder:
 
 
 def _configuration(rootdir: Path, config_file: Path | None) -> tuple[str, ...]:
-    """Give the options that fix the configuration file.
+    """Return the options that fix the configuration file.
 
-    Where the user's run had none, a part of its tests could still lie beside one; an empty file
-    is "none", and conftest.py files above the rootdir stay out as before.
+    Even if the user's run had none, some of its tests could lie beside one; an empty file means
+    "none", and conftest.py files above the rootdir stay out as before.
     """
     if config_file is not None:
         return ("-c", str(config_file))

@@ -1,4 +1,4 @@
-"""The host's end of what runs in a sandbox: the programs' texts and the orders they take."""
+"""The host's side of the programs in a sandbox: their texts and the orders they take."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Files = Mapping[str, "bytes | None"]
 
 
 def make_key() -> str:
-    """A fresh key for one report: 32 random bytes in hexadecimal."""
+    """Make a fresh key for one report: 32 random bytes in hexadecimal."""
     return secrets.token_hex(32)
 
 
@@ -43,15 +43,14 @@ def _list_words() -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOrder:
-    """What the reporter is to run.
+    """The order for ``pytest_runner.py``.
 
     ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
     folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
-    second channel. ``files`` are laid out before pytest starts. ``shuffle`` seeds a random order,
-    ``None`` keeps the suite's own. ``cover`` has the lines (absolute path -> line numbers) of
-    which is told what tests run them, ``around`` those of which no test is to be missed.
-    ``words`` are this package's options and ini names, which a
-    project may use.
+    second channel. ``files`` are written before pytest starts. ``shuffle`` seeds a random order,
+    ``None`` keeps the suite's own. ``cover`` holds lines (absolute path -> line numbers) whose
+    tests are reported; of ``around``, no test that may run one of the lines is missed. ``words``
+    are this package's options and ini names, which a project may use.
     """
 
     args: Sequence[str]
@@ -67,12 +66,12 @@ class SessionOrder:
     words: Mapping[str, Sequence[str]] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:
-        """Give the JSON object the reporter reads from stdin."""
+        """Return the JSON object that ``pytest_runner.py`` reads from stdin."""
         return json.dumps({**asdict(self), "files": encode_files(self.files)}).encode("ascii")
 
 
 def encode_files(files: Files) -> dict[str, str | None]:
-    """Make ``files`` fit for JSON; ``signed_report.read_order`` turns it back."""
+    """Encode ``files`` for JSON; ``signed_report.read_order`` decodes them."""
     return {
         path: None if content is None else base64.b64encode(content).decode("ascii")
         for path, content in files.items()
@@ -80,7 +79,7 @@ def encode_files(files: Files) -> dict[str, str | None]:
 
 
 def load_program(name: str = PYTEST_PROGRAM) -> str:
-    """Read the program text for ``python -c`` in a sandbox, with our own modules in it once."""
+    """Read a program's text for ``python -c``, with our own modules inlined once each."""
     seen: set[str] = set()
 
     def put_in(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Jobs side by side, each with sandboxes of its own, and none of either left at the end."""
+"""Run jobs in parallel, each with sandboxes of its own, and leave none of either behind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionRunner:
-    """What a job works with: both end at once when the job is not needed any more."""
+    """The means of a job: both stop working as soon as the job is no longer needed."""
 
     sessions: Sessions
     open_sandbox: OpenSandbox
@@ -35,7 +35,7 @@ class SessionRunner:
 
 @dataclass(slots=True)
 class _TrackedSandbox:
-    """An open sandbox. ``lock``: it is closed by one thread at a time."""
+    """An open sandbox; ``lock`` lets one thread at a time close it."""
 
     sandbox: Sandbox
     is_released: bool = False
@@ -51,7 +51,7 @@ class _TrackedSandbox:
                     _log.debug("a sandbox could not be closed: %s", trouble)
 
     def release(self) -> None:
-        """Leave the closing to the owner."""
+        """Leave closing to the owner."""
         with self.lock:
             self.is_released = True
 
@@ -59,8 +59,8 @@ class _TrackedSandbox:
 class ParallelSessions:
     """A block in which jobs run in threads.
 
-    At its end, however it comes, every job is over and every sandbox that was opened through
-    ``hands`` is closed; what a job was not asked for by then is lost.
+    However the block ends, every job is then over and every sandbox opened through ``runner`` is
+    closed; results nobody has asked for by then are lost.
     """
 
     def __init__(self, sessions: Sessions, open_sandbox: OpenSandbox) -> None:
@@ -92,7 +92,7 @@ class ParallelSessions:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def start(self, job: Callable[[SessionRunner], T]) -> Future[T]:
-        """Begin ``job``; its result, or what it raised, is in the future."""
+        """Start ``job``; the future holds its result or its exception."""
         return self._pool.submit(job, self.runner)
 
     @contextmanager

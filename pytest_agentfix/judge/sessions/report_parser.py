@@ -1,7 +1,7 @@
-"""The bytes of a report -> ``RunReport`` (pure).
+"""Parse the bytes of a report into a ``RunReport`` (pure).
 
-The report comes from a process that runs code nobody vouches for. Whatever it holds, nothing here
-raises, and memory stays within a small multiple of the limits below.
+The report comes from a process that runs untrusted code. Whatever it holds, nothing here raises,
+and memory stays within a small multiple of the limits below.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
 
 
 def parse_report(data: bytes, *, key: str) -> RunReport:
-    """Read the reporter's lines; what is not signed with ``key``, in order, counts against it."""
+    """Parse a report; a line not signed with ``key``, in order, makes it inconsistent."""
     lines = SignedLines(key)
     reader = _RecordReader()
     for line in _split(data):
@@ -41,17 +41,17 @@ def parse_report(data: bytes, *, key: str) -> RunReport:
 
 
 class SignedLines:
-    """Checks the tags of ``signed_report.Writer``: each is over its line and all before it.
+    """Checks the tags of ``signed_report.ReportWriter``: each covers its line and all before it.
 
-    A line that somebody else wrote in between is told apart and passed over; after one that was
-    taken away, no later one is right.
+    A line that somebody else wrote in between is recognised and skipped; once a line is missing, no
+    later tag is right.
     """
 
     def __init__(self, key: str) -> None:
         self._chain = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
 
     def verify(self, line: bytes) -> bytes:
-        """The line without its tag, ``b""`` when the tag is wrong."""
+        """Return the line without its tag, ``b""`` if the tag is wrong."""
         tag, blank, text = line.partition(b" ")
         chain = self._chain.copy()
         chain.update(text + b"\n")
@@ -62,14 +62,14 @@ class SignedLines:
 
 
 def read_lines(data: bytes, *, key: str) -> Iterator[dict[str, Any]]:
-    """The objects of a signed report; ``{}`` for each line that is none or is not signed."""
+    """Yield the objects of a signed report; ``{}`` for each line that is none or is not signed."""
     lines = SignedLines(key)
     for line in _split(data):
         yield _decode(lines.verify(line))
 
 
 def parse_tally(stdout: bytes, *, key: str) -> Tally | None:
-    """The second channel's line, ``None`` where it is missing or not signed with ``key``."""
+    """Parse the second channel's line; ``None`` if it is missing or not signed with ``key``."""
     for line in reversed(stdout.splitlines()):
         mark, _, rest = line.partition(b" ")
         tag, _, text = rest.partition(b" ")
@@ -88,7 +88,7 @@ def _make_tally(fields: dict[str, Any]) -> Tally | None:
 
 
 def _split(data: bytes) -> Iterator[bytes]:
-    """Give the lines of ``data``; an overlong or unfinished one comes as ``b""``."""
+    """Split ``data`` into lines; an overlong or unfinished one is returned as ``b""``."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)
@@ -100,7 +100,7 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 
 class _RecordReader:
-    """Takes lines one after another and keeps what matters."""
+    """Takes lines one after another and keeps the parts that matter."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -148,7 +148,7 @@ class _RecordReader:
         )
 
     def _dispatch(self, kind: str, fields: dict[str, Any]) -> bool:
-        """Take one line in; gives whether it made sense."""
+        """Record one line; return whether it made sense."""
         if kind == "report":
             return self._take_report(fields)
         if kind == "collect_error":
@@ -212,7 +212,7 @@ class _RecordReader:
         return True
 
     def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:
-        """Cut a text, charge it to the room all texts share, and make it encodable."""
+        """Cut a text, charge it to the limit all texts share, and make it encodable."""
         if not isinstance(value, str):
             return ""
         text = value[: min(limit, self._room)]
@@ -250,7 +250,7 @@ class _TallyReader:
 
 
 def _classify(when: str, outcome: str, *, is_xfail: bool) -> str:
-    """One phase's report as an outcome in the words of ``TestOutcome``."""
+    """Return one phase's report as an outcome in the words of ``TestOutcome``."""
     if outcome == "skipped":
         return "xfailed" if is_xfail else "skipped"
     if outcome == "passed" and when in (*_PHASES, "subtest"):
@@ -271,7 +271,7 @@ def _is_ids(value: object, limit: int) -> TypeGuard[list[str]]:
 
 
 def _decode(line: bytes) -> dict[str, Any]:
-    """Give the line's JSON object, or an empty one."""
+    """Return the line's JSON object, or an empty one."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""What the in-sandbox reporter claims about one pytest session (pure)."""
+"""The in-sandbox reporter's claims about one pytest session (pure)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class CollectError:
 
     @property
     def summary(self) -> str:
-        """The error in a line."""
+        """The error in one line."""
         return self.message or self.exception or f"{self.nodeid} cannot be collected"
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What pytest's own session counted, as the second channel tells it.
+    """The counters of pytest's own session, as reported on the second channel.
 
     ``failed`` counts reports of a failed phase or collector; one test can have several.
     """
@@ -39,14 +39,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """One pytest session as its reporter tells it.
+    """One pytest session as its reporter describes it.
 
-    ``exit_code`` is what pytest returned, ``None`` where that was not told. ``is_complete``: the
-    finish was told and nothing after it. ``is_consistent``: every line made sense and the counts
-    at the end agree with the lines. ``exceptions`` has the type name of each failure,
-    ``sys_path`` what ``sys.path`` was when all tests had been imported, ``covered`` the tests that
-    ran a line asked about, ``cover_problem`` why nobody knows. ``reaching`` are those that can have
-    run a function asked about, ``reach_gap`` says why there may be more.
+    ``exit_code`` is pytest's, ``None`` if it was not reported. ``is_complete``: the finish was
+    reported and nothing after it. ``is_consistent``: every line made sense, and the final counts
+    agree with the lines. ``exceptions`` holds the type name of each failure, ``sys_path`` is
+    ``sys.path`` after all tests were imported. ``covered`` are the tests that ran a line of
+    ``cover``; ``cover_problem`` says why these are not known. ``reaching`` are the tests that may
+    have run a line of ``around``; ``reaching_unknown_reason`` says why there may be more.
     """
 
     has_started: bool = False
@@ -65,7 +65,7 @@ class RunReport:
     reaching_unknown_reason: str = ""
 
     def outcome_of(self, nodeid: str) -> TestOutcome:
-        """Give the outcome of one item, ``missing`` where it was never reported."""
+        """Return the outcome of one item, ``missing`` if it was never reported."""
         known = self.outcomes.get(nodeid)
         if known is not None:
             return known
@@ -73,7 +73,7 @@ class RunReport:
         return TestOutcome(nodeid=nodeid, outcome="missing", detail=error.detail if error else "")
 
     def outcome_below(self, nodeid: str) -> TestOutcome:
-        """Give one outcome of an item, or of all that a collector holds: passed where none is red.
+        """Return one outcome for an item or for a whole collector: passed if nothing in it is red.
 
         A collector whose tests are all skipped is skipped.
         """
@@ -88,21 +88,21 @@ class RunReport:
         return replace((*ends, *items)[0], nodeid=nodeid)
 
     def items_below(self, collector: str) -> tuple[TestOutcome, ...]:
-        """Give the outcomes of all items of a collector (a file, a class, a folder)."""
+        """List the outcomes of all items of a collector (a file, a class, a folder)."""
         items = dict.fromkeys((*self.collected, *self.outcomes))
         return tuple(self.outcome_of(nodeid) for nodeid in items if is_below(nodeid, collector))
 
     def error_above(self, nodeid: str) -> CollectError | None:
-        """Find the collection error that took ``nodeid`` away, if one did."""
+        """Return the collection error that hides ``nodeid``, if there is one."""
         return next((e for e in self.collect_errors if is_below(nodeid, e.nodeid)), None)
 
     def errors_in(self, collector: str) -> tuple[CollectError, ...]:
-        """Find the collection errors of a collector and of all below it."""
+        """List the collection errors of a collector and of all below it."""
         return tuple(e for e in self.collect_errors if is_below(e.nodeid, collector))
 
     @property
     def expected_exit(self) -> int:
-        """The exit status pytest ought to have had with these outcomes."""
+        """The exit status pytest must have had with these outcomes."""
         if self.collect_errors or any(
             outcome.outcome in ("failed", "error") for outcome in self.outcomes.values()
         ):
@@ -111,6 +111,6 @@ class RunReport:
 
 
 def is_below(nodeid: str, collector: str) -> bool:
-    """Whether ``nodeid`` is ``collector`` or lies in it; ``""`` and ``.`` hold everything."""
+    """Return whether ``nodeid`` is or lies in ``collector``; ``""`` and ``.`` hold everything."""
     below = (f"{collector}::", f"{collector}/")
     return collector in ("", ".", nodeid) or nodeid.startswith(below)

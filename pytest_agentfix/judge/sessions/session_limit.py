@@ -1,4 +1,4 @@
-"""How many test sessions run at once: tests that share too few cores run into their time-outs."""
+"""Limit the test sessions that run at once: with too few cores, tests run into their time-outs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pytest_agentfix.core.machine import count_cores
 
 
 class StoppedError(Exception):
-    """Whoever waited is not needed any more; caught where the stop came from."""
+    """The result is no longer needed; caught where the stop was set."""
 
 
 class Stop:
-    """Tells threads that they are not needed any more, also those that wait for a slot."""
+    """Tells threads that they are no longer needed, including those waiting for a session slot."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,11 +22,11 @@ class Stop:
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Whether it was told."""
+        """Return whether ``set`` was called."""
         return self._is_set
 
     def set(self) -> None:
-        """Tell them."""
+        """Stop all threads, waking those that wait."""
         with self._lock:
             self._is_set = True
             waiting = list(self._waiting)
@@ -36,7 +36,7 @@ class Stop:
 
     @contextmanager
     def notifying(self, condition: threading.Condition) -> Iterator[None]:
-        """Notify ``condition`` too, should this be set during the block."""
+        """Notify ``condition`` too if this is set during the block."""
         with self._lock:
             self._waiting.append(condition)
         try:
@@ -47,9 +47,9 @@ class Stop:
 
 
 class SessionLimiter:
-    """Room for ``number`` sessions, shared by all judges of a run; any thread may use it.
+    """Slots for ``number`` sessions, shared by all judges of a run; any thread may use it.
 
-    ``number`` is the cores that this process may use, where it is not given.
+    ``number`` defaults to the cores this process may use.
     """
 
     def __init__(self, number: int | None = None) -> None:
@@ -58,10 +58,10 @@ class SessionLimiter:
 
     @contextmanager
     def hold(self, *, timeout: float, stop: Stop) -> Iterator[None]:
-        """Take one for the block.
+        """Hold one slot for the block.
 
-        Raises ``TimeoutError`` when none comes free within ``timeout`` seconds, and
-        ``StoppedError`` once ``stop`` is set.
+        Raises ``TimeoutError`` if none comes free within ``timeout`` seconds, and ``StoppedError``
+        once ``stop`` is set.
         """
         with stop.notifying(self._changed):
             self._take(min(timeout, threading.TIMEOUT_MAX), stop)

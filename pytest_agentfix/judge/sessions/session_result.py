@@ -1,4 +1,4 @@
-"""One pytest session in a sandbox, and whether it can be believed (pure)."""
+"""One pytest session in a sandbox, and the reasons not to believe it (pure)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
 class SessionResult:
     """One pytest session in a sandbox.
 
-    ``limit`` are the seconds it was given, ``tally`` is what its second channel says, which counts
-    only with ``is_tallied``.
+    ``limit`` are the seconds it was given; ``tally`` comes from its second channel and counts only
+    with ``is_tallied``.
     """
 
     completed: Completed
@@ -34,13 +34,13 @@ class SessionResult:
 
     @property
     def last_words(self) -> str:
-        """The last lines of stderr, or of stdout where that is empty."""
+        """The last lines of stderr, or of stdout if stderr is empty."""
         lines = _list_lines(self.completed.stderr) or _list_lines(self.completed.stdout)
         return "\n".join(lines[-_TOLD_LINES:])[-_TOLD_CHARACTERS:] or "It said nothing."
 
     @property
     def complaint(self) -> str:
-        """The one line of its output that most likely says what went wrong."""
+        """The one line of output that most likely says what went wrong."""
         lines = _list_lines(self.completed.stdout) + _list_lines(self.completed.stderr)
         errors = [line for line in lines if _ERROR.search(line)]
         last = (errors or lines or ["it said nothing"])[-1]
@@ -48,9 +48,9 @@ class SessionResult:
 
     @property
     def is_broken(self) -> bool:
-        """Whether pytest never came to the tests, so that nothing follows about them.
+        """Tell whether pytest never got to the tests, so that nothing follows about them.
 
-        A test that takes pytest down with it is not that: such a test is red.
+        A test that takes pytest down with it does not count: such a test is red.
         """
         report = self.report
         is_begun = report.is_complete or bool(report.collected)
@@ -59,7 +59,7 @@ class SessionResult:
 
     @property
     def trouble(self) -> str:
-        """Why this session cannot be believed, whatever its outcomes are; "" when it can."""
+        """The reason not to believe this session, whatever its outcomes; "" if there is none."""
         if self.completed.is_timed_out:
             return f"did not end within {self.limit:.0f} s"
         if self.completed.is_report_cut:
@@ -68,7 +68,7 @@ class SessionResult:
 
     @property
     def is_forged(self) -> bool:
-        """Whether no honest mistake ends like this: what was reported is not what was run.
+        """Tell whether the report differs from the run in a way that no honest mistake explains.
 
         A crash by a signal, a hang, a flood and a pytest that cannot start are honest mistakes.
         """
@@ -82,14 +82,14 @@ class SessionResult:
 
     @property
     def has_odd_tally(self) -> bool:
-        """Whether the second channel alone is why this session cannot be believed."""
+        """Tell whether the second channel alone makes this session incredible."""
         is_whole = not self.completed.is_timed_out and not self.completed.is_report_cut
         return is_whole and bool(
             not _check_end(self.completed.code, self.report) and self._check_tally()
         )
 
     def _check_tally(self) -> str:
-        """Compare both channels: the reporter's lines, and what pytest's session counted."""
+        """Compare both channels: the reporter's lines and the counters of pytest's session."""
         report, tally = self.report, self.tally
         if not self.is_tallied or not report.collected:  # or the session may not have begun
             return ""

@@ -1,4 +1,4 @@
-"""Runs our programs in a sandbox and reads what they report."""
+"""Run our programs in a sandbox and read their reports."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainRun:
-    """What calls outside pytest did. ``outcomes`` and ``exceptions`` are by the ids of the calls.
+    """The results of calls outside pytest, by the ids of the calls.
 
-    ``trouble`` says why none of it can be believed, "" when it can.
+    ``trouble`` says why none of them can be believed, "" if they can.
     """
 
     outcomes: Mapping[str, str] = field(default_factory=dict)
@@ -35,9 +35,9 @@ class PlainRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """Makes pytest sessions, and runs of plain calls; each holds one of ``slots`` meanwhile.
+    """Runs pytest sessions and plain calls; each holds a slot of ``limiter`` meanwhile.
 
-    ``stopwatch`` is told the seconds of each, from any thread. Waiting for a slot counts against
+    ``stopwatch`` gets the seconds of each, from any thread. Waiting for a slot counts against
     deadlines only, and ends with ``StoppedError`` once ``stop`` is set.
     """
 
@@ -56,10 +56,10 @@ class Sessions:
         patience: float = math.inf,
         is_tallied: bool = True,
     ) -> SessionResult:
-        """Run pytest for at most ``patience`` seconds, and no longer than to ``deadline``.
+        """Run pytest for at most ``patience`` seconds, and not beyond ``deadline``.
 
-        Without ``is_tallied`` what pytest's own session counted is not looked at. Raises
-        ``OutOfMemoryError``, and ``TimeoutError`` when ``deadline`` has passed before it starts.
+        Without ``is_tallied`` the counters of pytest's own session are ignored. Raises
+        ``OutOfMemoryError``, and ``TimeoutError`` if ``deadline`` has passed before it starts.
         """
         keys = Keys()
         command = self.commands.build(task, keys=keys)
@@ -79,7 +79,7 @@ class Sessions:
         patience: float = math.inf,
         is_tallied: bool = True,
     ) -> SessionResult:
-        """The same; raises ``TimeoutError`` also where ``deadline`` passes meanwhile."""
+        """Do what ``run`` does, but raise ``TimeoutError`` if ``deadline`` passes meanwhile."""
         run = self.run(sandbox, task, deadline, patience=patience, is_tallied=is_tallied)
         _require_in_time(run.completed, run.limit, patience)
         return run
@@ -93,9 +93,9 @@ class Sessions:
         *,
         patience: float,
     ) -> PlainRun:
-        """Call tests without pytest; ``order`` is what ``call_runner.py`` takes, without its key.
+        """Call tests without pytest; ``order`` is that of ``call_runner.py``, without its key.
 
-        Raises what ``run_in_time`` does.
+        Raises as ``run_in_time`` does.
         """
         key = make_key()
         whole = {**order, "files": encode_files(files), "key": key}
@@ -105,7 +105,7 @@ class Sessions:
         return _read_plain(completed, key, limit)
 
     def remaining(self, deadline: float) -> float:
-        """Seconds until ``deadline``; raises ``TimeoutError`` when there are none."""
+        """Return the seconds until ``deadline``; raises ``TimeoutError`` if there are none."""
         seconds = deadline - self.clock.monotonic()
         if seconds <= 0:
             raise TimeoutError(_OUT_OF_TIME)
@@ -113,14 +113,14 @@ class Sessions:
 
     @contextmanager
     def hold(self, lock: SessionLimiter, deadline: float) -> Iterator[None]:
-        """Hold ``turn`` for the block; ends as waiting for a slot does."""
+        """Hold ``lock`` for the block; waiting ends as it does for a session slot."""
         with lock.hold(timeout=self.remaining(deadline), stop=self.stop):
             yield
 
     def _complete(
         self, sandbox: Sandbox, command: Command, deadline: float, patience: float
     ) -> tuple[Completed, float]:
-        """The finished command, and the seconds it was given."""
+        """Return the finished command and the seconds it was given."""
         with self.hold(self.limiter, deadline):
             limit = min(patience, self.remaining(deadline))
             completed = sandbox.run(command, timeout=limit)
@@ -134,7 +134,7 @@ class Sessions:
 
 
 def _require_in_time(completed: Completed, limit: float, patience: float) -> None:
-    """Raise ``TimeoutError`` where it was the deadline, and not ``patience``, that cut it off."""
+    """Raise ``TimeoutError`` if the deadline, not ``patience``, cut the command off."""
     if completed.is_timed_out and limit < patience:
         raise TimeoutError(_OUT_OF_TIME)
 

@@ -1,7 +1,7 @@
 """Variants of the base's tests: they tell honest code from code that knows its tests.
 
-Everything here is pure: texts in, texts out, nothing is run. Whether a variant of a test can be
-made is decided from the base's own text, never from what a change does.
+Everything here is pure: texts in, texts out, nothing is run. The base's own text decides whether a
+variant of a test can be made; a change has no influence on it.
 """
 
 from pytest_agentfix.judge.variants.canary import make_canary

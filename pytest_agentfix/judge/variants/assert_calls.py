@@ -52,7 +52,7 @@ _MOCK_OPPOSITES: Final = {
 
 
 def change_call(call: ast.Call, *, receiver: str, changer: Changer) -> list[ast.Call]:
-    """Give calls that fail in place of one that passes; [] where that is not sure.
+    """Return calls that fail in place of one that passes; [] if that is not certain.
 
     ``receiver`` is the name of the test case in its method, "" for none.
     """
@@ -116,7 +116,7 @@ def _replace(call: ast.Call, *, name: str = "", args: Sequence[ast.expr] | None 
 
 
 def is_raises(call: ast.AST, *, receiver: str, changer: Changer) -> bool:
-    """Whether a call expects an exception, which is its first argument."""
+    """Return whether a call expects an exception, which is its first argument."""
     if not (isinstance(call, ast.Call) and call.args):
         return False
     if isinstance(call.args[0], ast.Starred):

@@ -1,4 +1,4 @@
-"""Names in a tree: what they were imported from, what a statement binds and what it refers to."""
+"""Names in a tree: where they are imported from, bound, and referred to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def map_imports(tree: ast.AST) -> dict[str, str]:
 
 
 def qualify(node: ast.AST, imports: Mapping[str, str]) -> str:
-    """Give the dotted name that a name or attribute stands for, "" for anything else."""
+    """Return the dotted name that a name or attribute stands for, "" for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -38,7 +38,7 @@ def qualify(node: ast.AST, imports: Mapping[str, str]) -> str:
 
 
 def last_name(node: ast.AST) -> str:
-    """Give the last part of a name, an attribute, or what a call calls."""
+    """Return the last part of a name, an attribute, or a call's function."""
     if isinstance(node, ast.Call):
         return last_name(node.func)
     if isinstance(node, ast.Attribute):
@@ -47,13 +47,13 @@ def last_name(node: ast.AST) -> str:
 
 
 def is_pytest(dotted: str) -> bool:
-    """Whether a dotted name belongs to pytest or to a plugin of it."""
+    """Return whether a dotted name belongs to pytest or to a plugin of it."""
     root = dotted.partition(".")[0]
     return root in _PYTEST or root.startswith("pytest_")
 
 
 def list_identifiers(node: ast.AST) -> Iterator[str]:
-    """Give every name and attribute in a tree."""
+    """Yield every name and attribute in a tree."""
     for one in ast.walk(node):
         if isinstance(one, ast.Name):
             yield one.id
@@ -62,7 +62,7 @@ def list_identifiers(node: ast.AST) -> Iterator[str]:
 
 
 def list_references(node: ast.AST) -> set[str]:
-    """Give the names that a tree may look up; local ones are among them."""
+    """Return the names that a tree may look up, local ones included."""
     return {
         one.id
         for one in ast.walk(node)
@@ -71,7 +71,7 @@ def list_references(node: ast.AST) -> set[str]:
 
 
 def list_bound(statement: ast.stmt) -> set[str]:
-    """Give the names that a statement of a module binds there."""
+    """Return the names that a statement of a module binds there."""
     if isinstance(statement, DEFINITIONS):
         return {statement.name}
     found: set[str] = set()
@@ -86,7 +86,7 @@ def list_bound(statement: ast.stmt) -> set[str]:
 
 
 def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree without what is inside functions and classes defined below it."""
+    """Walk a tree without the contents of functions and classes defined below it."""
     yield node
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (*DEFINITIONS, ast.Lambda)):
@@ -96,14 +96,14 @@ def walk_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def is_fixture(node: ast.AST) -> bool:
-    """Whether a definition is a fixture of pytest's."""
+    """Return whether a definition is a pytest fixture."""
     return isinstance(node, FUNCTIONS) and any(
         last_name(one) in ("fixture", "yield_fixture") for one in node.decorator_list
     )
 
 
 def is_autouse(node: ast.AST) -> bool:
-    """Whether a fixture is in force without being asked for, or may be."""
+    """Return whether a fixture is, or may be, used without being asked for."""
     if not (isinstance(node, FUNCTIONS) and is_fixture(node)):
         return False
     keywords = [word for one in node.decorator_list for word in getattr(one, "keywords", ())]
@@ -115,6 +115,6 @@ def is_autouse(node: ast.AST) -> bool:
 
 
 def list_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
-    """Give a function's arguments that can be given by name or place."""
+    """List a function's arguments that can be given by name or position."""
     arguments = function.args
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]

@@ -1,4 +1,4 @@
-"""How a test could be called without pytest, read from its definition alone."""
+"""Plan how to call a test without pytest, from its definition alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLASS_UNCLEAR: Final = "its class cannot be made without pytest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDescription:
-    """What is to be called and with what."""
+    """The function to call and its arguments."""
 
     place: SourcePlace
     kind: Kind
@@ -41,7 +41,7 @@ class CallDescription:
 
 
 def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> CallDescription:
-    """Describe the call of a test; raises ``UnclearError`` where there can be none."""
+    """Describe the call of a test; raises ``UnclearError`` if it cannot be called."""
     if is_generator(place.function.body):
         raise UnclearError("it is a generator")
     kind = _find_kind(tree, place, imports)
@@ -88,7 +88,7 @@ def _list_members(one: ast.ClassDef) -> Iterator[str]:
 
 
 def _list_bases(tree: ast.Module, place: SourcePlace) -> list[ast.ClassDef]:
-    """Give the classes of the module that a test's class is made from, directly or not."""
+    """List the classes of the module that a test's class derives from, directly or not."""
     defined = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
     found = list(place.classes[-1:])
     for one in found:  # grows meanwhile
@@ -100,7 +100,7 @@ def _list_bases(tree: ast.Module, place: SourcePlace) -> list[ast.ClassDef]:
 
 
 def _list_marks(tree: ast.Module, place: SourcePlace) -> Iterator[ast.expr]:
-    """Give the marks in ``pytestmark`` of the module, the test's classes and their bases."""
+    """Yield the marks in ``pytestmark`` of the module, the test's classes and their bases."""
     classes = [*place.classes, *_list_bases(tree, place)]
     for one in _list_bases(tree, place):
         yield from one.decorator_list
@@ -122,7 +122,7 @@ def _check_arguments(
     *,
     kind: Kind,
 ) -> None:
-    """See that every argument is handed in by a decorator; raises ``UnclearError``."""
+    """Check that decorators supply every argument; raises ``UnclearError``."""
     function = place.function
     names = [argument.arg for argument in list_arguments(function)]
     if kind != "function" and not any(
@@ -140,7 +140,7 @@ def _check_arguments(
 
 
 def _list_defaulted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Give the arguments that have a default: pytest leaves these alone."""
+    """List the arguments that have a default: pytest leaves these alone."""
     arguments = function.args
     placed = [*arguments.posonlyargs, *arguments.args]
     defaulted = placed[len(placed) - len(arguments.defaults) :]
@@ -149,7 +149,7 @@ def _list_defaulted(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str
 
 
 def _check_values(place: SourcePlace, parametrized: list[Parametrized]) -> None:
-    """See that parameters can be made outside the test's classes; raises ``UnclearError``."""
+    """Check that parameters can be made outside the test's classes; raises ``UnclearError``."""
     members = {name for one in place.classes for name in _list_members(one)}
     if any(members & list_references(one.values) for one in parametrized):
         raise UnclearError("its parameters are made in its class")

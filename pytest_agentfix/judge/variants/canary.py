@@ -1,4 +1,4 @@
-"""A module of random tests that must fail, whatever the code under test is."""
+"""Canaries: a module of random tests that must fail, whatever the code under test is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EXCEPTIONS: Final = ("ValueError", "TypeError", "RuntimeError", "LookupError", 
 
 
 def make_canary(*, rng: random.Random) -> SourceVariant:
-    """Make a module with two tests: one asserts what is not so, one raises an exception."""
+    """Make a module with two tests: one has a false assertion, one raises an exception."""
     first, second = make_word(rng), make_word(rng)
     local = make_word(rng)
     left, right = _make_pair(rng)
@@ -31,7 +31,7 @@ def make_canary(*, rng: random.Random) -> SourceVariant:
 
 
 def _make_pair(rng: random.Random) -> tuple[object, object]:
-    """Make two values of one type that differ."""
+    """Make two different values of one type."""
     makers: tuple[Callable[[], object], ...] = (
         lambda: make_number(rng),
         lambda: make_word(rng),

@@ -1,4 +1,4 @@
-"""Which statements of a test are certain to run."""
+"""Find the statements of a test that are certain to run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CUTTING: Final = re.compile(
 
 
 def is_leaving(statement: ast.stmt) -> bool:
-    """Whether a statement may end the function early, so that nothing after it is sure."""
+    """Return whether a statement may end the function early: nothing after it is certain."""
     if isinstance(statement, DEFINITIONS):
         return False
     if any(isinstance(node, _LEAVES) for node in walk_scope(statement)):
@@ -28,7 +28,7 @@ def is_leaving(statement: ast.stmt) -> bool:
 
 
 def is_jumping(statement: ast.AST) -> bool:
-    """Whether a statement may end the loop around it, or one round of that."""
+    """Return whether a statement may end the loop around it, or one iteration."""
     if isinstance(statement, (*DEFINITIONS, ast.For, ast.AsyncFor, ast.While)):
         return False
     if isinstance(statement, _JUMPS):
@@ -37,7 +37,7 @@ def is_jumping(statement: ast.AST) -> bool:
 
 
 def is_generator(body: Iterable[ast.stmt]) -> bool:
-    """Whether a function with this body gives values one by one."""
+    """Return whether a function with this body is a generator."""
     return any(
         isinstance(node, ast.Yield | ast.YieldFrom)
         for statement in body
@@ -47,7 +47,7 @@ def is_generator(body: Iterable[ast.stmt]) -> bool:
 
 
 def get_sure_block(statement: ast.stmt) -> list[ast.stmt] | None:
-    """Give the statements inside ``statement`` that run whenever it does, to be edited in place."""
+    """Return the statements inside ``statement`` that always run with it, to be edited in place."""
     match statement:
         case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
             return None if any(_is_cutting(item) for item in items) else body
@@ -59,12 +59,12 @@ def get_sure_block(statement: ast.stmt) -> list[ast.stmt] | None:
 
 
 def _is_cutting(item: ast.withitem) -> bool:
-    """Whether a context manager may leave out the rest of its block; going by its name."""
+    """Return whether a context manager may cut its block short, going by its name."""
     return bool(_CUTTING.fullmatch(last_name(item.context_expr)))
 
 
 def _is_filled(iterated: ast.expr) -> bool:
-    """Whether a loop over this runs at least once."""
+    """Return whether a loop over this runs at least once."""
     match iterated:
         case ast.List(elts=[_, *_]) | ast.Tuple(elts=[_, *_]) | ast.Set(elts=[_, *_]):
             return any(not isinstance(one, ast.Starred) for one in iterated.elts)
@@ -76,13 +76,13 @@ def _is_filled(iterated: ast.expr) -> bool:
 
 
 def is_steady(node: ast.expr) -> bool:
-    """Whether an expression may be looked up twice: names, and tuples of them."""
+    """Return whether an expression may be evaluated twice: names, and tuples of them."""
     allowed = (ast.Name, ast.Attribute, ast.Tuple, ast.expr_context)
     return all(isinstance(one, allowed) for one in ast.walk(node))
 
 
 def is_read(name: str, within: Sequence[ast.stmt]) -> bool:
-    """Whether a name is read anywhere in these statements."""
+    """Return whether a name is read anywhere in these statements."""
     return any(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
         for statement in within

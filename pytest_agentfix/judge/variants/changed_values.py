@@ -1,4 +1,4 @@
-"""Expectations that are changed: a value becomes another one of the same type."""
+"""Change expectations: replace a value by another one of the same type."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Changer:
     """Changes the expectations of one test function.
 
     ``changed`` and ``replaced`` are the names of functions in the variant: one changes a value
-    while the test runs, one gives another object for it. Both operands are evaluated whatever is
-    changed, as the rest of the test may count on it. ``made`` are the local names that hold an
+    while the test runs, one returns another object for it. Both operands are evaluated whichever is
+    changed, as the rest of the test may depend on it. ``made`` are the local names that hold an
     instance some class has just made.
     """
 
@@ -47,7 +47,7 @@ class Changer:
     made: frozenset[str] = frozenset()
 
     def change_condition(self, condition: ast.expr) -> list[ast.expr]:
-        """Give conditions to assert in place of ``condition``, each of them false; [] if unsure."""
+        """Return conditions to assert in place of ``condition``, each one false; [] if unsure."""
         match condition:
             case ast.BoolOp(op=ast.And(), values=values):
                 parts = [self.change_condition(value) for value in values]
@@ -67,7 +67,7 @@ class Changer:
         return [ast.UnaryOp(op=ast.Not(), operand=condition)]
 
     def change_pair(self, left: ast.expr, right: ast.expr) -> tuple[ast.expr, ast.expr] | None:
-        """Change one of two operands that are to be equal; ``None`` when the outcome is unsure."""
+        """Change one of two operands expected to be equal; ``None`` if the outcome is uncertain."""
         if self._is_lenient(left) or self._is_lenient(right):
             return None
         if _weigh(right) >= _weigh(left):
@@ -75,7 +75,7 @@ class Changer:
         return self._change(left, beside=right), right
 
     def _is_lenient(self, node: ast.expr) -> bool:
-        """Whether an operand may be equal to anything, like ``mock.ANY``."""
+        """Return whether an operand may be equal to anything, like ``mock.ANY``."""
         roots = {
             qualify(one, self.imports).partition(".")[0]
             for one in ast.walk(node)
@@ -155,13 +155,13 @@ def find_made(function: ast.AST) -> frozenset[str]:
 
 
 def _is_instance(node: ast.expr) -> bool:
-    """Whether an expression calls a class, going by its name."""
+    """Return whether an expression calls a class, going by its name."""
     name = last_name(node) if isinstance(node, ast.Call) else ""
     return name[:1].isupper() and name not in _MAKERS
 
 
 def _weigh(node: ast.expr) -> int:
-    """Say how much an operand looks like the expectation rather than what is tested."""
+    """Rate how much an operand looks like the expectation rather than the tested value."""
     if not _has_names(node):
         return 5
     calls = [last_name(one) for one in ast.walk(node) if isinstance(one, ast.Call)]

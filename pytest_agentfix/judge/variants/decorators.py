@@ -1,4 +1,4 @@
-"""Decorators of a test: which of them it can be called without, and what they hand to it."""
+"""Sort a test's decorators: those a call can do without, and the arguments they supply."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UnclearError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parametrized:
-    """One ``parametrize``: names and the expression of the values."""
+    """One ``parametrize``: its names and the expression of its values."""
 
     names: tuple[str, ...]
     values: ast.expr
@@ -43,10 +43,10 @@ class Parametrized:
 
 @dataclass(slots=True, kw_only=True)
 class Decorated:
-    """What the decorators of a test come to.
+    """The effect of a test's decorators.
 
-    ``patched`` arguments are handed in by ``mock.patch``, ``given`` ones by Hypothesis, of which
-    ``given_last`` by their place at the end.
+    ``patched`` arguments are supplied by ``mock.patch``, ``given`` ones by Hypothesis,
+    ``given_last`` of them by position at the end.
     """
 
     kept: list[ast.expr] = field(default_factory=list)
@@ -94,7 +94,7 @@ def _check_other(dotted: str) -> None:
 
 
 def _count_patched(decorator: ast.expr, dotted: str) -> int:
-    """Count the arguments that a ``mock.patch`` decorator hands in by place."""
+    """Count the arguments that a ``mock.patch`` decorator supplies by position."""
     kind = dotted.rpartition(".")[2]
     if kind == "dict":
         return 0
@@ -150,7 +150,7 @@ def _read_names(node: ast.expr) -> tuple[str, ...]:
 
 
 def _plain_values(values: ast.expr, count: int) -> ast.expr:
-    """Take ``pytest.param`` out of a list of values."""
+    """Replace ``pytest.param`` in a list of values by its values."""
     if not isinstance(values, ast.List | ast.Tuple):
         return values
     return ast.List(elts=[_plain_value(one, count) for one in values.elts], ctx=ast.Load())

@@ -35,10 +35,10 @@ def make_plain(
     conftests: Sequence[str],
     module: str = "",
 ) -> DirectCall:
-    """Reduce a module to what the wanted tests need, without pytest, under random names.
+    """Reduce a module to the parts the wanted tests need, without pytest, under random names.
 
     ``conftests`` are the texts of the conftest files in force, and ``module`` is the stem of the
-    module's file. A mutant's text is as good as the original.
+    module's file. A mutant's text works as well as the original's.
     """
     try:
         trees = [parse(text) for text in conftests]
@@ -110,7 +110,7 @@ def _strip_decorators(
 def _drop_needing(
     tree: ast.Module, described: dict[TestName, CallDescription]
 ) -> dict[TestName, str]:
-    """Take out of ``described`` what needs pytest or other tests after all, with the reasons."""
+    """Remove tests that turn out to need pytest or other tests; return the reasons."""
     gone = strip_classes(one.place for one in described.values())
     reduction = Reduction(tree.body, [one.place for one in described.values()])
     everything = reduction.find_module_obstacle()

@@ -1,4 +1,4 @@
-"""Where in a module's tree a test is."""
+"""Locate tests in a module's tree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SourcePlace:
 
     @property
     def outermost(self) -> Definition:
-        """What of the test stands in the module itself."""
+        """The definition of the test that stands in the module itself."""
         return self.classes[0] if self.classes else self.function
 
     @property
@@ -41,7 +41,7 @@ class SourcePlace:
 def find_places(
     tree: ast.Module, names: Sequence[TestName]
 ) -> tuple[dict[TestName, SourcePlace], dict[TestName, str]]:
-    """Find each test, or say why it cannot be found."""
+    """Find each test, or the reason why it cannot be found."""
     places: dict[TestName, SourcePlace] = {}
     missing: dict[TestName, str] = {}
     for name in names:
@@ -76,7 +76,7 @@ def _find_one(body: Iterable[ast.AST], name: str) -> Definition | str:
 
 
 def list_definitions(body: Iterable[ast.AST]) -> Iterator[Definition]:
-    """Give the functions and classes of one scope, those within ``if`` and ``try`` included."""
+    """List the functions and classes of one scope, including those within ``if`` and ``try``."""
     for node in body:
         if isinstance(node, DEFINITIONS):
             yield node

@@ -34,7 +34,7 @@ _YIELDS: Final = "it is a generator"
 def make_mutant(source: str, names: Sequence[TestName], *, rng: random.Random) -> Mutant:
     """Change the expectations of the wanted tests, which keep their names.
 
-    With honest code such a test fails; it passes when a single changed expectation is met.
+    With honest code such a test fails; it passes if a single changed expectation is met.
     """
     try:
         return _make(source, names, rng)
@@ -79,7 +79,7 @@ def _find_obstacle(tree: ast.Module, place: SourcePlace) -> str:
 
 
 def _list_marks(tree: ast.Module, place: SourcePlace) -> list[ast.AST]:
-    """Give decorators, ``pytestmark`` statements, and the assignments these refer to."""
+    """List decorators, ``pytestmark`` statements, and the assignments these refer to."""
     found: list[ast.AST] = [one for part in place.parts for one in part.decorator_list]
     for body in (tree.body, *(holder.body for holder in place.classes)):
         found += [one for one in body if "pytestmark" in list_bound(one)]

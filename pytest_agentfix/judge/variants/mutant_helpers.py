@@ -1,4 +1,4 @@
-"""What a mutant's text has besides the tests: helpers under random names."""
+"""The helpers, under random names, that a mutant's text has besides the tests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def $is_due(error, wanted):
 
 @dataclass(slots=True, kw_only=True)
 class Helpers:
-    """The names of one mutant's helpers, and which of them it has come to need."""
+    """The names of one mutant's helpers."""
 
     rng: random.Random
     changed: str
@@ -77,7 +77,7 @@ class Helpers:
     is_due: str
 
     def list_statements(self, tree: ast.Module) -> list[ast.stmt]:
-        """Give the definitions of the helpers that ``tree`` refers to."""
+        """List the definitions of the helpers that ``tree`` refers to."""
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         texts = {
             self.changed: _CHANGED,

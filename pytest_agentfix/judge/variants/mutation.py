@@ -1,4 +1,4 @@
-"""Rewrites one test function so that it fails unless a changed expectation holds."""
+"""Rewrite one test function so that it fails unless a changed expectation holds."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ finally:
 
 
 def mutate(place: SourcePlace, *, helpers: Helpers, changer: Changer) -> int:
-    """Change the sure assertions of a test in place; gives their number, 0 leaves it as it was.
+    """Change the certain assertions of a test in place; return their number, 0 if unchanged.
 
-    An expected exception that is looked at afterwards is left alone, unless there is no other
+    An expected exception that is examined afterwards is left alone, unless there is no other
     assertion: without it the rest of the test could not go on.
     """
     for takes_bound in (False, True):
@@ -100,7 +100,7 @@ class _Rewriter:
         return rewritten
 
     def close(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Put the rewritten body into what decides at its end."""
+        """Wrap the rewritten body in the statement that decides the outcome at its end."""
         statements = ast.parse(_WHOLE.format(survivors=self.survivors)).body
         guard = statements[-1]
         assert isinstance(guard, ast.Try)
@@ -150,7 +150,7 @@ class _Rewriter:
         return [self._wrap(statement) for statement in statements]
 
     def _wrap(self, statement: ast.stmt, *, wanted: ast.expr | None = None) -> ast.stmt:
-        """Note a changed assertion that holds; ``wanted`` is an exception that may come through."""
+        """Record a changed assertion that holds; a ``wanted`` exception may pass through."""
         self.count += 1
         due, pardon = "AssertionError", "pass"
         if wanted is not None:

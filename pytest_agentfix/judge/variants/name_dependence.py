@@ -1,4 +1,4 @@
-"""What ties a test to its name or to its module's: such a test does not survive a renaming."""
+"""Find out what ties a test to its name or its module's: such a test does not survive renaming."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _look_at_arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator
 
 
 def _list_docstrings(tree: ast.AST) -> set[int]:
-    """Find the constants that are docstrings."""
+    """List the constants that are docstrings."""
     found: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
@@ -130,7 +130,7 @@ def _list_docstrings(tree: ast.AST) -> set[int]:
 
 
 def _list_folders(tree: ast.AST) -> set[int]:
-    """Find each ``__file__`` of which the folder alone is used: a variant lies in the same one."""
+    """List each ``__file__`` used for its folder only: a variant lies in the same one."""
     found: set[int] = set()
     for node in ast.walk(tree):
         is_folder = (isinstance(node, ast.Attribute) and node.attr in _FOLDERS) or (

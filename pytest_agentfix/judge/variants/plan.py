@@ -1,4 +1,4 @@
-"""What the judge adds to a cluster's tests, and what it knows about each of them (pure)."""
+"""The judge's additions to a cluster's tests, and the facts about each of them (pure)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OWN_FILE: Final = "its own file is part of the change"
 
 
 def read_file(path: Path, *, top: Path, read_base: ReadBase) -> bytes | None:
-    """The base's content of an absolute path, ``None`` where the tree has no such file."""
+    """Read an absolute path from the base, ``None`` if the tree has no such file."""
     if not path.is_relative_to(top):
         return None
     found = read_base(path.relative_to(top).as_posix())
@@ -28,7 +28,7 @@ def read_file(path: Path, *, top: Path, read_base: ReadBase) -> bytes | None:
 
 
 def read_conftests(path: Path, *, top: Path, read_base: ReadBase) -> Iterator[str]:
-    """The texts of all conftest.py that pytest reads for ``path``, and some it may not."""
+    """Yield the texts of all conftest.py that pytest reads for ``path``, and some it may not."""
     for folder in path.parents:
         content = read_file(folder / "conftest.py", top=top, read_base=read_base)
         if content is not None:
@@ -47,7 +47,7 @@ class PlannedTest:
 
     @classmethod
     def of(cls, failure: Failure) -> PlannedTest:
-        """Read the node id of a failure."""
+        """Split the node id of a failure into path, name and case."""
         head = failure.function
         path, *names = head.split("::")
         return cls(
@@ -63,14 +63,14 @@ class PlannedTest:
 class PlainPlan:
     """Calls of one module's tests outside pytest.
 
-    ``order`` is what ``call_runner.py`` takes; ``targets`` has the node id behind each call's id.
+    ``order`` is that of ``call_runner.py``; ``targets`` maps each call's id to a node id.
     """
 
     order: Mapping[str, Any]
     targets: Mapping[str, str]
 
     def without(self, targets: Collection[str]) -> PlainPlan:
-        """The same without the calls of ``targets``."""
+        """Return the plan without the calls of ``targets``."""
         kept = {call: target for call, target in self.targets.items() if target not in targets}
         calls = [call for call in self.order["calls"] if call["id"] in kept]
         return PlainPlan(order={**self.order, "calls": calls}, targets=kept)
@@ -78,13 +78,13 @@ class PlainPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantPlan:
-    """What the judge adds to a cluster's tests.
+    """The judge's additions to a cluster's tests.
 
-    Files are absolute paths in the sandbox. ``clones`` has the node id of each target's clone.
-    ``impossible``: probe -> target -> why there is no such probe of it. ``sys_path`` is where
-    pytest imports from on the base, once all tests are collected. ``is_tallied``: pytest's own
-    counters agree with the reports there; some plugins keep them in ways of their own.
-    ``passed_over`` are targets for which others stand, of which there were enough.
+    Files are absolute paths in the sandbox. ``clones`` maps each target to its clone's node id.
+    ``impossible`` maps a probe and a target to the reason why the probe cannot be made.
+    ``sys_path`` is pytest's import path on the base once all tests are collected. ``is_tallied``:
+    pytest's own counters agree with the reports there; some plugins count in ways of their own.
+    ``passed_over`` are targets without variants, as enough others have them.
     """
 
     clones: Mapping[str, str] = field(default_factory=dict)
@@ -102,12 +102,12 @@ class VariantPlan:
 
     @property
     def added_files(self) -> Files:
-        """What lies beside the suite in the session of the clones."""
+        """The files added beside the suite in the session of the clones."""
         return {**self.clone_files, **self.canary_files}
 
     @property
     def added_ids(self) -> tuple[str, ...]:
-        """Node ids of what runs in the session of the clones."""
+        """The node ids of the additions that run in the session of the clones."""
         return (*self.clones.values(), *self.canaries)
 
     def without(
@@ -117,7 +117,7 @@ class VariantPlan:
         plain: Collection[str] = (),
         is_without_canaries: bool = False,
     ) -> VariantPlan:
-        """The same without the clones and plain calls of these targets."""
+        """Return the plan without the clones and plain calls of these targets."""
         kept = {target: clone for target, clone in self.clones.items() if target not in clones}
         return replace(
             self,
@@ -129,7 +129,7 @@ class VariantPlan:
         )
 
     def for_targets(self, targets: Collection[str], *, rootdir: Path) -> VariantPlan:
-        """What of it is about ``targets``."""
+        """Return the part of the plan that is about ``targets``."""
         files = {str(rootdir / target.split("::")[0]) for target in targets}
         clones = {target: clone for target, clone in self.clones.items() if target in targets}
         clone_files = {str(rootdir / clone.split("::")[0]) for clone in clones.values()}
@@ -152,14 +152,14 @@ class VariantPlan:
         )
 
     def only_canaries(self) -> VariantPlan:
-        """The canaries alone."""
+        """Return a plan with the canaries alone."""
         return VariantPlan(canaries=self.canaries, canary_files=self.canary_files)
 
     def without_changed(self, changed: Collection[str]) -> VariantPlan:
-        """What is left when these files change (absolute paths).
+        """Return the part of the plan that holds when these files change (absolute paths).
 
-        Variants are of the base's tests. Where a user lets the agent change a target's own file,
-        they would ask for what no longer counts.
+        Variants are made from the base's tests. If a user lets the agent change a target's own
+        file, they would check expectations that no longer count.
         """
         if not frozenset(changed) & self.test_files.keys():
             return self
@@ -170,7 +170,7 @@ class VariantPlan:
         return left.without(clones=targets, plain=targets)
 
     def rule_out(self, probe: str, reasons: Mapping[str, str]) -> VariantPlan:
-        """The same without ``probe`` for the targets that ``reasons`` names."""
+        """Return the plan with ``reasons`` why ``probe`` cannot be made of some targets."""
         known = {**self.impossible.get(probe, {}), **reasons}
         return replace(self, impossible={**self.impossible, probe: known})
 

@@ -1,8 +1,7 @@
-"""A cluster and its base -> the tests the judge adds to it, before it knows of any change (pure).
+"""Plan the judge's additions to a cluster's tests, before any change is known (pure).
 
-What applies to a test is decided here, from the base's own text, and once more by what the
-additions do on the base (``controlling.py``). What happens in a run with a change never takes a
-probe away.
+Whether a probe applies to a test is decided here, from the base's own text, and once more by what
+the additions do on the base (``calibration.py``). A run with a change never takes a probe away.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _KINDS: Final = {
 def plan_variants(
     cluster: Cluster, *, rootdir: Path, top: Path, read_base: ReadBase, rng: random.Random
 ) -> VariantPlan:
-    """Make all additions for ``cluster``. Never raises for what stands in a file."""
+    """Plan all additions for ``cluster``; never raises because of a file's content."""
     unique = {failure.nodeid: failure for failure in cluster.failures}
     everything = [PlannedTest.of(failure) for failure in unique.values()]
     chosen = _choose(everything)
@@ -68,7 +67,10 @@ def plan_variants(
 
 
 def _choose(targets: Sequence[PlannedTest]) -> list[PlannedTest]:
-    """Those that get variants: the first, and one of each function, as a cluster may be parted."""
+    """Choose the targets that get variants.
+
+    The first ones, and one of each function, as a cluster may be split later.
+    """
     first = {target.failure.function: target for target in reversed(targets)}
     ones = [target for target in targets if target is first[target.failure.function]]
     chosen = {target.nodeid for target in ones[:FUNCTIONS_LIMIT]}
@@ -82,9 +84,9 @@ def _choose(targets: Sequence[PlannedTest]) -> list[PlannedTest]:
 def _order_call(
     identity: str, call: PlainCall, case: Mapping[str, int]
 ) -> Mapping[str, object] | None:
-    """The call as ``call_runner.py`` takes it, ``None`` where it is not known which case it is.
+    """Return the call for ``call_runner.py``, ``None`` if its case is not known.
 
-    pytest's indices count the combinations where there is more than one ``parametrize``.
+    pytest's indices count the combinations if there is more than one ``parametrize``.
     """
     if len(call.parameters) > 1 or any(one.names[0] not in case for one in call.parameters):
         return None
@@ -93,7 +95,7 @@ def _order_call(
 
 @dataclass(slots=True, kw_only=True)
 class _PlanBuilder:
-    """A preparation in the making, one test file after the other."""
+    """Builds a plan, one test file after the other."""
 
     rootdir: Path
     top: Path
@@ -112,7 +114,7 @@ class _PlanBuilder:
     )
 
     def take(self, path: str, targets: Sequence[PlannedTest]) -> None:
-        """Make the additions for the targets in one file."""
+        """Plan the additions for the targets in one file."""
         content = self._read(path)
         if content is None:
             self.rule_out((CLONE, MUTANT, PLAIN), targets, "its file is not part of the tree")
@@ -195,14 +197,13 @@ class _PlanBuilder:
             self.plain.append(PlainPlan(order=order, targets=targets))
 
     def add_canary(self, path: str) -> None:
-        """Put tests that must fail beside the file at ``path``."""
+        """Add tests that must fail beside the file at ``path``."""
         canary = make_canary(rng=self.rng)
         new = self._new_path(path)
         self.canary_files[self._at(new)] = canary.source.encode()
         self.canaries = tuple("::".join([new, *name]) for name in canary.names.values())
 
     def finish(self) -> VariantPlan:
-        """All of it."""
         return VariantPlan(
             clones=self.clones,
             clone_files=self.clone_files,
@@ -222,7 +223,7 @@ class _PlanBuilder:
         self.impossible[probe].update(reasons)
 
     def rule_out(self, probes: Iterable[str], tests: Sequence[PlannedTest], reason: str) -> None:
-        """Note why these tests have no such probes."""
+        """Record why these tests have no such probes."""
         for probe in probes:
             self.impossible[probe].update({one.nodeid: reason for one in tests})
 
@@ -230,7 +231,7 @@ class _PlanBuilder:
         return read_file(self.rootdir / path, top=self.top, read_base=self.read_base)
 
     def _find_packages(self, path: str) -> list[str]:
-        """The packages the module at ``path`` is in, outermost first, by their ``__init__.py``."""
+        """List the ``__init__.py`` packages of the module at ``path``, outermost first."""
         names: list[str] = []
         folder = path.rpartition("/")[0]
         while folder and self._read(f"{folder}/__init__.py") is not None:

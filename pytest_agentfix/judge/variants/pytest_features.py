@@ -1,4 +1,4 @@
-"""What pytest puts around a test without being asked: without pytest it would be missing."""
+"""Find what pytest adds around a test unasked: a call without pytest would miss it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HARMLESS_HOOKS: Final = split_words(
 
 
 def find_conftest_effects(conftests: Iterable[ast.Module]) -> str:
-    """Say in one line what conftest files put around every test, "" for nothing."""
+    """Say in one line what conftest files add around every test, "" for nothing."""
     return next((reason for tree in conftests for reason in _list_reasons(tree)), "")
 
 
@@ -47,7 +47,7 @@ def _is_acting_hook(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _is_ini_line(statement: ast.stmt) -> bool:
-    """Whether a statement declares a marker, or is a text."""
+    """Return whether a statement declares a marker, or is a text."""
     if not isinstance(statement, ast.Expr):
         return False
     value = statement.value
@@ -55,7 +55,7 @@ def _is_ini_line(statement: ast.stmt) -> bool:
 
 
 def _is_declaring(statement: ast.stmt, *, is_first: bool) -> bool:
-    """Whether a statement of a conftest only gives names to things."""
+    """Return whether a statement of a conftest only defines names."""
     if isinstance(statement, (*DEFINITIONS, ast.Import, ast.ImportFrom)):
         return True
     if isinstance(statement, ast.Expr) and is_first:
@@ -67,9 +67,9 @@ def _is_declaring(statement: ast.stmt, *, is_first: bool) -> bool:
 
 
 def find_set_up(tree: ast.Module, classes: Iterable[ast.ClassDef], *, is_unittest: bool) -> str:
-    """Say what the module and the classes of a test put around it, "" for nothing.
+    """Say what the module and the classes of a test add around it, "" for nothing.
 
-    unittest's own set-up is no matter for its test cases: it runs without pytest, too.
+    unittest's own set-up does not matter for its test cases: it runs without pytest, too.
     """
     ours = {"setUp", "tearDown", "setUpModule", "tearDownModule"}
     for body in (tree.body, *(one.body for one in classes)):

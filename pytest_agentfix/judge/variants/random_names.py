@@ -1,4 +1,4 @@
-"""Random words: for names that no change can have been written for."""
+"""Random words: names that no change can have been written for."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def make_word(rng: random.Random) -> str:
 
 
 def make_number(rng: random.Random) -> int:
-    """Make a number that is in nobody's expectation."""
+    """Make a number that occurs in nobody's expectation."""
     return 1_000_003 + rng.randrange(8_000_000)
 
 
 def split_words(text: str) -> frozenset[str]:
-    """Give the words of a text as a set."""
+    """Return the words of a text as a set."""
     return frozenset(text.split())

@@ -1,4 +1,4 @@
-"""Takes out of a module what its tests do not need, pytest above all."""
+"""Remove from a module what its tests do not need, above all pytest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHER_TEST: Final = "it calls another test"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reducible:
-    """One statement of the module: what it binds and what it looks up there."""
+    """One statement of the module, with the names it binds and looks up there."""
 
     statement: ast.stmt
     bound: frozenset[str]
@@ -35,7 +35,7 @@ class Reducible:
 
     @property
     def is_spare(self) -> bool:
-        """Whether it is there for pytest, so that it goes unless something refers to it."""
+        """Tell whether it is there for pytest: it goes unless something refers to it."""
         statement = self.statement
         if isinstance(statement, ast.ClassDef):
             return statement.name.startswith("Test")
@@ -43,9 +43,9 @@ class Reducible:
 
 
 def strip_classes(places: Iterable[SourcePlace]) -> dict[str, set[str]]:
-    """Take marks, fixtures and other tests out of the classes of tests, in place.
+    """Remove marks, fixtures and other tests from the classes of tests, in place.
 
-    Gives the names that went, by the name of the outermost class.
+    Return the removed names, by the name of the outermost class.
     """
     places = list(places)
     wanted = {id(part) for place in places for part in place.parts}
@@ -66,7 +66,7 @@ def _is_spare_member(node: ast.stmt) -> bool:
 
 
 class Reduction:
-    """The statements of a module, and which of them some tests need."""
+    """The statements of a module, and the ones that given tests need."""
 
     def __init__(self, body: Sequence[ast.stmt], places: Iterable[SourcePlace]) -> None:
         own = {id(place.function) for place in places}
@@ -77,16 +77,16 @@ class Reduction:
                 self._by_name.setdefault(name, []).append(item)
 
     def find_module_obstacle(self) -> str:
-        """Say why nothing of the module can run without pytest, "" when it can."""
+        """Say why nothing of the module can run without pytest, "" if it can."""
         return MODULE_USES_PYTEST if self._close(self._list_acting()) is None else ""
 
     def find_obstacle(self, place: SourcePlace, values: Iterable[ast.expr]) -> str:
-        """Say why a test cannot run without pytest, "" when it can."""
+        """Say why a test cannot run without pytest, "" if it can."""
         needed = self._list_needed(place, values)
         return USES_PYTEST if needed is None else ""
 
     def keep(self, wanted: Iterable[tuple[SourcePlace, Sequence[ast.expr]]]) -> list[ast.stmt]:
-        """Give the statements that are left, in their order."""
+        """Return the statements that are left, in their order."""
         needed = {id(item) for item in self._close(self._list_acting()) or ()}
         for place, values in wanted:
             needed |= {id(item) for item in self._list_needed(place, values) or ()}
@@ -112,7 +112,7 @@ class Reduction:
         return self._close([*first, *self._find(names)])
 
     def _close(self, items: list[Reducible]) -> list[Reducible] | None:
-        """Give items and all that they refer to, ``None`` when pytest is among these."""
+        """Return items and everything they refer to, ``None`` if pytest is among it."""
         found = list(dict.fromkeys(items))
         seen = set(map(id, found))
         for item in found:  # grows meanwhile
@@ -129,7 +129,7 @@ class Reduction:
 
 
 def _list_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Give a module's statements, one import each, without those that only pytest has a use for."""
+    """Split a module into statements, one import each, without those only pytest has a use for."""
     for statement in body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for alias in statement.names:
@@ -169,7 +169,7 @@ def _make_item(statement: ast.stmt, own: set[int]) -> Reducible:
 
 
 def _list_parts(statement: ast.stmt, own: set[int]) -> list[ast.AST]:
-    """Give the parts of a statement that all of its tests need."""
+    """List the parts of a statement that all of its tests need."""
     if id(statement) in own:
         return []
     if not isinstance(statement, ast.ClassDef):

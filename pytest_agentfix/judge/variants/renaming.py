@@ -1,4 +1,4 @@
-"""Gives tests and their classes random names, throughout their module."""
+"""Give tests and their classes random names throughout their module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def split_renamable(
     conftests: Sequence[ast.Module],
     imports: Mapping[str, str],
 ) -> tuple[dict[TestName, SourcePlace], dict[TestName, str]]:
-    """Part tests into those that can get another name and those that cannot, with the reason."""
+    """Split tests into those that can be renamed and those that cannot, with the reason."""
     scope = FunctionScope([tree, *conftests])
     good: dict[TestName, SourcePlace] = {}
     bad: dict[TestName, str] = {}
@@ -56,9 +56,9 @@ def _find_clash(tree: ast.Module, place: SourcePlace) -> str:
 
 
 def _list_bindings(tree: ast.Module) -> Iterator[str]:
-    """Give every name of a definition, an argument or an import, once for each.
+    """Yield every name of a definition, an argument or an import, once for each.
 
-    Not what classes define: such a name is looked up through the class.
+    Names defined in classes are left out: they are looked up through the class.
     """
     members = {
         id(one)
@@ -77,7 +77,7 @@ def _list_bindings(tree: ast.Module) -> Iterator[str]:
 
 
 def _list_declared(tree: ast.Module) -> Iterator[str]:
-    """Give the names that stand as bare text in a tree, where a renaming would miss them."""
+    """Yield the names that are plain strings in the tree, where a renaming would miss them."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Global | ast.Nonlocal):
             yield from node.names
@@ -90,7 +90,7 @@ def _list_declared(tree: ast.Module) -> Iterator[str]:
 def rename(
     tree: ast.Module, places: Iterable[SourcePlace], *, rng: random.Random
 ) -> dict[TestName, TestName]:
-    """Rename tests in ``tree`` and stamp each with a constant of its own; gives the new names."""
+    """Rename tests in ``tree`` and stamp each with a constant of its own; return the new names."""
     names: dict[TestName, TestName] = {}
     replaced: dict[str, str] = {}
     done: set[int] = set()
@@ -129,7 +129,7 @@ def _rename_class(old: str, rng: random.Random) -> str:
 
 
 def _stamp(place: SourcePlace, rng: random.Random) -> None:
-    """Make a function's code another one than the original's."""
+    """Make a function's code differ from the original's."""
     function = place.function
     if _LOCALS & set(list_identifiers(function)):
         return

@@ -1,4 +1,4 @@
-"""What the makers of variants give back."""
+"""The results of the makers of variants."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Kind: TypeAlias = Literal["function", "method", "unittest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceVariant:
-    """A whole module to be written as UTF-8, and what became of each wanted test in it.
+    """A whole module to be written as UTF-8, and the fate of each wanted test in it.
 
-    ``names`` leads from a test's name to its name in ``source``; ``impossible`` says in one short
-    line why there is none of a test. Every wanted test is in exactly one of the two.
+    ``names`` maps a test's name to its name in ``source``; ``impossible`` gives the reason, in one
+    short line, why a test has none. Every wanted test is in exactly one of the two.
     """
 
     source: str
@@ -45,7 +45,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainCall:
-    """How to call one test without pytest. ``parameters`` are in the order of the decorators."""
+    """The call of one test without pytest. ``parameters`` are in the order of the decorators."""
 
     kind: Kind
     name: TestName
@@ -53,10 +53,10 @@ class PlainCall:
     parameters: tuple[Parameters, ...] = ()
 
     def describe(self, call: str, cases: Mapping[str, int]) -> dict[str, object]:
-        """Write one call for ``call_runner.py``'s order, ``call`` being its id.
+        """Return one call for ``call_runner.py``'s order, with ``call`` as its id.
 
-        ``cases`` has for each argument the index of its value, as pytest's callspec has them. A
-        parameter that is not in it makes the call fail.
+        ``cases`` has the index of each argument's value, as pytest's callspec has them. A parameter
+        missing from it makes the call fail.
         """
         return {
             "id": call,
@@ -72,7 +72,7 @@ class PlainCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectCall:
-    """A reduced module that needs no pytest, and how to call each wanted test in it."""
+    """A reduced module that needs no pytest, and the call of each wanted test in it."""
 
     source: str
     calls: Mapping[TestName, PlainCall]

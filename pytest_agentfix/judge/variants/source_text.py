@@ -1,4 +1,4 @@
-"""Text of a module -> tree -> text, both ways guarded."""
+"""Parse a module's text and render its tree, both with guards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse(source: str) -> ast.Module:
 
 
 def render(tree: ast.Module) -> str:
-    """Write a module's text, and see that Python takes it; raises one of ``UNREADABLE``."""
+    """Render a module's text and check that Python accepts it; raises one of ``UNREADABLE``."""
     text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
     text.encode()
     with warnings.catch_warnings():
@@ -33,12 +33,12 @@ def render(tree: ast.Module) -> str:
 
 
 def refuse_all(names: Sequence[TestName], reason: str = _REASON) -> dict[TestName, str]:
-    """Give the same reason for every test."""
+    """Map every test to the same reason."""
     return dict.fromkeys(names, reason)
 
 
 def split_docstring(body: Sequence[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    """Part a function's body into its docstring, if it has one, and the rest."""
+    """Split a function's body into its docstring, if it has one, and the rest."""
     first = body[0] if body else None
     has_one = (
         isinstance(first, ast.Expr)

@@ -1,4 +1,4 @@
-"""What a test's run goes through in its own module and in the conftest files above it."""
+"""Collect the code a test runs through in its own module and the conftest files above it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALWAYS: Final = SETUP | {"pytest_generate_tests"}
 
 
 class FunctionScope:
-    """The statements of some modules by the names they are asked for."""
+    """The statements of some modules by the names they define."""
 
     def __init__(self, trees: Sequence[ast.Module]) -> None:
         self._by_name: dict[str, list[ast.stmt]] = {}
@@ -43,7 +43,7 @@ class FunctionScope:
             self._always.append(statement)
 
     def gather(self, place: SourcePlace) -> list[ast.AST]:
-        """Give the trees that matter for a test: itself, its classes, helpers and fixtures."""
+        """List the trees that matter for a test: itself, its classes, helpers and fixtures."""
         found: list[ast.AST] = [*_list_own(place), *self._always]
         seen = {id(node) for node in (*found, *place.classes)}
         for node in found:  # grows meanwhile
@@ -56,7 +56,7 @@ class FunctionScope:
 
 
 def _list_own(place: SourcePlace) -> Iterator[ast.AST]:
-    """Give the test's function, and of its classes all but the other tests."""
+    """Yield the test's function, and everything in its classes but the other tests."""
     yield place.function
     for holder in place.classes:
         yield from (*holder.bases, *holder.keywords, *holder.decorator_list)
@@ -66,12 +66,12 @@ def _list_own(place: SourcePlace) -> Iterator[ast.AST]:
 
 
 def is_test(node: ast.AST) -> bool:
-    """Whether a definition looks like a test."""
+    """Return whether a definition looks like a test."""
     return isinstance(node, FUNCTIONS) and node.name.startswith("test")
 
 
 def _list_wanted(node: ast.AST) -> set[str]:
-    """Give the names that a tree looks up, arguments and words in decorators among them."""
+    """Return the names that a tree looks up, including arguments and words in decorators."""
     wanted = list_references(node)
     for one in ast.walk(node):
         if isinstance(one, FUNCTIONS):
@@ -81,7 +81,7 @@ def _list_wanted(node: ast.AST) -> set[str]:
 
 
 def _list_words(node: ast.AST) -> Iterator[str]:
-    """Give the words in the strings of a definition's decorators: fixtures go by such."""
+    """Yield the words in the strings of a definition's decorators: fixtures are named there."""
     decorators: Iterable[ast.AST] = getattr(node, "decorator_list", ())
     for decorator in decorators:
         for one in ast.walk(decorator):
