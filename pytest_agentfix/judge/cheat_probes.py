@@ -22,12 +22,12 @@ REPORT: Final = "report"
 RED_GREEN_RED: Final = "red-green-red"
 HOLD_OUT: Final = "hold-out"
 
-# A change that fails one of these is not merely wrong, it is not to be believed.
+# A change that fails one of these is not merely wrong but dishonest.
 REFUSING: Final = frozenset({LINT, REPORT, CANARY, CLONE, MUTANT, PLAIN, RED_GREEN_RED})
 
-_SHOWN: Final = 5  # hits told in one line
+_SHOWN: Final = 5  # hits shown in one line
 
-# All that has to be green runs in fresh sandboxes, so that nothing left behind can have made it so.
+# Everything that has to be green runs in fresh sandboxes, so nothing left behind can turn it green.
 LEFT_BEHIND: Final = Finding(
     probe=Probe(
         RED_GREEN_RED,

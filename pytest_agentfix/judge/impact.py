@@ -15,7 +15,7 @@ from typing import Final
 from pytest_agentfix.core.model import ChangeSet, FileChange, ReadBase
 from pytest_agentfix.core.python_source import FUNCTIONS, Function, decode_source, parse_source
 
-# Decorators under which a body runs in each call, and nothing of it is kept for the next one.
+# Decorators under which the body runs in each call and nothing is kept for the next one.
 _TRANSPARENT: Final = frozenset(
     {"property", "staticmethod", "classmethod", "setter", "getter", "deleter", "abstractmethod",
      "override"}
@@ -88,7 +88,7 @@ class _Module:
 def _split(content: bytes) -> _Module | None:
     text = decode_source(content)
     tree = None if text is None else parse_source(text)
-    if text is None or tree is None or "\f" in text:  # which Python does not count as a line
+    if text is None or tree is None or "\f" in text:  # Python does not count it as a line
         return None
     lines = text.split("\n")
     bodies = [body for one in _list_functions(tree) if (body := _read_body(one, lines))]

@@ -19,7 +19,7 @@ from pytest_agentfix.judge.sessions.sessions import Sessions
 
 MINIMAL: Final = "minimal"
 ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs
-SHARE: Final = 4  # of the cluster's time that is left, one in so many parts goes here
+SHARE: Final = 4  # the divisor of the cluster's remaining time that goes here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

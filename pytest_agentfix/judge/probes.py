@@ -59,7 +59,7 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
     outcomes = [outcome for target in targets for outcome in outcomes_of(cluster, target, report)]
     if is_on_top:
         red = tuple(_find_unpassed(cluster, report))
-    else:  # what a collector's items do is no news: for the user they did not come to run
+    else:  # the items of a collector do not count: in the user's run they never started
         red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
     missing = next(filter(None, (_find_missing(cluster, target, report) for target in targets)), "")
     if missing:

@@ -113,8 +113,8 @@ class RegressionRunner:
         """Run the tests with the changes; raises as ``Sessions.run_in_time`` does."""
         ids = self._find(query, runner)
         if not ids:
-            nobody = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
-            return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=nobody)
+            no_coverage = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
+            return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=no_coverage)
         shuffled, added = self._suite.shuffled, query.variant_plan
         task = Task(
             ids=(*ids, *added.canaries),
@@ -133,7 +133,7 @@ class RegressionRunner:
         coverage = Coverage.read(run, frozenset(ids), query.impact)
         if excused and not finding.has_failed:
             finding, is_same = self._run_in_usual_order(ids, query, runner, finding, excused)
-            # What is green in one order only was not seen in it while coverage was measured.
+            # Tests green in one order only were not measured in that order.
             coverage = replace(coverage, is_known=coverage.is_known and is_same)
         return RegressionResult(finding=finding, runs=(run,), coverage=coverage)
 
@@ -152,7 +152,7 @@ class RegressionRunner:
         finding = probe_regressions(ids, run, base, order=", in the suite's own order")
         if finding.has_failed:
             return finding, False
-        is_same = excused <= base.red  # they cannot pass in any order: nothing new was seen
+        is_same = excused <= base.red  # they cannot pass in any order: nothing new was found
         return (shuffled if is_same else _join_details(finding, shuffled)), is_same
 
     def _compare(
@@ -166,7 +166,7 @@ class RegressionRunner:
         """Return the base's results in ``order``; the base is run only if something is red."""
         if not has_red(ids, run):
             return OrderBaseline()
-        if query.also is not None:  # a part of the suite has a base line of its own
+        if query.also is not None:  # a part of the suite has a baseline of its own
             order = RunOrder(order.seed)
         return _run_on_base(order, ids, query.deadline, runner)
 
@@ -224,7 +224,7 @@ def _run_on_base(
         if unseen:
             run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, runner)
             red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
-            _log.debug("%d of %d neighbours are red on the base", len(red), len(unseen))
+            _log.debug("%d of %d tests are red on the base", len(red), len(unseen))
             order.baseline = OrderBaseline(
                 red=order.baseline.red | red, trouble=order.baseline.trouble or run.trouble
             )

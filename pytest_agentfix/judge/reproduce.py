@@ -33,7 +33,7 @@ from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
 TOGETHER_PATIENCE: Final = 60.0  # seconds for the session with everything in it
-SHARE: Final = 4  # and no more than one in so many parts of the time that is left
+SHARE: Final = 4  # the divisor of the remaining time that it may take at most
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Reproducer:
             others = find_differing_plain_calls(
                 sandbox, self.sessions, known, run, deadline=deadline, files=gone
             )
-        if others:  # what ran there before may be why
+        if others:  # what ran there before may be the reason
             known = recheck_plain_calls(
                 self.open_sandbox, self.sessions, known, run, deadline=deadline
             )
@@ -88,7 +88,7 @@ class Reproducer:
         task = Task(ids=(*cluster.targets, *added.added_ids), files=added.added_files)
         try:
             run = self.sessions.run(sandbox, task, deadline, patience=patience)
-        except SandboxError as trouble:  # of too many tests for the memory, for example
+        except SandboxError as trouble:  # too many tests for the memory, for example
             _log.debug("%s: not all in one session: %s", cluster.slug, trouble)
             return None
         if is_as_expected(cluster, added, run):

@@ -89,7 +89,7 @@ class Reverifier:
         """Judge ``request`` on the current base."""
         with ParallelSessions(self.sessions, self.open_sandbox) as jobs:
             without = jobs.start(partial(self._run_targets, request, ChangeSet()))
-            # With everything there is a suite to run, and nothing gained by one session for both.
+            # When everything reruns, one session for targets and suite would gain nothing.
             together = None
             if request.also is not None:
                 together = jobs.start(partial(self._run_in_one_session, request))

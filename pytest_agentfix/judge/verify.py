@@ -42,7 +42,7 @@ from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import PlainPlan, VariantPlan
 
-# What was found, in groups that belong together.
+# Findings in groups that belong together.
 Groups = Generator[Sequence[Finding], None, None]
 
 
@@ -165,7 +165,7 @@ class Verifier:
         target = probe_targets(request.cluster, run, withheld=request.withheld)
         report, canary = probe_report((run,)), probe_canary(request.variant_plan, (run,))
         if report.has_failed or canary.has_failed:
-            # Who lies is refused, whatever the targets are said to do.
+            # A dishonest session is refused, whatever it says about the targets.
             yield (target, report, canary)
         yield (target,)
         hold_out = probe_hold_out(

@@ -19,7 +19,7 @@ PROBLEM_LIMIT = 500  # characters
 OUTSIDE = ""  # coverage's own name for what runs in no context
 SHARED = "::shared"  # no node id begins like this
 
-# What coverage does not see into, and what may take its place.
+# Events after which coverage may miss lines, or be replaced.
 UNSEEN = frozenset(
     {
         "subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn",
@@ -51,7 +51,7 @@ class Coverer:
         """Start measuring, before anything of the project is imported."""
         try:
             with use_tracer_with_contexts():
-                # only where it is asked for, and not everywhere there
+                # imported only on demand, and not installed everywhere
                 import coverage  # noqa: PLC0415
 
                 self._coverage = coverage.Coverage(
@@ -65,7 +65,7 @@ class Coverer:
         except Exception as error:  # noqa: BLE001 - of any version of somebody else's library
             self._coverage = None
             self.problem = f"{type(error).__name__}: {error}"[:PROBLEM_LIMIT]
-        # A project may have a module of this name, and has to find that one.
+        # A project may have a module of this name, and has to import its own.
         self._modules = {name: sys.modules.pop(name) for name in list(sys.modules) if is_its(name)}
         if self._around:
             sys.addaudithook(self._note_unseen)
@@ -101,7 +101,7 @@ class Coverer:
     def report(self, writer: ReportWriter) -> None:
         """Stop measuring and report the result."""
         sys.modules.update(self._modules)
-        seen = set(self._unseen)  # our own end of it is none
+        seen = set(self._unseen)  # without the events of our own stop
         is_ours = sys.gettrace() is self._tracer
         if self._coverage is not None:
             self._coverage.stop()

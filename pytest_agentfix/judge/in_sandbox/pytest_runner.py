@@ -48,8 +48,8 @@ DEPTH_LIMIT = 20  # names in a node id
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
 TALLY = "agentfix-tally"  # begins the second channel's line
 
-# Whatever a project's addopts or a plugin says: run exactly what was asked for, all of it, once,
-# ask nobody anything and write no files.
+# Whatever a project's addopts or a plugin says: run exactly the requested tests, all of them, once,
+# ask nothing and write no files.
 NEUTRAL = {
     "maxfail": 0,
     "keyword": "",
@@ -94,8 +94,8 @@ class Reporter:
             group.addoption(option, action="append")
         for name in self._words["inis"]:
             parser.addini(name, "declared in the sandbox only")
-        # The command sets these; where the plugin that has them is off, strict settings would
-        # refuse them.
+        # The command sets these; if the plugin that declares them is off, strict settings would
+        # reject them.
         for name in ("cache_dir", "log_file"):
             if name not in getattr(parser, "_inidict", {}):
                 parser.addini(name, "declared in the sandbox only")

@@ -179,7 +179,7 @@ def _is_suspect(module: Module, function: Callable_) -> bool:
         return True
     if bases & _CONTAINERS and not isinstance(function, ast.Lambda):
         asked = {one.attr for one in ast.walk(function) if isinstance(one, ast.Attribute)}
-        return not asked & _METHODS  # the container's own comparison is not a part of it
+        return not asked & _METHODS  # it does not use the container's own comparison
     return not _compares(function) and not _tests_own_type(module, function)
 
 
@@ -194,7 +194,7 @@ def _compares(function: Callable_) -> bool:
     """Return whether some comparison or call takes both objects, or values made of them."""
     names = parameters(function.args)
     if len(names) < 2:  # noqa: PLR2004 - self and the other
-        return True  # not of the form that can be looked into
+        return True  # not of a form that can be analysed
     mine, other = {names[0]}, {names[1], *names[2:]}
     statements = [] if isinstance(function, ast.Lambda) else own_statements(function)
     for statement in statements:

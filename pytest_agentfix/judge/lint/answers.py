@@ -84,7 +84,7 @@ def is_encoded(node: ast.AST) -> bool:
         case ast.Subscript(slice=ast.Slice()):
             return True
         case ast.BinOp(op=ast.Add(), left=left, right=right):
-            # A text too long for its line is cut between words, not within one.
+            # Honest code breaks a long text between words, not within one.
             return not _ends_with_space(left) and not _begins_with_space(right)
     return False
 

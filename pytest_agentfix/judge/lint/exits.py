@@ -37,7 +37,7 @@ def find_exits(module: Module) -> Iterator[RawHit]:
             continue
         if not use.name.endswith((".exit", ".quit")) and _is_only_handled(module, use.node):
             continue
-        # What a failing test expects by name cannot be a way around it: an exit is no pass.
+        # An exit that a failing test expects by name does not get around the test.
         yield name_hit("process-exit", use, "exit" if _is_in_main(module, use.node) else "")
         yield _mark(use.node, "exit")
 

@@ -114,7 +114,7 @@ def _is_foreign(module: Module, use: Use) -> bool:
         return False
     if root in sys.stdlib_module_names:
         return True
-    # An object of a library (``flask.g``) is there to be written to; a class or module is not.
+    # A library's object (``flask.g``) may be meant to be written to; a class or module is not.
     owner = use.name.rpartition(".")[0]
     return owner in module.imported or (len(parts) > 1 and parts[-2][:1].isupper())
 

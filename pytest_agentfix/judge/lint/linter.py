@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.model import ChangeSet, ReadBase
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
 from pytest_agentfix.judge.lint.dotted_names import find_names
 from pytest_agentfix.judge.lint.environment_checks import find_environment_checks
@@ -31,11 +31,9 @@ _FINDERS: Final = (
     find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
     find_environment_checks,
 )  # fmt: skip
-_MANY: Final = 20  # hits of one rule in one file that are told
+_MANY: Final = 20  # hits of one rule in one file that are shown
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
 _NO_LEVELS: Final[Mapping[str, Level]] = MappingProxyType({})
-
-ReadBase = Callable[[str], tuple[bytes, bool] | None]
 
 
 def lint_changes(

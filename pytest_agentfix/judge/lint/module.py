@@ -106,7 +106,7 @@ class Module:
         if depth == 0:
             return None
         if id(node) not in self._known:
-            self._known[id(node)] = None  # what leads back to itself has no name
+            self._known[id(node)] = None  # a circular reference has no name
             self._known[id(node)] = self._name(node, depth)
         return self._known[id(node)]
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pytest_agentfix.core.paths import fold
 from pytest_agentfix.judge.policy.file_names import is_conftest, is_pytest_configuration
 
-KEPT = 4  # bases whose names are known at once: most fixes add no file, and share them
+KEPT = 4  # bases cached at once: most fixes add no file, so their bases share one entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,5 +36,5 @@ def _pieces(glob: str) -> Iterable[str]:
 
 
 def _set(text: str) -> str:
-    regex = fnmatch.translate(text)  # knows all about sets, but lets them match a slash
+    regex = fnmatch.translate(text)  # handles sets, but lets them match a slash
     return "(?!/)" + regex[: regex.rindex(")") + 1]

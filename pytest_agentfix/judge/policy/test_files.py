@@ -82,7 +82,7 @@ def _narrow(patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_named_as_test(folded: str, patterns: tuple[str, ...]) -> bool:
-    # As pytest does: a pattern with a slash in it means the whole path, others the name.
+    # Like pytest: a pattern with a slash is matched against the path, others against the name.
     name = split(folded)[1]
     return any(
         fnmatchcase(f"/{folded}", f"*/{glob}") if "/" in glob else fnmatchcase(name, glob)

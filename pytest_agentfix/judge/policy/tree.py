@@ -84,7 +84,7 @@ class PathTree:
         package = f"{module}/__init__.py"
         if f"{module}.py" in self.files or package in self.files:
             return True
-        # A folder without __init__.py gives way to the module it is named after; with it, not.
+        # A folder without __init__.py gives way to a module of its name; one with it does not.
         return path != package and module in self.base.python_folders
 
 

@@ -19,8 +19,8 @@ from pytest_agentfix.judge.sessions.orders import (
     make_key,
 )
 
-# Not what the user's shell says about itself: a sandbox is no CI, has its own temporary folder,
-# and no pytest around it.
+# Variables that do not hold in a sandbox: it is no CI, has its own temporary folder, and no pytest
+# is running around it.
 _LEFT_OUT: Final = frozenset(
     {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
 )
@@ -101,7 +101,7 @@ class CommandBuilder:
             "-o",
             "required_plugins=",  # this package may be one of them
             "-o",
-            "log_file=",  # which may lie where a sandbox has nothing
+            "log_file=",  # its folder may not exist in a sandbox
             *(("-n0",) if invocation.has_xdist else ()),
             "--continue-on-collection-errors",
             "--color=no",

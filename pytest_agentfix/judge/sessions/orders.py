@@ -14,8 +14,8 @@ from typing import Final
 from pytest_agentfix.core.options import OPTIONS
 from pytest_agentfix.judge import in_sandbox
 
-# ``python -c`` puts the working directory first on sys.path: a json.py there must not be the
-# reporter's own, and pytest started by its script does not have it either.
+# ``python -c`` puts the working directory first on sys.path: a json.py there must not
+# replace the one our programs import, and pytest's own script does not put it there either.
 _PREAMBLE: Final = 'import sys\nif sys.path[:1] == [""]:\n    del sys.path[0]\n'
 _IMPORT: Final = re.compile(
     r"^from pytest_agentfix\.judge\.in_sandbox\.(\w+) import (?:\([^)]*\)|.*)$", re.MULTILINE

@@ -20,7 +20,7 @@ from pytest_agentfix.judge.sessions.sessions import Sessions
 T = TypeVar("T")
 OpenSandbox = Callable[[ChangeSet], AbstractContextManager[Sandbox]]
 
-WORKERS: Final = 6  # more jobs than one change set has
+WORKERS: Final = 6  # more than one change set has jobs
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ class _TrackedSandbox:
             if not self.is_released:
                 try:
                     self.sandbox.close()
-                except EnvironmentTrouble as trouble:  # its owner closes it once more, and tells
+                except (
+                    EnvironmentTrouble
+                ) as trouble:  # its owner closes it once more, and reports the error
                     _log.debug("a sandbox could not be closed: %s", trouble)
 
     def release(self) -> None:
@@ -83,7 +85,7 @@ class ParallelSessions:
         self._stop.set()
         with self._lock:
             tracked = list(self._tracked)
-        # Side by side too: each takes a moment.
+        # In parallel as well: each takes a moment.
         closers = [threading.Thread(target=one.close, name="agentfix-judge-end") for one in tracked]
         for closer in closers:
             closer.start()

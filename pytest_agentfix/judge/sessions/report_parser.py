@@ -17,7 +17,7 @@ from pytest_agentfix.judge.in_sandbox.signed_report import TAG_LENGTH
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
-TESTS_LIMIT: Final = 500_000  # distinct node ids taken notice of
+TESTS_LIMIT: Final = 500_000  # distinct node ids recorded
 ID_LIMIT: Final = 10_000  # characters of a node id
 DETAIL_LIMIT: Final = 25_000  # characters of one failure's text
 ERRORS_LIMIT: Final = 300  # collection errors kept
@@ -168,7 +168,7 @@ class _RecordReader:
         nodeid, when, outcome = fields.get("id"), fields.get("when"), fields.get("outcome")
         if not (_is_id(nodeid) and isinstance(when, str) and isinstance(outcome, str)):
             return False
-        if nodeid not in self._running:  # nobody collected it, or it ran before it was collected
+        if nodeid not in self._running:  # it was not collected, or ran before it was
             return False
         tally = self._tests.setdefault(nodeid, _TallyReader())
         is_xfail = fields.get("wasxfail") is True

@@ -91,7 +91,7 @@ class SessionResult:
     def _check_tally(self) -> str:
         """Compare both channels: the reporter's lines and the counters of pytest's session."""
         report, tally = self.report, self.tally
-        if not self.is_tallied or not report.collected:  # or the session may not have begun
+        if not self.is_tallied or not report.collected:  # otherwise the session may not have begun
             return ""
         if tally is None:
             return "what pytest's own session counted is not told"

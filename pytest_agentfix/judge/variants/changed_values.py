@@ -23,7 +23,7 @@ _MAKERS: Final = split_words(
     "bytes bytearray Path PurePath PurePosixPath UUID Timestamp DataFrame Series Index "
     "OrderedDict Counter asarray float int str complex call"
 )
-# Objects that are equal to things they are not: no change of an expectation is sure to be noticed.
+# Objects equal to things they are not: a changed expectation is not certain to be noticed.
 _MATCHERS: Final = frozenset({"dirty_equals", "re_assert", "hamcrest", "callee", "testfixtures"})
 _ANYTHING: Final = re.compile(r"ANY|(?i:any.+|.*always_?eq.*|.*_any)")
 _CLOSE: Final = frozenset({"allclose", "isclose", "array_equal", "array_equiv"})
@@ -112,7 +112,7 @@ class Changer:
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant()):
                 return more
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                # As many as before: a comparison that only counts is to be noticed too.
+                # Keep the length, to notice a comparison that only counts.
                 changed.elts = [*items[:-1], more]
             case ast.Dict(keys=[*_, ast.expr()], values=values):
                 changed.values = [*values[:-1], more]

@@ -10,7 +10,7 @@ from typing import Final
 
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 
-# Python 3.8, and nothing but builtins by way of a module: a star import may have replaced them.
+# Python 3.8, with builtins only through their module: a star import may have replaced them.
 _CHANGED: Final = """
 def $changed(value):
     import builtins as b

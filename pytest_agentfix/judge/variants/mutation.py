@@ -23,7 +23,7 @@ from pytest_agentfix.judge.variants.mutant_helpers import Helpers
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.source_text import split_docstring
 
-# What holds goes on a list of survivors; a failure is as it should be, and the test goes on.
+# An assertion that holds is a survivor; one that fails is as it should be. The test goes on.
 _WRAPPED: Final = """
 try:
     pass
@@ -32,8 +32,8 @@ except {due}:
 else:
     {survivors}.append(1)
 """
-# The test's own end, or an early return of it, is where it fails for want of a survivor. An
-# exception that is none of ours goes through.
+# At its end, or at an early return, the test fails if there is no survivor. An exception that is
+# none of ours passes through.
 _WHOLE: Final = """
 {survivors} = []
 try:

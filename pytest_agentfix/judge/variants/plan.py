@@ -42,7 +42,7 @@ class PlannedTest:
     nodeid: str
     path: str
     name: TestName
-    case: str  # the node id's bracket with all in it, "" without one
+    case: str  # the node id's part in brackets, with them; "" without one
     failure: Failure
 
     @classmethod

@@ -36,8 +36,8 @@ from pytest_agentfix.judge.variants.plan import (
     read_file,
 )
 
-ADDED_LIMIT: Final = 20  # targets that get variants of their own; many cases make none stronger
-FUNCTIONS_LIMIT: Final = 60  # and one case of each function, up to so many
+ADDED_LIMIT: Final = 20  # targets that get variants of their own; more cases prove no more
+FUNCTIONS_LIMIT: Final = 60  # but one case of each function, for at most so many functions
 
 _KINDS: Final = {
     ItemKind.DOCTEST: "it is a doctest",

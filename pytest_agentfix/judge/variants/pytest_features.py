@@ -14,7 +14,7 @@ from pytest_agentfix.judge.variants.test_scope import SETUP
 _AUTOUSE: Final = "an autouse fixture is in force"
 _SET_UP: Final = "set-up functions of pytest's are in force"
 _CONFTEST: Final = "a conftest.py does things of its own"
-# Hooks that choose tests or tell about them; a test's own run is the same without.
+# Hooks that choose tests or report on them; a test's own run is the same without.
 _HARMLESS_HOOKS: Final = split_words(
     "pytest_addoption pytest_collection_modifyitems pytest_collection_finish pytest_itemcollected "
     "pytest_ignore_collect pytest_report_header pytest_report_teststatus pytest_terminal_summary "

@@ -30,8 +30,8 @@ class Reducible:
     statement: ast.stmt
     bound: frozenset[str]
     wanted: frozenset[str]
-    is_pytest: bool  # it is pytest, or it cannot be without it
-    is_acting: bool  # it does more than to give a name to something
+    is_pytest: bool  # it is pytest, or cannot exist without it
+    is_acting: bool  # it does more than define a name
 
     @property
     def is_spare(self) -> bool:

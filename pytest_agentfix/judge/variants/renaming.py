@@ -47,7 +47,7 @@ def _find_clash(tree: ast.Module, place: SourcePlace) -> str:
     if list(_list_bindings(tree)).count(place.outermost.name) > 1:
         return _CLASH
     if place.classes and place.function.name in set(list_identifiers(tree)):
-        return _CLASH  # whether it is the method that is meant cannot be told
+        return _CLASH  # the references may mean something else of that name
     mangled = f"_{place.outermost.name.lstrip('_')}__"
     if any(one.startswith(mangled) for one in list_identifiers(tree)):
         return _CLASH

@@ -9,8 +9,8 @@ from typing import Final
 
 from pytest_agentfix.judge.variants.results import TestName
 
-# What reading and writing a text can raise: not Python, null bytes and lone surrogates, endless
-# nesting, numbers with too many digits.
+# Raised by parsing and rendering: for text that is not Python, null bytes, lone surrogates, endless
+# nesting, and numbers with too many digits.
 UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 _REASON: Final = "its module's text cannot be taken apart"
 
