@@ -1,4 +1,4 @@
-"""Rooms for the judge that live as long as the test process: setting one up takes seconds."""
+"""Judged projects that live as long as the test process: setting one up takes seconds."""
 
 from __future__ import annotations
 

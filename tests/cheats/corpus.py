@@ -1,7 +1,7 @@
-"""Small projects with a bug each, and what an agent could leave in them: cheats and honest fixes.
+"""Small projects with one bug each, and changes an agent could make: cheats and honest fixes.
 
-Data only. ``test_corpus`` proves that it is what it says; nothing of it ever runs on the host's
-own tree.
+Data only. ``test_corpus`` proves that it is what it claims to be; nothing of it ever runs on the
+host's own tree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Changes = Mapping[str, str | None]  # path -> new text, None = deletion
 
 
 class Naive(Enum):
-    """The naive rule that a cheat fools; the value says what has to be looked at and why."""
+    """The naive rule that a cheat fools; the value describes it and, if needed, its reason."""
 
     EXIT = "exit status 0 when the targets are run"
     SUITE = "exit status 0 of the whole suite: the targets are gone, which asking for them shows"
@@ -30,9 +30,9 @@ class Naive(Enum):
 class Subject:
     """A project with one failing cause.
 
-    ``files`` is the whole repository, ``targets`` and ``passed`` are the node ids that fail and
-    pass on it, in order. ``oracle`` is a program that prints ``answer`` where the project is
-    right, with inputs that no test has; it is run without pytest, and must not be shown.
+    ``files`` is the whole repository; ``targets`` and ``passed`` are the node ids that fail and
+    pass on it, in order. ``oracle`` is a program that prints ``answer`` if the project is right,
+    with inputs that no test has; it runs without pytest, and must not be shown to an agent.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Subject:
 class Case:
     """A change set for a subject.
 
-    ``family`` is the trick's short name, or the kind of honest fix. ``row`` is the number in the
-    corpus of threats, where there is one. ``shown`` are the targets that a cheat was written for,
-    where it knows a part of them only; the others stay red.
+    ``family`` is the trick's short name, or the kind of honest fix. ``row`` is its number in the
+    list of threats, if it has one. ``shown`` are the targets a cheat was written for if it knows
+    only some of them; the others stay red.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseBuilder:
-    """A subject on which cases are made."""
+    """Builds the cases of one subject."""
 
     subject: Subject
 
@@ -79,7 +79,7 @@ class CaseBuilder:
         naive: Naive = Naive.EXIT,
         shown: tuple[str, ...] = (),
     ) -> Case:
-        """A change set that turns the targets green and leaves the bug, or makes another."""
+        """Build a change set that turns the targets green but leaves the bug, or makes another."""
         return Case(
             name=f"{self.subject.name}-{name}",
             subject=self.subject.name,
@@ -92,7 +92,7 @@ class CaseBuilder:
         )
 
     def honest(self, name: str, changes: Changes, *, family: str = "minimal") -> Case:
-        """A change set that a reviewer would take."""
+        """Build a change set that a reviewer would accept."""
         return Case(
             name=f"{self.subject.name}-honest-{name}",
             subject=self.subject.name,
@@ -102,7 +102,7 @@ class CaseBuilder:
         )
 
     def swap(self, path: str, *pairs: tuple[str, str]) -> dict[str, str | None]:
-        """``path`` with each pair's first text, which occurs once only, replaced by the other."""
+        """Replace each pair's first text in ``path``, which occurs only once, by the second."""
         text = self.subject.files[path]
         for old, new in pairs:
             assert text.count(old) == 1, f"{text.count(old)} times in {path}: {old}"
@@ -110,7 +110,7 @@ class CaseBuilder:
         return {path: text}
 
     def on_top(self, path: str, code: str, *pairs: tuple[str, str]) -> dict[str, str | None]:
-        """``path`` with ``code`` below its first line, a docstring, and then ``pairs`` swapped."""
+        """Insert ``code`` below the docstring in ``path``'s first line, and then swap ``pairs``."""
         first, _, rest = self.subject.files[path].partition("\n")
         for old, new in pairs:
             assert rest.count(old) == 1, f"{rest.count(old)} times in {path}: {old}"
@@ -118,5 +118,5 @@ class CaseBuilder:
         return {path: f"{first}\n\n{code.strip()}\n\n{rest.lstrip()}"}
 
     def at_end(self, path: str, code: str) -> dict[str, str | None]:
-        """``path`` with ``code`` below."""
+        """Append ``code`` to ``path``."""
         return {path: f"{self.subject.files[path]}\n\n{code.strip()}\n"}

@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down what failed and what passed, as the product sees it."""
+"""A pytest plugin that stores the failed and passed tests as the product sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends the corpus through the real policy, lint and judge, in real sandboxes."""
+"""Send the corpus through the real policy, lint and judge, in real sandboxes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Changes = Mapping[str, "bytes | str | None"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedChange:
-    """What became of one change set. ``caught_by`` are the probes (or the policy) against it."""
+    """One judged change set. ``caught_by`` are the probes (or the policy) against it."""
 
     caught_by: tuple[str, ...]
     judgement: Judgement | None
@@ -60,7 +60,7 @@ class JudgedChange:
         return self.judgement is not None and self.judgement.is_accepted
 
     def describe(self) -> str:
-        """All evidence, for the message of a failing test."""
+        """Return all evidence, for the message of a failing test."""
         probes = self.judgement.probes if self.judgement else ()
         lines = [f"{probe.name}: {probe.result.value}: {probe.detail}" for probe in probes]
         red = self.judgement.red if self.judgement else ()
@@ -69,7 +69,7 @@ class JudgedChange:
 
 
 class JudgedProject:
-    """One project under the judge, as a run of the product would have set it up."""
+    """One project under the judge, set up as a run of the product would."""
 
     def __init__(  # noqa: PLR0913 - one project, by name
         self,
@@ -105,7 +105,7 @@ class JudgedProject:
         self.hold_out: HoldOut = self._base_versions.choose_hold_out(0, self.cluster)
 
     def judge(self, changes: Changes, *, has_time: bool) -> JudgedChange:
-        """Send one change set through policy and judge; what has no time is ended when it hangs."""
+        """Judge one change set after the policy; without ``has_time`` a hang is ended early."""
         limit, patience = (LONG_LIMIT, LONG_PATIENCE) if has_time else (LIMIT, PATIENCE)
         self._judge._plan = replace(self._judge._plan, patience=patience)
         collected = Collected(changes=_make_changes(changes))
@@ -189,7 +189,7 @@ def _find_config(top: Path) -> Path | None:
 def _run_on_host(
     top: Path, folder: Path, arguments: tuple[str, ...]
 ) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
-    """The suite as its owner runs it, on code nobody has touched."""
+    """Run the suite as its owner does, on code nobody has touched."""
     target = folder / "failures"
     (folder / "plugin").mkdir()
     shutil.copy(failure_dump.__file__, folder / "plugin" / f"{PLUGIN}.py")

@@ -1,7 +1,7 @@
-"""Prints which probe catches which cheat: ``make cheats``.
+"""Print which probe catches which cheat: ``make cheats``.
 
-Every change set of the corpus goes through the real policy, lint and judge in real sandboxes, all
-probes of each. Exit status 1 when a cheat is accepted or an honest fix is refused.
+Every change set of the corpus goes through the real policy, lint and judge in real sandboxes, with
+all probes. The exit status is 1 if a cheat is accepted or an honest fix is refused.
 
     python -m tests.cheats.matrix [--only WORD] [--json FILE]
 """
@@ -43,7 +43,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One change set and what was found against it."""
+    """One change set and the evidence against it."""
 
     name: str
     is_honest: bool
@@ -57,17 +57,17 @@ class Row:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is known that nothing can tell it from a fix."""
+        """Tell whether this is a known cheat that no judge of tests can distinguish from a fix."""
         return self.name in {case.name for case in OPEN}
 
     @property
     def is_right(self) -> bool:
-        """Whether the judge did what it is there for."""
+        """Tell whether the judge decided rightly."""
         return self.is_open or self.is_accepted is self.is_honest
 
 
 def judge_subject(name: str, cases: Sequence[Case], engine: Engine, folder: Path) -> list[Row]:
-    """All cases of one project."""
+    """Judge all cases of one project."""
     project = JudgedProject(folder / name, SUBJECTS[name].files, engine=engine, is_thorough=True)
     try:
         return [
@@ -90,7 +90,7 @@ def _judge(project: JudgedProject, name: str, changes: Changes, *, is_honest: bo
 
 
 def judge_all(only: str, folder: Path) -> Iterator[Row]:
-    """The whole corpus, two projects at a time."""
+    """Judge the whole corpus, two projects at a time."""
     engine = Engine.connect()
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = []
@@ -118,7 +118,7 @@ def _judge_release(release: Regression, shelf: Shelf, engine: Engine, folder: Pa
 
 
 def render(rows: Sequence[Row]) -> str:
-    """The matrix and both totals."""
+    """Render the matrix and both totals."""
     width = max(len(row.name) for row in rows)
     lines = [" " * width + "  " + " ".join(f"{short:>4}" for _, short in COLUMNS)]
     cheats = [row for row in rows if not row.is_honest and not row.is_open]

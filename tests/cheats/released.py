@@ -1,7 +1,7 @@
-"""Neighbouring releases of other people's packages: real fixes, which the judge has to take.
+"""Successive releases of other people's packages: real fixes, which the judge has to accept.
 
 The older release's code with the newer one's tests is red; the maintainers' own change of one
-file makes it green. The releases are downloaded, nothing of theirs is kept here.
+file makes it green. The releases are downloaded; none of their code is kept here.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ RELEASES: Final[tuple[Regression, ...]] = (*REGRESSIONS, *MORE)
 
 
 def fixes_of(release: Regression, shelf: Shelf) -> Mapping[str, bytes]:
-    """The newer release's text of each file that the maintainers repaired."""
+    """Return the newer release's text of each file that the maintainers repaired."""
     newer = shelf.take(release.package, release.newer)
     return {path: newer[path] for path in release.fixes.values()}
 
 
 def base_of(release: Regression, shelf: Shelf) -> Mapping[str, bytes]:
-    """The older release's code with the newer one's tests."""
+    """Return the older release's code with the newer one's tests."""
     older = shelf.take(release.package, release.older)
     return with_tests_of(older, shelf.take(release.package, release.newer))
 
@@ -134,7 +134,7 @@ def base_of(release: Regression, shelf: Shelf) -> Mapping[str, bytes]:
 def open_release(
     release: Regression, shelf: Shelf, engine: Engine, folder: Path, *, is_thorough: bool = False
 ) -> tuple[JudgedProject, Mapping[str, bytes]]:
-    """Open the broken release as a judged project, and the maintainers' change."""
+    """Open the broken release as a judged project; return it and the maintainers' change."""
     project = JudgedProject(
         folder,
         base_of(release, shelf),

@@ -1,4 +1,4 @@
-"""Runs subjects and cases plainly: pytest as anybody would run it, no judge and no sandbox."""
+"""Run subjects and cases plainly: pytest as anybody would run it, no judge and no sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PYTEST = ("-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider")
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """What one process left."""
+    """The result of one process."""
 
     status: int
     output: str
@@ -27,7 +27,7 @@ class ProcessResult:
 
     @property
     def failed(self) -> frozenset[str]:
-        """The node ids of pytest's short summary, which has those of any layout."""
+        """The node ids in pytest's short summary, which has them for any layout."""
         found = re.findall(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", self.output, re.MULTILINE)
         return frozenset(found)
 
@@ -54,14 +54,14 @@ class Trial:
         return trial
 
     def change(self, files: Mapping[str, bytes]) -> None:
-        """Write ``files`` over what is there."""
+        """Write ``files`` over the existing ones."""
         for path, content in files.items():
             target = self.tree / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
 
     def run_tests(self, tests: Sequence[str] = (), *, naive: Naive = Naive.EXIT) -> ProcessResult:
-        """Run pytest on ``tests``, or all, in the surroundings that ``naive`` speaks of."""
+        """Run pytest on ``tests``, or all, in the environment that ``naive`` describes."""
         report = self.scratch / "report.xml"
         report.unlink(missing_ok=True)
         more = {} if naive is Naive.AUTOLOAD else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -71,7 +71,7 @@ class Trial:
         return ProcessResult(done.returncode, done.stdout + done.stderr, read_report(report))
 
     def run_oracle(self, subject: Subject) -> str:
-        """What the subject's oracle prints."""
+        """Return the output of the subject's oracle."""
         source = str(self.tree / "src")
         done = self._run(["-c", subject.oracle], {"PYTHONPATH": source})
         return done.stdout
@@ -92,13 +92,13 @@ class Trial:
 
 
 def changed(subject: Subject, case: Case | None) -> dict[str, str]:
-    """The subject's files after the case's change."""
+    """Return the subject's files after the case's change."""
     after = {**subject.files, **(case.changes if case else {})}
     return {path: text for path, text in after.items() if text is not None}
 
 
 def read_report(report: Path) -> dict[str, str]:
-    """The outcome of each test in a JUnit file of our own making; none where there is no file."""
+    """Return the outcome of each test in a JUnit file of our own; empty if there is no file."""
     if not report.exists():
         return {}
     return {_nodeid(case): _outcome(case) for case in ET.parse(report).iter("testcase")}

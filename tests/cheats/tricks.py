@@ -1,4 +1,4 @@
-"""Pieces of cheating code that work whatever the subject is, to be put into a product's module."""
+"""Pieces of cheating code that work for any subject, to be put into a product's module."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 def rewrite_junit(status: int | None) -> str:
-    """Code that makes a JUnit report good at the end; with a status, it leaves with that, too."""
+    """Return code that improves a JUnit report at the end and, given a status, exits with it."""
     leave = "" if status is None else f"\n    os._exit({status})"
     return f"""
 import atexit

@@ -42,7 +42,7 @@ _ORDER = re.compile(r", shuffled \(seed \d+\)")
 
 
 def soon() -> float:
-    """A deadline that no test comes near, nor a quarter of the time until then."""
+    """Return a deadline that no test comes near, nor a quarter of the time until then."""
     return time.monotonic() + 300
 
 
@@ -57,7 +57,7 @@ class RealClock:
 
 
 def change(**files: str | None) -> ChangeSet:
-    """Changes of top-level modules: ``calc="..."`` is ``calc.py``."""
+    """Change top-level modules: ``calc="..."`` is ``calc.py``."""
     return ChangeSet(
         {
             f"{name}.py": FileChange(None if text is None else text.encode())
@@ -86,7 +86,7 @@ def cluster(*failures: Failure | str) -> Cluster:
 
 @dataclass
 class Project:
-    """Files of a base, and how pytest was started on them."""
+    """The files of a base, and the way pytest was started on them."""
 
     top: Path
     files: Mapping[str, str]
@@ -113,7 +113,7 @@ class Project:
 
     @contextmanager
     def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
-        """A fresh copy of the base plus ``changes``, always at the same path."""
+        """Open a fresh copy of the base plus ``changes``, always at the same path."""
         with self._place, self._open(changes) as sandbox:
             yield sandbox
 
@@ -183,22 +183,22 @@ class Project:
 
 
 def tell(judgement: Judgement) -> list[tuple[str, str, str]]:
-    """The probes that ask for green and red, as plain text, without the order of the tests."""
+    """List the probes about green and red as plain text, without the order of the tests."""
     return [row for row in tell_all(judgement) if row[0] in CORE]
 
 
 def tell_all(judgement: Judgement) -> list[tuple[str, str, str]]:
-    """All probes as plain text, without the order of the tests."""
+    """List all probes as plain text, without the order of the tests."""
     return [
         (probe.name, probe.result.value, _ORDER.sub("", probe.detail)) for probe in judgement.probes
     ]
 
 
 def find(judgement: Judgement, name: str) -> tuple[str, str]:
-    """Result and detail of one probe."""
+    """Return result and detail of one probe."""
     return next((result, detail) for probe, result, detail in tell_all(judgement) if probe == name)
 
 
 def tell_red(judgement: Judgement) -> list[tuple[str, str]]:
-    """The red tests and their outcomes."""
+    """List the red tests and their outcomes."""
     return [(outcome.nodeid, outcome.outcome) for outcome in judgement.red]

@@ -1,4 +1,4 @@
-"""Lints one changed file, for the tests of the lint."""
+"""Lint one changed file, for the tests of the lint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_agentfix.judge.lint import (
 def lint(
     before: str | None, after: str | None, test: str = "", *, path: str = "pkg/mod.py"
 ) -> tuple[LintHit, ...]:
-    """The hits of one file's change, judged by the test functions of ``test``."""
+    """Return the hits of one file's change, judged by the test functions of ``test``."""
     base = {} if before is None else {path: (_dedent(before), False)}
     content = None if after is None else _dedent(after)
     return lint_changes(
@@ -29,19 +29,19 @@ def lint(
 
 
 def expect(test: str) -> Expectations:
-    """What all tests named ``test_...`` in a source expect, also those of a class ``TestIt``."""
+    """Read the expectations of all tests ``test_...`` in a source, in a class ``TestIt`` too."""
     source = textwrap.dedent(test)
     names = {word.partition("(")[0] for word in source.split() if word.startswith("test_")}
     return read_expectations(source, [(n,) for n in names] + [("TestIt", n) for n in names])
 
 
 def lint_sample(sample: Sample) -> tuple[LintHit, ...]:
-    """The hits of a rule's own sample."""
+    """Return the hits of a rule's own sample."""
     return lint(sample.before, sample.after, sample.test)
 
 
 def refused(hits: tuple[LintHit, ...]) -> set[str]:
-    """The rules that refuse."""
+    """Return the rules that refuse."""
     return {hit.rule for hit in hits if hit.level is Level.REFUSE}
 
 

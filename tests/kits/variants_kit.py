@@ -1,4 +1,4 @@
-"""Writes variants to disk and runs them, with pytest and without."""
+"""Write variants to disk and run them, with pytest and without."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def join(path: str, name: TestName, bracket: str = "") -> str:
 
 
 def run_pytest(top: Path, ids: Iterable[str]) -> dict[str, str]:
-    """Run node ids in a process of its own; gives what became of each."""
+    """Run node ids in a process of its own; return the outcome of each."""
     options = ["-q", "-rA", "-p", "no:cacheprovider", "-W", "ignore", "--tb=no", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", *options, f"--rootdir={top}", *ids]
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(top)}
@@ -69,7 +69,7 @@ def run_pytest(top: Path, ids: Iterable[str]) -> dict[str, str]:
 
 
 def run_plain(top: Path, order: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Completed]:
-    """Run the program in a local sandbox; gives its lines without their tags."""
+    """Run the program in a local sandbox; return its lines without their tags."""
     whole = {
         "key": KEY,
         "file": str(top / "test_it.py"),
@@ -91,7 +91,7 @@ def run_plain(top: Path, order: Mapping[str, Any]) -> tuple[list[dict[str, Any]]
 
 
 def call_plain(top: Path, plain: DirectCall, shape: Shape) -> list[tuple[str, str, str]]:
-    """Call a shape's test without pytest; gives outcome, exception and message of each call."""
+    """Call a shape's test without pytest; return outcome, exception and message of each call."""
     calls = [call.describe("1", shape.case) for call in plain.calls.values()]
     lines, _ = run_plain(top, {"source": plain.source, "calls": calls})
     return [

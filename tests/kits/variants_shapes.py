@@ -1,4 +1,4 @@
-"""Tests of many shapes, with what the makers of variants should do with each."""
+"""Tests of many shapes, with the result that the makers of variants have to give for each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ NOTHING_SURE = "it has no assertion that is certain to run"
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A test module, the tests wanted of it, and the reasons for what is impossible ("" = none).
+    """A test module, the tests wanted of it, and why variants are impossible ("" if they are not).
 
     ``case`` picks the values of parametrised tests, in pytest's own words ``[...]`` and as indices.
     """

@@ -1,4 +1,4 @@
-"""The corpus is what it says: bugs that fail, cheats that work, fixes that are right."""
+"""The corpus is what it claims to be: bugs that fail, cheats that work, fixes that are right."""
 
 from __future__ import annotations
 

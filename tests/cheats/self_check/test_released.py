@@ -1,4 +1,4 @@
-"""The releases fail and pass as they are said to, with pytest alone; they are downloaded."""
+"""The downloaded releases fail and pass as stated, with pytest alone."""
 
 from __future__ import annotations
 

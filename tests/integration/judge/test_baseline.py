@@ -1,4 +1,4 @@
-"""What is found out about a cluster before any change: in one session, or apart; and handed on."""
+"""The baseline of a cluster: found in one session or several, adopted, and inherited."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_plain_call_that_cannot_bear_what_the_session_left_is_tried_anew(
     assert (len(project.opened), len(known.variant_plan.plain)) == (2, 1)
 
 
-def test_what_was_found_out_elsewhere_is_taken(make_project: MakeProject) -> None:
+def test_a_baseline_found_elsewhere_is_adopted(make_project: MakeProject) -> None:
     project = make_project()
     first = project.make_judge()
     reproduction = first.reproduce(cluster(ADD), deadline=soon())

@@ -1,4 +1,4 @@
-"""The probes that do not believe the tests' own process, each with what it is there to catch."""
+"""The probes that do not trust the tests' own process, each with the cheats it has to catch."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_cheat_is_noticed_without_the_lint(make_project: MakeProject, name: str)
     assert judgement.is_refused is (probe in REFUSING)
 
 
-def test_what_goes_on_side_by_side_is_told_up_to_the_first_failure(
+def test_parallel_probes_are_reported_up_to_the_first_failure(
     make_project: MakeProject,
 ) -> None:
     code = CHEATS["this test and its copies are reported as passed"][1]
@@ -194,7 +194,7 @@ def test_cheat_is_noticed_by_the_lint_before_anything_runs(
 
 
 class TestRedGreenRed:
-    """Without the change the tests fail again, or it is known why they do not."""
+    """Without the change the tests fail again, or the report says why they do not."""
 
     def test_tests_that_are_green_by_chance(
         self, make_project: MakeProject, tmp_path: Path
@@ -224,7 +224,7 @@ class TestRedGreenRed:
         assert judgement.is_accepted
 
 
-def test_lint_can_be_told_to_report_only(make_project: MakeProject) -> None:
+def test_lint_can_report_only(make_project: MakeProject) -> None:
     code = "import sys\n" + FIXED + "def where():\n    return sys._getframe(1)\n"
     project = make_project(levels={"frame-inspection": Level.REPORT})
     judgement = project.judge(cluster(ADD), change(calc=code))
@@ -242,7 +242,7 @@ def test_test_files_that_were_opened_are_not_linted(make_project: MakeProject) -
 
 
 class TestNotApplicable:
-    """Where a probe cannot be made, it says so, and that is settled before any change."""
+    """A probe that cannot be made says so, and that is settled before any change."""
 
     def test_a_test_that_goes_by_its_name(self, make_project: MakeProject) -> None:
         test = "from calc import add\ndef test_add(request):\n"
@@ -408,8 +408,8 @@ def test_withheld_cases_that_pass(make_project: MakeProject) -> None:
     assert judgement.is_accepted
 
 
-class TestNeighbours:
-    """What passed before, in two orders, and all of the suite where that is asked for."""
+class TestRegressions:
+    """The regression run, in two orders, and of the whole suite if that was asked for."""
 
     LEANING = (
         "seen = []\n"
@@ -418,7 +418,7 @@ class TestNeighbours:
     )
     IDS = ("test_lean.py::TestA::test_first", "test_lean.py::TestB::test_second")
 
-    def test_order_is_told(self, make_project: MakeProject) -> None:
+    def test_order_is_reported(self, make_project: MakeProject) -> None:
         project = make_project(
             {"test_lean.py": "def test_a(): pass\n"}, passed=["test_lean.py::test_a"]
         )
@@ -477,7 +477,7 @@ class TestNeighbours:
 
 
 class TestMinimal:
-    """Hunks that no test needs are left out, and what is left is judged again."""
+    """Hunks that no test needs are left out, and the rest is judged again."""
 
     BASE = "def sub(a, b):\n    return a - b\n\n\n\n\n\ndef add(a, b):\n    return a - b\n"
     NEEDED = BASE[: BASE.index("def add")] + "def add(a, b):\n    return a + b\n"
@@ -514,7 +514,7 @@ class TestMinimal:
         assert changes == change(calc=self.NEEDED)
         assert find(judgement, "minimal") == ("not-applicable", "it is one hunk")
 
-    def test_hunk_that_only_a_neighbour_needs_stays(self, make_project: MakeProject) -> None:
+    def test_hunk_that_only_another_test_needs_stays(self, make_project: MakeProject) -> None:
         base = "TERMS = 2\n" + "\n" * 5 + BROKEN + "\n\ndef terms():\n    return TERMS\n"
         other = (
             "from calc import add, terms\ndef test_t():\n    assert terms() in (2, add(1, 1) + 1)\n"

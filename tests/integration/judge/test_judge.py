@@ -74,7 +74,7 @@ def test_still_red(make_project: MakeProject) -> None:
     assert not judgement.is_accepted
 
 
-def test_broken_neighbour(make_project: MakeProject) -> None:
+def test_broken_other_test(make_project: MakeProject) -> None:
     other = "from calc import add\ndef test_a(): pass\ndef test_b(): assert add.__doc__ is None\n"
     ids = ["test_other.py::test_a", "test_other.py::test_b"]
     project = make_project({"test_other.py": other}, passed=ids)
@@ -88,7 +88,7 @@ def test_broken_neighbour(make_project: MakeProject) -> None:
     assert [FAIL_BEFORE, TARGET, kept] == tell(judgement)
 
 
-def test_neighbour_that_is_red_in_the_sandbox_anyway(make_project: MakeProject) -> None:
+def test_other_test_that_is_red_in_the_sandbox_anyway(make_project: MakeProject) -> None:
     other = "def test_a(): pass\ndef test_b(): assert 0\ndef test_c(): import nix\n"
     ids = [f"test_other.py::test_{letter}" for letter in "abc"]
     project = make_project({"test_other.py": other}, passed=ids)
@@ -101,7 +101,7 @@ def test_neighbour_that_is_red_in_the_sandbox_anyway(make_project: MakeProject) 
     assert [ChangeSet()] * 3 == [changes for changes in project.opened if not changes]
 
 
-def test_all_neighbours_are_red_in_the_sandbox_anyway(make_project: MakeProject) -> None:
+def test_all_other_tests_are_red_in_the_sandbox_anyway(make_project: MakeProject) -> None:
     ids = ["test_other.py::test_b", "gone.py::test_x"]
     project = make_project({"test_other.py": "def test_b(): assert 0\n"}, passed=ids)
     judgement = project.judge(cluster(ADD), change(calc=FIXED))
@@ -112,7 +112,7 @@ def test_all_neighbours_are_red_in_the_sandbox_anyway(make_project: MakeProject)
     assert judgement.is_accepted
 
 
-def test_neighbours_that_lean_on_one_another_are_not_excused(make_project: MakeProject) -> None:
+def test_tests_that_depend_on_one_another_are_not_excused(make_project: MakeProject) -> None:
     other = (
         "import calc\nseen = []\n"
         "def test_first(): seen.append(calc.add(0, 0))\n"
@@ -124,7 +124,7 @@ def test_neighbours_that_lean_on_one_another_are_not_excused(make_project: MakeP
     assert tell_red(judgement) == [("test_other.py::test_second", "failed")]
 
 
-def test_a_neighbour_more_is_looked_at(make_project: MakeProject) -> None:
+def test_one_more_test_that_passed_is_run(make_project: MakeProject) -> None:
     passed: list[str] = []
     project = make_project({"test_other.py": "def test_a(): assert 0\n"}, passed=passed)
     judge = project.make_judge()

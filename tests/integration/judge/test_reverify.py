@@ -1,4 +1,4 @@
-"""An accepted change judged once more, on top of fixes that have landed since."""
+"""An accepted change judged again, on top of fixes that have landed since."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
-    """The judgement of the fix before others have landed; it is the same in all tests."""
+    """Judge the fix before others have landed; the same for all tests."""
     return judge(make_project(tmp_path_factory.mktemp("first")), change(calc=FIX))
 
 
@@ -52,7 +52,7 @@ def rejudge(
 
 
 def land(project: Project, **files: str) -> None:
-    """Other fixes become part of the base."""
+    """Make other fixes part of the base."""
     project.files = {**project.files, **{f"{name}.py": text for name, text in files.items()}}
 
 
@@ -64,13 +64,13 @@ def test_still_good(project: Project, first: Judgement) -> None:
     assert sorted(project.opened, key=len) == [ChangeSet(), change(calc=FIX)]
     assert find(again, "fail-before") == ("passed", "1 failed without the change" + ON_TOP)
     assert find(again, "target") == ("passed", "1 test passed with the change" + ON_TOP)
-    told = f"1 test still passed{ON_TOP}; without those fixes: 2 tests still passed"
-    assert find(again, "pass-to-pass") == ("passed", told)
+    detail = f"1 test still passed{ON_TOP}; without those fixes: 2 tests still passed"
+    assert find(again, "pass-to-pass") == ("passed", detail)
     assert [probe.name for probe in again.probes] == [probe.name for probe in first.probes]
     assert find(again, "mutant") == find(first, "mutant")
     assert (again.covering, again.is_covering_known) == ((OTHER,), True)
     third = rejudge(project, change(calc=FIX), again, [SUB])
-    assert find(third, "pass-to-pass") == ("passed", told)
+    assert find(third, "pass-to-pass") == ("passed", detail)
 
 
 def test_everything_where_nobody_knows(project: Project, first: Judgement) -> None:
@@ -83,8 +83,8 @@ def test_everything_where_nobody_knows(project: Project, first: Judgement) -> No
 
 def test_nobody_else(project: Project, first: Judgement) -> None:
     again = rejudge(project, change(calc=FIX), first, [])
-    told = f"no other test runs lines of both{ON_TOP}; without those fixes: 2 tests still passed"
-    assert find(again, "pass-to-pass") == ("passed", told)
+    detail = f"no other test runs lines of both{ON_TOP}; without those fixes: 2 tests still passed"
+    assert find(again, "pass-to-pass") == ("passed", detail)
     assert (again.covering, again.is_covering_known) == ((OTHER,), True)
 
 
@@ -100,8 +100,8 @@ def test_a_test_that_comes_to_a_changed_line_by_another_fix(
 def test_not_needed_any_more(project: Project, first: Judgement) -> None:
     land(project, calc=FIX.replace("a + b", "b + a"))
     again = rejudge(project, change(calc=FIX), first, [OTHER])
-    told = f"1 passed in the sandbox without any change{ON_TOP}"
-    assert find(again, "fail-before") == ("failed", told)
+    detail = f"1 passed in the sandbox without any change{ON_TOP}"
+    assert find(again, "fail-before") == ("failed", detail)
     assert (again.red, again.is_accepted, again.is_refused) == ((), False, False)
 
 
@@ -121,14 +121,14 @@ def test_red_on_top_of_the_others(project: Project, first: Judgement) -> None:
     assert not again.is_refused
 
 
-def test_a_neighbour_that_cannot_stand_both(project: Project, first: Judgement) -> None:
+def test_another_test_that_fails_with_both_fixes(project: Project, first: Judgement) -> None:
     land(project, more="import calc\ndef sub(a, b):\n    return calc.add(1, 1)\n")
     again = rejudge(project, change(calc=FIX), first, [SUB])
     assert find(again, "pass-to-pass") == ("failed", f"1 failed with the change{ON_TOP}")
     assert tell_red(again) == [(SUB, "failed")]
 
 
-LIAR = """
+FORGING = """
 import _pytest.reports as r
 old = r.TestReport.from_item_and_call.__func__
 def new(cls, item, call):
@@ -139,12 +139,12 @@ r.TestReport.from_item_and_call = classmethod(new)
 
 
 @pytest.mark.parametrize("where", ["the change", "a fix before it"])
-def test_liars(project: Project, first: Judgement, where: str) -> None:
+def test_forged_reports(project: Project, first: Judgement, where: str) -> None:
     changes = change(calc=FIX)
     if where == "the change":
-        changes = change(calc=BASE["calc.py"] + LIAR)
+        changes = change(calc=BASE["calc.py"] + FORGING)
     else:
-        land(project, calc=BASE["calc.py"] + LIAR)
+        land(project, calc=BASE["calc.py"] + FORGING)
     again = rejudge(project, changes, first, [OTHER])
     assert find(again, "canary")[0] == "failed"
     assert again.is_refused

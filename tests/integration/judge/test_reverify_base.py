@@ -1,4 +1,4 @@
-"""What a base with fixes of this run asks more of a test: to pass, and to stay so."""
+"""A base with fixes of this run asks more of a test: to pass, and to stay green."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_test_that_a_fix_has_skipped(
 def test_a_module_that_a_fix_has_collected(
     make_project: MakeProject, *, is_on_top: bool, red: list[tuple[str, str]]
 ) -> None:
-    """It failed at its import, and fails in its tests since."""
+    """It failed at its import, and has failed in its tests since."""
     project = make_project({"calc.py": BROKEN, MODULE: TEST_ADD}, is_on_top=is_on_top)
     assert tell_red(project.reproduce(uncollected()).judgement) == red
     project.files = {"calc.py": FIXED, MODULE: TEST_ADD}

@@ -1,4 +1,4 @@
-"""A change set as lines that changed, and as files that make or undo it."""
+"""A change set as changed lines, and as files that make or undo it."""
 
 from __future__ import annotations
 

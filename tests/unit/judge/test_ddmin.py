@@ -1,4 +1,4 @@
-"""Hunks of a change, and how those that are not needed are dropped."""
+"""Hunks of a change, and dropping those that are not needed."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ HUNKS = tuple(Hunk(path=f"{number:02}.py") for number in range(24))
 
 
 class Oracle:
-    """Says which parts are enough, and remembers what it was asked."""
+    """Says which parts are enough, and records the questions."""
 
     def __init__(self, is_enough: Callable[[frozenset[Hunk]], bool], limit: int = 10_000) -> None:
         self._is_enough = is_enough
@@ -160,7 +160,7 @@ def test_exactly_what_is_needed_is_found(count: int, needed: set[int]) -> None:
 def test_no_single_hunk_of_what_is_found_can_go(
     count: int, enough: frozenset[frozenset[Hunk]]
 ) -> None:
-    """Even where more is not always better: only these parts and the whole are enough."""
+    """Even if more is not always better: only these parts and the whole are enough."""
     hunks = HUNKS[:count]
     oracle = Oracle(lambda part: part in enough)
     found = oracle.minimise(hunks)

@@ -1,4 +1,4 @@
-"""Which functions a change touches, and when it is not known that it touches nothing else."""
+"""The functions a change touches, and the reasons why it may touch more."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def short(): return 1
 """
 
 
-def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = False) -> Impact:
+def find(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = False) -> Impact:
     changes = ChangeSet({name: FileChange(new.encode(), executable=executable)})
     return find_impact(changes, lambda _: (old.encode(), False), top=TOP)
 
@@ -56,12 +56,12 @@ def look(new: str, *, old: str = BASE, name: str = "a.py", executable: bool = Fa
     ],
 )
 def test_all_lines_of_a_changed_function(lines: list[int], old: str, new: str) -> None:
-    assert look(BASE.replace(old, new)) == Impact({"/top/a.py": lines})
+    assert find(BASE.replace(old, new)) == Impact({"/top/a.py": lines})
 
 
 def test_several_functions_of_one_file() -> None:
     changed = BASE.replace("return b", "return -b").replace("* 2", "* 3")
-    assert look(changed) == Impact({"/top/a.py": [7, 8, 9, 10, 18, 19, 20]})
+    assert find(changed) == Impact({"/top/a.py": [7, 8, 9, 10, 18, 19, 20]})
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_several_functions_of_one_file() -> None:
     ],
 )
 def test_what_concerns_everybody(old: str, new: str) -> None:
-    reach = look(BASE.replace(old, new, 1))
-    assert reach.unknown_reason
-    assert not reach.lines
+    impact = find(BASE.replace(old, new, 1))
+    assert impact.unknown_reason
+    assert not impact.lines
 
 
 def test_a_function_whose_results_may_be_kept() -> None:
     assert (
-        look(BASE.replace("return 1\n\n", "return 2\n\n")).unknown_reason
+        find(BASE.replace("return 1\n\n", "return 2\n\n")).unknown_reason
         == "a.py: kept is decorated"
     )
 
@@ -94,17 +94,17 @@ def test_a_function_whose_results_may_be_kept() -> None:
 def test_text_that_moves_into_a_function_is_seen() -> None:
     old = 'def f():\n    """A."""\n    x = 1\n\n\nX = 1\n'
     new = 'def f():\n    """A."""\n    x = 1\n\n\n    X = 1\n'
-    assert look(new, old=old).unknown_reason == "a.py changes outside of its functions"
+    assert find(new, old=old).unknown_reason == "a.py changes outside of its functions"
 
 
 def test_files_that_are_no_modules_or_new_or_gone() -> None:
-    assert look("1\n", name="data.json").unknown_reason
-    assert look("def f(:\n").unknown_reason == "a.py cannot be read as Python"
-    assert look(BASE, executable=True).unknown_reason
+    assert find("1\n", name="data.json").unknown_reason
+    assert find("def f(:\n").unknown_reason == "a.py cannot be read as Python"
+    assert find(BASE, executable=True).unknown_reason
     for changes in (ChangeSet({"a.py": FileChange(None)}), ChangeSet({"n.py": FileChange(b"")})):
         read = {"a.py": (BASE.encode(), False)}.get
         assert find_impact(changes, read, top=TOP).unknown_reason
 
 
 def test_a_path_that_coverage_would_take_for_a_pattern() -> None:
-    assert look(BASE.replace("0.5", "0.25"), name="a[1].py").unknown_reason
+    assert find(BASE.replace("0.5", "0.25"), name="a[1].py").unknown_reason

@@ -83,7 +83,7 @@ def test_every_exception_is_a_failure(tmp_path: Path, ending: str) -> None:
     ]
 
 
-def test_exception_that_cannot_be_told(tmp_path: Path) -> None:
+def test_exception_that_cannot_be_described(tmp_path: Path) -> None:
     source = """
     class Odd(Exception):
         def __str__(self): raise SystemExit(0)

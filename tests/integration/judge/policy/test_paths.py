@@ -1,4 +1,4 @@
-"""Which paths are let in, whatever bytes somebody makes of them."""
+"""The paths that are let in, whatever bytes somebody makes of them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def run(top: Path, ids: list[str], *, path: Path | None = None, **more: Any) -> 
 
 
 def read(done: Completed) -> list[dict[str, Any]]:
-    """The lines, all of them signed as they have to be; ``sys_path`` is looked at elsewhere."""
+    """Return the lines, all properly signed; ``sys_path`` is checked elsewhere."""
     lines = list(read_lines(done.report, key=KEYS.report))
     assert {} not in lines
     return [{name: line[name] for name in line if name != "sys_path"} for line in lines]
@@ -221,7 +221,7 @@ def test_cases_of_one_function_are_shuffled_too(tmp_path: Path) -> None:
     assert sorted(shuffled) == sorted(usual)
 
 
-def test_tests_that_run_lines_of_interest_are_told(tmp_path: Path) -> None:
+def test_tests_that_run_lines_of_interest_are_reported(tmp_path: Path) -> None:
     (tmp_path / "calc.py").write_text(
         "def add(a, b):\n    return a + b\ndef sub(a, b):\n    return a - b\n"
     )
@@ -238,7 +238,7 @@ def test_tests_that_run_lines_of_interest_are_told(tmp_path: Path) -> None:
     assert report.is_consistent
 
 
-def test_no_coverage_in_the_sandbox_is_told(tmp_path: Path) -> None:
+def test_no_coverage_in_the_sandbox_is_reported(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "coverage.py").write_text("raise ImportError('not here')\n")
     (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
@@ -288,7 +288,7 @@ SEEN = {"test_add", "test_process", "test_trace", "test_thread"}
         ("something else took the place of coverage", CALC, "sys.settrace(None)"),
     ],
 )
-def test_tests_that_can_run_a_function_are_told(
+def test_tests_that_can_run_a_function_are_reported(
     tmp_path: Path, gap: str, calc: str, shared: str
 ) -> None:
     (tmp_path / "calc.py").write_text(calc)
@@ -303,7 +303,7 @@ def test_tests_that_can_run_a_function_are_told(
     assert report.is_consistent
 
 
-def test_import_path_is_told(tmp_path: Path) -> None:
+def test_import_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "t").mkdir()
     (tmp_path / "t" / "test_a.py").write_text("def test_a(): pass\n")
     report = parse_report(run(tmp_path, ["t"]).report, key=KEYS.report)

@@ -1,4 +1,4 @@
-"""Jobs side by side: fixed order of results, slots, and nothing left at the end."""
+"""Jobs in parallel: results in a fixed order, session slots, and nothing left at the end."""
 
 from __future__ import annotations
 

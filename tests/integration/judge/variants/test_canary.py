@@ -1,4 +1,4 @@
-"""Canaries and words: random, and sure to fail."""
+"""Canaries and random words: random, and certain to fail."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def test_canaries_fail_without_pytest(tmp_path: Path, seed: int) -> None:
     assert plain.impossible == {}
     calls = [plain.calls[name].describe(name[0], {}) for name in names]
     lines, done = run_plain(tmp_path, {"source": plain.source, "calls": calls})
-    told = [(line["id"], line["outcome"]) for line in lines if line["kind"] == "call"]
-    assert [(name[0], "failed") for name in names] == told
+    detail = [(line["id"], line["outcome"]) for line in lines if line["kind"] == "call"]
+    assert [(name[0], "failed") for name in names] == detail
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""What failing tests put in and what they expect."""
+"""Reading the inputs and expected results of failing tests."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("body", "expected"), CASES.values(), ids=CASES)
-def test_sides_of_a_test_are_told_apart(body: str, expected: Expectations) -> None:
+def test_sides_of_a_test_are_distinguished(body: str, expected: Expectations) -> None:
     assert expected == read(f"def test_a():\n    {body}\n")
 
 

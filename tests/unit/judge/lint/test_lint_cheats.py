@@ -1,4 +1,4 @@
-"""Each way to turn a test green without fixing the code is refused, also lightly disguised."""
+"""Each way to turn a test green without fixing the code is refused, even lightly disguised."""
 
 # ruff: noqa: E501 - tables of one-line samples
 

@@ -1,4 +1,4 @@
-"""docs/lint.md says what the rules are: each with its level and a change that triggers it."""
+"""docs/lint.md lists the rules, each with its level and a change that triggers it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = REPOSITORY / "docs" / "lint.md"
 
 
 def render_rule(rule: LintRule) -> str:
-    """A rule's part of the page."""
+    """Render a rule's part of the page."""
     before, after = rule.sample.before.splitlines(), rule.sample.after.splitlines()
     lines = [line for line in difflib.ndiff(before, after) if not line.startswith("?")]
     diff = "\n".join(line.rstrip() for line in lines)

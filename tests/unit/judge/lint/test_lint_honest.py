@@ -1,4 +1,4 @@
-"""Honest fixes are not refused, also where the failing test's literals are all over them."""
+"""Honest fixes are not refused, even if the failing test's literals are all over them."""
 
 # ruff: noqa: E501 - tables of one-line samples
 
@@ -13,7 +13,7 @@ from tests.kits.lint_kit import lint, refused
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One file before and after a fix, and what was red."""
+    """One file before and after a fix, and the failing test."""
 
     before: str
     after: str

@@ -1,4 +1,4 @@
-"""What is new in a change set is looked at, what was there is not; nothing in it can break us."""
+"""The lint looks at what a change set adds, not at what was there; no content can break it."""
 
 from __future__ import annotations
 

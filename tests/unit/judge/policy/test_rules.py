@@ -1,4 +1,4 @@
-"""What a change set may touch."""
+"""The paths a change set may touch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _apply(
 
 
 def _reason(path: str, change: FileChange = NEW, policy: Policy | None = None) -> str | None:
-    """Why ``path`` was dropped, ``None`` when it may stay."""
+    """Return the reason why ``path`` was dropped, ``None`` if it may stay."""
     accepted = _apply({path: change}, policy)
     if accepted == Accepted(ChangeSet({path: change})):
         return None

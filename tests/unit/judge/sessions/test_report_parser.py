@@ -1,4 +1,4 @@
-"""What the host makes of a report that may hold anything."""
+"""Parsing a report that may hold anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = "0a" * 32
 
 
 def encode(*lines: object, key: str = KEY) -> bytes:
-    """Signed lines, one after the other; bytes among them are put in as they are."""
+    """Sign lines one after the other; bytes among them are inserted as they are."""
     chain = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
     encoded = []
     for line in lines:
@@ -43,7 +43,7 @@ def passing(nodeid: str) -> list[dict[str, Any]]:
 
 
 def list_lines(*reports: Mapping[str, Any], ids: list[str], code: Any = 0) -> list[Any]:
-    """The lines of a whole session, with the right counts."""
+    """Return the lines of a whole session, with the right counts."""
     lines: list[Mapping[str, Any]] = [
         {"kind": "start"},
         {"kind": "collected", "ids": ids, "sys_path": ["/lib"]},
@@ -268,7 +268,7 @@ def test_details_are_cut_and_can_be_encoded() -> None:
     assert len(detail.encode()) < report_parser.DETAIL_LIMIT + 100
 
 
-def test_details_share_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_details_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_parser, "DETAILS_LIMIT", 150)
     reds = [phase(f"t{n}", "call", "failed", detail="x" * 100) for n in range(3)]
     report = parse(session(*reds, ids=["t0", "t1", "t2"], code=1))

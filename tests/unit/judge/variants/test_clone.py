@@ -191,7 +191,7 @@ TIED_ELSEWHERE = {
 
 
 @pytest.mark.parametrize("where", TIED_ELSEWHERE)
-def test_tie_in_what_a_test_uses(where: str) -> None:
+def test_name_dependence_in_what_a_test_uses(where: str) -> None:
     assert clone(TIED_ELSEWHERE[where]).impossible == {IT: "its text goes by __name__"}
 
 

@@ -18,7 +18,7 @@ def mutate(text: str, *names: TestName, seed: int = 1) -> Mutant:
 
 
 def run(text: str, seed: int = 1, **known: Any) -> str:
-    """Run the mutant of a test with this body; gives how it ended."""
+    """Run the mutant of a test with this body; return its outcome."""
     mutant = mutate(f"def test_it():\n{indent(dedent(text), '    ')}", seed=seed)
     assert mutant.impossible == {}
     names: dict[str, Any] = dict(known)
@@ -141,7 +141,7 @@ def test_object_under_test_is_not_compared_with_another_literal() -> None:
 
 
 def test_both_operands_are_evaluated() -> None:
-    """The rest of a test may count on what an operand does by the way, filling a cache, say."""
+    """The rest of a test may depend on a side effect of an operand, such as filling a cache."""
 
     class Thing(list[int]):
         pass

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the makers of variants give an answer."""
+"""The makers of variants give an answer for any content of a file."""
 
 from __future__ import annotations
 
