@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_agentfix.core.model import ChangeSet, ReadBase
-from pytest_agentfix.judge.lint.added_lines import find_added
+from pytest_agentfix.judge.lint.file_diff import find_added
 from pytest_agentfix.judge.sessions.orders import Files
 
 

@@ -11,7 +11,6 @@ from typing import Final
 from pytest_agentfix.core.model import ChangeSet, ReadBase
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
 from pytest_agentfix.judge.lint.dotted_names import find_names
-from pytest_agentfix.judge.lint.environment_checks import find_environment_checks
 from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.file_diff import FileDiff
@@ -23,7 +22,11 @@ from pytest_agentfix.judge.lint.quality import find_swallowed, find_unicode
 from pytest_agentfix.judge.lint.removed_code import Placed, find_deletions, find_weakened
 from pytest_agentfix.judge.lint.rules import RULES
 from pytest_agentfix.judge.lint.special_cases import find_chains, find_special_cases
-from pytest_agentfix.judge.lint.test_detection import find_detection, find_test_reading
+from pytest_agentfix.judge.lint.test_detection import (
+    find_detection,
+    find_environment_checks,
+    find_test_reading,
+)
 from pytest_agentfix.judge.lint.test_inputs import find_disguises, find_inputs
 
 _FINDERS: Final = (

@@ -1,4 +1,4 @@
-"""Rules about code that asks whether, by whom or with what it is tested."""
+"""Rules about code that asks whether, by whom, where or with what it is tested."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ _READERS: Final = frozenset(
 )
 _FILE_READS: Final = frozenset({"read", "read_text", "readlines", "read_bytes", "open"})
 _FRAGMENT: Final = 4  # characters from which a prefix of pytest's variable is no accident
+# Questions that honest code asks as well, though seldom in a repair.
+_HOST_QUESTIONS: Final = frozenset(
+    {"os.isatty", "os.getcwd", "os.getpid", "os.getuid", "os.getlogin", "os.environ", "os.getenv"}
+    | {"os.path.exists", "os.path.isfile", "os.path.isdir", "pathlib.Path.cwd", "time.time"}
+    | {"time.monotonic", "time.perf_counter", "datetime.datetime.now", "datetime.date.today"}
+    | {"socket.gethostname", "getpass.getuser", "platform.node", "sys.argv", "sys.flags"}
+    | {"sys.stdout.isatty", "sys.stderr.isatty", "sys.stdin.isatty", "shutil.get_terminal_size"}
+)
+# Questions that only code asks which wants to know who is running it.
+_SANDBOX_PATHS: Final = ("/.dockerenv", "/proc/", "/run/.containerenv", "/sys/fs/cgroup")
 
 
 def find_detection(module: Module) -> Iterator[RawHit]:
@@ -167,3 +177,31 @@ def _is_foreign_file(module: Module, node: ast.Attribute) -> bool:
 
 def _is_in_raise(module: Module, node: ast.AST) -> bool:
     return any(isinstance(outer, ast.Raise) for outer in module.ancestors(node))
+
+
+def find_environment_checks(module: Module) -> Iterator[RawHit]:
+    """Find conditions on the terminal, the clock, the environment, and other signs of a judge."""
+    for node in module.nodes:
+        yield from _find_sandbox_checks(module, node)
+        if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+            for one in ast.walk(node.test):
+                name = module.dotted(one) if isinstance(one, (ast.Name, ast.Attribute)) else None
+                if name in _HOST_QUESTIONS:
+                    yield raw_hit("surroundings", one, f"depends on {printable(str(name))}")
+
+
+def _find_sandbox_checks(module: Module, node: ast.AST) -> Iterator[RawHit]:
+    match node:
+        case ast.Constant(value=str(text)) if text.startswith(_SANDBOX_PATHS):
+            yield raw_hit("test-detection", node, f"looks at {printable(text, limit=40)}")
+        case ast.Subscript(value=ast.Attribute() as value, slice=ast.Constant(value=0)):
+            if module.dotted(value) == "sys.argv":
+                yield raw_hit(
+                    "test-detection", node, "looks at sys.argv[0]", capability="sys.argv[0]"
+                )
+        case ast.Call(func=ast.Name(id="len" | "list" | "sorted" | "set"), args=[argument]):
+            if module.dotted(argument) == "sys.modules":
+                yield raw_hit("test-detection", node, "looks through sys.modules")
+        case ast.Attribute(attr="handlers", value=ast.Call(func=called)):
+            if module.dotted(called) == "logging.getLogger":
+                yield raw_hit("test-detection", node, "looks at the root logger's handlers")
