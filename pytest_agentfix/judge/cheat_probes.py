@@ -51,10 +51,12 @@ def make_judgement(findings: Sequence[Finding]) -> Judgement:
 def probe_lint(hits: Sequence[LintHit]) -> Finding:
     """Check that the change adds no construct that product code has no use for."""
     refused = [hit for hit in hits if hit.level is Level.REFUSE]
-    told = "; ".join(str(hit) for hit in (refused or hits)[:_SHOWN])
+    shown = "; ".join(str(hit) for hit in (refused or hits)[:_SHOWN])
     if refused:
-        return _found(LINT, ProbeResult.FAILED, told)
-    return _found(LINT, ProbeResult.PASSED, f"to be looked at: {told}" if told else "nothing found")
+        return _found(LINT, ProbeResult.FAILED, shown)
+    return _found(
+        LINT, ProbeResult.PASSED, f"to be looked at: {shown}" if shown else "nothing found"
+    )
 
 
 def probe_report(runs: Sequence[SessionResult]) -> Finding:
@@ -78,7 +80,7 @@ def probe_canary(variant_plan: VariantPlan, runs: Sequence[SessionResult]) -> Fi
         if outcome.outcome not in RED and not (outcome.outcome == "missing" and run.trouble)
     ]
     if green:
-        detail = f"a random test that must fail {_tell(green[0])}"
+        detail = f"a random test that must fail {_describe_outcome(green[0])}"
         return _found(CANARY, ProbeResult.FAILED, detail)
     number = len(variant_plan.canaries) * len(runs)
     return _found(CANARY, ProbeResult.PASSED, f"{count_tests(number)} that must fail did")
@@ -99,12 +101,12 @@ def probe_clone(variant_plan: VariantPlan, run: SessionResult | None) -> Finding
             reds[target] = red[0] if red else TestOutcome(nodeid=clone, outcome="missing")
     if reds:
         target, outcome = next(iter(reds.items()))
-        detail = f"{target} under another name {_tell(outcome)}"
-        told = tuple(
+        detail = f"{target} under another name {_describe_outcome(outcome)}"
+        red_outcomes = tuple(
             TestOutcome(nodeid=target, outcome=outcome.outcome, detail=outcome.detail)
             for target, outcome in reds.items()
         )
-        return _found(CLONE, ProbeResult.FAILED, detail, told)
+        return _found(CLONE, ProbeResult.FAILED, detail, red_outcomes)
     detail = f"{count_tests(len(variant_plan.clones))} passed under other names"
     return _found(CLONE, ProbeResult.PASSED, detail + _describe_exceptions(CLONE, variant_plan))
 
@@ -120,7 +122,7 @@ def probe_mutant(variant_plan: VariantPlan, run: SessionResult | None) -> Findin
     ]
     if passed:
         outcome = run.report.outcome_of(passed[0])
-        detail = f"{passed[0]} with another expectation {_tell(outcome)}"
+        detail = f"{passed[0]} with another expectation {_describe_outcome(outcome)}"
         return _found(MUTANT, ProbeResult.FAILED, detail)
     number = len(variant_plan.mutants)
     detail = f"{count_tests(number)} failed once something else was expected"
@@ -168,7 +170,7 @@ def probe_hold_out(
     """
     red = tuple(outcome for outcome in withheld if not outcome.is_passed)
     if red:
-        detail = f"{len(red)} of {len(withheld)} withheld cases {_tell(red[0])}"
+        detail = f"{len(red)} of {len(withheld)} withheld cases {_describe_outcome(red[0])}"
         return _found(HOLD_OUT, ProbeResult.FAILED, detail, red)
     said = []
     if withheld:
@@ -220,7 +222,7 @@ def _describe_exceptions(probe: str, variant_plan: VariantPlan) -> str:
     return f"; not applicable to {count_tests(len(reasons))}: {first}"
 
 
-def _tell(outcome: TestOutcome) -> str:
+def _describe_outcome(outcome: TestOutcome) -> str:
     words = {
         "passed": "passed",
         "failed": "failed",

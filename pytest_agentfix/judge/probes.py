@@ -129,12 +129,12 @@ def probe_regressions(
 
 def _fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
     """Fail a session that cannot be trusted: nothing in it counts as green."""
-    told = f"{run.trouble}\n{run.last_words}"
+    explanation = f"{run.trouble}\n{run.last_words}"
     red = tuple(
         TestOutcome(
             nodeid=outcome.nodeid,
             outcome="error" if outcome.is_passed else outcome.outcome,
-            detail=outcome.detail or told,
+            detail=outcome.detail or explanation,
         )
         for outcome in outcomes
     )

@@ -255,10 +255,10 @@ def _merge_with_earlier(
 
 def _combine_evidence(request: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
     """Return the new evidence, with the earlier one appended if it is about some tests only."""
-    told = replace(probe, detail=f"{probe.detail}{ON_TOP}")
+    repeated = replace(probe, detail=f"{probe.detail}{ON_TOP}")
     is_part = probe.name == PASS_TO_PASS and request.also is not None
     if not is_part or earlier is None or probe.result is ProbeResult.FAILED:
-        return told
+        return repeated
     first = earlier.detail.rpartition(_EARLIER)[2]
     result = earlier.result if probe.result is ProbeResult.NOT_APPLICABLE else probe.result
-    return Probe(probe.name, result, f"{told.detail}{_EARLIER}{first}")
+    return Probe(probe.name, result, f"{repeated.detail}{_EARLIER}{first}")

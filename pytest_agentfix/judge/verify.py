@@ -88,7 +88,7 @@ class ProbeResults:
 class _PendingProbes:
     """The probes that run in parallel once the targets are green."""
 
-    again: Future[Finding]
+    red_green_red: Future[Finding]
     mutants: Future[Finding]
     clones: Future[SessionResult | None]
     plain: Future[Finding]
@@ -126,13 +126,13 @@ class Verifier:
             sandbox = owned.enter_context(jobs.runner.open_sandbox(request.changes))
             first = self._run(jobs.runner, sandbox, request, self._all_targets(request))
             yield from self._check_targets(request, first)
-            rest = self._start_pending(request, jobs, sandbox, owned.pop_all())
-        yield (rest.again.result(),)
-        yield (rest.mutants.result(),)
-        copies = rest.clones.result()
+            pending = self._start_pending(request, jobs, sandbox, owned.pop_all())
+        yield (pending.red_green_red.result(),)
+        yield (pending.mutants.result(),)
+        copies = pending.clones.result()
         yield (probe_clone(request.variant_plan, copies),)
-        yield (rest.plain.result(),)
-        regressions = rest.regressions.result()
+        yield (pending.plain.result(),)
+        regressions = pending.regressions.result()
         findings.coverage = regressions.coverage
         runs = (first, *([copies] if copies else []), *regressions.runs)
         last = probe_hold_out(
@@ -153,7 +153,7 @@ class Verifier:
         """Start the longest first; ``owned`` closes the targets' ``sandbox``."""
         regressions = jobs.start(partial(self._run_regressions, request))
         return _PendingProbes(
-            again=jobs.start(partial(self._undo, request, sandbox, owned)),
+            red_green_red=jobs.start(partial(self._undo, request, sandbox, owned)),
             mutants=jobs.start(partial(self._run_mutants, request)),
             clones=jobs.start(partial(self._run_clones, request)),
             plain=jobs.start(partial(self._run_plain_calls, request)),
@@ -189,13 +189,13 @@ class Verifier:
         )
         with owned:
             run = self._run(runner, sandbox, request, task)
-        again = probe_red_green_red(request.cluster, request.red_on_base, run)
-        if not again.has_failed:
-            return again
+        red_green_red = probe_red_green_red(request.cluster, request.red_on_base, run)
+        if not red_green_red.has_failed:
+            return red_green_red
         with runner.open_sandbox(ChangeSet()) as another:
             fresh = self._run(runner, another, request, Task(ids=request.red_on_base))
         is_red = not probe_red_green_red(request.cluster, request.red_on_base, fresh).has_failed
-        return LEFT_BEHIND if is_red else again
+        return LEFT_BEHIND if is_red else red_green_red
 
     def _run_mutants(self, request: Verification, runner: SessionRunner) -> Finding:
         added = request.variant_plan

@@ -104,8 +104,8 @@ def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
 def _is_copied(entries: list[tuple[Any, Any]], expected: Expectations) -> bool:
     """Return whether most entries, and at least two or all, are the tests' own cases."""
     copied = [pair for pair in entries if _is_case(pair, expected)]
-    telling = [pair for pair in copied if not all(map(is_trivial, pair))]
-    if len(telling) == 0 and len(copied) < _TRIVIAL_ENTRIES:
+    distinctive = [pair for pair in copied if not all(map(is_trivial, pair))]
+    if len(distinctive) == 0 and len(copied) < _TRIVIAL_ENTRIES:
         return False
     return 2 * len(copied) > len(entries) and (
         len(copied) >= _PAIR

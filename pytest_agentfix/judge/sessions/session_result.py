@@ -94,7 +94,7 @@ class SessionResult:
         if not self.is_tallied or not report.collected:  # otherwise the session may not have begun
             return ""
         if tally is None:
-            return "what pytest's own session counted is not told"
+            return "the counters of pytest's own session are not reported"
         if tally.exit_code != report.exit_code or tally.collected != len(report.collected):
             return "the report and pytest's own session do not agree about what was run"
         if not report.collect_errors and tally.failed != report.failed_reports:

@@ -99,10 +99,10 @@ def _count_patched(decorator: ast.expr, dotted: str) -> int:
     if kind == "dict":
         return 0
     if kind not in _NEW or not isinstance(decorator, ast.Call):
-        raise UnclearError("what its mock.patch hands in cannot be read")
+        raise UnclearError("the arguments its mock.patch supplies cannot be read")
     words = {word.arg for word in decorator.keywords}
     if None in words or any(isinstance(one, ast.Starred) for one in decorator.args):
-        raise UnclearError("what its mock.patch hands in cannot be read")
+        raise UnclearError("the arguments its mock.patch supplies cannot be read")
     return int(len(decorator.args) <= _NEW[kind] and "new" not in words)
 
 
@@ -113,10 +113,10 @@ def _read_hypothesis(decorator: ast.expr, dotted: str, found: Decorated) -> None
         return
     found.given_last += len(decorator.args)
     if any(isinstance(one, ast.Starred) for one in decorator.args):
-        raise UnclearError("what Hypothesis hands in cannot be read")
+        raise UnclearError("the arguments Hypothesis supplies cannot be read")
     for word in decorator.keywords:
         if word.arg is None:
-            raise UnclearError("what Hypothesis hands in cannot be read")
+            raise UnclearError("the arguments Hypothesis supplies cannot be read")
         found.given.add(word.arg)
 
 

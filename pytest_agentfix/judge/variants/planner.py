@@ -55,15 +55,15 @@ def plan_variants(
     chosen = _choose(everything)
     names = {target.nodeid for target in chosen}
     rest = [target for target in everything if target.nodeid not in names]
-    making = _PlanBuilder(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
+    builder = _PlanBuilder(rootdir=rootdir, top=top, read_base=read_base, rng=rng)
     by_path: dict[str, list[PlannedTest]] = {}
     for target in chosen:
         by_path.setdefault(target.path, []).append(target)
     for path, targets in by_path.items():
-        making.take(path, targets)
-    making.add_canary(next(iter(by_path)))
-    making.rule_out((CLONE, MUTANT, PLAIN), rest, f"{len(chosen)} others stand for it")
-    return replace(making.finish(), passed_over=frozenset(target.nodeid for target in rest))
+        builder.take(path, targets)
+    builder.add_canary(next(iter(by_path)))
+    builder.rule_out((CLONE, MUTANT, PLAIN), rest, f"{len(chosen)} others stand for it")
+    return replace(builder.finish(), passed_over=frozenset(target.nodeid for target in rest))
 
 
 def _choose(targets: Sequence[PlannedTest]) -> list[PlannedTest]:

@@ -29,7 +29,7 @@ class Reducible:
 
     statement: ast.stmt
     bound: frozenset[str]
-    wanted: frozenset[str]
+    references: frozenset[str]
     is_pytest: bool  # it is pytest, or cannot exist without it
     is_acting: bool  # it does more than define a name
 
@@ -94,7 +94,7 @@ class Reduction:
         while True:
             there = {name for item in kept for name in item.bound}
             lost = self._by_name.keys() - there
-            fewer = [item for item in kept if id(item) in needed or not item.wanted & lost]
+            fewer = [item for item in kept if id(item) in needed or not item.references & lost]
             if len(fewer) == len(kept):
                 return [item.statement for item in kept]
             kept = fewer
@@ -118,7 +118,7 @@ class Reduction:
         for item in found:  # grows meanwhile
             if item.is_pytest:
                 return None
-            more = [one for one in self._find(item.wanted) if id(one) not in seen]
+            more = [one for one in self._find(item.references) if id(one) not in seen]
             seen |= set(map(id, more))
             found += more
         return found
