@@ -1,11 +1,16 @@
-"""What tests of several files need."""
+"""What tests of several folders need."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
+
+from pytest_agentfix.testing import ScriptedModel
+from tests.kits.loop_kit import StartModel
 
 
 @pytest.fixture
@@ -14,3 +19,14 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # and never listens
         yield int(held.getsockname()[1])
+
+
+@pytest.fixture
+def start_model() -> Iterator[StartModel]:
+    """Start scripted models; they stop after the test."""
+    with ExitStack() as stack:
+
+        def start(script: Any, **options: Any) -> ScriptedModel:
+            return stack.enter_context(ScriptedModel(script, **options))
+
+        yield start

@@ -1,7 +1,8 @@
 """A sandbox double without isolation: local subprocesses in a plain folder.
 
 It fulfils the contract of ``ports.Sandbox`` but isolates nothing, so it is for tests with trusted
-code. Paths in it are the same as outside.
+code. Paths in it are the same as outside, except that the folder itself can appear at another
+place, by a mount in each command's own namespace.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
@@ -31,11 +34,21 @@ _NOT_FOUND, _NOT_STARTED = 127, 126
 
 
 class LocalSandbox:
-    """Implements ``ports.Sandbox`` around ``folder``; ``collect`` stands in for the comparison."""
+    """Implements ``ports.Sandbox`` around ``folder``; ``collect`` stands in for the comparison.
 
-    def __init__(self, folder: Path, *, collect: Callable[[], Collected] = Collected) -> None:
+    Commands see the folder at ``place``, which has to be a folder too, where that is given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        collect: Callable[[], Collected] = Collected,
+        place: Path | None = None,
+    ) -> None:
         self.folder = folder
         self._collect = collect
+        self._place = place
         self._processes: list[_LocalProcess] = []
 
     def __enter__(self) -> LocalSandbox:  # noqa: PYI034 - Self came with Python 3.11
@@ -55,6 +68,8 @@ class LocalSandbox:
 
     def start(self, command: Command) -> _LocalProcess:
         """Start ``command`` in the background."""
+        if self._place is not None:
+            command = _mounted(command, self.folder, self._place)
         process = _LocalProcess(command)
         self._processes.append(process)
         return process
@@ -239,6 +254,25 @@ def _report_pipe(*, has_report: bool) -> Iterator[tuple[int | None, int | None]]
     finally:
         os.close(source)
         os.close(sink)
+
+
+def _mounted(command: Command, folder: Path, place: Path) -> Command:
+    """Return ``command`` with a namespace of its own, in which ``folder`` is at ``place``."""
+    unshare, mount, env = map(_find_program, ("unshare", "mount", "env"))
+    # The shell's own variables are not the command's.
+    kept = [] if "PWD" in command.env else ["-u", "PWD", "-u", "OLDPWD"]
+    steps = f'"{mount}" --bind "$1" "$2" && shift 2 && exec "{env}" {" ".join(kept)} "$@"'
+    namespace = [unshare, "--mount", *(["--map-root-user"] if os.getuid() else [])]
+    shell = ["/bin/sh", "-c", steps, "sh", str(folder), str(place)]
+    argv = [*namespace, *shell, f"--chdir={command.cwd}", *command.argv]
+    return replace(command, argv=argv, cwd=Path("/"))
+
+
+def _find_program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise SandboxError(f"There is no {name} on PATH.", "Install util-linux and coreutils.")
+    return found
 
 
 def _open(command: Command, sink: int | None) -> subprocess.Popen[bytes]:

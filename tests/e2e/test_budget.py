@@ -21,7 +21,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
     reads,
 )
 from pytest_agentfix.testing.scripted_model.replies import Say as Words
-from tests.e2e.conftest import StartModel
+from tests.kits.loop_kit import StartModel
 from tests.kits.loop_kit import by_test, refill
 from tests.kits.project_kit import Project
 

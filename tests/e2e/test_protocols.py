@@ -35,7 +35,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
     reads,
     shell,
 )
-from tests.e2e.conftest import StartModel
+from tests.kits.loop_kit import StartModel
 from tests.kits.project_kit import Project, Ran
 
 # In two parts: what looks for them is itself seen by the model.

@@ -14,7 +14,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
     shell,
     writes,
 )
-from tests.e2e.test_scenarios import FIXED, assert_untouched
+from tests.loop.test_scenarios import FIXED, assert_untouched
 from tests.kits.loop_kit import StartModel, probes, prompts_of, refill
 from tests.kits.project_kit import CALC, Project
 

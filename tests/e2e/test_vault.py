@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from pytest_agentfix.testing.scripted_model.replies import Say, Turns
-from tests.e2e.conftest import StartModel
+from tests.kits.loop_kit import StartModel
 from tests.kits.loop_kit import once
 from tests.kits.project_kit import Project
 

@@ -193,8 +193,13 @@ def residue(scratch: Path) -> list[str]:
         left += [f"volume {volume['Name']}" for volume in ours]
     finally:
         client.close()
-    for root in scratch.glob("pytest-agentfix-*"):
-        left += [f"folder {path}" for path in root.iterdir()]
+    return left + list_host_residue(scratch)
+
+
+def list_host_residue(scratch: Path) -> list[str]:
+    """What is left of them outside the engine: folders, processes."""
+    roots = scratch.glob("pytest-agentfix-*")
+    left = [f"folder {path}" for root in roots for path in root.iterdir()]
     return left + [f"process {number} {_command(number)}" for number in pids_of(scratch)]
 
 

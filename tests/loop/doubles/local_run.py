@@ -1,0 +1,124 @@
+"""The outside of a repair, as doubles: no engine, local sandboxes, an agent without OpenCode."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.model import Collected, Turn
+from pytest_agentfix.core.ports import AcceptHandler, Agent, StartupSignals
+from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
+from pytest_agentfix.runtime import bootstrap, run
+from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest, WarmAgent
+from pytest_agentfix.runtime.sandbox_factory import AnyWorkspace, SandboxFactory, WorkspaceSandbox
+from pytest_agentfix.sandbox.container import ContainerSandbox
+from pytest_agentfix.sandbox.engine import Engine
+from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.testing.chat_agent import ChatAgent
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
+
+
+class NoEngine(Engine):
+    """An engine on which nothing is, and which is not asked for anything."""
+
+    def __init__(self) -> None:
+        """Without any connection."""
+
+    @classmethod
+    def connect(cls) -> Engine:
+        return cls()
+
+    @property
+    def is_local(self) -> bool:
+        return False  # so nothing is made ready by a process of its own
+
+    def sessions(self, owner: str) -> Mapping[str, list[str]]:
+        return {}
+
+    def volumes(self, owner: str) -> Mapping[str, list[str]]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class LocalSandboxes(SandboxFactory):
+    """Sandboxes that are commands of this machine, each with a workspace at the user's place."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._has_overlays = False
+
+    def open_for_agent(self, accept: AcceptHandler) -> WorkspaceSandbox:
+        return self._make_plain("agent")
+
+    def _start(
+        self,
+        kind: str,
+        workspace: AnyWorkspace,
+        read_only: Mapping[Path, Path] | None,
+        accept: AcceptHandler | None,
+    ) -> WorkspaceSandbox:
+        read_changes = self._reading(workspace)
+        local = LocalSandbox(workspace.path, collect=read_changes, place=self.base.top)
+        sandbox = cast("ContainerSandbox", local)
+        self._open.add(sandbox)
+        self._check_open()
+        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
+
+
+class ChatAgents(AgentPool):
+    """Agents that ask the model themselves."""
+
+    def send(self, post: AgentRequest, *, deadline: float, summons: StartupSignals) -> Agent:
+        box = self._sandboxes.open_for_agent(post.door.handle)
+        assert self._sandboxes.show(box, post.base, post.shown, post.keep)
+        agent = ChatAgent(
+            access=post.access,
+            gateway=post.door,
+            sandbox=box.sandbox,
+            folder=box.workspace.path,
+            top=self._sandboxes.base.top,
+            instructions=INSTRUCTIONS,
+            environ=self._environ,
+        )
+        return agent
+
+    def recruit(
+        self, access: Any, summons: StartupSignals, deadline: float = 0.0
+    ) -> WarmAgent:
+        raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
+
+
+def choose_environment(*_: object, **__: object) -> Environment:
+    """What the user has, under the user's own name."""
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.defpath])
+    return Environment(
+        kind="local",
+        image="",
+        python=sys.executable,
+        user=(os.getuid(), os.getgid()),
+        env={"PATH": path, "HOME": "/nowhere", "LANG": "C.UTF-8"},
+    )
+
+
+def find_opencode(**_: object) -> Path:
+    return Path(__file__)
+
+
+def install() -> None:
+    """Put the doubles in their places, for as long as this process lives."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(bootstrap, "Engine", NoEngine)
+    patch.setattr(bootstrap, "choose_environment", choose_environment)
+    patch.setattr(bootstrap, "can_find_opencode", lambda **_: True)
+    patch.setattr(bootstrap, "find_opencode", find_opencode)
+    patch.setattr(run, "SandboxFactory", LocalSandboxes)
+    patch.setattr(run, "AgentPool", ChatAgents)
+    patch.setattr(run, "begin_aftercare", lambda _: None)
