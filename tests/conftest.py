@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_agentfix.testing import ScriptedModel
 from tests.kits.loop_kit import StartModel
+from tests.kits.project_kit import Outside, Project, make_project
 
 
 @pytest.fixture
@@ -30,3 +32,11 @@ def start_model() -> Iterator[StartModel]:
             return stack.enter_context(ScriptedModel(script, **options))
 
         yield start
+
+
+@pytest.fixture
+def project(tmp_path: Path, outside: Outside) -> Iterator[Project]:
+    """A calculator with one bug, for folders that say what its runs meet outside."""
+    project = make_project(tmp_path)
+    with outside(project):
+        yield project

@@ -44,6 +44,7 @@ from tests.kits.project_kit import (
     Ran,
     pids_of,
     residue,
+    start_interruptible,
     wait_for,
 )
 
@@ -96,14 +97,12 @@ def running(project: Project, *arguments: str, url: str) -> Iterator[Running]:
     """A run that goes on beside the test; it does not outlive it."""
     log = project.reports / "output.txt"
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        process = start_interruptible(
             project.command(*arguments, url=url),
             cwd=project.path,
             env={**project._environ(), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            start_new_session=True,
         )
     try:
         yield Running(project=project, process=process, log=log)

@@ -13,8 +13,7 @@ import pytest
 
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.scripted_model.replies import Reply, Say, Turns, edits, reads, shell
-from tests.kits.loop_kit import StartModel
-from tests.kits.loop_kit import edit
+from tests.kits.loop_kit import StartModel, edit
 from tests.kits.project_kit import Project, Ran, make_project, residue, wait_for
 
 KEY = "sk-recorded-0123456789abcdef"

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,15 +136,13 @@ class Project:
 
     def start(self, *arguments: str, url: str | None) -> subprocess.Popen[str]:
         """Start pytest and return at once; its output goes into a pipe."""
-        return subprocess.Popen(
+        return start_interruptible(
             self.command(*arguments, url=url),
             cwd=self.path,
             env=self._environ(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,
         )
 
     def read_back(self, status: int, output: str) -> Ran:
@@ -164,6 +163,10 @@ class Project:
         }
 
 
+# What the runs in a project meet, from before the first one until nothing is left of the last.
+Outside = Callable[[Project], AbstractContextManager[None]]
+
+
 def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Project:
     """A project with one commit; ``files`` instead of the calculator with one bug."""
     project = Project(
@@ -179,6 +182,17 @@ def make_project(folder: Path, files: Mapping[str, str] | None = None) -> Projec
     project.write(files or {"calc.py": CALC, "test_calc.py": TEST_CALC, ".gitignore": "*.pyc\n"})
     project.commit_all()
     return project
+
+
+def start_interruptible(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process that Ctrl-C ends, even where a shell has us ignore it in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # the child gets the default
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, **options
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def residue(scratch: Path) -> list[str]:

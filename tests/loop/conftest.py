@@ -1,21 +1,35 @@
-"""Fixtures of the loop's tests: a project whose runs meet neither an engine nor OpenCode."""
+"""Whole repairs without engine and OpenCode: see ``doubles/local_run.py``.
+
+Each test of this folder can be run with the real ones, too: ``tests/e2e`` does so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.kits.project_kit import Project, list_host_residue, make_project, wait_for
+from tests.kits.project_kit import Outside, Project, list_host_residue, wait_for
 
 DOUBLES = Path(__file__).parent / "doubles"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A calculator with one bug. After the test, nothing of any run may be left."""
-    project = make_project(tmp_path)
-    project.environ.update(PYTHONPATH=str(DOUBLES), PYTEST_PLUGINS="agentfix_doubles")
-    yield project
+@contextmanager
+def use_doubles(project: Project) -> Iterator[None]:
+    """Have runs in ``project`` meet the doubles. At the end, nothing of any run may be left."""
+    project.environ |= {
+        "AGENTFIX_ON_HOST": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "agentfix_doubles",
+        "PYTHONPATH": str(DOUBLES),
+    }
+    yield
     wait_for(lambda: not list_host_residue(project.scratch), seconds=60)
+
+
+@pytest.fixture
+def outside() -> Outside:
+    """What a project's runs meet."""
+    return use_doubles

@@ -11,7 +11,6 @@ from typing import Any, cast
 import pytest
 
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.model import Collected, Turn
 from pytest_agentfix.core.ports import AcceptHandler, Agent, StartupSignals
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.runtime import bootstrap, run
@@ -79,7 +78,7 @@ class ChatAgents(AgentPool):
     def send(self, post: AgentRequest, *, deadline: float, summons: StartupSignals) -> Agent:
         box = self._sandboxes.open_for_agent(post.door.handle)
         assert self._sandboxes.show(box, post.base, post.shown, post.keep)
-        agent = ChatAgent(
+        return ChatAgent(
             access=post.access,
             gateway=post.door,
             sandbox=box.sandbox,
@@ -88,11 +87,7 @@ class ChatAgents(AgentPool):
             instructions=INSTRUCTIONS,
             environ=self._environ,
         )
-        return agent
-
-    def recruit(
-        self, access: Any, summons: StartupSignals, deadline: float = 0.0
-    ) -> WarmAgent:
+    def recruit(self, access: Any, summons: StartupSignals, deadline: float = 0.0) -> WarmAgent:
         raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
 
 

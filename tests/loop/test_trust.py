@@ -1,4 +1,4 @@
-"""The judge and the hold-out in whole runs: real engine, real OpenCode, real git."""
+"""The judge and the hold-out in whole runs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pytest_agentfix.testing.scripted_model.replies import (
     shell,
     writes,
 )
-from tests.loop.test_scenarios import FIXED, assert_untouched
 from tests.kits.loop_kit import StartModel, probes, prompts_of, refill
 from tests.kits.project_kit import CALC, Project
+from tests.loop.test_scenarios import FIXED, assert_untouched
 
 SLUG = "def slug(text):\n    return text.replace(' ', '-')\n"
 SLUGGED = "def slug(text):\n    return text.replace(' ', '-').lower()\n"

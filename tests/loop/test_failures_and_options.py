@@ -185,7 +185,7 @@ def test_under_xdist_with_two_functions(project: Project, start_model: StartMode
         }
     )
     model = start_model(script)
-    ran = project.run("-n2", "--agent-fix-max-attempts=1", url=model.base_url)
+    ran = project.run("-pxdist", "-n2", "--agent-fix-max-attempts=1", url=model.base_url)
     found = {cluster["tests"][0]: cluster["verdict"] for cluster in ran.report["clusters"]}
     assert found == {"test_calc.py::test_add": "fixed", "test_calc.py::test_never": "unfixed"}
     assert (ran.status, ran.counts()) == (1, "1 failed, 1 passed, 1 fixed")
@@ -217,7 +217,8 @@ def test_last_failed_from_an_ini_file_and_a_src_layout(
         ".gitignore": "*.pyc\n.pytest_cache/\n",
     }
     refill(project, files)
-    assert run_plainly(project, "-p", "no:agentfix").status == 1
+    off = ("-pno:agentfix", "-pno:pytest_agentfix.plugin")  # by either of its names
+    assert run_plainly(project, *off).status == 1
     model = start_model(once(project, "src/calc.py", "left - right", "left + right"))
     ran = run_by_ini(project, "--lf", url=model.base_url)
     # Only the test that failed last time was run, so it is the only one the report speaks of.
