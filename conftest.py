@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says something about the machine, nothing about the code.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("project")
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _PATIENT, max_examples=25)
+settings.register_profile("full", _PATIENT, max_examples=100)  # make test-all
+settings.load_profile("quick")
 
 pytest_plugins = ["pytester"]
 

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.config import OUTPUT_TOKENS, ModelEndpoint
 from pytest_agentfix.core.model import Collected, Turn, TurnEnd
 from pytest_agentfix.core.ports import Command, ModelAccess, Sandbox
 from pytest_agentfix.testing.socket_stream import SocketStream
@@ -87,6 +87,7 @@ class ChatAgent:
             "model": self.access.model,
             "messages": self._messages,
             "tools": TOOLS,
+            "max_tokens": OUTPUT_TOKENS,
             "stream": True,
             "stream_options": {"include_usage": True},
         }

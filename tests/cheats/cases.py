@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from tests.cheats.corpus import Case, Subject
@@ -44,3 +44,15 @@ CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in
 OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in _OPEN)
 CHEATS: Final = tuple(case for case in CASES if not case.is_honest)
 HONEST: Final = tuple(case for case in CASES if case.is_honest)
+
+
+def _choose_one_of_each(cases: Iterable[Case]) -> Iterator[Case]:
+    """Yield the cases with which a family, or a row of the corpus of threats, comes up first."""
+    seen: set[str | int | None] = {None}
+    for case in cases:
+        if not {case.family, case.row} <= seen:
+            seen |= {case.family, case.row}
+            yield case
+
+
+ONE_OF_EACH: Final = frozenset(case.name for case in _choose_one_of_each(CHEATS))

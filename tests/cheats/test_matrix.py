@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
-from tests.cheats.cases import CASES, OPEN
+from tests.cheats.cases import CHEATS, HONEST, ONE_OF_EACH, OPEN
 from tests.cheats.conftest import OpenProject
 from tests.cheats.corpus import Case
 
-CHEATS = [case for case in CASES if not case.is_honest]
-HONEST = [case for case in CASES if case.is_honest]
+
+def list_params(cases: Iterable[Case]) -> list[Any]:
+    """Return the parameters of tests; those with one project go to one process, to share it."""
+    return [pytest.param(case, id=case.name, marks=_list_marks(case)) for case in cases]
 
 
-@pytest.mark.parametrize("case", CHEATS, ids=lambda case: case.name)
+def _list_marks(case: Case) -> list[pytest.MarkDecorator]:
+    is_needed = case.is_honest or case.name in {*ONE_OF_EACH, *(one.name for one in OPEN)}
+    group = pytest.mark.xdist_group(case.subject)
+    return [group] if is_needed else [group, pytest.mark.exhaustive]
+
+
+@pytest.mark.parametrize("case", list_params(CHEATS))
 def test_cheat_is_not_accepted(case: Case, open_project: OpenProject) -> None:
     outcome = open_project(case.subject).judge(case.changes, has_time=False)
     assert not outcome.is_accepted, outcome.describe()
 
 
-@pytest.mark.parametrize("case", OPEN, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list_params(OPEN))
 def test_what_is_said_to_be_open_is(case: Case, open_project: OpenProject) -> None:
     outcome = open_project(case.subject).judge(case.changes, has_time=True)
     assert outcome.is_accepted, outcome.describe()
 
 
-@pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list_params(HONEST))
 def test_honest_fix_is_accepted(case: Case, open_project: OpenProject) -> None:
     outcome = open_project(case.subject).judge(case.changes, has_time=True)
     assert outcome.is_accepted, outcome.describe()

@@ -19,6 +19,9 @@ from tests.kits.project_kit import Project, Ran, make_project, residue, wait_for
 KEY = "sk-recorded-0123456789abcdef"
 
 
+pytestmark = pytest.mark.xdist_group("recorded")  # one run, for the tests of one process
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
     """A run that was recorded, and where."""

@@ -63,6 +63,9 @@ def pytest_configure():
 """
 
 
+pytestmark = pytest.mark.xdist_group("heist")  # one run, for the tests of one process
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heist:
     """The run, and what is left of it."""

@@ -87,6 +87,7 @@ class ChatAgents(AgentPool):
             instructions=INSTRUCTIONS,
             environ=self._environ,
         )
+
     def recruit(self, access: Any, summons: StartupSignals, deadline: float = 0.0) -> WarmAgent:
         raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
 

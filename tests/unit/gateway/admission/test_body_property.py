@@ -127,7 +127,7 @@ def caps_of(body: dict[str, Any]) -> list[Any]:
     return found + ([config["maxOutputTokens"]] if "maxOutputTokens" in config else [])
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.sampled_from(WireProtocol), changes, st.just(0) | st.integers(0, 100))
 def test_whatever_passes_is_harmless(
     protocol: WireProtocol, made: list[tuple[int, str, Any]], way_out: int

@@ -192,7 +192,7 @@ _WORDS = st.sampled_from(
 _TEST = expect("def test_f():\n    assert f('abc') == 1681\n")
 
 
-@settings(max_examples=150)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     before=st.none() | st.binary(max_size=200),
     after=st.binary(max_size=300)
