@@ -1,5 +1,5 @@
 # Everything a developer does. `make` alone tells what there is.
-#   PYTEST_ARGS="-k policy -x"     more arguments for make test and make coverage
+#   PYTEST_ARGS="-k policy -x"     more arguments for make test, test-all and coverage
 #   WORKERS=1                      how many tests run side by side
 #   EXAMPLES="slugs lru"           which examples make demo shows
 #   CHEATS_ARGS="--only slugs"     which cases make cheats judges
@@ -16,20 +16,30 @@ EXAMPLES ?=
 BENCH ?= overhead judge gateway suites first_request side_by_side growth off peers
 BENCH_ARGS ?=
 CHEATS_ARGS ?=
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test coverage demo cassettes cheats lint format bench clean
+.PHONY: help bootstrap check unit test test-all coverage demo cassettes cheats lint format bench clean
 
 help: ## Tell what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 bootstrap: ## Make .venv and get OpenCode into the cache
 	@PYTHON="$(PYTHON)" scripts/bootstrap.sh
 
-test: bootstrap ## Run all tests (starts a Docker engine if none answers)
-	@$(WITH_ENGINE) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+check: ## Check style, types and unit tests side by side, in less than a minute: no engine needed
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
-coverage: bootstrap ## Run all tests and show what they do not reach
+unit: bootstrap # what make check runs beside make lint
+	@$(PYTEST) -q tests/unit
+
+test: bootstrap ## Run the tests that a change has to pass (starts a Docker engine if none answers)
+	@$(WITH_ENGINE) $(PYTEST) -m "not exhaustive" $(PYTEST_ARGS)
+
+test-all: bootstrap ## Run every test and case there is, with more examples of each property
+	@$(WITH_ENGINE) $(PYTEST) --hypothesis-profile=full $(PYTEST_ARGS)
+
+coverage: bootstrap ## Run every test and show what they do not reach
 	@$(BIN)/coverage erase
 	@$(WITH_ENGINE) $(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	@$(BIN)/coverage combine --quiet
