@@ -136,6 +136,7 @@ class JudgedProject:
             cwd=self.top,
             config_file=_find_config(self.top),
             has_cwd_on_path=True,
+            arguments=("-p", "no:hypothesispytest"),  # most of a second in each session
         )
         return RunContext(
             settings=settings,

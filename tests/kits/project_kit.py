@@ -159,6 +159,8 @@ class Project:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(self.scratch / "gitconfig"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            # It takes most of a second at the end of each of the judge's sessions.
+            "PYTEST_ADDOPTS": "-p no:hypothesispytest",
             **self.environ,
         }
 

@@ -35,7 +35,9 @@ class Runner:
     @property
     def plugins(self) -> list[str]:
         plugins = [] if is_installed() else ["-p", "pytest_agentfix.plugin"]
-        return [*plugins, "-p", "fake_repairer", "-p", "no:randomly"]
+        # Hypothesis takes most of a second at the end of each process that has no use for it.
+        off = ["-p", "no:randomly", "-p", "no:hypothesispytest"]
+        return [*plugins, "-p", "fake_repairer", *off]
 
     def script(self, **script: Any) -> None:
         """Tell the double what to do."""

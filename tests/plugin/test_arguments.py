@@ -122,6 +122,8 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         "fake_repairer",
         "-p",
         "no:randomly",
+        "-p",
+        "no:hypothesispytest",
         "-W",
         "error",
     ]
