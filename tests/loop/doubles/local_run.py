@@ -18,7 +18,7 @@ from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest, WarmAgen
 from pytest_agentfix.runtime.sandbox_factory import AnyWorkspace, SandboxFactory, WorkspaceSandbox
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environment import Environment
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.testing.chat_agent import ChatAgent
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
