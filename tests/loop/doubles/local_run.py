@@ -64,31 +64,31 @@ class LocalSandboxes(SandboxFactory):
         read_only: Mapping[Path, Path] | None,
         accept: AcceptHandler | None,
     ) -> WorkspaceSandbox:
-        read_changes = self._reading(workspace)
+        read_changes = self._make_reader(workspace)
         local = LocalSandbox(workspace.path, collect=read_changes, place=self.base.top)
         sandbox = cast("ContainerSandbox", local)
         self._open.add(sandbox)
         self._check_open()
-        return WorkspaceSandbox(sandbox=sandbox, workspace=workspace)
+        return WorkspaceSandbox(container=sandbox, workspace=workspace)
 
 
 class ChatAgents(AgentPool):
     """Agents that ask the model themselves."""
 
-    def send(self, post: AgentRequest, *, deadline: float, summons: StartupSignals) -> Agent:
-        box = self._sandboxes.open_for_agent(post.door.handle)
-        assert self._sandboxes.show(box, post.base, post.shown, post.keep)
+    def acquire(self, request: AgentRequest, *, deadline: float, signals: StartupSignals) -> Agent:
+        box = self.sandboxes.open_for_agent(request.gateway.handle)
+        assert self.sandboxes.apply_view(box, request.base, request.shown, request.keep)
         return ChatAgent(
-            access=post.access,
-            gateway=post.door,
-            sandbox=box.sandbox,
+            access=request.access,
+            gateway=request.gateway,
+            sandbox=box.container,
             folder=box.workspace.path,
-            top=self._sandboxes.base.top,
+            top=self.sandboxes.base.top,
             instructions=INSTRUCTIONS,
             environ=self._environ,
         )
 
-    def recruit(self, access: Any, summons: StartupSignals, deadline: float = 0.0) -> WarmAgent:
+    def start(self, access: Any, signals: StartupSignals, deadline: float = 0.0) -> WarmAgent:
         raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
 
 
@@ -117,4 +117,4 @@ def install() -> None:
     patch.setattr(bootstrap, "find_opencode", find_opencode)
     patch.setattr(run, "SandboxFactory", LocalSandboxes)
     patch.setattr(run, "AgentPool", ChatAgents)
-    patch.setattr(run, "begin_aftercare", lambda _: None)
+    patch.setattr(run, "start_reaper", lambda _: None)
