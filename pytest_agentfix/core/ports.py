@@ -438,7 +438,7 @@ class Extensions(Protocol):
         ...
 
     def tell_verdict(self, result: ClusterResult) -> None:
-        """Take note of how a cluster ended."""
+        """Take note of how a cluster ended; told again of the same one, do nothing."""
         ...
 
 

@@ -46,6 +46,7 @@ class PytestExtensions:
             **FORMATS,
             **self._merge("pytest_agentfix_report_formats", tuple(FORMATS)),
         }
+        self._told: set[str] = set()  # slugs
         self._selected: dict[tuple[str, str], bool | None] = {}
 
     def select(self, failure: Failure) -> bool | None:
@@ -84,7 +85,10 @@ class PytestExtensions:
         return None if answer is None or not answer[1].strip() else answer[1]
 
     def tell_verdict(self, result: ClusterResult) -> None:
-        """Tell every plugin how a cluster ended."""
+        """Tell every plugin how a cluster ended, once for each cluster."""
+        if result.cluster.slug in self._told:
+            return
+        self._told.add(result.cluster.slug)
         for _ in self._ask(
             "pytest_agentfix_verdict",
             object,

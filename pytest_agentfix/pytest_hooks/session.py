@@ -242,6 +242,8 @@ class SessionPlugin:
         left_out = describe_left_out(self._collector.failures, request.failures)
         result = replace(result, notices=result.notices + left_out)
         self._config.stash[RESULT] = result
+        for each in result.clusters:
+            self._extensions.tell_verdict(each)
         green = self._find_green()
         internals.move_to_fixed(self._config, green, self._collector.strip_group)
         if not self._settings.exit_non_zero_on_fix:

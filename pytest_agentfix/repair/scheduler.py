@@ -116,6 +116,11 @@ class Scheduler:
             for entry in self._entries:
                 entry.result, entry.is_begun = make(entry.cluster), True
 
+    def results_so_far(self) -> tuple[ClusterResult, ...]:
+        """Return the results that are there."""
+        with self._lock:
+            return tuple(entry.result for entry in self._entries if entry.result is not None)
+
     def results(self) -> tuple[ClusterResult, ...]:
         """Return the result of each, or the reason why it has none."""
         with self._lock:

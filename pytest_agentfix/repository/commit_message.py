@@ -35,6 +35,15 @@ def _subject(fix: Fix) -> str:
     return f"{start} ({clean_line(what, limit=_SUBJECT_LIMIT - len(start) - 3)})"
 
 
+def complete_message(text: str, fix: Fix) -> str:
+    """Return another plugin's ``text`` as a message: control characters out, our trailers in."""
+    lines = [clean_line(line, limit=_LINE_LIMIT) for line in text.strip().splitlines()]
+    missing = [line for line in _trailers(fix).splitlines() if line not in lines]
+    is_in_trailers = bool(lines) and lines[-1] in _trailers(fix).splitlines()
+    glue = [] if is_in_trailers or not missing else [""]
+    return "\n".join([*lines, *glue, *missing]) + "\n"
+
+
 def _what_failed(failure: Failure) -> str:
     exception = failure.exception.rpartition(".")[2]
     message = failure.message.removeprefix(failure.exception).removeprefix(exception)

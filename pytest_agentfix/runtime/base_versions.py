@@ -20,7 +20,7 @@ from pytest_agentfix.core.model import (
     Judgement,
     RunRequest,
 )
-from pytest_agentfix.core.paths import fold
+from pytest_agentfix.core.paths import fold, normalise
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
@@ -149,8 +149,11 @@ class BaseVersions:
         """Return whether the policy is open for any of the cluster's own test files."""
         targets = target_files(cluster, self._top)
         globs = self._context.settings.allow
-        return cluster.policy.allow_test_edits or any(
-            compile_glob(glob).fullmatch(path) for glob in globs for path in targets
+        is_open = self._context.extensions.is_open
+        return (
+            cluster.policy.allow_test_edits
+            or any(compile_glob(glob).fullmatch(path) for glob in globs for path in targets)
+            or any(is_open(path, cluster) for path in sorted(targets))
         )
 
     def apply_policy(
@@ -158,6 +161,11 @@ class BaseVersions:
     ) -> tuple[ChangeSet, tuple[Drop, ...]]:
         """Divide ``collected`` into what the policy lets through and what it leaves out."""
         base = self._bases[version]
+        answers = {
+            path: self._context.extensions.is_open(path, cluster)
+            for path in collected.changes.files
+            if normalise(path) is not None and path not in litter
+        }
         policy = Policy(
             test_patterns=self._context.invocation.test_patterns,
             test_paths=self._test_paths,
@@ -169,6 +177,8 @@ class BaseVersions:
             submodules=self._submodules,
             protected=config_file(self._context.invocation, self._top),
             allow=self._context.settings.allow,
+            opened=frozenset(path for path, answer in answers.items() if answer is True),
+            closed=frozenset(path for path, answer in answers.items() if answer is False),
         )
         accepted = apply_policy(policy, collected, litter, read_base=base.read)
         return accepted.changes, accepted.dropped
@@ -176,8 +186,8 @@ class BaseVersions:
     def first_prompt(
         self, version: int, cluster: Cluster, judgement: Judgement, hold_out: HoldOut, note: str
     ) -> str:
-        """Return the first prompt for an agent."""
-        return first_prompt(
+        """Return the first prompt for an agent, with what other plugins add to it."""
+        prompt = first_prompt(
             cluster,
             judgement.red,
             python=self._context.environment.python,
@@ -186,6 +196,7 @@ class BaseVersions:
             hold_out=hold_out,
             note=note,
         )
+        return "\n\n".join([prompt, *self._context.extensions.prompt_notes(cluster, prompt)])
 
 
 def _paths_after(paths: frozenset[str], changes: ChangeSet) -> frozenset[str]:

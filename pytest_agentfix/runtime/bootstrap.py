@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from pytest_agentfix.agents.opencode.binary import can_find_opencode, find_opencode
-from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.errors import (
+    AgentFixError,
+    EnvironmentUnavailableError,
+    SettingError,
+)
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
@@ -19,7 +23,7 @@ from pytest_agentfix.repository import Repository
 from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environments import choose_environment
+from pytest_agentfix.sandbox.environments import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
 
 if TYPE_CHECKING:
@@ -52,9 +56,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
             invocation=invocation,
             repository=repository,
             engine=engine,
-            environment=choose_environment(
-                settings, engine, top=repository.top, further=extensions.environments
-            ),
+            environment=_choose_environment(settings, engine, repository.top, extensions),
             upstream=upstream,
             choose_upstream=choose,
             find_opencode=find,
@@ -68,6 +70,23 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
 
 
 # Most runs have nothing to repair, so what follows imports only what it needs when it needs it.
+
+
+def _choose_environment(
+    settings: Settings, engine: Engine, top: Path, extensions: RunExtensions
+) -> Environment:
+    further = extensions.environments
+    try:
+        return choose_environment(settings, engine, top=top, further=further)
+    except AgentFixError:
+        raise
+    except Exception as error:
+        if settings.environment != "auto" and settings.environment not in further:
+            raise
+        raise EnvironmentUnavailableError(
+            f"A plugin's environment raised {type(error).__name__}: {error}.",
+            "Correct it, or choose another with --agent-fix-environment.",
+        ) from error
 
 
 def _load_replay(file: Path) -> Replay:

@@ -40,7 +40,7 @@ from pytest_agentfix.repair.merge_queue import MergeQueue
 from pytest_agentfix.repair.prompts.prompt import next_prompt
 from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.repository import CommitLander
-from pytest_agentfix.repository.commit_message import default_message
+from pytest_agentfix.repository.commit_message import complete_message, default_message
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_scope import locked_patterns
@@ -66,7 +66,7 @@ class ClusterRepairer:
         self.lander = CommitLander(
             self.context.repository,
             read_base=self.base_versions.base(0).read,
-            message=default_message,
+            message=self._write_message,
             branch=settings.branch,
             is_committing=settings.commit,
             patch_folder=self.context.patch_folder,
@@ -77,6 +77,11 @@ class ClusterRepairer:
             keep_green=self.base_versions.keep_green,
             clock=self.clock,
         )
+
+    def _write_message(self, fix: Fix) -> str:
+        message = default_message(fix)
+        other = self.context.extensions.commit_message(fix, message)
+        return message if other is None else complete_message(other, fix)
 
     def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult:
         """Repair one cluster; an accepted fix becomes part of the base."""

@@ -19,7 +19,9 @@ from pytest_agentfix.runtime.context import RunContext
 
 
 def cluster_failures(failures: Sequence[Failure], context: RunContext) -> tuple[Cluster, ...]:
-    """Group ``failures`` by their presumed cause."""
+    """Return ``failures`` in clusters: a plugin's, or else ours by their presumed cause."""
+    if clusters := context.extensions.cluster(failures):
+        return tuple(clusters)
     top = context.repository.top
     suite = Suite.build(
         Policy(

@@ -252,6 +252,8 @@ class RepairRun:
             check_sigterm()
             for future in done:
                 future.result()
+            for result in self._scheduler.results_so_far():
+                self._context.extensions.tell_verdict(result)
 
     def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
         self._scheduler.end(cluster, repairer.repair(cluster, progress))

@@ -100,6 +100,13 @@ class Reporter:
             if name not in getattr(parser, "_inidict", {}):
                 parser.addini(name, "declared in the sandbox only")
 
+    def pytest_plugin_registered(self, manager: Any) -> None:
+        """Let a conftest implement this package's hooks, which nobody calls or declares here."""
+        for name, caller in vars(manager.hook).items():
+            if name.startswith("pytest_agentfix_"):
+                for implementation in caller.get_hookimpls():
+                    implementation.optionalhook = True
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_load_initial_conftests(self, early_config: Any) -> "Generator[None, Any, None]":
         """Switch coverage off: with a threshold it fails any run of a part of the suite."""

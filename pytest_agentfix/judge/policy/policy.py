@@ -30,6 +30,8 @@ class Policy:
     submodules: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
     allow: tuple[str, ...] = ()
+    opened: frozenset[str] = frozenset()  # paths that a hook opens as ``allow`` does
+    closed: frozenset[str] = frozenset()  # paths that a hook closes
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Rule:
 
 def find_rule(change: PathChange) -> Rule | None:
     """Return the first rule that forbids the change, ``None`` if it may stay."""
-    is_open = _matches(change.path, change.context.policy.allow)
+    policy = change.context.policy
+    is_open = change.path in policy.opened or _matches(change.path, policy.allow)
     rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
     return next((rule for rule in rules if rule.applies(change)), None)
 
@@ -103,6 +104,10 @@ def _is_planted_repository(change: PathChange) -> bool:
 
 def _is_protected(change: PathChange) -> bool:
     return change.folded in map(fold, change.context.policy.protected)
+
+
+def _is_closed(change: PathChange) -> bool:
+    return change.path in change.context.policy.closed
 
 
 def _is_test(change: PathChange) -> bool:
@@ -166,6 +171,7 @@ def _opened(name: str, applies: Predicate, reason: str) -> Rule:
 RULES: Final = (
     Rule("hostile-path", _is_hostile, "unsafe path"),
     Rule("decomposed-name", _is_new_and_decomposed, "unsafe path: the name is not in NFC"),
+    Rule("closed", _is_closed, "closed by a pytest_agentfix_policy hook"),
     Rule("submodule", _is_in_submodule, "inside a submodule"),
     _opened("ci", _named(file_names.is_ci_configuration), "CI or editor configuration"),
     Rule("git-configuration", _named(file_names.is_git_configuration), "git configuration"),
