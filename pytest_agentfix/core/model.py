@@ -339,16 +339,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One agent turn and its judgement (``None`` where there was nothing to judge)."""
-
-    turn: Turn
-    changes: ChangeSet
-    dropped: tuple[Drop, ...] = ()
-    judgement: Judgement | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
     """An accepted change set on its way into the history."""
 

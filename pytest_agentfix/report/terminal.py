@@ -58,11 +58,6 @@ def summary_lines(result: RunResult) -> list[SummaryLine]:
     return lines
 
 
-def progress_line(index: int, total: int, title: str, phase: str) -> str:
-    """Return ``[1/3] test_a.py::test: phase`` for cluster ``index`` (from 1) of ``total``."""
-    return f"[{index}/{total}] {clean(title, limit=_TITLE_LIMIT)}: {clean(phase)}"
-
-
 def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[SummaryLine]]:
     width = max((len(each.verdict.value) for each in clusters), default=0)
     for each in clusters:

@@ -18,7 +18,7 @@ from pytest_agentfix.core.model import (
     Tokens,
     Verdict,
 )
-from pytest_agentfix.report.terminal import SummaryLine, progress_line, summary_lines
+from pytest_agentfix.report.terminal import SummaryLine, summary_lines
 from tests.kits.report_sample import (
     FIXED,
     HOSTILE,
@@ -231,11 +231,5 @@ def test_durations(seconds: float, expected: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_line_can_do_harm(text: str) -> None:
     lines = summary_lines(make_hostile(text))
-    lines.append(SummaryLine(progress_line(1, 2, text, text)))
     assert [line.text for line in lines if not is_harmless(line.text)] == []
     assert max(len(line.text) for line in lines) < 2_500
-
-
-def test_progress_line() -> None:
-    line = progress_line(1, 3, "test_a.py::test_b", "judging a change\nto 2 files")
-    assert line == "[1/3] test_a.py::test_b: judging a change to 2 files"
