@@ -278,5 +278,5 @@ def test_a_kind_that_nobody_has() -> None:
         choose_with(RemoteMirror(), "conda")
     assert str(caught.value) == (
         "There is no environment 'conda'. "
-        "Choose one of mirror, image, remote with --agent-fix-environment."
+        f"Choose one of {', '.join(KINDS)}, remote with --agent-fix-environment."
     )
