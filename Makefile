@@ -1,6 +1,6 @@
 # Everything a developer does. `make` alone tells what there is.
 #   PYTEST_ARGS="-k policy -x"     more arguments for make test, test-all and coverage
-#   WORKERS=1                      how many tests run side by side
+#   WORKERS=1                      how many tests run side by side (3: most wait for something)
 #   EXAMPLES="slugs lru"           which examples make demo shows
 #   CHEATS_ARGS="--only slugs"     which cases make cheats judges
 #   BENCH="suites off"             which benchmarks make bench runs
@@ -11,7 +11,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WITH_ENGINE := scripts/with_engine.sh
 PYTEST_ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 EXAMPLES ?=
 BENCH ?= overhead judge gateway suites first_request side_by_side growth off peers
 BENCH_ARGS ?=

@@ -88,11 +88,22 @@ def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner
     return _make_runner(pytester, monkeypatch, ())
 
 
-@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.fixture(
+    params=[
+        pytest.param((), id="plain"),
+        pytest.param(("-n2",), id="xdist", marks=pytest.mark.exhaustive),
+    ]
+)
 def any_runner(
     request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Runner:
-    """Runs pytest in one process, and once more with two xdist workers."""
-    if request.param:
-        pytest.importorskip("xdist")
+    """Runs pytest in one process, and once more with two xdist workers (``make test-all``)."""
+    return _make_runner(pytester, monkeypatch, request.param)
+
+
+@pytest.fixture(params=[pytest.param((), id="plain"), pytest.param(("-n2",), id="xdist")])
+def both_runner(
+    request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Runner:
+    """Runs as ``any_runner`` does, both ways in ``make test`` too: for what xdist can turn."""
     return _make_runner(pytester, monkeypatch, request.param)

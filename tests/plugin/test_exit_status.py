@@ -9,18 +9,18 @@ from tests.plugin.conftest import Runner
 TWO = "def test_a(): assert 0\ndef test_b(): assert 0\ndef test_c(): pass"
 
 
-def test_all_fixed(any_runner: Runner) -> None:
-    any_runner.pytester.makepyfile(TWO)
-    result = any_runner.run()
+def test_all_fixed(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile(TWO)
+    result = both_runner.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*= agent-fix =*", "*= 1 passed, 2 fixed in *s =*"])
     result.stdout.no_fnmatch_line("*= FAILURES =*")
 
 
-def test_one_stays_red(any_runner: Runner) -> None:
-    any_runner.pytester.makepyfile(test_it=TWO)
-    any_runner.script(verdicts={"test_it.py::test_a": "unfixed"})
-    result = any_runner.run()
+def test_one_stays_red(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile(test_it=TWO)
+    both_runner.script(verdicts={"test_it.py::test_a": "unfixed"})
+    result = both_runner.run()
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         ["*= FAILURES =*", "FAILED test_it.py::test_a*", "*= 1 failed, 1 passed, 1 fixed in *s =*"]
@@ -45,8 +45,8 @@ def test_flaky_fixed_is_green(runner: Runner) -> None:
     assert runner.run().ret == 0
 
 
-def test_a_test_counts_once(any_runner: Runner) -> None:
-    any_runner.pytester.makepyfile("""
+def test_a_test_counts_once(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile("""
         import pytest
         @pytest.fixture
         def bad():
@@ -54,13 +54,13 @@ def test_a_test_counts_once(any_runner: Runner) -> None:
             assert 0
         def test_a(bad): assert 0
     """)
-    result = any_runner.run()
+    result = both_runner.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*= 1 fixed in *s =*"])
 
 
-def test_a_test_half_fixed_is_red(any_runner: Runner) -> None:
-    any_runner.pytester.makepyfile("""
+def test_a_test_half_fixed_is_red(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile("""
         import pytest
         @pytest.fixture
         def bad():
@@ -68,8 +68,8 @@ def test_a_test_half_fixed_is_red(any_runner: Runner) -> None:
             assert 0
         def test_a(bad): assert 0
     """)
-    any_runner.script(by_phase=True, verdicts={"call": "fixed", "teardown": "unfixed"})
-    result = any_runner.run()
+    both_runner.script(by_phase=True, verdicts={"call": "fixed", "teardown": "unfixed"})
+    result = both_runner.run()
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*= 1 failed, 1 error in *s =*"])
 
@@ -77,14 +77,14 @@ def test_a_test_half_fixed_is_red(any_runner: Runner) -> None:
 @pytest.mark.parametrize(("verdict", "status"), [("fixed", 0), ("unfixed", 1)])
 @pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
 def test_first_failure_ends_the_run(
-    any_runner: Runner, option: str, verdict: str, status: int
+    both_runner: Runner, option: str, verdict: str, status: int
 ) -> None:
-    any_runner.pytester.makepyfile(TWO)
-    any_runner.script(verdicts={"call": verdict})
-    result = any_runner.run(option)
+    both_runner.pytester.makepyfile(TWO)
+    both_runner.script(verdicts={"call": verdict})
+    result = both_runner.run(option)
     # xdist's own status after -x is 2.
-    assert result.ret == (2 if status and any_runner.jobs else status)
-    assert any_runner.events == ["prepare", "repair", "close"]
+    assert result.ret == (2 if status and both_runner.jobs else status)
+    assert both_runner.events == ["prepare", "repair", "close"]
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("fixed", 0), ("unfixed", 2)])
@@ -95,14 +95,16 @@ def test_collection_errors(runner: Runner, verdict: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("fixed", 0), ("unfixed", 1)])
-def test_first_collection_error_ends_the_run(any_runner: Runner, verdict: str, status: int) -> None:
-    any_runner.pytester.makepyfile(
+def test_first_collection_error_ends_the_run(
+    both_runner: Runner, verdict: str, status: int
+) -> None:
+    both_runner.pytester.makepyfile(
         test_a="import nowhere", test_b="import nowhere", test_c="def test_a(): pass"
     )
-    any_runner.script(verdicts={"collect": verdict})
-    result = any_runner.run("-x")
-    assert result.ret == (2 if status and any_runner.jobs else status)
-    assert any_runner.events == ["prepare", "repair", "close"]
+    both_runner.script(verdicts={"collect": verdict})
+    result = both_runner.run("-x")
+    assert result.ret == (2 if status and both_runner.jobs else status)
+    assert both_runner.events == ["prepare", "repair", "close"]
 
 
 def test_stepwise(runner: Runner) -> None:

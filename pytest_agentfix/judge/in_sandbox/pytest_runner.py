@@ -103,7 +103,7 @@ class Reporter:
     def pytest_plugin_registered(self, manager: Any) -> None:
         """Let a conftest implement this package's hooks, which nobody calls or declares here."""
         for name, caller in vars(manager.hook).items():
-            if name.startswith("pytest_agentfix_"):
+            if name.startswith(self._words["hooks"]):
                 for implementation in caller.get_hookimpls():
                     implementation.optionalhook = True
 

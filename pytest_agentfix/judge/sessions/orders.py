@@ -32,12 +32,13 @@ def make_key() -> str:
     return secrets.token_hex(32)
 
 
-def _list_words() -> dict[str, list[str]]:
+def _list_words() -> dict[str, list[str] | str]:
     typed = [option for option in OPTIONS if not option.is_ini_only]
     return {
         "flags": [option.flag for option in typed if option.metavar is None],
         "options": [option.flag for option in typed if option.metavar is not None],
         "inis": [option.name for option in OPTIONS],
+        "hooks": "pytest_agentfix_",  # what their names begin with
     }
 
 
@@ -50,7 +51,7 @@ class SessionOrder:
     second channel. ``files`` are written before pytest starts. ``shuffle`` seeds a random order,
     ``None`` keeps the suite's own. ``cover`` holds lines (absolute path -> line numbers) whose
     tests are reported; of ``around``, no test that may run one of the lines is missed. ``words``
-    are this package's options and ini names, which a project may use.
+    are this package's options, ini names and the prefix of its hooks, which a project may use.
     """
 
     args: Sequence[str]
@@ -63,7 +64,7 @@ class SessionOrder:
     shuffle: int | None = None
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    words: Mapping[str, Sequence[str]] = field(default_factory=_list_words)
+    words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:
         """Return the JSON object that ``pytest_runner.py`` reads from stdin."""
