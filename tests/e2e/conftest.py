@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_chosen(item: pytest.Item) -> bool:
-    """Whether ``make test`` runs it."""
+    """Return whether ``make test`` runs it."""
     names = {"", item.name, item.name.partition("[")[0]}
     return bool(names & CHOSEN.get(item.path.name, set()))
 
@@ -79,5 +79,5 @@ def use_real_ones(project: Project) -> Iterator[None]:
 
 @pytest.fixture
 def outside() -> Outside:
-    """What a project's runs meet."""
+    """Give the surroundings of a project's runs."""
     return use_real_ones

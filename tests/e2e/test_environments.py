@@ -1,4 +1,4 @@
-"""What only the real ones have: images, sandboxes that are kept, OpenCode's own retries."""
+"""Scenarios that need the real ones: images, kept sandboxes, OpenCode's own retries."""
 
 from __future__ import annotations
 

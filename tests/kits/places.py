@@ -1,4 +1,4 @@
-"""Where this repository is, for tests that read its files or run them elsewhere."""
+"""The place of this repository, for tests that read its files or run them elsewhere."""
 
 from __future__ import annotations
 

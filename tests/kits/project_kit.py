@@ -213,7 +213,7 @@ def residue(scratch: Path) -> list[str]:
 
 
 def list_host_residue(scratch: Path) -> list[str]:
-    """What is left of them outside the engine: folders, processes."""
+    """List what is left of them outside the engine: folders, processes."""
     roots = scratch.glob("pytest-agentfix-*")
     left = [f"folder {path}" for root in roots for path in root.iterdir()]
     return left + [f"process {number} {_command(number)}" for number in pids_of(scratch)]

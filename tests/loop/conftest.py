@@ -31,5 +31,5 @@ def use_doubles(project: Project) -> Iterator[None]:
 
 @pytest.fixture
 def outside() -> Outside:
-    """What a project's runs meet."""
+    """Give the surroundings of a project's runs."""
     return use_doubles

@@ -1,4 +1,4 @@
-"""What the model may do, and what becomes of it.
+"""Scripts of a model, and what becomes of each.
 
 Each test looks at verdict, exit status, history and work tree; the ``project`` fixture looks at
 what is left behind.

@@ -41,7 +41,7 @@ def run(runner: Runner, conftest: str, *args: str, **script: Any) -> pytest.RunR
 
 
 def heard(runner: Runner) -> Any:
-    """What the double got as answers, by cluster."""
+    """Return what the double got as answers."""
     return json.loads((runner.path / "hooks.json").read_text("utf-8"))
 
 

@@ -14,7 +14,7 @@ IMPURE = frozenset(
 
 
 class _Watch:
-    """What the running test did that belongs into another tier; ``None`` between tests."""
+    """Notes what the running test did that belongs into another tier; ``None`` between tests."""
 
     def __init__(self) -> None:
         self.seen: list[str] | None = None

@@ -1,4 +1,4 @@
-"""What is here proves the corpus, not the product."""
+"""These tests prove the corpus, not the product."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class ChatAgents(AgentPool):
 
 
 def choose_environment(*_: object, **__: object) -> Environment:
-    """What the user has, under the user's own name."""
+    """Return what the user has, under the user's own name."""
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.defpath])
     return Environment(
         kind="local",
