@@ -38,9 +38,9 @@ def _subject(fix: Fix) -> str:
 def complete_message(text: str, fix: Fix) -> str:
     """Return another plugin's ``text`` as a message: control characters out, our trailers in."""
     lines = [clean_line(line, limit=_LINE_LIMIT) for line in text.strip().splitlines()]
-    missing = [line for line in _trailers(fix).splitlines() if line not in lines]
-    is_in_trailers = bool(lines) and lines[-1] in _trailers(fix).splitlines()
-    glue = [] if is_in_trailers or not missing else [""]
+    trailers = _trailers(fix).splitlines()
+    missing = [line for line in trailers if line not in lines]
+    glue = [] if lines[-1] in trailers or not missing else [""]
     return "\n".join([*lines, *glue, *missing]) + "\n"
 
 

@@ -252,11 +252,15 @@ class RepairRun:
             check_sigterm()
             for future in done:
                 future.result()
-            for result in self._scheduler.results_so_far():
-                self._context.extensions.tell_verdict(result)
+            if done:
+                self._tell_verdicts()
 
     def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
         self._scheduler.end(cluster, repairer.repair(cluster, progress))
+
+    def _tell_verdicts(self) -> None:
+        for result in self._scheduler.results_so_far():
+            self._context.extensions.tell_verdict(result)
 
     def _choose_jobs(self) -> int:
         settings = self._context.settings
