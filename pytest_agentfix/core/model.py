@@ -196,12 +196,36 @@ class Collected:
     is_complete: bool = True
 
 
+class WantKind(enum.Enum):
+    """The sort of thing that a sandbox can lack."""
+
+    FILE = "file"
+    PROGRAM = "program"
+    VARIABLE = "variable"  # of the environment
+    MODULE = "module"
+    LOCALE = "locale"
+    ADDRESS = "address"  # of this machine, such as ::1
+    NETWORK = "network"
+    PERMISSION = "permission"
+    HISTORY = "history"  # the repository's commits and tags
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Something a test needed and did not find, by the name under which it was asked for."""
+
+    kind: WantKind
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOutcome:
     """The result of one test in a sandbox, as our reporter saw it.
 
     ``outcome`` is ``passed``, ``failed``, ``skipped``, ``xfailed``, ``xpassed``, ``error`` or
-    ``missing`` (asked for and never reported). ``detail`` is pytest's long text of a failure.
+    ``missing`` (asked for and never reported). ``detail`` is pytest's long text of a failure,
+    ``exception`` the type's name, ``message`` its first line. ``frame`` is the innermost one in the
+    project's own files, ``want`` what the failure shows to be lacking; ``None`` if not known.
     """
 
     __test__ = False
@@ -209,6 +233,10 @@ class TestOutcome:
     nodeid: str
     outcome: str
     detail: str = ""
+    exception: str = ""
+    message: str = ""
+    frame: Frame | None = None
+    want: Want | None = None
 
     @property
     def is_passed(self) -> bool:
