@@ -289,6 +289,34 @@ class Probe:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """The reason why a test that is red with a change does not count against it."""
+
+    nodeid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The tests that passed before, ``total`` in number, and how they end with a change.
+
+    ``broken`` are red because of it; ``excused`` were red and not because of it. ``unjudged`` are
+    never green with the change, and red without it too, in the way that their outcomes tell:
+    nothing is known about what the change does to them.
+    """
+
+    total: int = 0
+    broken: tuple[TestOutcome, ...] = ()
+    excused: tuple[Excuse, ...] = ()
+    unjudged: tuple[TestOutcome, ...] = ()
+
+    @property
+    def unjudged_share(self) -> float:
+        """The share of all of them, from 0 to 1, that could not be judged."""
+        return len(self.unjudged) / self.total if self.total else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """The judge's findings about one change set.
@@ -304,6 +332,7 @@ class Judgement:
     is_refused: bool = False
     covering: tuple[str, ...] = ()
     is_covering_known: bool = False
+    neighbours: Neighbours = Neighbours()
 
     @property
     def complaints(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from pytest_agentfix.core.hunks import split_hunks
 from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
@@ -47,7 +48,8 @@ class JudgePlan:
     ``is_whole_suite`` every test that passes on the base has to stay green, not only those that
     passed in this run. ``is_on_top`` means that the base holds fixes of this run, and that every
     test that does not pass there counts as red. ``is_thorough`` runs all probes instead of stopping
-    at the first that fails. ``patience`` and ``minimise`` are seconds.
+    at the first that fails. ``is_minimising``: accepted changes will be minimised; ``is_alone``: no
+    other fix of this run can land meanwhile. ``patience`` and ``minimise`` are seconds.
     """
 
     invocation: Invocation
@@ -59,6 +61,8 @@ class JudgePlan:
     is_whole_suite: bool = False
     is_on_top: bool = False
     is_thorough: bool = False
+    is_minimising: bool = True
+    is_alone: bool = False
     patience: float = PATIENCE
     minimise: float = MINIMISE_SECONDS
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
@@ -192,6 +196,7 @@ class SandboxJudge:
             red_on_base=tuple(outcome.nodeid for outcome in baseline.finding.red),
             withheld=tuple(withheld),
             note=note,
+            is_coverage_needed=self._is_coverage_needed(changes, withheld),
             top=self._plan.top,
             read_base=self._read_base,
             deadline=deadline,
@@ -204,6 +209,7 @@ class SandboxJudge:
             make_judgement(findings),
             covering=results.coverage.all,
             is_covering_known=results.coverage.is_known,
+            neighbours=results.neighbours,
         )
 
     def reverify(
@@ -298,6 +304,11 @@ class SandboxJudge:
         if known is None or known.targets != cluster.targets:
             self.reproduce(cluster, deadline=deadline)
         return self._baselines[cluster.slug]
+
+    def _is_coverage_needed(self, changes: ChangeSet, withheld: Sequence[str]) -> bool:
+        """Tell whether evidence, minimising or other fixes will ask for the covering tests."""
+        is_divisible = self._plan.is_minimising and len(split_hunks(changes, self._read_base)) > 1
+        return is_divisible or not withheld or not self._plan.is_alone
 
     def _lint(self, cluster: Cluster, changes: ChangeSet) -> Finding:
         hits = lint(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +24,8 @@ from pytest_agentfix.judge.sessions.session_result import SessionResult
 FAIL_BEFORE: Final = "fail-before"
 TARGET: Final = "target"
 PASS_TO_PASS: Final = "pass-to-pass"  # noqa: S105 - a probe, no password
+
+MOST_NAMES: Final = 5  # of tests in one line of evidence
 
 _MODULE: Final = re.compile(r"No module named '([^']+)'")
 
@@ -81,7 +82,7 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
     outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
     red = [outcome for outcome in outcomes if not outcome.is_passed]
     if run.trouble:
-        return _fail_untrusted(TARGET, run, red or outcomes)
+        return fail_untrusted(TARGET, run, red or outcomes)
     if red:
         detail = f"{summarise(red)} with the change"
         return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
@@ -89,45 +90,12 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
     return Finding(probe=Probe(TARGET, ProbeResult.PASSED, detail))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderBaseline:
-    """The regression run's red tests without the change. ``trouble`` is that session's own."""
-
-    red: AbstractSet[str] = frozenset()
-    trouble: str = ""
-
-
 def has_red(ids: Iterable[str], run: SessionResult) -> bool:
     """Return whether anything in this session of a regression run is not green."""
     return bool(run.trouble) or not all(run.report.outcome_below(i).is_passed for i in ids)
 
 
-def probe_regressions(
-    ids: Sequence[str], run: SessionResult, base: OrderBaseline, *, order: str = ""
-) -> Finding:
-    """Check that what passed before still passes, apart from tests that are red on the base.
-
-    ``order`` describes the order of the run, "" for the suite's own.
-    """
-    counted = [nodeid for nodeid in ids if nodeid not in base.red]
-    outcomes = [run.report.outcome_below(nodeid) for nodeid in counted]
-    red = [outcome for outcome in outcomes if not outcome.is_passed]
-    left_out = _describe_left_out(len(ids) - len(counted))
-    if red:
-        if run.trouble:
-            return _fail_untrusted(PASS_TO_PASS, run, red)
-        detail = f"{summarise(red)} with the change{order}{left_out}"
-        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.FAILED, detail), red=tuple(red))
-    if not counted:
-        detail = f"nothing else passed before{left_out}"
-        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
-    if run.trouble and run.trouble != base.trouble:
-        return _fail_untrusted(PASS_TO_PASS, run, outcomes)
-    detail = f"{count_tests(len(counted))} still passed{order}{left_out}"
-    return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.PASSED, detail))
-
-
-def _fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
+def fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome]) -> Finding:
     """Fail a session that cannot be trusted: nothing in it counts as green."""
     explanation = f"{run.trouble}\n{run.last_words}"
     red = tuple(
@@ -209,7 +177,8 @@ def count_tests(number: int) -> str:
     return "1 test" if number == 1 else f"{number} tests"
 
 
-def _describe_left_out(number: int) -> str:
-    if not number:
-        return ""
-    return f"; {count_tests(number)} cannot pass in the sandbox even without the change"
+def name_tests(names: Sequence[str]) -> str:
+    """Return the first names, separated by commas, and the number of the others."""
+    left = len(names) - MOST_NAMES
+    shown = ", ".join(names[:MOST_NAMES])
+    return f"{shown} and {left} more" if left > 0 else shown

@@ -1,42 +1,57 @@
-"""The regression run: rerun what passed before, in a shuffled order and in the suite's own.
+"""The regression run: rerun what passed before, in several orders.
 
-The shuffled run is the one that counts. Tests that are red in that order on the base too depend on
-one another; they are run once more in the suite's own order, so that a suite with such tests is
-judged no more gently and no more harshly than any other.
+The suite's own order is the one that the user will see. In a shuffled one, and in its reverse, each
+two tests meet both ways round: a change that lets one test disturb another is seen in one of them.
+No test counts against a change because it is red once: see ``repetition.py``.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
-from pytest_agentfix.core.model import ChangeSet, Cluster, Probe, TestOutcome
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Excuse,
+    Neighbours,
+    Probe,
+    ProbeResult,
+    TestOutcome,
+)
 from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
     NOTHING_ELSE_PASSED,
+    PASS_TO_PASS,
     Finding,
-    OrderBaseline,
-    has_red,
-    probe_regressions,
+    count_tests,
+    fail_untrusted,
+    name_tests,
+    summarise,
 )
+from pytest_agentfix.judge.repetition import OrderResult, Repetition
 from pytest_agentfix.judge.sessions.command import Task
-from pytest_agentfix.judge.sessions.parallel import SessionRunner
+from pytest_agentfix.judge.sessions.parallel import ParallelSessions, SessionRunner
 from pytest_agentfix.judge.sessions.run_report import RunReport
 from pytest_agentfix.judge.sessions.session_result import SessionResult
-from pytest_agentfix.judge.suite_facts import RunOrder, SuiteFacts
+from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
-_log = logging.getLogger(__name__)
+# Seconds that a session may take for the suite to be run in a third order as well.
+QUICK: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionQuery:
     """A change set to run the other tests with.
 
-    ``cover`` are the changed lines, ``impact`` the changed functions. ``also`` are the only tests
-    to run; ``None`` means all that passed before.
+    ``cover`` are the changed lines, ``impact`` the changed functions; both are looked at only where
+    ``is_coverage_needed``. ``also`` are the only tests to run; ``None`` means all that passed
+    before.
     """
 
     cluster: Cluster
@@ -45,6 +60,7 @@ class RegressionQuery:
     cover: Mapping[str, Sequence[int]]
     impact: Impact
     deadline: float
+    is_coverage_needed: bool = True
     also: Sequence[str] | None = None
 
 
@@ -81,13 +97,21 @@ class Coverage:
         )
 
 
+NOT_ASKED: Final = Coverage(problem="nobody recorded which tests run the changed lines")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionResult:
-    """The result of a regression run. ``runs`` are its sessions with canaries in them."""
+    """The result of a regression run.
+
+    ``runs`` are its first sessions with the change; those in ``with_canaries`` had canaries.
+    """
 
     finding: Finding
     runs: tuple[SessionResult, ...] = ()
+    with_canaries: tuple[SessionResult, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
 
 class RegressionRunner:
@@ -101,74 +125,42 @@ class RegressionRunner:
         self, passed: Sequence[str], suite: SuiteFacts, *, whole_suite: Sequence[str] = ()
     ) -> None:
         self._passed = passed
-        self._suite = suite
+        self.suite = suite
         self._whole_suite = whole_suite
 
-    @property
-    def seed(self) -> int | None:
-        """The seed of the shuffled order."""
-        return self._suite.shuffled.seed
+    def start(self, query: RegressionQuery, jobs: ParallelSessions) -> PendingRegressions:
+        """Start the sessions of a regression run."""
+        return PendingRegressions(
+            query=query,
+            suite=self.suite,
+            runner=jobs.runner,
+            shuffled=jobs.start(partial(self._run_shuffled, query)),
+            others=jobs.start(partial(self._run_others, query)),
+        )
 
-    def run(self, query: RegressionQuery, runner: SessionRunner) -> RegressionResult:
-        """Run the tests with the changes; raises as ``Sessions.run_in_time`` does."""
+    def _run_shuffled(self, query: RegressionQuery, runner: SessionRunner) -> _FirstRun | None:
+        """Run the tests with the additions, which would disturb the suite's own order."""
+        added = query.variant_plan
         ids = self._find(query, runner)
-        if not ids:
-            no_coverage = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
-            return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=no_coverage)
-        shuffled, added = self._suite.shuffled, query.variant_plan
+        is_covered = query.is_coverage_needed and self.suite.can_bear_coverage
         task = Task(
             ids=(*ids, *added.canaries),
             files=added.canary_files,
-            shuffle=shuffled.seed,
-            cover=query.cover,
-            around=query.impact.lines,
+            order=self.suite.shuffled,
+            cover=query.cover if is_covered else {},
+            around=query.impact.lines if is_covered else {},
         )
-        with runner.open_sandbox(query.changes) as sandbox:
-            run = runner.sessions.run_in_time(
-                sandbox, task, query.deadline, is_tallied=added.is_tallied
-            )
-        base = self._compare(shuffled, ids, run, query, runner)
-        finding = probe_regressions(ids, run, base, order=f", shuffled (seed {shuffled.seed})")
-        excused = frozenset(ids) & base.red
-        coverage = Coverage.read(run, frozenset(ids), query.impact)
-        if excused and not finding.has_failed:
-            finding, is_same = self._run_in_usual_order(ids, query, runner, finding, excused)
-            # Tests green in one order only were not measured in that order.
-            coverage = replace(coverage, is_known=coverage.is_known and is_same)
-        return RegressionResult(finding=finding, runs=(run,), coverage=coverage)
+        return _run_first(ids, task, query, runner)
 
-    def _run_in_usual_order(
-        self,
-        ids: Sequence[str],
-        query: RegressionQuery,
-        runner: SessionRunner,
-        shuffled: Finding,
-        excused: AbstractSet[str],
-    ) -> tuple[Finding, bool]:
-        """Return the finding about both orders, and whether the second told nothing new."""
-        with runner.open_sandbox(query.changes) as sandbox:
-            run = runner.sessions.run_in_time(sandbox, Task(ids=ids), query.deadline)
-        base = self._compare(self._suite.usual, ids, run, query, runner)
-        finding = probe_regressions(ids, run, base, order=", in the suite's own order")
-        if finding.has_failed:
-            return finding, False
-        is_same = excused <= base.red  # they cannot pass in any order: nothing new was found
-        return (shuffled if is_same else _join_details(finding, shuffled)), is_same
-
-    def _compare(
-        self,
-        order: RunOrder,
-        ids: Sequence[str],
-        run: SessionResult,
-        query: RegressionQuery,
-        runner: SessionRunner,
-    ) -> OrderBaseline:
-        """Return the base's results in ``order``; the base is run only if something is red."""
-        if not has_red(ids, run):
-            return OrderBaseline()
-        if query.also is not None:  # a part of the suite has a baseline of its own
-            order = RunOrder(order.seed)
-        return _run_on_base(order, ids, query.deadline, runner)
+    def _run_others(self, query: RegressionQuery, runner: SessionRunner) -> list[_FirstRun]:
+        """Run the tests in the suite's own order, and reversely shuffled where that is quick."""
+        ids = self._find(query, runner)
+        usual = _run_first(ids, Task(ids=ids, order=self.suite.usual), query, runner)
+        if usual is None or usual.run.completed.seconds > QUICK or len(ids) == 1:
+            return [usual] if usual else []
+        task = Task(ids=ids, order=self.suite.reversed)
+        again = _run_first(ids, task, query, runner)
+        return [usual, again] if again else [usual]
 
     def _find(self, query: RegressionQuery, runner: SessionRunner) -> tuple[str, ...]:
         targets = frozenset(query.cluster.targets)
@@ -183,11 +175,169 @@ class RegressionRunner:
             return ()
 
         def ask() -> tuple[str, ...]:
-            report = _run_base(Task(ids=self._whole_suite), deadline, runner).report
+            with runner.open_sandbox(ChangeSet()) as sandbox:
+                task = Task(ids=self._whole_suite)
+                report = runner.sessions.run_in_time(sandbox, task, deadline).report
             return tuple(i for i in report.collected if report.outcome_of(i).is_passed)
 
-        with runner.sessions.hold(self._suite.suite_lock, deadline):
-            return self._suite.find_suite(ask)
+        with runner.sessions.hold(self.suite.suite_lock, deadline):
+            return self.suite.find_suite(ask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FirstRun:
+    """The first session with the change in one order."""
+
+    ids: tuple[str, ...]
+    task: Task
+    run: SessionResult
+
+
+def _run_first(
+    ids: tuple[str, ...], task: Task, query: RegressionQuery, runner: SessionRunner
+) -> _FirstRun | None:
+    if not ids:
+        return None
+    is_tallied = query.variant_plan.is_tallied
+    with runner.open_sandbox(query.changes) as sandbox:
+        run = runner.sessions.run_in_time(sandbox, task, query.deadline, is_tallied=is_tallied)
+    return _FirstRun(ids=ids, task=task, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRegressions:
+    """A regression run that is under way."""
+
+    query: RegressionQuery
+    suite: SuiteFacts
+    runner: SessionRunner
+    shuffled: Future[_FirstRun | None]
+    others: Future[list[_FirstRun]]
+
+    def result(self) -> RegressionResult:
+        """Wait for the sessions, and repeat them as far as red tests make that necessary.
+
+        Raises as ``Sessions.run_in_time`` does.
+        """
+        others, shuffled = self.others.result(), self.shuffled.result()
+        if shuffled is None:
+            no_coverage = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
+            return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=no_coverage)
+        first = [*others, shuffled]
+        results: list[OrderResult] = []
+        known_red = frozenset[str]()  # in an order of the base
+        for one in first:
+            results.append(self._settle(one, known_red))
+            known_red |= results[-1].excused.keys() - results[-1].passed
+            if results[-1].broken or results[-1].trouble:
+                break
+        neighbours = make_neighbours(shuffled.ids, results)
+        finding = _make_finding(neighbours, results, first[len(results) - 1].run)
+        return RegressionResult(
+            finding=finding,
+            runs=tuple(one.run for one in first),
+            with_canaries=(shuffled.run,),
+            coverage=self._read_coverage(shuffled, neighbours),
+            neighbours=neighbours,
+        )
+
+    def _settle(self, first: _FirstRun, known_red: AbstractSet[str]) -> OrderResult:
+        repetition = Repetition(
+            order=first.task.order,
+            ids=first.ids,
+            known_red=known_red,
+            changes=self.query.changes,
+            suite=self.suite,
+            deadline=self.query.deadline,
+            runner=self.runner,
+        )
+        result = repetition.settle(first.run)
+        if first.task.cover and any(nodeid in result.passed for nodeid in result.excused):
+            self.suite.forgo_coverage()
+        return result
+
+    def _read_coverage(self, shuffled: _FirstRun, neighbours: Neighbours) -> Coverage:
+        if not shuffled.task.cover:
+            return NOT_ASKED
+        ids = frozenset(shuffled.ids)
+        coverage = Coverage.read(shuffled.run, ids, self.query.impact)
+        # A test that was red there was not measured; it matters unless it never passes.
+        unmeasured = {
+            nodeid for nodeid in ids if not shuffled.run.report.outcome_below(nodeid).is_passed
+        }
+        is_whole = unmeasured <= {outcome.nodeid for outcome in neighbours.unjudged}
+        return Coverage(
+            covering=coverage.covering,
+            problem=coverage.problem,
+            reaching=coverage.reaching,
+            is_known=coverage.is_known and is_whole,
+        )
+
+
+def make_neighbours(ids: Sequence[str], results: Sequence[OrderResult]) -> Neighbours:
+    """Put together what the orders say about ``ids``."""
+    broken = {outcome.nodeid: outcome for result in results for outcome in result.broken}
+    passed = frozenset[str]().union(*(result.passed for result in results))
+    reasons: dict[str, str] = {}
+    on_base: dict[str, TestOutcome] = {}
+    for result in reversed(results):
+        reasons |= result.excused
+        on_base |= result.red_on_base
+    return Neighbours(
+        total=len(ids),
+        broken=tuple(broken.values()),
+        excused=tuple(
+            Excuse(nodeid, reasons[nodeid])
+            for nodeid in ids
+            if nodeid in reasons and nodeid in passed and nodeid not in broken
+        ),
+        unjudged=tuple(
+            on_base.get(nodeid) or TestOutcome(nodeid=nodeid, outcome="missing")
+            for nodeid in ids
+            if nodeid not in passed and nodeid not in broken
+        ),
+    )
+
+
+def _make_finding(
+    neighbours: Neighbours, results: Sequence[OrderResult], last: SessionResult
+) -> Finding:
+    if neighbours.broken:
+        red = neighbours.broken
+        where = results[-1].order
+        names = name_tests([outcome.nodeid for outcome in red])
+        detail = f"{summarise(red)} with the change, {where}: {names}"
+        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.FAILED, detail), red=red)
+    if results[-1].trouble:
+        outcomes = [last.report.outcome_below(nodeid) for nodeid in results[-1].passed]
+        return fail_untrusted(PASS_TO_PASS, last, outcomes)
+    judged = neighbours.total - len(neighbours.unjudged)
+    notes = _describe_exceptions(neighbours)
+    if not judged:
+        detail = "; ".join(["nothing else that passed before can be judged", *notes])
+        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
+    detail = f"{count_tests(judged)} still passed, {_describe_orders(results)}"
+    return Finding(
+        probe=Probe(PASS_TO_PASS, ProbeResult.PASSED, "; ".join([detail, *notes])),
+    )
+
+
+def _describe_orders(results: Sequence[OrderResult]) -> str:
+    orders = [result.order for result in results]
+    seed = next((order.seed for order in orders if order.seed is not None), None)
+    both = " both ways" if any(order.is_reversed for order in orders) else ""
+    return f"in the suite's own order and shuffled{both} (seed {seed})"
+
+
+def _describe_exceptions(neighbours: Neighbours) -> list[str]:
+    notes = []
+    if neighbours.unjudged:
+        judged = neighbours.total - len(neighbours.unjudged)
+        notes.append(f"{judged} of {neighbours.total} judged")
+    if neighbours.excused:
+        said = [f"{one.nodeid} ({one.reason})" for one in neighbours.excused]
+        notes.append(f"excused: {name_tests(said)}")
+    return notes
 
 
 def drop_contained(ids: Iterable[str]) -> tuple[str, ...]:
@@ -209,36 +359,3 @@ def _outcomes_in(report: RunReport, nodeid: str) -> tuple[TestOutcome, ...]:
     """Return the outcome of an item, or those of a collector's items."""
     known = report.outcomes.get(nodeid)
     return report.items_below(nodeid) if known is None else (known,)
-
-
-def _run_on_base(
-    order: RunOrder, ids: Sequence[str], deadline: float, runner: SessionRunner
-) -> OrderBaseline:
-    """Run ``ids`` without the change, once for all judgements of the base.
-
-    All of them and in order, not only the red ones: a test that depends on another one's traces
-    would be red alone, and breaking it would be excused.
-    """
-    with runner.sessions.hold(order.lock, deadline):
-        unseen = [nodeid for nodeid in ids if nodeid not in order.seen]
-        if unseen:
-            run = _run_base(Task(ids=unseen, shuffle=order.seed), deadline, runner)
-            red = {nodeid for nodeid in unseen if not run.report.outcome_below(nodeid).is_passed}
-            _log.debug("%d of %d tests are red on the base", len(red), len(unseen))
-            order.baseline = OrderBaseline(
-                red=order.baseline.red | red, trouble=order.baseline.trouble or run.trouble
-            )
-            order.seen.update(unseen)
-        return order.baseline
-
-
-def _run_base(task: Task, deadline: float, runner: SessionRunner) -> SessionResult:
-    with runner.open_sandbox(ChangeSet()) as sandbox:
-        return runner.sessions.run_in_time(sandbox, task, deadline)
-
-
-def _join_details(finding: Finding, other: Finding) -> Finding:
-    """Return the first of two findings that did not fail, with the details of both."""
-    probe = finding.probe
-    detail = f"{probe.detail}; {other.probe.detail}"
-    return Finding(probe=Probe(probe.name, probe.result, detail))

@@ -14,7 +14,14 @@ from functools import partial
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Judgement,
+    Neighbours,
+    Probe,
+    ProbeResult,
+)
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
 from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.probes import (
@@ -104,7 +111,7 @@ class Reverifier:
                 if _is_green(request, run):
                     regressions = _read_one_session(request, run)
                     found = (*findings, probe_targets(request.cluster, run), regressions.finding)
-                    return _merge_with_earlier(request, found, regressions.coverage)
+                    return _merge_with_earlier(request, found, regressions)
             return self._run_separately(request, findings, jobs, is_tallied=is_tallied)
 
     def _run_separately(
@@ -116,16 +123,14 @@ class Reverifier:
         is_tallied: bool,
     ) -> Judgement:
         targets = jobs.start(partial(self._run_targets, request, request.changes))
-        others = jobs.start(partial(self._run_regressions, request, is_tallied))
+        others = self.regressions.start(self._make_query(request, is_tallied=is_tallied), jobs)
         run = replace(targets.result(), is_tallied=is_tallied)
         found = [*findings, probe_targets(request.cluster, run), *_find_forgeries(request, (run,))]
         if any(finding.has_failed for finding in found):
             return _merge_with_earlier(request, found)
         regressions = others.result()
-        forgeries = _find_forgeries(request, regressions.runs)
-        return _merge_with_earlier(
-            request, (*found, regressions.finding, *forgeries), regressions.coverage
-        )
+        forgeries = _find_forgeries(request, regressions.runs, regressions.with_canaries)
+        return _merge_with_earlier(request, (*found, regressions.finding, *forgeries), regressions)
 
     def _run_targets(
         self, request: Reverification, changes: ChangeSet, runner: SessionRunner
@@ -139,7 +144,7 @@ class Reverifier:
         task = Task(
             ids=(*request.cluster.targets, *request.other_tests, *added.canaries),
             files=added.canary_files,
-            shuffle=self.regressions.seed,
+            order=self.regressions.suite.shuffled,
             cover=request.cover,
             around=request.impact.lines,
         )
@@ -153,13 +158,9 @@ class Reverifier:
                 sandbox, task, request.deadline, patience=self.patience
             )
 
-    def _run_regressions(
-        self,
-        request: Reverification,
-        is_tallied: bool,  # noqa: FBT001 - for ``partial``
-        runner: SessionRunner,
-    ) -> RegressionResult:
-        query = RegressionQuery(
+    @staticmethod
+    def _make_query(request: Reverification, *, is_tallied: bool) -> RegressionQuery:
+        return RegressionQuery(
             cluster=request.cluster,
             changes=request.changes,
             variant_plan=replace(request.canaries, is_tallied=is_tallied),
@@ -168,7 +169,6 @@ class Reverifier:
             deadline=request.deadline,
             also=request.also,
         )
-        return self.regressions.run(query, runner)
 
 
 def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
@@ -196,11 +196,15 @@ def _check_without_change(request: Reverification, run: SessionResult) -> list[F
     return [finding, *_find_forgeries(request, (known,))]
 
 
-def _find_forgeries(request: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
-    """List the failed trust probes of the sessions."""
+def _find_forgeries(
+    request: Reverification,
+    runs: Sequence[SessionResult],
+    with_canaries: Sequence[SessionResult] | None = None,
+) -> list[Finding]:
+    """List the failed trust probes of the sessions; by default all of them had canaries."""
     if not runs:
         return []
-    found = [probe_report(runs), probe_canary(request.canaries, runs)]
+    found = [probe_report(runs), probe_canary(request.canaries, with_canaries or runs)]
     return [finding for finding in found if finding.has_failed]
 
 
@@ -221,11 +225,18 @@ def _read_one_session(request: Reverification, run: SessionResult) -> Regression
         coverage = Coverage(is_known=True)
         detail = "no other test runs lines of both"
         probe = Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail)
-    return RegressionResult(finding=Finding(probe=probe), runs=(run,), coverage=coverage)
+    return RegressionResult(
+        finding=Finding(probe=probe),
+        runs=(run,),
+        coverage=coverage,
+        neighbours=Neighbours(total=len(ids)),
+    )
 
 
 def _merge_with_earlier(
-    request: Reverification, findings: Iterable[Finding], coverage: Coverage | None = None
+    request: Reverification,
+    findings: Iterable[Finding],
+    regressions: RegressionResult | None = None,
 ) -> Judgement:
     """Return the earlier judgement with the new findings in place of the old."""
     earlier = request.judgement
@@ -241,13 +252,21 @@ def _merge_with_earlier(
         probes=tuple(probes.values()),
         covering=earlier.covering,
         is_covering_known=False,
+        neighbours=earlier.neighbours,
     )
-    if coverage is None:
+    if regressions is None:
         return renewed
+    coverage = regressions.coverage
     if request.also is None:
-        return replace(renewed, covering=coverage.all, is_covering_known=coverage.is_known)
+        return replace(
+            renewed,
+            covering=coverage.all,
+            is_covering_known=coverage.is_known,
+            neighbours=regressions.neighbours,
+        )
     return replace(
         renewed,
+        neighbours=replace(earlier.neighbours, broken=regressions.neighbours.broken),
         covering=tuple(dict.fromkeys((*earlier.covering, *coverage.all))),
         is_covering_known=earlier.is_covering_known and coverage.is_known,
     )

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_agentfix.judge.probes import OrderBaseline
+from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.judge.sessions.orders import RunOrder
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 
 
-@dataclass(slots=True)
-class RunOrder:
-    """An order to run in, and the base's results in it; ``None`` as seed is the suite's own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRun:
+    """One session without a change: its red tests, and its own ``trouble``."""
 
-    Under ``lock`` one thread at a time runs the base, and the others find its result.
+    red: Mapping[str, TestOutcome] = field(default_factory=dict)
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class BaseRuns:
+    """All sessions of the same tests in the same order without a change.
+
+    Under ``lock`` one thread at a time adds one, and the others find it.
     """
 
-    seed: int | None
-    baseline: OrderBaseline = field(default_factory=OrderBaseline)
-    seen: set[str] = field(default_factory=set)
+    runs: list[BaseRun] = field(default_factory=list)
     lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
 
 
 @dataclass(slots=True)
-class _WholeSuite:
-    """The tests of the whole suite that passed on the first base, ``None`` until somebody asks."""
+class _AllBases:
+    """Facts that hold for all bases of a run."""
 
-    passed: tuple[str, ...] | None = None
+    seed: int
+    passed: tuple[str, ...] | None = None  # of the whole suite, ``None`` until somebody asks
     lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
+    flaky: set[str] = field(default_factory=set)
+    can_bear_coverage: bool = True
 
 
 class SuiteFacts:
@@ -39,27 +49,58 @@ class SuiteFacts:
     """
 
     def __init__(self, *, seed: int) -> None:
-        self.shuffled = RunOrder(seed)
-        self.usual = RunOrder(None)
-        self._seed = seed
-        self._suite = _WholeSuite()
+        self._all = _AllBases(seed)
+        self._base_runs: dict[tuple[RunOrder, tuple[str, ...]], BaseRuns] = {}
 
     def on_next_base(self) -> SuiteFacts:
         """Return facts about the same suite that know nothing yet of what is red."""
-        following = SuiteFacts(seed=self._seed)
-        following._suite = self._suite
+        following = SuiteFacts(seed=self._all.seed)
+        following._all = self._all
         return following
+
+    @property
+    def usual(self) -> RunOrder:
+        """The suite's own order."""
+        return RunOrder()
+
+    @property
+    def shuffled(self) -> RunOrder:
+        """The run's random order."""
+        return RunOrder(self._all.seed)
+
+    @property
+    def reversed(self) -> RunOrder:
+        """The reverse of the random order."""
+        return RunOrder(self._all.seed, is_reversed=True)
+
+    def base_runs(self, order: RunOrder, ids: Iterable[str]) -> BaseRuns:
+        """Return the sessions of exactly ``ids`` in ``order`` on this base."""
+        return self._base_runs.setdefault((order, tuple(sorted(ids))), BaseRuns())
+
+    @property
+    def flaky(self) -> set[str]:
+        """The tests that were seen to end in two ways with nothing changed between."""
+        return self._all.flaky
+
+    @property
+    def can_bear_coverage(self) -> bool:
+        """Tell whether no test is known to be red only while its lines are recorded."""
+        return self._all.can_bear_coverage
+
+    def forgo_coverage(self) -> None:
+        """Take note that recording lines turns tests of this suite red."""
+        self._all.can_bear_coverage = False
 
     @property
     def suite_lock(self) -> SessionLimiter:
         """The lock to hold when calling ``find_suite``."""
-        return self._suite.lock
+        return self._all.lock
 
     def find_suite(self, ask: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """Return what passes of the whole suite; ``ask`` finds it out the first time.
 
         The caller holds ``suite_lock``.
         """
-        if self._suite.passed is None:
-            self._suite.passed = ask()
-        return self._suite.passed
+        if self._all.passed is None:
+            self._all.passed = ask()
+        return self._all.passed

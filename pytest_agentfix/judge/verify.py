@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, TestOutcome
+from pytest_agentfix.core.model import ChangeSet, Cluster, Neighbours, ReadBase, TestOutcome
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed_lines import find_changed_lines, undo
 from pytest_agentfix.judge.cheat_probes import (
@@ -32,8 +32,8 @@ from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.regressions import (
     Coverage,
+    PendingRegressions,
     RegressionQuery,
-    RegressionResult,
     RegressionRunner,
 )
 from pytest_agentfix.judge.sessions.command import Task
@@ -51,7 +51,8 @@ class Verification:
     """A change set, and what is known about it beforehand.
 
     ``red_on_base`` are the targets that fail on the base. ``withheld`` were kept from the agent;
-    ``note`` says why no more were withheld.
+    ``note`` says why no more were withheld. ``is_coverage_needed``: somebody will ask which tests
+    run the changed lines.
     """
 
     cluster: Cluster
@@ -60,6 +61,7 @@ class Verification:
     red_on_base: tuple[str, ...]
     withheld: tuple[str, ...]
     note: str
+    is_coverage_needed: bool
     top: Path
     read_base: ReadBase
     deadline: float
@@ -71,6 +73,7 @@ class ProbeResults:
 
     by_name: dict[str, Finding] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
     def add(self, finding: Finding) -> None:
         """Record a finding, unless its probe has already failed."""
@@ -92,7 +95,7 @@ class _PendingProbes:
     mutants: Future[Finding]
     clones: Future[SessionResult | None]
     plain: Future[Finding]
-    regressions: Future[RegressionResult]
+    regressions: PendingRegressions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,7 @@ class Verifier:
         yield (pending.plain.result(),)
         regressions = pending.regressions.result()
         findings.coverage = regressions.coverage
+        findings.neighbours = regressions.neighbours
         runs = (first, *([copies] if copies else []), *regressions.runs)
         last = probe_hold_out(
             _withheld_outcomes(request, first),
@@ -141,7 +145,8 @@ class Verifier:
             covering=regressions.coverage.covering,
             problem=regressions.coverage.problem,
         )
-        report, canary = probe_report(runs), probe_canary(request.variant_plan, runs)
+        with_canaries = (first, *([copies] if copies else []), *regressions.with_canaries)
+        report, canary = probe_report(runs), probe_canary(request.variant_plan, with_canaries)
         if report.has_failed or canary.has_failed:
             yield (regressions.finding, report, canary)
         yield (regressions.finding,)
@@ -151,7 +156,7 @@ class Verifier:
         self, request: Verification, jobs: ParallelSessions, sandbox: Sandbox, owned: ExitStack
     ) -> _PendingProbes:
         """Start the longest first; ``owned`` closes the targets' ``sandbox``."""
-        regressions = jobs.start(partial(self._run_regressions, request))
+        regressions = self.regressions.start(self._make_query(request), jobs)
         return _PendingProbes(
             red_green_red=jobs.start(partial(self._undo, request, sandbox, owned)),
             mutants=jobs.start(partial(self._run_mutants, request)),
@@ -230,16 +235,17 @@ class Verifier:
             calls = [self._call(runner, sandbox, request, plan) for plan in added.plain]
         return probe_plain(added, calls)
 
-    def _run_regressions(self, request: Verification, runner: SessionRunner) -> RegressionResult:
-        query = RegressionQuery(
+    @staticmethod
+    def _make_query(request: Verification) -> RegressionQuery:
+        return RegressionQuery(
             cluster=request.cluster,
             changes=request.changes,
             variant_plan=request.variant_plan,
             cover=find_changed_lines(request.changes, request.read_base, top=request.top),
             impact=find_impact(request.changes, request.read_base, top=request.top),
             deadline=request.deadline,
+            is_coverage_needed=request.is_coverage_needed,
         )
-        return self.regressions.run(query, runner)
 
     def _run(
         self, runner: SessionRunner, sandbox: Sandbox, request: Verification, task: Task

@@ -44,14 +44,24 @@ from pytest_agentfix.sandbox.workspace import Base
 
 
 class BaseVersions:
-    """All versions of one run's base; version N has its first N fixes. Any thread may use it."""
+    """All versions of one run's base; version N has its first N fixes. Any thread may use it.
+
+    ``is_single``: the run has one cluster to begin with.
+    """
 
     def __init__(
-        self, context: RunContext, *, sandboxes: SandboxFactory, request: RunRequest, clock: Clock
+        self,
+        context: RunContext,
+        *,
+        sandboxes: SandboxFactory,
+        request: RunRequest,
+        clock: Clock,
+        is_single: bool = False,
     ) -> None:
         self._context = context
         self._sandboxes = sandboxes
         self._clock = clock
+        self._is_single = is_single
         self._top = context.repository.top
         self._passed: list[list[str]] = [list(request.passed)]  # judges read it each time
         self._bases: list[Base] = [sandboxes.base]
@@ -129,6 +139,8 @@ class BaseVersions:
             levels={rule: Level(level) for rule, level in settings.lint},
             is_exempt=self.is_test,
             is_whole_suite=settings.regressions == "all",
+            is_minimising=settings.minimise,
+            is_alone=self._is_single and self.newest == 0,
         )
 
     def is_test(self, path: str) -> bool:

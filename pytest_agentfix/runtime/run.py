@@ -208,7 +208,11 @@ class RepairRun:
             clock=self._clock,
         )
         base_versions = BaseVersions(
-            context, sandboxes=sandboxes, request=request, clock=self._clock
+            context,
+            sandboxes=sandboxes,
+            request=request,
+            clock=self._clock,
+            is_single=self._scheduler.count_waiting() == 1,
         )
         if known := prewarmed.baseline:
             base_versions.add_baseline(known.slug, known.baseline)

@@ -25,7 +25,6 @@ import hashlib
 import hmac
 import json
 import os
-import random
 import sys
 from collections.abc import Generator
 from importlib.util import find_spec
@@ -44,7 +43,8 @@ from pytest_agentfix.judge.in_sandbox.signed_report import (
 
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
 MESSAGE_LIMIT = 500
-DEPTH_LIMIT = 20  # names in a node id
+DEPTH_LIMIT = 20  # names in a node id that are told apart
+HASH_SIZE = 8  # bytes
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
 TALLY = "agentfix-tally"  # begins the second channel's line
 
@@ -171,32 +171,35 @@ class Reporter:
 
 
 class Shuffler:
-    """Shuffles the items: modules, classes within them, tests within those.
+    """Orders the items by ``place_of``, or by the exact reverse."""
 
-    Items that share the fixtures of a module or class stay together; otherwise the fixtures would
-    be made anew for every test.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - an order, no secret
+    def __init__(self, seed: int, *, is_reversed: bool) -> None:
+        self._seed = seed
+        self._is_reversed = is_reversed
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: Any) -> None:
-        """Shuffle after every plugin that sorts."""
-        items[:] = shuffle_groups(items, self._random, depth=1)
+        """Sort after every plugin that sorts."""
+        items.sort(key=lambda item: place_of(item.nodeid, self._seed))
+        if self._is_reversed:
+            items.reverse()
 
 
-def shuffle_groups(items: "list[Any]", rng: "random.Random", *, depth: int) -> "list[Any]":
-    """Shuffle groups that share the first ``depth`` parts of their node ids, then within them."""
-    if len(items) <= 1 or depth > DEPTH_LIMIT:
-        return items
-    groups: dict[tuple[str, ...], list[Any]] = {}
-    for item in items:
-        names, bracket, case = item.nodeid.partition("[")
-        groups.setdefault((*names.split("::"), bracket + case)[:depth], []).append(item)
-    order = list(groups.values())
-    rng.shuffle(order)
-    return [item for group in order for item in shuffle_groups(group, rng, depth=depth + 1)]
+def place_of(nodeid: str, seed: int) -> "tuple[bytes, ...]":
+    """Return the sort key of a test: keyed hashes of its module, its classes, itself and its case.
+
+    It depends on nothing else, so any two tests have the same relative order in every session with
+    this seed. Items that share the fixtures of a module or class stay together; otherwise the
+    fixtures would be made anew for every test.
+    """
+    names, bracket, case = nodeid.partition("[")
+    parts = names.split("::", DEPTH_LIMIT)
+    above = hashlib.blake2b(str(seed).encode("ascii"), digest_size=HASH_SIZE)
+    places = []
+    for part in [*parts, case] if bracket else parts:
+        above.update(b"::" + part.encode(errors="surrogatepass"))
+        places.append(above.digest())
+    return tuple(places)
 
 
 class TallyWriter:
@@ -312,7 +315,7 @@ def main() -> None:
     tally = TallyWriter(order.pop("tally_key"))
     plugins: list[object] = [Reporter(writer, order), tally]
     if order["shuffle"] is not None:
-        plugins.append(Shuffler(order["shuffle"]))
+        plugins.append(Shuffler(order["shuffle"], is_reversed=order["is_reversed"]))
     coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None
     if coverer is not None:
         plugins.append(coverer)

@@ -14,6 +14,7 @@ from pytest_agentfix.core.ports import Command
 from pytest_agentfix.judge.sessions.orders import (
     PLAIN_PROGRAM,
     Files,
+    RunOrder,
     SessionOrder,
     load_program,
     make_key,
@@ -32,7 +33,7 @@ class Task:
 
     ids: Sequence[str]
     files: Files = field(default_factory=dict)
-    shuffle: int | None = None
+    order: RunOrder = field(default_factory=RunOrder)
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
@@ -69,7 +70,8 @@ class CommandBuilder:
             key=keys.report,
             tally_key=keys.tally,
             files=task.files,
-            shuffle=task.shuffle,
+            shuffle=task.order.seed,
+            is_reversed=task.order.is_reversed,
             cover=task.cover,
             around=task.around,
         )

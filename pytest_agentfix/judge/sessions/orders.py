@@ -42,16 +42,32 @@ def _list_words() -> dict[str, list[str] | str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """An order to run tests in: the suite's own without a ``seed``, else shuffled by it.
+
+    In the reverse of a shuffled order, any two tests meet the other way round.
+    """
+
+    seed: int | None = None
+    is_reversed: bool = False
+
+    def __str__(self) -> str:
+        if self.seed is None:
+            return "in the suite's own order"
+        return f"{'reversely ' if self.is_reversed else ''}shuffled (seed {self.seed})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOrder:
     """The order for ``pytest_runner.py``.
 
     ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
     folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
-    second channel. ``files`` are written before pytest starts. ``shuffle`` seeds a random order,
-    ``None`` keeps the suite's own. ``cover`` holds lines (absolute path -> line numbers) whose
-    tests are reported; of ``around``, no test that may run one of the lines is missed. ``words``
-    are this package's options, ini names and the prefix of its hooks, which a project may use.
+    second channel. ``files`` are written before pytest starts. ``shuffle`` and ``is_reversed`` are
+    the fields of a ``RunOrder``. ``cover`` holds lines (absolute path -> line numbers) whose tests
+    are reported; of ``around``, no test that may run one of the lines is missed. ``words`` are this
+    package's options, ini names and the prefix of its hooks, which a project may use.
     """
 
     args: Sequence[str]
@@ -62,6 +78,7 @@ class SessionOrder:
     tally_key: str = field(default_factory=make_key)
     files: Files = field(default_factory=dict)
     shuffle: int | None = None
+    is_reversed: bool = False
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)

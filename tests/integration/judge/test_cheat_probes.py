@@ -56,7 +56,7 @@ def test_all_probes_of_an_honest_fix(make_project: MakeProject) -> None:
         ("clone", "passed", "1 test passed under other names"),
         ("plain-call", "passed", "1 test passed outside pytest"),
         ("pass-to-pass", "passed", "1 test still passed"),
-        ("report", "passed", "in 3 sessions, reports, counts and exit status agree"),
+        ("report", "passed", "in 4 sessions, reports, counts and exit status agree"),
         ("canary", "passed", "6 tests that must fail did"),
         ("hold-out", "passed", "1 test that was not shown runs the changed lines"),
     ]
@@ -409,7 +409,7 @@ def test_withheld_cases_that_pass(make_project: MakeProject) -> None:
 
 
 class TestRegressions:
-    """The regression run, in two orders, and of the whole suite if that was asked for."""
+    """The regression run, in several orders, and of the whole suite if that was asked for."""
 
     LEANING = (
         "seen = []\n"
@@ -424,29 +424,22 @@ class TestRegressions:
         )
         judgement = project.judge(cluster(ADD), change(calc=FIXED))
         detail = next(p.detail for p in judgement.probes if p.name == "pass-to-pass")
-        assert detail.startswith("1 test still passed, shuffled (seed ")
+        assert detail.startswith(
+            "1 test still passed, in the suite's own order and shuffled (seed "
+        )
 
     def test_tests_that_lean_on_one_another_are_run_as_ever(
         self, make_project: MakeProject
     ) -> None:
         project = make_project({"test_lean.py": self.LEANING}, passed=self.IDS)
-        details: set[str] = set()
-        for _ in range(8):  # a seed each: one of them turns the two around
-            project.seed = len(details) + _
-            judge = project.make_judge()
-            deadline = soon()
-            judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=deadline)
-            assert judgement.is_accepted
-            details.add(find(judgement, "pass-to-pass")[1])
-            if len(details) > 1:
-                break
-        assert details == {
-            "2 tests still passed",
-            (
-                "2 tests still passed, in the suite's own order; 1 test still passed; "
-                "1 test cannot pass in the sandbox even without the change"
-            ),
-        }
+        judgement = project.judge(cluster(ADD), change(calc=FIXED))
+        assert judgement.is_accepted
+        _, detail = find(judgement, "pass-to-pass")
+        reason = "red without the change too, "  # in one of the two random orders
+        assert detail.startswith(f"2 tests still passed; excused: {self.IDS[1]} ({reason}")
+        (excuse,) = judgement.neighbours.excused
+        assert excuse.nodeid == self.IDS[1]
+        assert judgement.neighbours.unjudged == ()
 
     def test_whole_suite(self, make_project: MakeProject) -> None:
         other = (

@@ -247,7 +247,7 @@ def test_addopts(make_project: MakeProject, name: str) -> None:
     two = TEST_ADD + "\ndef test_too():\n    assert add(1, 1) == 2\n"
     project.files = {**project.files, "test_calc.py": two}
     judgement = project.judge(cluster(ADD, "test_calc.py::test_too"), FIX)
-    left_out = "; 1 test cannot pass in the sandbox even without the change"
+    left_out = "; 2 of 3 judged"
     assert [
         ("fail-before", "passed", "2 failed without the change"),
         ("target", "passed", "2 tests passed with the change"),
@@ -324,4 +324,4 @@ def test_many_ids(make_project: MakeProject) -> None:
     ids = [f"test_many.py::test_n[{n}]" for n in range(3000)]
     project = make_project({"test_many.py": test}, passed=ids)
     judgement = project.judge(cluster(ADD), FIX)
-    assert tell(judgement)[2][2].startswith("2999 tests still passed; 1 test cannot")
+    assert tell(judgement)[2][2].startswith("2999 tests still passed; 2999 of 3000 judged")

@@ -18,7 +18,7 @@ from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.in_sandbox import pytest_runner as inside
 from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
-from pytest_agentfix.judge.sessions.orders import SessionOrder
+from pytest_agentfix.judge.sessions.orders import RunOrder, SessionOrder
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.sessions.run_report import Tally
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
@@ -201,8 +201,8 @@ def test_shuffled_order_keeps_modules_and_classes_together(tmp_path: Path) -> No
         (tmp_path / f"test_{name}.py").write_text(text)
     ids = [f"test_{name}.py" for name in "abc"]
     usual = read(run(tmp_path, ids))[1]["ids"]
-    shuffled = read(run(tmp_path, ids, shuffle=1))[1]["ids"]
-    assert shuffled == read(run(tmp_path, ids, shuffle=1))[1]["ids"]
+    shuffled = read(run(tmp_path, ids, order=RunOrder(1)))[1]["ids"]
+    assert shuffled == read(run(tmp_path, ids, order=RunOrder(1)))[1]["ids"]
     assert shuffled != usual
     assert sorted(shuffled) == sorted(usual)
     for depth in (1, 2):
@@ -211,12 +211,26 @@ def test_shuffled_order_keeps_modules_and_classes_together(tmp_path: Path) -> No
         assert changes == len(set(groups)) - 1
 
 
+def test_place_of_a_test_depends_on_nothing_else(tmp_path: Path) -> None:
+    text = "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_a(n): pass\n"
+    for name in "abcd":
+        (tmp_path / f"test_{name}.py").write_text(text + "class TestB:\n def test_c(self): pass\n")
+    every = read(run(tmp_path, [f"test_{name}.py" for name in "abcd"], order=RunOrder(5)))[1]["ids"]
+    some = sorted(every)[::2]
+    order = read(run(tmp_path, some, order=RunOrder(5)))[1]["ids"]
+    assert order == [nodeid for nodeid in every if nodeid in some]
+    turned = RunOrder(5, is_reversed=True)
+    assert read(run(tmp_path, some, order=turned))[1]["ids"] == order[::-1]
+    other = read(run(tmp_path, some, order=RunOrder(6)))[1]["ids"]
+    assert other != order
+
+
 def test_cases_of_one_function_are_shuffled_too(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(
         "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_a(n): pass\n"
     )
     usual = read(run(tmp_path, ["test_a.py"]))[1]["ids"]
-    shuffled = read(run(tmp_path, ["test_a.py"], shuffle=3))[1]["ids"]
+    shuffled = read(run(tmp_path, ["test_a.py"], order=RunOrder(3)))[1]["ids"]
     assert shuffled != usual
     assert sorted(shuffled) == sorted(usual)
 

@@ -9,7 +9,12 @@ import pytest
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
-from pytest_agentfix.judge.sessions.orders import PLAIN_PROGRAM, PYTEST_PROGRAM, load_program
+from pytest_agentfix.judge.sessions.orders import (
+    PLAIN_PROGRAM,
+    PYTEST_PROGRAM,
+    RunOrder,
+    load_program,
+)
 
 TOP = Path("/top/my repo")
 
@@ -36,7 +41,7 @@ def test_whole_command() -> None:
     task = Task(
         ids=["a.py::t[é]"],
         files={"/x": b"\xff", "/y": None},
-        shuffle=7,
+        order=RunOrder(seed=7, is_reversed=True),
         cover={"/top/a.py": [1]},
         around={"/top/a.py": [1, 2]},
     )
@@ -81,6 +86,7 @@ def test_whole_command() -> None:
         "tally_key": "0b",
         "files": {"/x": "/w==", "/y": None},
         "shuffle": 7,
+        "is_reversed": True,
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
     } == order

@@ -1,0 +1,105 @@
+"""The sequential test that decides from repeated runs whether a change breaks a test."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pytest_agentfix.judge.sequential_test import MOST_PAIRS, Decision, Tally
+
+OPEN, BROKEN, RED_ANYWAY, BY_CHANCE = Decision
+
+
+def make_tally(with_change: str, without: str, *, is_known_red: bool = False) -> Tally:
+    """Make a tally of runs: ``r`` for a red one, ``g`` for a green one."""
+    tally = Tally(is_known_red=is_known_red)
+    for letter in with_change:
+        tally.add_with_change(is_red=letter == "r")
+    for letter in without:
+        tally.add_without_change(is_red=letter == "r")
+    return tally
+
+
+@pytest.mark.parametrize(
+    ("with_change", "without", "decision"),
+    [
+        ("r", "", OPEN),
+        ("r", "g", OPEN),
+        ("rr", "gg", OPEN),
+        ("rrr", "gg", OPEN),
+        ("rrr", "ggg", BROKEN),
+        ("rr", "ggg", OPEN),
+        ("r", "r", OPEN),  # may be chance on both sides
+        ("r", "rr", RED_ANYWAY),
+        ("rrrr", "rg", OPEN),
+        ("rg", "g", OPEN),
+        ("rgg", "g", BY_CHANCE),
+        ("rgrg", "gg", BY_CHANCE),
+        ("rrg", "ggg", OPEN),
+    ],
+)
+def test_steady_suite(with_change: str, without: str, decision: Decision) -> None:
+    assert make_tally(with_change, without).decide(is_steady=True) is decision
+
+
+@pytest.mark.parametrize(
+    ("with_change", "without", "decision"),
+    [
+        ("rrr", "ggg", OPEN),
+        ("rrrr", "gggg", OPEN),
+        ("rrrrr", "ggggg", BROKEN),
+        ("rrrrrr", "rggggg", OPEN),
+        ("rrrrrrr", "rgggggg", BROKEN),
+        ("rgg", "ggg", BY_CHANCE),
+    ],
+)
+def test_suite_with_tests_that_are_red_by_chance(
+    with_change: str, without: str, decision: Decision
+) -> None:
+    assert make_tally(with_change, without).decide(is_steady=False) is decision
+
+
+def test_red_without_the_change_in_another_order() -> None:
+    assert make_tally("r", "r", is_known_red=True).decide(is_steady=True) is RED_ANYWAY
+    assert make_tally("r", "g", is_known_red=True).decide(is_steady=True) is OPEN
+    assert make_tally("r", "", is_known_red=True).decide(is_steady=True) is OPEN
+
+
+@pytest.mark.parametrize(
+    ("with_change", "without", "decision"),
+    [("r", "g", BROKEN), ("rr", "gr", BY_CHANCE), ("rrrg", "ggg", BY_CHANCE)],
+)
+def test_no_time_for_more(with_change: str, without: str, decision: Decision) -> None:
+    assert make_tally(with_change, without).decide(is_steady=True, is_last=True) is decision
+
+
+def test_always_decided_in_the_end() -> None:
+    for reds in range(MOST_PAIRS + 1):
+        with_change = "r" * reds + "g" * (MOST_PAIRS - reds)
+        for base_reds in range(MOST_PAIRS + 1):
+            without = "r" * base_reds + "g" * (MOST_PAIRS - base_reds)
+            tally = make_tally(with_change, without)
+            decision = tally.decide(is_steady=False, is_last=True)
+            assert decision is not OPEN
+            assert (decision is BROKEN) <= (reds > base_reds)
+
+
+def test_probability_is_fishers() -> None:
+    assert math.isclose(make_tally("rrr", "ggg").probability, 1 / 20)
+    assert math.isclose(make_tally("rrrrr", "ggggg").probability, 1 / 252)
+    assert math.isclose(make_tally("rrrrrrr", "rgggggg").probability, 7 / 3003)
+    assert make_tally("g", "r").probability == 1
+
+
+def test_one_in_ten_is_hardly_ever_blamed() -> None:
+    # A test that is red one time in ten, first red with the change: the probability that it is
+    # red in all of the runs that follow as well, and never without the change.
+    blamed = 0.1**4 * 0.9**5
+    assert make_tally("rrrrr", "ggggg").decide(is_steady=False) is BROKEN
+    assert blamed < 1e-4
+
+
+def test_words() -> None:
+    tally = make_tally("rg", "g")
+    assert str(tally) == "red in 1 of 2 runs with the change, in 0 of 1 without it"
