@@ -298,18 +298,32 @@ class Excuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnjudgedGroup:
+    """The tests that cannot be judged because of one error.
+
+    ``nodeids`` end with ``error`` without any change; ``advice`` says what would help, "" if
+    nobody knows.
+    """
+
+    error: str  # one line
+    nodeids: tuple[str, ...]
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
     """The tests that passed before, ``total`` in number, and how they end with a change.
 
     ``broken`` are red because of it; ``excused`` were red and not because of it. ``unjudged`` are
     never green with the change, and red without it too, in the way that their outcomes tell:
-    nothing is known about what the change does to them.
+    nothing is known about what the change does to them. ``groups`` are these by their error.
     """
 
     total: int = 0
     broken: tuple[TestOutcome, ...] = ()
     excused: tuple[Excuse, ...] = ()
     unjudged: tuple[TestOutcome, ...] = ()
+    groups: tuple[UnjudgedGroup, ...] = ()
 
     @property
     def unjudged_share(self) -> float:
@@ -412,7 +426,8 @@ class Landing:
     ``commit`` is the full object name, or ``None`` when only a patch was left. ``branch`` is the
     branch that holds it (``None``: a patch only). ``advice`` is the command that brings it in, or
     "" when the checked-out branch has it already. ``judged_with`` are commits of earlier fixes that
-    its tests ran with and that are not below it, as they went to side branches.
+    its tests ran with and that are not below it, as they went to side branches. ``is_held_back``:
+    too many tests could not be judged, so it is no place that counts as green.
     """
 
     commit: str | None = None
@@ -420,6 +435,7 @@ class Landing:
     patch: Path | None = None
     advice: str = ""
     judged_with: tuple[str, ...] = ()
+    is_held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,7 +498,14 @@ class ClusterResult:
     files: tuple[FileStat, ...] = ()
     dropped: tuple[Drop, ...] = ()
     probes: tuple[Probe, ...] = ()
+    neighbours: Neighbours = Neighbours()
     kept: tuple[str, ...] = ()  # where --agent-fix-keep left things
+
+    @property
+    def is_green(self) -> bool:
+        """Return whether its tests count as green: fixed, and not held back for a person."""
+        is_held_back = self.landing is not None and self.landing.is_held_back
+        return self.verdict.is_green and not is_held_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -248,6 +248,13 @@ OPTIONS = (
         is_ini_only=True,
     ),
     Option(
+        "agent_fix_max_unjudged",
+        "Percent of the tests that passed of which a fix may tell nothing, because they cannot run "
+        "in a sandbox; above it, it goes to a side branch and the run stays red (default: 2 %)",
+        "PERCENT",
+        is_ini_only=True,
+    ),
+    Option(
         "agent_fix_minimise",
         "Leave out what a fix does not need to be green (default: true)",
         ini_type="bool",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.hunks import split_hunks
-from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase
+from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase, Want
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
@@ -28,6 +28,7 @@ from pytest_agentfix.judge.sessions.command import CommandBuilder
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
+from pytest_agentfix.judge.unjudged import explain_unjudged
 from pytest_agentfix.judge.variants.plan import VariantPlan
 from pytest_agentfix.judge.variants.planner import plan_variants
 from pytest_agentfix.judge.verify import Verification, Verifier
@@ -49,7 +50,8 @@ class JudgePlan:
     passed in this run. ``is_on_top`` means that the base holds fixes of this run, and that every
     test that does not pass there counts as red. ``is_thorough`` runs all probes instead of stopping
     at the first that fails. ``is_minimising``: accepted changes will be minimised; ``is_alone``: no
-    other fix of this run can land meanwhile. ``patience`` and ``minimise`` are seconds.
+    other fix of this run can land meanwhile. ``advise`` tells what would bring something into
+    sandboxes that they lack, "" if nobody knows. ``patience`` and ``minimise`` are seconds.
     """
 
     invocation: Invocation
@@ -63,6 +65,7 @@ class JudgePlan:
     is_thorough: bool = False
     is_minimising: bool = True
     is_alone: bool = False
+    advise: Callable[[Want], str] = lambda _: ""
     patience: float = PATIENCE
     minimise: float = MINIMISE_SECONDS
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
@@ -209,7 +212,7 @@ class SandboxJudge:
             make_judgement(findings),
             covering=results.coverage.all,
             is_covering_known=results.coverage.is_known,
-            neighbours=results.neighbours,
+            neighbours=explain_unjudged(results.neighbours, self._plan.advise),
         )
 
     def reverify(
@@ -244,6 +247,8 @@ class SandboxJudge:
             deadline=deadline,
         )
         renewed = reverifier.reverify(known)
+        explained = explain_unjudged(renewed.neighbours, self._plan.advise)
+        renewed = replace(renewed, neighbours=explained)
         for probe in renewed.probes:
             _log.debug("%s again: %s", cluster.slug, probe)
         return renewed

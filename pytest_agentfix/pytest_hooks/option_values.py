@@ -49,6 +49,13 @@ def _parse_amount(text: str) -> float:
     return number
 
 
+def _parse_share(text: str) -> float:
+    percent = float(text.removesuffix("%"))
+    if not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+        raise ValueError(text)
+    return percent / 100
+
+
 def _parse_flag(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
@@ -170,6 +177,7 @@ COUNT = Form("a whole number above 0", _parse_count)
 JOBS: Form[int | None] = Form("a whole number above 0, or auto", _parse_jobs)
 SECONDS = Form("a number of seconds above 0", _parse_amount)
 DOLLARS = Form("a number of US dollars above 0", _parse_amount)
+SHARE = Form("a percentage from 0 to 100, such as 2 %", _parse_share)
 CAP = Form(
     f"lines of SCOPE.KIND=N, with SCOPE one of {', '.join(CAP_SCOPES)}, KIND one of "
     f"{', '.join(CAP_KINDS)}, and N a number above 0",

@@ -257,7 +257,7 @@ class SessionPlugin:
         clusters = self._config.stash.get(RESULT, RunResult()).clusters
         green, red = set[str](), set[str]()
         for each in clusters:
-            (green if each.verdict.is_green else red).update(each.cluster.targets)
+            (green if each.is_green else red).update(each.cluster.targets)
         return self._collector.failed & (green - red)
 
     def _close(self) -> None:

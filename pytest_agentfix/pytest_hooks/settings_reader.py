@@ -71,6 +71,7 @@ def make_settings(
         regressions=read.one(
             "agent_fix_regressions", values.make_choice("run", "all"), default.regressions
         ),
+        max_unjudged=read.one("agent_fix_max_unjudged", values.SHARE, default.max_unjudged),
         minimise=read.one("agent_fix_minimise", values.FLAG, default.minimise),
     )
     _check_together(settings)

@@ -124,7 +124,7 @@ class _Attempts:
     def _reproduce(self) -> Reproduction:
         state = self.state
         reproduction = self.base.judge.reproduce(state.cluster, deadline=state.deadline)
-        state.update(probes=reproduction.judgement.probes)
+        state.note(reproduction.judgement)
         return reproduction
 
     def _settle_unneeded(self, reproduction: Reproduction) -> ClusterResult | None:
@@ -250,7 +250,7 @@ class _Attempts:
         self.base.judge.inherit(green, whole)
         of_part = self._judge_for(green, changes)
         if not of_part.is_accepted:
-            self.state.update(probes=judgement.probes)
+            self.state.note(judgement)
             return judgement
         self.state.restrict_to(green)
         self.state.split_off.append(rest)
@@ -261,7 +261,7 @@ class _Attempts:
         judgement = self.base.judge.judge(
             cluster, changes, deadline=state.deadline, **state.facts_of(cluster)
         )
-        state.update(probes=judgement.probes)
+        state.note(judgement)
         return judgement
 
     def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | LandingOutcome:
@@ -270,12 +270,12 @@ class _Attempts:
         if services.is_minimising:
             changes, judgement = minimise(state, self.base.judge, changes, judgement)
         fix = Fix(cluster=state.cluster, changes=changes, judgement=judgement, model=services.model)
-        state.update(probes=judgement.probes)
+        state.note(judgement)
         try:
             outcome = services.land(fix, self.base, deadline=state.deadline)
         except LandingError as error:
             return state.end(Verdict.ENVIRONMENT, f"judged green, but not committed: {error}")
-        state.update(probes=outcome.fix.judgement.probes)
+        state.note(outcome.fix.judgement)
         if outcome.status is LandingStatus.UNNEEDED:
             # Another had the same cause. The base may have moved on again since.
             until = max(state.deadline, services.clock.monotonic() + GRACE)

@@ -95,6 +95,10 @@ class RepairState:
         """Set fields of the result."""
         self.result = replace(self.result, **facts)
 
+    def note(self, judgement: Judgement) -> None:
+        """Keep what a judgement found as the result's evidence."""
+        self.update(probes=judgement.probes, neighbours=judgement.neighbours)
+
     def end(self, verdict: Verdict, reason: str) -> ClusterResult:
         """Return the result with its verdict."""
         return replace(self.result, verdict=verdict, reason=reason)
@@ -161,6 +165,8 @@ def describe_landing(landing: Landing, changes: ChangeSet) -> str:
     """Say in half a line where a fix is."""
     where = f"on {landing.branch}" if landing.branch else "left as a patch"
     text = f"green after a change to {count_files(changes)}, {where}"
+    if landing.is_held_back:
+        text += "; held back, as too many of the tests that passed could not be judged"
     if landing.judged_with:
         commits = " and ".join(commit[:12] for commit in landing.judged_with)
         text += f"; its tests ran with {commits} as well, which is not on that branch"

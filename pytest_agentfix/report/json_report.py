@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from pytest_agentfix.core.model import ClusterResult, Landing, RunResult, Tokens
+from pytest_agentfix.core.model import ClusterResult, Landing, Neighbours, RunResult, Tokens
 from pytest_agentfix.core.text import clean, encodable
 from pytest_agentfix.report.totals import Totals, add_up, known_cost
 
@@ -56,6 +56,7 @@ def _landing(landing: Landing) -> _Object:
         "branch": _name(landing.branch),
         "patch": None if landing.patch is None else _name(str(landing.patch)),
         "advice": _prose(landing.advice),
+        "held_back": landing.is_held_back,
     }
 
 
@@ -77,6 +78,27 @@ def _evidence(result: ClusterResult) -> _Object:
             }
             for probe in result.probes
         ],
+        "neighbours": _neighbours(result.neighbours),
+    }
+
+
+def _neighbours(neighbours: Neighbours) -> _Object:
+    return {
+        "total": neighbours.total,
+        "judged": neighbours.total - len(neighbours.unjudged),
+        "broken": [encodable(outcome.nodeid) for outcome in neighbours.broken],
+        "excused": [
+            {"test": encodable(one.nodeid), "reason": _prose(one.reason)}
+            for one in neighbours.excused
+        ],
+        "unjudged": [
+            {
+                "error": _prose(group.error),
+                "tests": [encodable(nodeid) for nodeid in group.nodeids],
+                "advice": _prose(group.advice),
+            }
+            for group in neighbours.groups
+        ],
     }
 
 
@@ -84,6 +106,7 @@ def _totals(totals: Totals) -> _Object:
     return {
         "failures": totals.failures,
         "clusters": totals.clusters,
+        "held_back": totals.held_back,
         "verdicts": {verdict.value: number for verdict, number in totals.verdicts.items()},
         "attempts": totals.attempts,
         "seconds": _seconds(totals.seconds),

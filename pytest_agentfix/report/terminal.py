@@ -12,6 +12,7 @@ from pytest_agentfix.core.model import (
     Drop,
     FileStat,
     Landing,
+    Neighbours,
     Probe,
     ProbeResult,
     RunResult,
@@ -24,6 +25,8 @@ _TITLE_LIMIT: Final = 160
 _ADVICE_LIMIT: Final = 1000  # a command is of no use with its middle cut out
 _WIDTH: Final = 90  # columns of facts on one line
 _SHOWN: Final = 3  # files, and changes left out, named before "and N more"
+_SHOWN_TESTS: Final = 5  # tests not judged or excused, and kinds of their errors
+_SHOWN_BROKEN: Final = 20  # the JSON report has them all
 _HASH_LENGTH: Final = 7
 REMARK: Final = "to be looked at"  # begins the detail of a check that passed with a remark
 # Checks whose numbers a reader wants to see; for the others the name is enough.
@@ -64,7 +67,7 @@ def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[SummaryL
         indent = " " * (width + 2)
         head = f"{each.verdict.value:<{width}}  {_title(each)}"
         rest = [SummaryLine(indent + line.text, line.markup) for line in _detail_lines(each)]
-        yield [SummaryLine(head, _markup(each.verdict)), *rest]
+        yield [SummaryLine(head, _markup(each)), *rest]
 
 
 def _detail_lines(result: ClusterResult) -> Iterator[SummaryLine]:
@@ -76,6 +79,7 @@ def _detail_lines(result: ClusterResult) -> Iterator[SummaryLine]:
     if result.verdict.is_green:
         yield from map(SummaryLine, _proof(result.probes))
     yield from map(SummaryLine, _layout(list(_outcome(result)), list(_effort(result))))
+    yield from _neighbour_lines(result.neighbours, told=reason)
     if result.dropped:
         yield SummaryLine(
             "left out: " + _name_some([_dropped(drop) for drop in result.dropped], "more")
@@ -86,6 +90,31 @@ def _detail_lines(result: ClusterResult) -> Iterator[SummaryLine]:
         )
     for place in result.kept:
         yield SummaryLine(f"kept: {clean(place, limit=_ADVICE_LIMIT)}")
+
+
+def _neighbour_lines(neighbours: Neighbours, *, told: str) -> Iterator[SummaryLine]:
+    """Name the tests that count against the change, and those of which nothing is known.
+
+    ``told`` is the reason, which may name the former already.
+    """
+    names = [clean(outcome.nodeid) for outcome in neighbours.broken]
+    if not all(name in told for name in names):
+        yield SummaryLine(f"broken by it: {_name_some(names, 'more', shown=_SHOWN_BROKEN)}")
+    for one in neighbours.excused[:_SHOWN_TESTS]:
+        yield SummaryLine(f"excused: {clean(one.nodeid)} ({clean(one.reason)})")
+    unjudged = neighbours.unjudged
+    if not unjudged:
+        return
+    names = [clean(outcome.nodeid) for outcome in unjudged]
+    yield SummaryLine(
+        f"not judged: {len(unjudged)} of {neighbours.total} tests that passed for you fail in the "
+        f"sandbox without any change: {_name_some(names, 'more', shown=_SHOWN_TESTS)}",
+        ("yellow",),
+    )
+    for group in neighbours.groups[:_SHOWN_TESTS]:
+        number = figures.count(len(group.nodeids), "test")
+        advice = f"; {clean(group.advice, limit=_ADVICE_LIMIT)}" if group.advice else ""
+        yield SummaryLine(f"  {number}: {clean(group.error)}{advice}", ("yellow",))
 
 
 def _title(result: ClusterResult) -> str:
@@ -99,7 +128,8 @@ def _reason(result: ClusterResult) -> str:
     measured = [probe for probe in result.probes if probe.name in _WITH_NUMBERS]
     if result.verdict is not Verdict.FIXED or not measured:
         return clean(result.reason)
-    return clean("; ".join(map(_evidence, measured)))
+    text = "; ".join(map(_evidence, measured))
+    return clean(text if result.is_green else f"held back: {text}")
 
 
 def _proof(probes: Sequence[Probe]) -> Iterator[str]:
@@ -162,12 +192,12 @@ def _dropped(drop: Drop) -> str:
     return f"{quote_path(drop.path)} ({clean(drop.reason)})"
 
 
-def _name_some(names: Sequence[str], others: str) -> str:
-    left = len(names) - _SHOWN
+def _name_some(names: Sequence[str], others: str, *, shown: int = _SHOWN) -> str:
+    left = len(names) - shown
     if left == 1 and others == "more files":
         others = "more file"
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {left} {others}" if left > 0 else shown
+    text = ", ".join(names[:shown])
+    return f"{text} and {left} {others}" if left > 0 else text
 
 
 def _layout(outcome: Sequence[str], effort: Sequence[str]) -> list[str]:
@@ -177,10 +207,11 @@ def _layout(outcome: Sequence[str], effort: Sequence[str]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _markup(verdict: Verdict) -> tuple[str, ...]:
-    if verdict.is_green:
+def _markup(result: ClusterResult) -> tuple[str, ...]:
+    if result.is_green:
         return ("green",)
-    return ("yellow",) if verdict in _YELLOW else ("red",)
+    is_for_a_person = result.verdict in _YELLOW or result.verdict.is_green
+    return ("yellow",) if is_for_a_person else ("red",)
 
 
 def _totals_line(totals: Totals) -> SummaryLine:

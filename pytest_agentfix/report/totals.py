@@ -14,13 +14,15 @@ class Totals:
     """The sums over all clusters of a run.
 
     ``verdicts`` holds every verdict, in the order of ``Verdict``, those that never occurred as 0.
-    ``cost_usd`` adds up the known costs, ``None`` if there is none; ``is_cost_complete`` says
-    whether every cluster that used tokens is in it.
+    ``held_back`` counts the fixes that do not count as green. ``cost_usd`` adds up the known costs,
+    ``None`` if there is none; ``is_cost_complete`` says whether every cluster that used tokens is
+    in it.
     """
 
     failures: int
     clusters: int
     verdicts: Mapping[Verdict, int]
+    held_back: int
     attempts: int
     seconds: float
     agent_seconds: float
@@ -31,8 +33,10 @@ class Totals:
 
     @property
     def is_green(self) -> bool:
-        """Tell whether every cluster was fixed."""
-        return all(verdict.is_green or not count for verdict, count in self.verdicts.items())
+        """Tell whether every cluster was fixed, and no fix held back."""
+        return not self.held_back and all(
+            verdict.is_green or not count for verdict, count in self.verdicts.items()
+        )
 
 
 def add_up(result: RunResult) -> Totals:
@@ -44,6 +48,7 @@ def add_up(result: RunResult) -> Totals:
         failures=sum(len(each.cluster.failures) for each in clusters),
         clusters=len(clusters),
         verdicts={verdict: verdicts.count(verdict) for verdict in Verdict},
+        held_back=sum(1 for each in clusters if each.verdict.is_green and not each.is_green),
         attempts=sum(each.attempts for each in clusters),
         seconds=result.seconds,
         agent_seconds=sum(each.agent_seconds for each in clusters),

@@ -9,7 +9,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
@@ -39,6 +39,7 @@ class _Target(enum.Enum):
     RUN = enum.auto()  # one for all fixes of the run, because HEAD is detached
     MOVED = enum.auto()  # one of its own, because HEAD is not where the tests were run
     ASIDE = enum.auto()  # one of its own, because the user edited the fix's files
+    HELD_BACK = enum.auto()  # one of its own, because too many tests could not be judged
 
 
 # Commands for the user. cherry-pick refuses where the work tree has edits; git apply does not.
@@ -47,6 +48,7 @@ _ADVICE = {
     _Target.RUN: "git merge {branch}",
     _Target.MOVED: "git cherry-pick {commit}",
     _Target.ASIDE: "git diff-tree -p --binary {commit} | git apply",
+    _Target.HELD_BACK: "git cherry-pick {commit}",
 }
 
 
@@ -67,7 +69,8 @@ class CommitLander:
     """Commits each fix on top of the ones before it, or leaves it as a patch.
 
     ``read_base`` gives content and executable bit of a path in the base tree at the start of the
-    run. Safe to call from several threads.
+    run. A fix is held back from the checked-out branch if more than ``max_unjudged`` (0 to 1) of
+    the tests that passed could not be judged. Safe to call from several threads.
     """
 
     def __init__(  # noqa: PLR0913 - all of it is set by the user
@@ -79,6 +82,7 @@ class CommitLander:
         branch: str | None,
         is_committing: bool,
         patch_folder: Path,
+        max_unjudged: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
         signing_timeout: float = _SIGNING_TIMEOUT,
     ) -> None:
@@ -88,6 +92,7 @@ class CommitLander:
         self._branch = branch
         self._is_committing = is_committing
         self._patch_folder = patch_folder
+        self._max_unjudged = max_unjudged
         self._signing_timeout = signing_timeout
         self._oid_length = len(repository.head)
         self._objects = ObjectWriter(repository.git, self._oid_length)
@@ -120,7 +125,7 @@ class CommitLander:
                 self._trees = {}
             self._stats[fix.cluster.slug] = stats
             self._landed.update(_states(fix))
-            return landing
+            return replace(landing, is_held_back=self._is_held_back(fix))
 
     def diff_stats(self, fix: Fix) -> tuple[FileStat, ...]:
         """Return the lines that ``fix`` adds and removes, by path."""
@@ -147,7 +152,7 @@ class CommitLander:
         branch = plan.branch or self._refs.create_side_branch(fix.cluster.slug, commit)
         if plan.branch:
             self._refs.move(branch, new=commit, old=plan.tip)
-        if plan.target is _Target.ASIDE:
+        if plan.target in (_Target.ASIDE, _Target.HELD_BACK):
             self._aside.update(dict.fromkeys(fix.changes.files, commit))
         elif plan.target is not _Target.NAMED:
             self._tip = commit
@@ -180,11 +185,15 @@ class CommitLander:
         if branch != self._repository.branch or self._refs.read("HEAD") != self._tip:
             return _Plan(_Target.MOVED, self._tip)
         aside = [self._aside[path] for path in fix.changes.files if path in self._aside]
-        if aside:
-            return _Plan(_Target.ASIDE, aside[-1])
-        if not self._is_clean(self._edits(fix, self._tip), self._tip):
-            return _Plan(_Target.ASIDE, self._tip)
+        parent = aside[-1] if aside else self._tip
+        if self._is_held_back(fix):
+            return _Plan(_Target.HELD_BACK, parent)
+        if aside or not self._is_clean(self._edits(fix, self._tip), self._tip):
+            return _Plan(_Target.ASIDE, parent)
         return _Plan(_Target.CHECKED_OUT, self._tip, branch, self._tip)
+
+    def _is_held_back(self, fix: Fix) -> bool:
+        return fix.judgement.neighbours.unjudged_share > self._max_unjudged
 
     def _plan_for_named(self, fix: Fix, branch: str) -> _Plan:
         if branch in self._refs.checked_out():

@@ -70,6 +70,7 @@ class ClusterRepairer:
             branch=settings.branch,
             is_committing=settings.commit,
             patch_folder=self.context.patch_folder,
+            max_unjudged=settings.max_unjudged,
         )
         self.merge_queue = MergeQueue(
             lander=self.lander,

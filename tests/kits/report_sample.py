@@ -10,15 +10,19 @@ from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Drop,
+    Excuse,
     Failure,
     FileStat,
     ItemKind,
     Landing,
+    Neighbours,
     Phase,
     Probe,
     ProbeResult,
     RunResult,
+    TestOutcome,
     Tokens,
+    UnjudgedGroup,
     Verdict,
 )
 
@@ -72,9 +76,10 @@ FIXED = ClusterResult(
         Probe(
             "pass-to-pass",
             ProbeResult.PASSED,
-            "41 tests still passed, shuffled (seed 251611)",
+            "40 tests still passed, in the suite's own order and shuffled both ways (seed 251611); "
+            "40 of 41 judged; 1 excused",
         ),
-        Probe("report", ProbeResult.PASSED, "in 3 sessions, reports, counts and exit status agree"),
+        Probe("report", ProbeResult.PASSED, "in 5 sessions, reports, counts and exit status agree"),
         Probe("canary", ProbeResult.PASSED, "6 tests that must fail did"),
         Probe(
             "hold-out",
@@ -82,6 +87,23 @@ FIXED = ClusterResult(
             "1 withheld case passed; 6 tests that were not shown run the changed lines",
         ),
         Probe("minimal", ProbeResult.PASSED, "1 of 3 hunks were not needed and are left out"),
+    ),
+    neighbours=Neighbours(
+        total=41,
+        excused=(
+            Excuse(
+                "tests/test_mail.py::test_retry",
+                "red in 1 of 3 runs with the change, in 0 of 1 without it",
+            ),
+        ),
+        unjudged=(TestOutcome(nodeid="tests/test_rates.py::test_rates", outcome="failed"),),
+        groups=(
+            UnjudgedGroup(
+                error="FileNotFoundError: [Errno 2] No such file or directory: 'data/rates.json'",
+                nodeids=("tests/test_rates.py::test_rates",),
+                advice="Git ignores it; add it: agent_fix_include = data/rates.json",
+            ),
+        ),
     ),
 )
 

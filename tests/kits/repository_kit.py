@@ -90,6 +90,7 @@ def start_run(
     is_committing: bool = True,
     sleep: Callable[[float], None] = lambda _: None,
     signing_timeout: float = 30.0,
+    max_unjudged: float = 1.0,
 ) -> LandingRun:
     repository = Repository.open(top)
     base = {
@@ -107,6 +108,7 @@ def start_run(
         patch_folder=patches,
         sleep=sleep,
         signing_timeout=signing_timeout,
+        max_unjudged=max_unjudged,
     )
     return LandingRun(top, lander, patches)
 

@@ -94,6 +94,9 @@ BAD_INI = [
     ("model_timeouts", "idle=-1", "lines of NAME=SECONDS, with NAME one of *, not 'idle=-1'"),
     ("api_key_command", "pass 'show", "a command that prints the key, quoted as in a shell."),
     ("max_requests", "0", COUNT),
+    ("max_unjudged", "101", "a percentage from 0 to 100, such as 2 %, not '101'"),
+    ("max_unjudged", "few", "a percentage from 0 to 100, such as 2 %, not 'few'"),
+    ("max_unjudged", "nan", "a percentage from 0 to 100, such as 2 %, not 'nan'"),
     ("env", "MY NAME", "names of environment variables, and no provider's key (*_API_KEY)*"),
     ("env", "openai_api_key", "names of environment variables, and no provider's key (*_API_KEY)*"),
     ("include", "/etc/*", "globs relative to the repository's top, not '/etc/[*]'"),
@@ -182,6 +185,7 @@ def test_ini_only(runner: Runner) -> None:
             security=refuse
             deletion=off
         agent_fix_regressions = all
+        agent_fix_max_unjudged = 12.5 %
         agent_fix_minimise = false
         agent_fix_api_key_command = pass show 'my keys/work'
         agent_fix_caps =
@@ -202,6 +206,7 @@ def test_ini_only(runner: Runner) -> None:
         allow=("tests/factories/**", ".github/workflows/ci.yml"),
         lint=(("deletion", "off"), ("new-network", "off"), ("security", "refuse")),
         regressions="all",
+        max_unjudged=0.125,
         minimise=False,
         api_key_command=("pass", "show", "my keys/work"),
         caps=(("run.cost", 1.5), ("day.tokens", 1000.0), ("run.cost", 2.5)),

@@ -435,9 +435,9 @@ class TestRegressions:
         judgement = project.judge(cluster(ADD), change(calc=FIXED))
         assert judgement.is_accepted
         _, detail = find(judgement, "pass-to-pass")
-        reason = "red without the change too, "  # in one of the two random orders
-        assert detail.startswith(f"2 tests still passed; excused: {self.IDS[1]} ({reason}")
-        (excuse,) = judgement.neighbours.excused
+        assert detail == "2 tests still passed; 1 excused"
+        (excuse,) = judgement.neighbours.excused  # in one of the two random orders
+        assert excuse.reason.startswith("red without the change too, ")
         assert excuse.nodeid == self.IDS[1]
         assert judgement.neighbours.unjudged == ()
 

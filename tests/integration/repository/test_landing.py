@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
-from pytest_agentfix.core.model import FileChange, FileStat, Landing
+from pytest_agentfix.core.model import FileChange, FileStat, Fix, Landing, Neighbours, TestOutcome
 from pytest_agentfix.repair.state import describe_landing
 from pytest_agentfix.repository import Repository, worktree
 from pytest_agentfix.repository.git import Git, GitFailure
@@ -168,6 +169,36 @@ def test_crlf_is_kept_in_the_work_tree_only(tmp_path: Path) -> None:
 def test_deleting_the_last_file_removes_its_folder(top: Path) -> None:
     start_run(top).lander.land(make_fix({"pkg/c.py": None}))
     assert not (top / "pkg").exists()
+
+
+def make_unproven_fix(unjudged: int, *, of: int) -> Fix:
+    fix = make_fix({"a.py": b"2\n"})
+    outcomes = tuple(TestOutcome(nodeid=f"t.py::{n}", outcome="error") for n in range(unjudged))
+    neighbours = Neighbours(total=of, unjudged=outcomes)
+    return replace(fix, judgement=replace(fix.judgement, neighbours=neighbours))
+
+
+@pytest.mark.parametrize(("unjudged", "is_held_back"), [(0, False), (2, False), (3, True)])
+def test_a_fix_of_which_too_little_is_known_is_held_back(
+    top: Path, unjudged: int, is_held_back: bool
+) -> None:
+    run = start_run(top, max_unjudged=0.02)
+    head = run_git(top, "rev-parse", "HEAD")
+    landing = run.lander.land(make_unproven_fix(unjudged, of=100))
+    assert landing.is_held_back is is_held_back
+    assert (run_git(top, "rev-parse", "main") == head) is is_held_back
+    if is_held_back:
+        assert landing.branch == "agent-fix/test-a"
+        assert status(top) == ""
+        run_git(top, *landing.advice.split()[1:])
+    assert run_git(top, "show", "main:a.py") == "2"
+
+
+def test_a_fix_that_is_held_back_goes_to_the_branch_that_was_asked_for(top: Path) -> None:
+    landing = start_run(top, max_unjudged=0.02, branch="fixes").lander.land(
+        make_unproven_fix(3, of=3)
+    )
+    assert (landing.branch, landing.is_held_back) == ("fixes", True)
 
 
 @pytest.mark.parametrize("how", ["edited", "staged", "intent", "during"])

@@ -33,6 +33,7 @@ def test_a_fix() -> None:
                 "branch": "main",
                 "patch": None,
                 "advice": "",
+                "held_back": False,
                 "attempts": 2,
                 "seconds": 48.31,
                 "agent_seconds": 36.6,
@@ -46,6 +47,24 @@ def test_a_fix() -> None:
                     {"name": probe.name, "result": probe.result.value, "detail": probe.detail}
                     for probe in FIXED.probes
                 ],
+                "neighbours": {
+                    "total": 41,
+                    "judged": 40,
+                    "broken": [],
+                    "excused": [
+                        {
+                            "test": "tests/test_mail.py::test_retry",
+                            "reason": "red in 1 of 3 runs with the change, in 0 of 1 without it",
+                        }
+                    ],
+                    "unjudged": [
+                        {
+                            "error": FIXED.neighbours.groups[0].error,
+                            "tests": ["tests/test_rates.py::test_rates"],
+                            "advice": FIXED.neighbours.groups[0].advice,
+                        }
+                    ],
+                },
                 "kept": [],
             }
         ],
@@ -53,6 +72,7 @@ def test_a_fix() -> None:
         "totals": {
             "failures": 3,
             "clusters": 1,
+            "held_back": 0,
             "verdicts": {**NO_VERDICTS, "fixed": 1},
             "attempts": 2,
             "seconds": 50.0,
@@ -73,6 +93,7 @@ def test_a_run_without_failures() -> None:
         "totals": {
             "failures": 0,
             "clusters": 0,
+            "held_back": 0,
             "verdicts": NO_VERDICTS,
             "attempts": 0,
             "seconds": 0.0,
@@ -93,6 +114,7 @@ def test_totals_add_up() -> None:
     assert totals == {
         "failures": 5,
         "clusters": 3,
+        "held_back": 0,
         "verdicts": {**NO_VERDICTS, "fixed": 2, "unfixed": 1},
         "attempts": 6,
         "seconds": 1.0,

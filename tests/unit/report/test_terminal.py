@@ -12,10 +12,13 @@ from pytest_agentfix.core.model import (
     Drop,
     FileStat,
     Landing,
+    Neighbours,
     Probe,
     ProbeResult,
     RunResult,
+    TestOutcome,
     Tokens,
+    UnjudgedGroup,
     Verdict,
 )
 from pytest_agentfix.report.terminal import SummaryLine, summary_lines
@@ -54,7 +57,8 @@ def test_fixed() -> None:
         SummaryLine("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
         SummaryLine(
             "       3 failed without the change; 2 tests passed with the change; "
-            "41 tests still passed, shuffled (seed 251611)"
+            "40 tests still passed, in the suite's own order and shuffled both ways (seed 251611); "
+            "40 of 41 judged; 1 excused"
         ),
         SummaryLine(
             "       stood up to: lint, clone, mutant, red-green-red, report, canary, hold-out, "
@@ -63,6 +67,20 @@ def test_fixed() -> None:
         SummaryLine("       not applicable: plain-call (it needs the fixture cart)"),
         SummaryLine("       shop/cart.py +3 -1; commit 4be19c0 on main"),
         SummaryLine("       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07"),
+        SummaryLine(
+            "       excused: tests/test_mail.py::test_retry "
+            "(red in 1 of 3 runs with the change, in 0 of 1 without it)"
+        ),
+        SummaryLine(
+            "       not judged: 1 of 41 tests that passed for you fail in the sandbox without any "
+            "change: tests/test_rates.py::test_rates",
+            ("yellow",),
+        ),
+        SummaryLine(
+            "         1 test: FileNotFoundError: [Errno 2] No such file or directory: "
+            "'data/rates.json'; Git ignores it; add it: agent_fix_include = data/rates.json",
+            ("yellow",),
+        ),
         SummaryLine("       left out: tests/test_cart.py (test file)"),
         SummaryLine(
             "3 failures, 1 cause: 1 fixed; 50.0 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
@@ -105,11 +123,49 @@ def test_fixed_as_a_patch() -> None:
     landing = Landing(
         patch=Path("/r/my reports/x.patch"), advice="git apply '/r/my reports/x.patch'"
     )
-    lines = tell(replace(FIXED, landing=landing, files=(), dropped=()))
+    lines = tell(replace(FIXED, landing=landing, files=(), dropped=(), neighbours=Neighbours()))
     assert lines[4:7] == [
         '       patch "/r/my reports/x.patch"',
         "       2 attempts; 48.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07",
         "       to bring it in: git apply '/r/my reports/x.patch'",
+    ]
+
+
+def test_held_back() -> None:
+    landing = Landing(
+        commit="9d0e31f27c64b1a5d3c2e8f7a6b5c4d3e2f1a0b9",
+        branch="agent-fix/x",
+        advice="git cherry-pick 9d0e31f27c64",
+        is_held_back=True,
+    )
+    lines = summary_lines(RunResult(clusters=(replace(FIXED, landing=landing),)))
+    assert lines[0].markup == ("yellow",)
+    assert lines[1].text.startswith("       held back: 3 failed without the change; ")
+    assert lines[-1].markup == ("red", "bold")
+
+
+def test_every_test_that_counts_is_named() -> None:
+    broken = tuple(TestOutcome(nodeid=f"t.py::test_{n}", outcome="failed") for n in range(8))
+    reason = "pass-to-pass: 8 failed with the change: t.py::test_0 and 7 more"
+    lines = tell(replace(UNFIXED, reason=reason, neighbours=Neighbours(total=9, broken=broken)))
+    names = ", ".join(outcome.nodeid for outcome in broken)
+    assert f"         broken by it: {names}" in lines
+    told = replace(UNFIXED, reason=f"{reason}: {names}", neighbours=Neighbours(broken=broken))
+    assert not [line for line in tell(told) if "broken by it" in line]
+
+
+def test_many_that_cannot_be_judged() -> None:
+    outcomes = tuple(TestOutcome(nodeid=f"t.py::test_{n}", outcome="error") for n in range(418))
+    group = UnjudgedGroup(error="ImportError: no x", nodeids=tuple(o.nodeid for o in outcomes))
+    neighbours = Neighbours(total=834, unjudged=outcomes, groups=(group,))
+    lines = tell(replace(UNFIXED, neighbours=neighbours))
+    assert lines[3:5] == [
+        (
+            "         not judged: 418 of 834 tests that passed for you fail in the sandbox without "
+            "any change: t.py::test_0, t.py::test_1, t.py::test_2, t.py::test_3, t.py::test_4 and "
+            "413 more"
+        ),
+        "           418 tests: ImportError: no x",
     ]
 
 
