@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Final
+from typing import AnyStr, Final
 
 from pytest_agentfix.core.model import ChangeSet, FileChange, ReadBase
 
@@ -58,6 +58,12 @@ def count_pairs(old: Sequence[bytes], new: Sequence[bytes]) -> int:
     return sum(counts[line] * count for line, count in Counter(new).items())
 
 
+def count_equal_ends(old: Sequence[AnyStr], new: Sequence[AnyStr]) -> tuple[int, int]:
+    """Count the equal lines at the start of both, and those at the end of what is left of them."""
+    head = _count_equal(old, new)
+    return head, _count_equal(old[head:][::-1], new[head:][::-1])
+
+
 def _split_file(path: str, change: FileChange, base: tuple[bytes, bool] | None) -> Iterator[Hunk]:
     if base is None or not _can_be_split(change, base):
         yield Hunk(path=path, whole=change)
@@ -83,8 +89,7 @@ def _is_text(content: bytes) -> bool:
 
 def _diff(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int, Lines]]:
     """Groups of changed lines; only one where there is too much to compare."""
-    head = _count_equal(old, new)
-    tail = _count_equal(old[head:][::-1], new[head:][::-1])
+    head, tail = count_equal_ends(old, new)
     old_part, new_part = old[head : len(old) - tail], new[head : len(new) - tail]
     if count_pairs(old_part, new_part) > _EFFORT_LIMIT:
         yield head, head + len(old_part), tuple(new_part)
@@ -95,8 +100,7 @@ def _diff(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int
             yield head + start, head + stop, tuple(new_part[new_start:new_stop])
 
 
-def _count_equal(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """Count the equal lines that both begin with."""
+def _count_equal(old: Sequence[AnyStr], new: Sequence[AnyStr]) -> int:
     pairs = enumerate(zip(old, new, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
 

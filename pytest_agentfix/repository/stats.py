@@ -6,7 +6,7 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
-from pytest_agentfix.core.hunks import count_pairs
+from pytest_agentfix.core.hunks import count_equal_ends, count_pairs
 from pytest_agentfix.core.model import FileStat
 from pytest_agentfix.repository.objects import Blob, States
 
@@ -38,10 +38,5 @@ def _lines(blob: Blob | None) -> list[bytes]:
 
 def _differing(old: list[bytes], new: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Drop the common lines at both ends, which keeps the comparison quick."""
-    start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
-        end += 1
+    start, end = count_equal_ends(old, new)
     return old[start : len(old) - end], new[start : len(new) - end]

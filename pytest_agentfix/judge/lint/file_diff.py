@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.hunks import count_equal_ends
 from pytest_agentfix.judge.lint.module import Module, read_module
 
 _SUFFIXES: Final = (".py", ".pyw")
@@ -64,8 +65,7 @@ def find_added(before: Sequence[str], after: Sequence[str]) -> frozenset[int]:
 
     If the differing middle is too large to compare in reasonable time, all of it counts as new.
     """
-    start = _count_equal(before, after)
-    end = _count_equal(before[start:][::-1], after[start:][::-1])
+    start, end = count_equal_ends(before, after)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     if len(old) * len(new) > _PRODUCT_LIMIT:
         return frozenset(range(start + 1, start + len(new) + 1))
@@ -76,14 +76,6 @@ def find_added(before: Sequence[str], after: Sequence[str]) -> frozenset[int]:
         for offset in range(block.size)
     }
     return frozenset(range(start + 1, start + len(new) + 1)) - kept
-
-
-def _count_equal(left: Sequence[str], right: Sequence[str]) -> int:
-    """Count the equal lines at the start of both."""
-    for number, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
-            return number
-    return min(len(left), len(right))
 
 
 def _read(path: str, content: bytes | None) -> Module | None:
