@@ -1,4 +1,4 @@
-"""Drop the hunks of an accepted change that the tests do not need."""
+"""Drop the hunks of an accepted change that the tests do not need, with the words of these."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pytest_agentfix.judge.ddmin import minimise
 from pytest_agentfix.judge.probes import outcomes_of
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.judge.trial_hunks import TrialHunks, sort_hunks
 
 MINIMAL: Final = "minimal"
 ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs
@@ -45,17 +46,38 @@ class Minimiser:
         hunks = split_hunks(changes, self.read_base)
         if len(hunks) < 2:  # noqa: PLR2004 - one hunk is as small as it gets
             return changes, Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, "it is one hunk")
+        sorted_hunks = sort_hunks(hunks, self.read_base)
+        kept = self._find_needed(sorted_hunks, cluster, changes, also, deadline)
+        left_out = len(hunks) - len(kept)
+        if not left_out:
+            rest = ", or go with one that is" if sorted_hunks.leaders else ""
+            detail = f"all {len(hunks)} hunks are needed{rest}"
+            return changes, Probe(MINIMAL, ProbeResult.PASSED, detail)
+        detail = f"{left_out} of {len(hunks)} hunks were not needed and are left out"
+        return join_hunks(kept, self.read_base), Probe(MINIMAL, ProbeResult.PASSED, detail)
+
+    def _find_needed(
+        self,
+        hunks: TrialHunks,
+        cluster: Cluster,
+        changes: ChangeSet,
+        also: Sequence[str],
+        deadline: float,
+    ) -> tuple[Hunk, ...]:
+        """Return the hunks found to be needed, with those that follow them."""
+        if len(hunks.candidates) < 2:  # noqa: PLR2004 - the only one that all others follow
+            return hunks.hunks
         remaining = self.sessions.remaining(deadline)
         until = self.sessions.clock.monotonic() + min(self.seconds, remaining / SHARE)
         with self.open_sandbox(ChangeSet()) as sandbox:
             more = tuple(also[:ALSO_LIMIT])
             trial = _Trial(self, sandbox, cluster, changes, more, until, deadline)
-            kept = minimise(hunks, trial.is_enough, has_time=trial.has_time)
-        left_out = len(hunks) - len(kept)
-        if not left_out:
-            return changes, Probe(MINIMAL, ProbeResult.PASSED, f"all {len(hunks)} hunks are needed")
-        detail = f"{left_out} of {len(hunks)} hunks were not needed and are left out"
-        return join_hunks(kept, self.read_base), Probe(MINIMAL, ProbeResult.PASSED, detail)
+            kept = minimise(
+                hunks.candidates,
+                lambda some: trial.is_enough(hunks.complete(some)),
+                has_time=trial.has_time,
+            )
+        return hunks.complete(kept)
 
     @staticmethod
     def note(judgement: Judgement, probe: Probe) -> Judgement:

@@ -181,6 +181,44 @@ def test_hunks_that_no_test_needs_are_not_committed(
     assert details["minimal"] == "1 of 2 hunks were not needed and are left out"
 
 
+NOTED = {
+    "vat.py": (
+        '"""Taxes."""\n\nRATE = 5\n\n\n'
+        'def tax(value):\n    """Return the tax.\n\n    Nothing is rounded.\n    """\n'
+        "    rate = RATE\n    result = value / rate\n    return result\n\n\n"
+        'def net(value):\n    """Return the rest."""\n    return value - tax(value)\n'
+    ),
+    "test_vat.py": "from vat import tax\n\n\ndef test_tax():\n    assert tax(10) == 50\n",
+    "CHANGES.rst": "1.0\n\n- First.\n",
+    ".gitignore": "*.pyc\n__pycache__/\n",
+}
+
+
+def test_words_stay_with_the_code_that_is_needed(project: Project, start_model: StartModel) -> None:
+    """The fix keeps its docstring, hints, their import and its note; words elsewhere go."""
+    refill(project, NOTED)
+    needed = NOTED["vat.py"].replace("value / rate", "value * rate")
+    for old, new in (
+        ("RATE = 5", "from fractions import Fraction\n\nRATE = 5"),
+        ("tax(value):", "tax(value: Fraction):"),
+        ("is rounded.", "is rounded.\n\n    .. versionchanged:: 1.1"),
+    ):
+        needed = needed.replace(old, new, 1)
+    notes = NOTED["CHANGES.rst"] + "\n1.1\n\n- The tax is a product.\n"
+    replies: list[Reply] = [
+        writes(str(project.path / "vat.py"), needed.replace("the rest", "what is left")),
+        writes(str(project.path / "CHANGES.rst"), notes),
+        writes(str(project.path / "SUMMARY.md"), "I fixed the tax.\n"),
+        Say("done"),
+    ]
+    ran = project.run(url=start_model(Turns([replies])).base_url)
+    assert ran.verdicts == ["fixed"], ran.output
+    assert (project.path / "vat.py").read_text() == needed
+    assert (project.path / "CHANGES.rst").read_text() == notes
+    details = list_probes(ran.report["clusters"][0])
+    assert details["minimal"] == "2 of 7 hunks were not needed and are left out"
+
+
 def test_whole_fix_where_the_project_wants_it(project: Project, start_model: StartModel) -> None:
     project.write({"pytest.ini": "[pytest]\nagent_fix_minimise = false\n"})
     project.commit_all("settings")

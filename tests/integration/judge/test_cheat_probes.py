@@ -499,7 +499,10 @@ class TestMinimal:
         )
         changes, judgement = self.minimise(project, both)
         assert changes == both
-        assert find(judgement, "minimal") == ("passed", "all 3 hunks are needed")
+        assert find(judgement, "minimal") == (
+            "passed",
+            "all 3 hunks are needed, or go with one that is",
+        )
 
     def test_one_hunk(self, make_project: MakeProject) -> None:
         project = make_project({"calc.py": self.BASE})
