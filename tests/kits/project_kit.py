@@ -120,15 +120,15 @@ class Project:
         # With "=": pytest takes the path of a file that is there for a hint at the rootdir.
         return [*command, f"--agent-fix-report={self.reports / 'report.json'}"]
 
-    def run(self, *arguments: str, url: str | None) -> Ran:
-        """Run pytest to its end."""
+    def run(self, *arguments: str, url: str | None, limit: float = RUN_LIMIT) -> Ran:
+        """Run pytest to its end, for at most ``limit`` seconds."""
         done = subprocess.run(
             self.command(*arguments, url=url),
             cwd=self.path,
             env=self._environ(),
             capture_output=True,
             text=True,
-            timeout=RUN_LIMIT,
+            timeout=limit,
             check=False,
             stdin=subprocess.DEVNULL,
         )
