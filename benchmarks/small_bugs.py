@@ -22,16 +22,19 @@ from timed_model import Bug, KnownBugs, TimedModel
 from tests.kits.small_bugs import FUNCTIONS, make_small_bugs
 
 SESSIONS = 44  # the goal: all fixes land in so many agent sessions
-OPTIONS = ("--agent-fix-jobs=auto", "--agent-fix-max-clusters=60")
+CAUSES = 60  # that may be repaired; there are 40
+FEW = 2  # of them, where a quick look is wanted
 
 
-def measure(seed: int) -> dict[str, Any]:
-    """Repair the suite of ``seed``, and tell on standard error what did not land and why."""
+def measure(seed: int, causes: int) -> dict[str, Any]:
+    """Repair up to ``causes`` of ``seed``, and tell on standard error what did not land and why."""
     suite = make_small_bugs(seed)
     bugs = [Bug(file=one.path, test=one.test, old=one.bad, new=one.good) for one in suite.bugs]
     with make_project(suite.files) as project:
         with TimedModel(KnownBugs(project.path, bugs)) as model:
-            done = project.run_ours(model.url, *OPTIONS).expect(0, 1)
+            done = project.run_ours(
+                model.url, "--agent-fix-jobs=auto", f"--agent-fix-max-clusters={causes}"
+            ).expect(0, 1)
         landed = int(project.git("rev-list", "--count", "start..HEAD"))
         clusters = done.report["clusters"]
     for cluster in clusters:
@@ -53,7 +56,8 @@ def main() -> None:
     parser = make_parser(__doc__, rounds=1)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     given = parser.parse_args()
-    show("small_bugs", [measure(seed) for seed in given.seed], given)
+    causes = FEW if given.quick else CAUSES
+    show("small_bugs", [measure(seed, causes) for seed in given.seed], given)
 
 
 if __name__ == "__main__":
