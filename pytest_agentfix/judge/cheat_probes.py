@@ -203,7 +203,7 @@ def _outcomes_below(run: SessionResult, nodeid: str) -> tuple[TestOutcome, ...]:
         return (run.report.outcome_of(nodeid),)
     error = run.report.errors_in(nodeid)
     if error:
-        return (TestOutcome(nodeid=nodeid, outcome="error", detail=error[0].detail),)
+        return (error[0].as_outcome(nodeid),)
     return run.report.items_below(nodeid)
 
 

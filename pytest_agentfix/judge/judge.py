@@ -110,6 +110,7 @@ class SandboxJudge:
         self._rng = rng or random.SystemRandom()
         commands = CommandBuilder(
             invocation=plan.invocation,
+            top=plan.top,
             python=plan.python,
             base_env=plan.base_env,
             scratch=plan.scratch,

@@ -115,7 +115,7 @@ def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[Te
         return (report.outcome_of(target),)
     errors = report.errors_in(target) or _as_tuple(report.error_above(target))
     if errors:
-        return (TestOutcome(nodeid=target, outcome="error", detail=errors[0].detail),)
+        return (errors[0].as_outcome(target),)
     items = report.items_below(target)
     red = [item for item in items if item.outcome in ("failed", "error", "missing")]
     if red:

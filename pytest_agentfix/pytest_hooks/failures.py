@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
-from pytest_agentfix.pytest_hooks.exceptions import FrameFacts
+from pytest_agentfix.judge.in_sandbox.exception_facts import FrameFacts
 from pytest_agentfix.pytest_hooks.items import FACTS, Facts
 from pytest_agentfix.pytest_hooks.markers import load_policy
 

@@ -15,7 +15,9 @@ import pytest
 
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import ItemKind, TestPolicy
-from pytest_agentfix.pytest_hooks import exceptions, internals
+from pytest_agentfix.judge.in_sandbox import exception_facts
+from pytest_agentfix.pytest_hooks import internals
+from pytest_agentfix.pytest_hooks.exceptions import find_missing
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
@@ -26,7 +28,7 @@ _MARKER = "agent_fix"
 class _Description(TypedDict):
     exception: str
     message: str
-    frames: list[exceptions.FrameFacts]
+    frames: list[exception_facts.FrameFacts]
     fixture: str
     missing: str
 
@@ -46,7 +48,7 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._project: exceptions.Project | None = None  # made for the first failure
+        self._project: exception_facts.Project | None = None  # made for the first failure
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
@@ -125,13 +127,13 @@ class ItemPlugin:
         if error is None:
             return _Description(exception="", message="", frames=[], fixture="", missing="")
         if self._project is None:
-            self._project = exceptions.Project(self._config.rootpath)
+            self._project = exception_facts.Project.around(self._config.rootpath)
         return _Description(
-            exception=exceptions.find_name(error),
-            message=exceptions.find_message(error),
-            frames=exceptions.find_frames(error, self._project),
-            fixture=exceptions.cut_name(internals.find_broken_fixture(error)),
-            missing=exceptions.find_missing(error, self._project),
+            exception=exception_facts.find_name(error),
+            message=exception_facts.find_message(error),
+            frames=exception_facts.find_frames(error, self._project),
+            fixture=exception_facts.cut_name(internals.find_broken_fixture(error)),
+            missing=find_missing(error, self._project),
         )
 
 

@@ -2,17 +2,21 @@
 
 Standard library and the sandbox's own pytest only (and its ``coverage``, if it has one), and no
 import of this package: ``sessions/orders.py`` passes this file's text to the sandbox's Python on
-the command line, with ``signed_report.py`` and ``line_coverage.py`` in place of their imports.
+the command line, with the modules beside it in place of their imports.
 
 It takes an order (``orders.SessionOrder``) and answers in signed lines:
 
 * ``start``: ``python``, ``pytest`` (versions)
-* ``collect_error``: ``id``, ``exception``, ``message``, ``detail``
+* ``collect_error``: ``id``, ``detail`` and the facts below
 * ``collected``: ``ids`` (of the items that will run), ``sys_path``
-* ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``exception``, ``detail``
+* ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``detail`` and the facts below
 * ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that may
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``finish``: ``exit``, ``counts`` of the lines before it
+
+The facts about a failure are ``exception`` (its type's name), ``message`` (its first line),
+``frame`` (path, line and function of the innermost frame in the project's files, or ``null``) and
+``want`` (kind and name of what it shows to be lacking, or ``null``).
 
 A second channel, stdout, gets one line at the end, signed with a key of its own: the number of
 items that pytest's own session says it collected and of reports it counted as failed.
@@ -33,6 +37,12 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge.in_sandbox.exception_facts import (
+    Project,
+    find_frames,
+    find_message,
+    find_name,
+)
 from pytest_agentfix.judge.in_sandbox.line_coverage import Coverer
 from pytest_agentfix.judge.in_sandbox.signed_report import (
     ReportWriter,
@@ -40,9 +50,10 @@ from pytest_agentfix.judge.in_sandbox.signed_report import (
     hide_descriptor,
     read_order,
 )
+from pytest_agentfix.judge.in_sandbox.wants import find_want
+from pytest_agentfix.judge.in_sandbox.watcher import Watcher
 
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
-MESSAGE_LIMIT = 500
 DEPTH_LIMIT = 20  # names in a node id that are told apart
 HASH_SIZE = 8  # bytes
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
@@ -73,14 +84,22 @@ NEUTRAL = {
 }
 
 
+NO_FACTS = {"exception": "", "message": "", "frame": None, "want": None}
+
+
 class Reporter:
     """A pytest plugin that keeps to the wanted node ids and reports every phase of each."""
 
-    def __init__(self, writer: ReportWriter, order: "dict[str, Any]") -> None:
+    def __init__(
+        self, writer: ReportWriter, order: "dict[str, Any]", watcher: "Watcher | None" = None
+    ) -> None:
         self._writer = writer
         self._wanted = frozenset(order["ids"])
         self._words = order["words"]
-        self._exceptions: dict[tuple[str, str], str] = {}
+        self._project = Project(Path(order["top"]))
+        self._watcher = watcher
+        self._facts: dict[tuple[str, str], dict[str, Any]] = {}
+        self._config: Any = None
 
     def pytest_addoption(self, parser: Any) -> None:
         """Declare this package's options and ini names, as its plugin is kept out of the sandbox.
@@ -118,6 +137,7 @@ class Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: Any) -> None:
         """Undo options that select, stop early, repeat or ask."""
+        self._config = config
         for name, value in NEUTRAL.items():
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
@@ -134,13 +154,13 @@ class Reporter:
         outcome = yield
         report = outcome.get_result()
         if report.failed:
-            exception, message = describe(getattr(report, "call", None))
+            excinfo = getattr(getattr(report, "call", None), "excinfo", None)
+            error = None if excinfo is None else find_cause(excinfo.value)
             self._writer.write(
                 "collect_error",
                 id=collector.nodeid,
-                exception=exception,
-                message=message,
                 detail=cut(text_of(report)),
+                **self._describe(error),
             )
 
     def pytest_collection_finish(self, session: Any) -> None:
@@ -150,24 +170,38 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> "Generator[None, Any, None]":
-        """Remember the exception's name, which a report does not hold."""
+        """Remember the exception's facts, which a report does not hold."""
         yield
         if call.excinfo is not None:
-            self._exceptions[item.nodeid, call.when] = call.excinfo.typename
+            self._facts[item.nodeid, call.when] = self._describe(call.excinfo.value)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Report one phase of one test."""
         is_subtest = type(report).__name__ in ("SubtestReport", "SubTestReport")
+        facts = self._facts.pop((report.nodeid, report.when), None)
         self._writer.write(
             "report",
             id=report.nodeid,
             when="subtest" if is_subtest else report.when,
             outcome=report.outcome,
             wasxfail=hasattr(report, "wasxfail"),
-            exception=self._exceptions.pop((report.nodeid, report.when), ""),
             detail="" if report.outcome == "passed" else cut(text_of(report)),
+            **(NO_FACTS if facts is None else facts),
         )
+
+    def _describe(self, error: "BaseException | None") -> "dict[str, Any]":
+        if error is None:
+            return NO_FACTS
+        frames = find_frames(error, self._project)
+        factory = getattr(self._config, "_tmp_path_factory", None)
+        basetemp = str(getattr(factory, "_basetemp", None) or "")
+        return {
+            "exception": find_name(error),
+            "message": find_message(error),
+            "frame": frames[-1] if frames else None,
+            "want": find_want(error, self._watcher, basetemp=basetemp),
+        }
 
 
 class Shuffler:
@@ -244,18 +278,13 @@ def is_wanted(nodeid: str, wanted: "frozenset[str]") -> bool:
     return any(collector in wanted for collector in above)
 
 
-def describe(call: Any) -> "tuple[str, str]":
-    """Return the name and first line of what really went wrong in a collector.
+def find_cause(error: BaseException) -> BaseException:
+    """Return what really went wrong in a collector.
 
     pytest wraps the import's own error in a ``CollectError``; the cause below it is the news.
     """
-    if call is None or call.excinfo is None:
-        return "", ""
-    error = call.excinfo.value
-    if type(error).__name__ == "CollectError" and error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).splitlines() or [""]
-    return type(error).__name__, lines[0][:MESSAGE_LIMIT]
+    is_wrapper = isinstance(error, pytest.Collector.CollectError)
+    return error.__cause__ if is_wrapper and error.__cause__ is not None else error
 
 
 def text_of(report: Any) -> str:
@@ -313,7 +342,10 @@ def main() -> None:
     order = read_order()
     writer = ReportWriter(claim_report(), order.pop("key"))
     tally = TallyWriter(order.pop("tally_key"))
-    plugins: list[object] = [Reporter(writer, order), tally]
+    watcher = Watcher(order["top"]) if order["watch"] else None
+    plugins: list[object] = [Reporter(writer, order, watcher), tally]
+    if watcher is not None:
+        plugins.append(watcher)
     if order["shuffle"] is not None:
         plugins.append(Shuffler(order["shuffle"], is_reversed=order["is_reversed"]))
     coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None

@@ -34,6 +34,7 @@ class Task:
     ids: Sequence[str]
     files: Files = field(default_factory=dict)
     order: RunOrder = field(default_factory=RunOrder)
+    watch: bool = False
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
@@ -50,11 +51,12 @@ class Keys:
 class CommandBuilder:
     """Builds the commands of one run.
 
-    ``python`` is the interpreter's path inside the sandbox, ``base_env`` the sandbox's own
-    variables (above all ``PATH``), ``scratch`` a writable folder there.
+    ``top`` is the repository's, ``python`` the interpreter's path inside the sandbox, ``base_env``
+    the sandbox's own variables (above all ``PATH``), ``scratch`` a writable folder there.
     """
 
     invocation: Invocation
+    top: Path
     python: str
     base_env: Mapping[str, str]
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
@@ -66,12 +68,14 @@ class CommandBuilder:
             args=self._arguments(),
             ids=tuple(task.ids),
             rootdir=str(invocation.rootdir),
+            top=str(self.top),
             sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
             key=keys.report,
             tally_key=keys.tally,
             files=task.files,
             shuffle=task.order.seed,
             is_reversed=task.order.is_reversed,
+            watch=task.watch,
             cover=task.cover,
             around=task.around,
         )

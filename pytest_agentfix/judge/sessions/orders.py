@@ -65,20 +65,24 @@ class SessionOrder:
     ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
     folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
     second channel. ``files`` are written before pytest starts. ``shuffle`` and ``is_reversed`` are
-    the fields of a ``RunOrder``. ``cover`` holds lines (absolute path -> line numbers) whose tests
-    are reported; of ``around``, no test that may run one of the lines is missed. ``words`` are this
-    package's options, ini names and the prefix of its hooks, which a project may use.
+    the fields of a ``RunOrder``. ``top`` is the repository's, with the project's own files below
+    it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
+    ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
+    no test that may run one of the lines is missed. ``words`` are this package's options, ini names
+    and the prefix of its hooks, which a project may use.
     """
 
     args: Sequence[str]
     ids: Sequence[str]
     rootdir: str
+    top: str
     sys_path_first: str | None
     key: str
     tally_key: str = field(default_factory=make_key)
     files: Files = field(default_factory=dict)
     shuffle: int | None = None
     is_reversed: bool = False
+    watch: bool = False
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)

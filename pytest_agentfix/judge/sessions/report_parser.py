@@ -10,9 +10,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
 from pytest_agentfix.judge.in_sandbox.signed_report import TAG_LENGTH
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
@@ -24,10 +26,14 @@ ERRORS_LIMIT: Final = 300  # collection errors kept
 DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
 
 PATHS_LIMIT: Final = 1_000  # entries of sys.path
+PATH_LIMIT: Final = 4_096  # characters
+NAME_LIMIT: Final = 200  # characters of a type's or a function's name
+LINES_LIMIT: Final = 10_000_000  # of a source file
 
 _TALLY: Final = b"agentfix-tally"
 _PHASES: Final = ("setup", "call", "teardown")
 _HALF: Final = "It was begun and never ended: set-up, call and tear-down pass once each."
+_WANTS: Final = {kind.value: kind for kind in WantKind}
 _WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
 
 
@@ -142,7 +148,7 @@ class _RecordReader:
             cover_problem=self._cover_problem,
             reaching=self._reaching,
             reaching_unknown_reason=self._reaching_unknown_reason,
-            exceptions={nodeid: tally.exception for nodeid, tally in self._tests.items()},
+            exceptions={nodeid: tally.facts.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
         )
@@ -176,8 +182,8 @@ class _RecordReader:
         tally.add(when, _classify(when, outcome, is_xfail=is_xfail))
         if not tally.detail:
             tally.detail = self._take_detail(fields.get("detail"))
-        if not tally.exception:
-            tally.exception = self._take_detail(fields.get("exception"), limit=200)
+        if not tally.facts.exception:
+            tally.facts = self._take_facts(fields)
         return True
 
     def _take_collect_error(self, fields: dict[str, Any]) -> bool:
@@ -186,11 +192,14 @@ class _RecordReader:
             return False
         if len(self._errors) >= ERRORS_LIMIT:
             return True
+        facts = self._take_facts(fields)
         error = CollectError(
             nodeid=nodeid,
-            exception=self._take_detail(fields.get("exception"), limit=200),
-            message=self._take_detail(fields.get("message"), limit=500),
+            exception=facts.exception,
+            message=facts.message,
             detail=self._take_detail(fields.get("detail")),
+            frame=facts.frame,
+            want=facts.want,
         )
         self._errors.append(error)
         return True
@@ -211,6 +220,32 @@ class _RecordReader:
         self._reaching_unknown_reason = self._take_detail(fields.get("gap"), limit=500)
         return True
 
+    def _take_facts(self, fields: dict[str, Any]) -> _Facts:
+        """Read the facts about a failure; what makes no sense is not known."""
+        return _Facts(
+            exception=self._take_detail(fields.get("exception"), limit=NAME_LIMIT),
+            message=self._take_detail(fields.get("message"), limit=500),
+            frame=self._take_frame(fields.get("frame")),
+            want=self._take_want(fields.get("want")),
+        )
+
+    def _take_frame(self, value: object) -> Frame | None:
+        if not isinstance(value, list) or list(map(type, value)) != [str, int, str]:
+            return None
+        path, line, function = value
+        if not path.startswith("/") or not 0 <= line <= LINES_LIMIT:
+            return None
+        place = Path(self._take_detail(path, limit=PATH_LIMIT))
+        return Frame(place, line, self._take_detail(function, limit=NAME_LIMIT))
+
+    def _take_want(self, value: object) -> Want | None:
+        if not isinstance(value, list) or list(map(type, value)) != [str, str]:
+            return None
+        kind, name = value
+        if kind not in _WANTS:
+            return None
+        return Want(_WANTS[kind], self._take_detail(name, limit=500))
+
     def _take_detail(self, value: object, *, limit: int = DETAIL_LIMIT) -> str:
         """Cut a text, charge it to the limit all texts share, and make it encodable."""
         if not isinstance(value, str):
@@ -224,16 +259,26 @@ class _RecordReader:
         return self._finish is not None and self._finish.get("counts") == lines
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """The facts about one failure; see ``TestOutcome``."""
+
+    exception: str = ""
+    message: str = ""
+    frame: Frame | None = None
+    want: Want | None = None
+
+
 class _TallyReader:
     """The phases of one test as they are reported."""
 
-    __slots__ = ("bad", "detail", "exception", "passes")
+    __slots__ = ("bad", "detail", "facts", "passes")
 
     def __init__(self) -> None:
         self.passes = [0, 0, 0]  # of setup, call, teardown
         self.bad = ""
         self.detail = ""
-        self.exception = ""
+        self.facts = _Facts()
 
     def add(self, when: str, outcome: str) -> None:
         if outcome != "passed":
@@ -243,7 +288,16 @@ class _TallyReader:
 
     def outcome(self, nodeid: str) -> TestOutcome:
         if self.bad:
-            return TestOutcome(nodeid=nodeid, outcome=self.bad, detail=self.detail)
+            facts = self.facts
+            return TestOutcome(
+                nodeid=nodeid,
+                outcome=self.bad,
+                detail=self.detail,
+                exception=facts.exception,
+                message=facts.message,
+                frame=facts.frame,
+                want=facts.want,
+            )
         if self.passes == [1, 1, 1]:
             return TestOutcome(nodeid=nodeid, outcome="passed")
         return TestOutcome(nodeid=nodeid, outcome="error", detail=_HALF)

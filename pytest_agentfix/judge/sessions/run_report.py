@@ -5,24 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.core.model import Frame, TestOutcome, Want
 
 _RED = ("failed", "error", "missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectError:
-    """One collector that could not be collected; ``exception`` is the cause's type name."""
+    """One collector that could not be collected.
+
+    The fields are those of ``TestOutcome``; they are about the cause where pytest wraps one.
+    """
 
     nodeid: str
     exception: str
     message: str
     detail: str
+    frame: Frame | None = None
+    want: Want | None = None
 
     @property
     def summary(self) -> str:
         """The error in one line."""
-        return self.message or self.exception or f"{self.nodeid} cannot be collected"
+        said = ": ".join(filter(None, (self.exception, self.message)))
+        return said or f"{self.nodeid} cannot be collected"
+
+    def as_outcome(self, nodeid: str, outcome: str = "error") -> TestOutcome:
+        """Return the outcome of a collector, or of an item that this error hides."""
+        return TestOutcome(
+            nodeid=nodeid,
+            outcome=outcome,
+            detail=self.detail,
+            exception=self.exception,
+            message=self.message,
+            frame=self.frame,
+            want=self.want,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +88,9 @@ class RunReport:
         if known is not None:
             return known
         error = self.error_above(nodeid)
-        return TestOutcome(nodeid=nodeid, outcome="missing", detail=error.detail if error else "")
+        if error is not None:
+            return error.as_outcome(nodeid, "missing")
+        return TestOutcome(nodeid=nodeid, outcome="missing")
 
     def outcome_below(self, nodeid: str) -> TestOutcome:
         """Return one outcome for an item or for a whole collector: passed if nothing in it is red.
@@ -79,7 +99,7 @@ class RunReport:
         """
         errors = self.errors_in(nodeid)
         if errors:
-            return TestOutcome(nodeid=nodeid, outcome="error", detail=errors[0].detail)
+            return errors[0].as_outcome(nodeid)
         items = () if nodeid in self.outcomes else self.items_below(nodeid)
         if not items:
             return self.outcome_of(nodeid)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.pytest_hooks.exceptions import (
+from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     cut_name,
     find_frames,
     find_message,
-    find_missing,
 )
-from pytest_agentfix.pytest_hooks.exceptions import find_name as name_of
+from pytest_agentfix.judge.in_sandbox.exception_facts import find_name as name_of
+from pytest_agentfix.pytest_hooks.exceptions import find_missing
 
 HERE = Path(__file__)
 
@@ -34,7 +34,7 @@ class Owner:
 
 @pytest.fixture
 def project() -> Project:
-    return Project(HERE.parent)
+    return Project.around(HERE.parent)
 
 
 def catch(call: Callable[[], object]) -> BaseException:
@@ -49,7 +49,7 @@ def test_a_project_has_what_is_below_its_repository_but_for_environments(tmp_pat
     (tmp_path / ".git").mkdir()
     (tmp_path / "tests").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "tests")
-    project = Project(tmp_path / "tests")
+    project = Project.around(tmp_path / "tests")
     for path, expected in [
         ("shop/calc.py", True),
         ("link/x.py", True),

@@ -77,7 +77,7 @@ class World:
 def make_sessions(limiter: int = 9) -> Sessions:
     here = Path("/")
     invocation = Invocation(rootdir=here, cwd=here, config_file=None)
-    commands = CommandBuilder(invocation=invocation, python="/python", base_env={})
+    commands = CommandBuilder(invocation=invocation, top=here, python="/python", base_env={})
     return Sessions(commands=commands, clock=FakeClock(), limiter=SessionLimiter(limiter))
 
 

@@ -20,7 +20,9 @@ TOP = Path("/top/my repo")
 
 
 def build(invocation: Invocation, **base_env: str) -> CommandBuilder:
-    return CommandBuilder(invocation=invocation, python="/py/bin/python", base_env=base_env)
+    return CommandBuilder(
+        invocation=invocation, top=TOP, python="/py/bin/python", base_env=base_env
+    )
 
 
 def read_order(invocation: Invocation) -> dict[str, object]:
@@ -42,6 +44,7 @@ def test_whole_command() -> None:
         ids=["a.py::t[é]"],
         files={"/x": b"\xff", "/y": None},
         order=RunOrder(seed=7, is_reversed=True),
+        watch=True,
         cover={"/top/a.py": [1]},
         around={"/top/a.py": [1, 2]},
     )
@@ -81,12 +84,14 @@ def test_whole_command() -> None:
         ],
         "ids": ["a.py::t[é]"],
         "rootdir": str(TOP),
+        "top": str(TOP),
         "sys_path_first": None,
         "key": "0a",
         "tally_key": "0b",
         "files": {"/x": "/w==", "/y": None},
         "shuffle": 7,
         "is_reversed": True,
+        "watch": True,
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
     } == order

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
 from pytest_agentfix.judge.sessions import report_parser
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally, is_below
@@ -67,13 +68,29 @@ def outcome_of(*reports: dict[str, Any]) -> str:
     return parse(session(*reports, ids=["t"])).outcome_of("t").outcome
 
 
+FACTS: dict[str, Any] = {
+    "exception": "KeyError",
+    "message": "'MODE'",
+    "frame": ["/top/shop.py", 3, "load"],
+    "want": ["variable", "MODE"],
+}
+
+
 def test_whole_report() -> None:
     expected = RunReport(
         has_started=True,
         collected=("a", "b"),
         outcomes={
             "a": TestOutcome(nodeid="a", outcome="passed"),
-            "b": TestOutcome(nodeid="b", outcome="failed", detail="boo"),
+            "b": TestOutcome(
+                nodeid="b",
+                outcome="failed",
+                detail="boo",
+                exception="KeyError",
+                message="'MODE'",
+                frame=Frame(Path("/top/shop.py"), 3, "load"),
+                want=Want(WantKind.VARIABLE, "MODE"),
+            ),
         },
         exit_code=1,
         is_complete=True,
@@ -82,7 +99,7 @@ def test_whole_report() -> None:
         exceptions={"a": "", "b": "KeyError"},
         sys_path=("/lib",),
     )
-    failing = phase("b", "call", "failed", detail="boo", exception="KeyError")
+    failing = phase("b", "call", "failed", detail="boo", **FACTS)
     red = [phase("b", "setup"), failing, phase("b", "teardown")]
     assert expected == parse(session(*passing("a"), *red, ids=["a", "b"], code=1))
     assert expected.expected_exit == 1
@@ -123,6 +140,46 @@ def test_outcome_over_all_phases(expected: str, reports: list[dict[str, Any]]) -
     assert expected == outcome_of(*reports)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"frame": ["shop.py", 3, "load"]},
+        {"frame": ["/top/shop.py", True, "load"]},
+        {"frame": ["/top/shop.py", -1, "load"]},
+        {"frame": ["/top/shop.py", 10**100, "load"]},
+        {"frame": ["/top/shop.py", 3]},
+        {"frame": {"path": 1}},
+        {"want": ["wish", "MODE"]},
+        {"want": [["file"], "MODE"]},
+        {"want": "file"},
+        {"want": None},
+    ],
+    ids=repr,
+)
+def test_facts_that_make_no_sense_are_not_known(odd: dict[str, Any]) -> None:
+    report = parse(session(phase("t", "call", "failed", **{**FACTS, **odd}), ids=["t"], code=1))
+    outcome = report.outcome_of("t")
+    assert getattr(outcome, *odd) is None
+    assert (outcome.exception, report.is_consistent) == ("KeyError", True)
+
+
+def test_texts_of_facts_are_limited() -> None:
+    long = "\ud800" + "x" * 10_000
+    facts = {
+        "exception": long,
+        "message": long,
+        "frame": [f"/{long}", 3, long],
+        "want": ["file", long],
+    }
+    report = parse(session(phase("t", "call", "failed", **facts), ids=["t"], code=1))
+    outcome = report.outcome_of("t")
+    assert outcome.frame is not None
+    assert outcome.want is not None
+    texts = (outcome.exception, outcome.message, str(outcome.frame.path), outcome.want.name)
+    assert [len(text) for text in texts] == [205, 505, 4101, 505]
+    assert outcome.frame.function.startswith("\\ud800xx")
+
+
 def test_missing_test_is_explained_by_the_error_above_it() -> None:
     error = {
         "kind": "collect_error",
@@ -139,11 +196,16 @@ def test_missing_test_is_explained_by_the_error_above_it() -> None:
         detail="long text",
     )
     assert (expected,) == report.collect_errors == report.errors_in("a")
-    assert TestOutcome(nodeid="a/t.py::u", outcome="missing", detail="long text") == (
-        report.outcome_of("a/t.py::u")
+    hidden = TestOutcome(
+        nodeid="a/t.py::u",
+        outcome="missing",
+        detail="long text",
+        exception="ModuleNotFoundError",
+        message="No module named 'x'",
     )
+    assert hidden == report.outcome_of("a/t.py::u")
     assert report.error_above("a/t.pyx::u") is None
-    assert expected.summary == "No module named 'x'"
+    assert expected.summary == "ModuleNotFoundError: No module named 'x'"
     assert report.is_consistent
 
 
@@ -316,6 +378,10 @@ fields = st.fixed_dictionaries(
         "outcome": st.sampled_from(["passed", "failed", "skipped", "rerun", "", 1]),
         "wasxfail": json_values,
         "detail": json_values,
+        "exception": json_values,
+        "message": json_values,
+        "frame": st.tuples(json_values, json_values, json_values) | json_values,
+        "want": st.tuples(st.sampled_from(["file", ""]), json_values) | json_values,
         "exit": json_values,
         "counts": json_values,
         "sys_path": st.lists(st.text(max_size=5)) | json_values,
