@@ -42,7 +42,10 @@ def calibrate(
     tests in one.
     """
     known = replace(
-        variant_plan, sys_path=base_run.report.sys_path, is_tallied=not base_run.has_odd_tally
+        variant_plan,
+        sys_path=base_run.report.sys_path,
+        is_tallied=not base_run.has_odd_tally,
+        usual_end=base_run.end,
     )
     with open_sandbox() as sandbox:
         checked = _calibrate_added(sandbox, sessions, known, base_run, deadline)
@@ -79,7 +82,12 @@ def _calibrate_added(
         return variant_plan
     task = Task(ids=variant_plan.added_ids, files=variant_plan.added_files)
     run = sessions.run_in_time(
-        sandbox, task, deadline, patience=CALIBRATION_PATIENCE, is_tallied=variant_plan.is_tallied
+        sandbox,
+        task,
+        deadline,
+        patience=CALIBRATION_PATIENCE,
+        is_tallied=variant_plan.is_tallied,
+        usual_end=variant_plan.usual_end,
     )
     if run.trouble or not are_red(run, variant_plan.canaries):
         everything = dict.fromkeys(variant_plan.clones, _NO_ADDITIONS)

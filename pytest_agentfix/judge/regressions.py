@@ -198,9 +198,15 @@ def _run_first(
 ) -> _FirstRun | None:
     if not ids:
         return None
-    is_tallied = query.variant_plan.is_tallied
+    plan = query.variant_plan
     with runner.open_sandbox(query.changes) as sandbox:
-        run = runner.sessions.run_in_time(sandbox, task, query.deadline, is_tallied=is_tallied)
+        run = runner.sessions.run_in_time(
+            sandbox,
+            task,
+            query.deadline,
+            is_tallied=plan.is_tallied,
+            usual_end=plan.usual_end,
+        )
     return _FirstRun(ids=ids, task=task, run=run)
 
 

@@ -43,6 +43,7 @@ from pytest_agentfix.judge.regressions import (
 from pytest_agentfix.judge.reproduce import check_base
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import OpenSandbox, ParallelSessions, SessionRunner
+from pytest_agentfix.judge.sessions.session_end import SessionEnd
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
@@ -104,15 +105,15 @@ class Reverifier:
             findings = _check_without_change(request, base)
             if any(finding.has_failed for finding in findings):
                 return _merge_with_earlier(request, findings)
-            is_tallied = not base.has_odd_tally
+            is_tallied, end = not base.has_odd_tally, base.end
             run = None if together is None else _result_or_none(together)
             if run is not None:
-                run = replace(run, is_tallied=is_tallied)
+                run = replace(run, is_tallied=is_tallied, usual_end=end)
                 if _is_green(request, run):
                     regressions = _read_one_session(request, run)
                     found = (*findings, probe_targets(request.cluster, run), regressions.finding)
                     return _merge_with_earlier(request, found, regressions)
-            return self._run_separately(request, findings, jobs, is_tallied=is_tallied)
+            return self._run_separately(request, findings, jobs, is_tallied=is_tallied, end=end)
 
     def _run_separately(
         self,
@@ -121,10 +122,12 @@ class Reverifier:
         jobs: ParallelSessions,
         *,
         is_tallied: bool,
+        end: SessionEnd,
     ) -> Judgement:
         targets = jobs.start(partial(self._run_targets, request, request.changes))
-        others = self.regressions.start(self._make_query(request, is_tallied=is_tallied), jobs)
-        run = replace(targets.result(), is_tallied=is_tallied)
+        query = self._make_query(request, is_tallied=is_tallied, end=end)
+        others = self.regressions.start(query, jobs)
+        run = replace(targets.result(), is_tallied=is_tallied, usual_end=end)
         found = [*findings, probe_targets(request.cluster, run), *_find_forgeries(request, (run,))]
         if any(finding.has_failed for finding in found):
             return _merge_with_earlier(request, found)
@@ -159,11 +162,13 @@ class Reverifier:
             )
 
     @staticmethod
-    def _make_query(request: Reverification, *, is_tallied: bool) -> RegressionQuery:
+    def _make_query(
+        request: Reverification, *, is_tallied: bool, end: SessionEnd
+    ) -> RegressionQuery:
         return RegressionQuery(
             cluster=request.cluster,
             changes=request.changes,
-            variant_plan=replace(request.canaries, is_tallied=is_tallied),
+            variant_plan=replace(request.canaries, is_tallied=is_tallied, usual_end=end),
             cover=request.cover,
             impact=request.impact,
             deadline=request.deadline,
@@ -181,7 +186,8 @@ def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
 
 def _check_without_change(request: Reverification, run: SessionResult) -> list[Finding]:
     """Check that the targets are still red without the change, and that the session is honest."""
-    known = replace(run, is_tallied=run.is_tallied and not run.has_odd_tally)
+    is_tallied = run.is_tallied and not run.has_odd_tally
+    known = replace(run, is_tallied=is_tallied, usual_end=run.end)
     check_base(known)
     finding = probe_fail_before(request.cluster, known)
     if finding.has_failed:

@@ -256,6 +256,7 @@ class Verifier:
             request.deadline,
             patience=self.patience,
             is_tallied=request.variant_plan.is_tallied,
+            usual_end=request.variant_plan.usual_end,
         )
 
     def _call(

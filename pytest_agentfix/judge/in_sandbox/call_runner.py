@@ -24,7 +24,13 @@ import types
 import unittest
 from typing import Any
 
-from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, claim_report, read_order
+from pytest_agentfix.judge.in_sandbox.signed_report import (
+    ReportWriter,
+    claim_report,
+    leave,
+    own_settings,
+    read_order,
+)
 
 MESSAGE_LIMIT = 500
 
@@ -170,9 +176,10 @@ def main() -> None:
     prepare(order)
     writer.write("start", python=sys.version.split()[0])
     status = run_calls(order, writer)
-    counts = dict(writer.counts)
-    writer.write("finish", exit=status, counts=counts, has_pytest="pytest" in sys.modules)
-    sys.exit(status)
+    with own_settings():
+        counts = dict(writer.counts)
+        writer.write("finish", exit=status, counts=counts, has_pytest="pytest" in sys.modules)
+    leave(status)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter
+from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, own_settings, shorten_id
 
 COVERED_LIMIT = 2_000  # node ids
 PROBLEM_LIMIT = 500  # characters
@@ -50,7 +50,7 @@ class Coverer:
     def start(self) -> None:
         """Start measuring, before anything of the project is imported."""
         try:
-            with use_tracer_with_contexts():
+            with own_settings(), use_tracer_with_contexts():
                 # imported only on demand, and not installed everywhere
                 import coverage  # noqa: PLC0415
 
@@ -63,8 +63,7 @@ class Coverer:
                 self._coverage.start()
                 self._tracer = sys.gettrace()
         except Exception as error:  # noqa: BLE001 - of any version of somebody else's library
-            self._coverage = None
-            self.problem = f"{type(error).__name__}: {error}"[:PROBLEM_LIMIT]
+            self._give_up(error)
         # A project may have a module of this name, and has to import its own.
         self._modules = {name: sys.modules.pop(name) for name in list(sys.modules) if is_its(name)}
         if self._around:
@@ -74,17 +73,26 @@ class Coverer:
         if event in UNSEEN:
             self._unseen.add(self._context)
 
+    def _give_up(self, error: Exception) -> None:
+        """Go on without ``coverage``: a test may have done anything to it, or to this process."""
+        self._coverage = None
+        self.problem = self.problem or f"{type(error).__name__}: {error}"[:PROBLEM_LIMIT]
+        self.gap = self.gap or "coverage broke"
+
     def _switch(self, context: str) -> str:
         """Set the context of the lines that follow; return the one before."""
         before, self._context = self._context, context
         if self._coverage is not None:
-            self._coverage.switch_context(context)
+            try:
+                self._coverage.switch_context(context)
+            except Exception as error:  # noqa: BLE001 - see above
+                self._give_up(error)
         return before
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
         """Attribute the lines that follow to this test."""
-        before = self._switch(item.nodeid)
+        before = self._switch(shorten_id(item.nodeid))
         yield
         self._switch(before)
 
@@ -103,10 +111,14 @@ class Coverer:
         sys.modules.update(self._modules)
         seen = set(self._unseen)  # without the events of our own stop
         is_ours = sys.gettrace() is self._tracer
-        if self._coverage is not None:
-            self._coverage.stop()
-        ids = self._find_contexts(self._lines) - {OUTSIDE, SHARED}
-        around = self._find_contexts(self._around) | seen
+        try:
+            if self._coverage is not None:
+                self._coverage.stop()
+            ids = self._find_contexts(self._lines) - {OUTSIDE, SHARED}
+            around = self._find_contexts(self._around) | seen
+        except Exception as error:  # noqa: BLE001 - see above
+            self._give_up(error)
+            ids, around = set(), seen
         if around & {OUTSIDE, SHARED}:
             self.gap = "a changed function, or a process, ran for several tests at once"
         if not is_ours:

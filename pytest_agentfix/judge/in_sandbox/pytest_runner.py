@@ -12,7 +12,9 @@ It takes an order (``orders.SessionOrder``) and answers in signed lines:
 * ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``detail`` and the facts below
 * ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that may
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
-* ``finish``: ``exit``, ``counts`` of the lines before it
+* ``finish``: ``exit``, ``counts`` of the lines before it, ``raised`` (the type's name, if pytest
+  ended with an exception, as it does if a plugin raises at the end; ``exit`` is then what the
+  session had come to)
 
 The facts about a failure are ``exception`` (its type's name), ``message`` (its first line),
 ``frame`` (path, line and function of the innermost frame in the project's files, or ``null``) and
@@ -30,6 +32,7 @@ import hmac
 import json
 import os
 import sys
+import traceback
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +42,7 @@ import pytest
 
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
+    call_safely,
     find_frames,
     find_message,
     find_name,
@@ -48,7 +52,10 @@ from pytest_agentfix.judge.in_sandbox.signed_report import (
     ReportWriter,
     claim_report,
     hide_descriptor,
+    leave,
+    own_settings,
     read_order,
+    shorten_id,
 )
 from pytest_agentfix.judge.in_sandbox.wants import find_want
 from pytest_agentfix.judge.in_sandbox.watcher import Watcher
@@ -57,6 +64,7 @@ DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
 DEPTH_LIMIT = 20  # names in a node id that are told apart
 HASH_SIZE = 8  # bytes
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
+BROKEN = 3  # pytest's own exit status for an error of its own
 TALLY = "agentfix-tally"  # begins the second channel's line
 
 # Whatever a project's addopts or a plugin says: run exactly the requested tests, all of them, once,
@@ -158,14 +166,14 @@ class Reporter:
             error = None if excinfo is None else find_cause(excinfo.value)
             self._writer.write(
                 "collect_error",
-                id=collector.nodeid,
+                id=shorten_id(collector.nodeid),
                 detail=cut(text_of(report)),
                 **self._describe(error),
             )
 
     def pytest_collection_finish(self, session: Any) -> None:
         """Report the items that are going to run."""
-        ids = [item.nodeid for item in session.items]
+        ids = [shorten_id(item.nodeid) for item in session.items]
         self._writer.write("collected", ids=ids, sys_path=list(map(str, sys.path)))
 
     @pytest.hookimpl(hookwrapper=True)
@@ -182,7 +190,7 @@ class Reporter:
         facts = self._facts.pop((report.nodeid, report.when), None)
         self._writer.write(
             "report",
-            id=report.nodeid,
+            id=shorten_id(report.nodeid),
             when="subtest" if is_subtest else report.when,
             outcome=report.outcome,
             wasxfail=hasattr(report, "wasxfail"),
@@ -242,12 +250,18 @@ class TallyWriter:
     def __init__(self, key: str) -> None:
         self._descriptor = hide_descriptor(1)
         self._signer = hmac.new(bytes.fromhex(key), digestmod=hashlib.sha256)
-        self._process = os.getpid()
+        self._send, self._process = os.write, os.getpid()
         self._session: Any = None
 
     def pytest_sessionstart(self, session: Any) -> None:
         """Remember the session, whose counters go on after the last hook."""
         self._session = session
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status that pytest's session came to; that of a break if it never began."""
+        code = getattr(self._session, "exitstatus", BROKEN)
+        return int(code) if isinstance(code, int) else BROKEN
 
     def write(self, code: int) -> None:
         """Send the line, from the original process and not from a fork of it."""
@@ -262,7 +276,7 @@ class TallyWriter:
         self._signer.update(text.encode("ascii"))
         line = f"\n{TALLY} {self._signer.hexdigest()} {text}\n"
         try:
-            os.write(self._descriptor, line.encode("ascii"))
+            self._send(self._descriptor, line.encode("ascii"))
         except OSError:
             return
 
@@ -325,16 +339,22 @@ def fit(arguments: "list[str]") -> "list[str]":
     return [argument for argument in arguments if argument != "-n0" or has_xdist]
 
 
-def run_pytest(order: "dict[str, Any]", plugins: "list[object]") -> int:
-    """Run pytest as ordered; return its exit status."""
+def run_pytest(
+    order: "dict[str, Any]", plugins: "list[object]", tally: TallyWriter
+) -> "tuple[int, str]":
+    """Run pytest as ordered; return its exit status and the exception it ended with, if any."""
     paths = find_paths(order["rootdir"], order["ids"])
     if not paths:  # pytest without a path would collect everything
-        return NOTHING_COLLECTED
+        return NOTHING_COLLECTED, ""
     if order["sys_path_first"] is not None:
         sys.path.insert(0, order["sys_path_first"])
     arguments = [*fit(order["args"]), *paths]
     sys.argv = ["pytest", *arguments]
-    return int(pytest.main(arguments, plugins=plugins))
+    try:
+        return int(pytest.main(arguments, plugins=plugins)), ""
+    except BaseException as error:  # noqa: BLE001 - of any plugin's, at any time
+        call_safely(traceback.print_exc, None)
+        return tally.exit_code, find_name(error) or "an exception"
 
 
 def main() -> None:
@@ -354,12 +374,13 @@ def main() -> None:
         coverer.start()
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
-    code = run_pytest(order, plugins)
-    if coverer is not None:
-        coverer.report(writer)
-    writer.write("finish", exit=code, counts=dict(writer.counts))
-    tally.write(code)
-    sys.exit(code)
+    code, raised = run_pytest(order, plugins, tally)
+    with own_settings():
+        if coverer is not None:
+            coverer.report(writer)
+        writer.write("finish", exit=code, counts=dict(writer.counts), raised=raised)
+        tally.write(code)
+    leave(code)
 
 
 if __name__ == "__main__":

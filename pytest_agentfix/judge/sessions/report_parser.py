@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
-from pytest_agentfix.judge.in_sandbox.signed_report import TAG_LENGTH
+from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT, TAG_LENGTH
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
 TESTS_LIMIT: Final = 500_000  # distinct node ids recorded
-ID_LIMIT: Final = 10_000  # characters of a node id
 DETAIL_LIMIT: Final = 25_000  # characters of one failure's text
 ERRORS_LIMIT: Final = 300  # collection errors kept
 DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
@@ -119,11 +119,12 @@ class _RecordReader:
         self._reaching: tuple[str, ...] = ()
         self._reaching_unknown_reason = ""
         self._finish: dict[str, Any] | None = None
+        self._raised = ""
         self._is_sound = True
         self._is_last = False
         self._room = DETAILS_LIMIT
         self._failed = 0
-        self._running: frozenset[str] = frozenset()  # the collected ids
+        self._running: Counter[str] = Counter()  # the collected ids
 
     def take(self, line: bytes) -> None:
         self._is_last = False
@@ -139,9 +140,13 @@ class _RecordReader:
         return RunReport(
             has_started="start" in self._counts,
             collected=self._collected,
-            outcomes={nodeid: tally.outcome(nodeid) for nodeid, tally in self._tests.items()},
+            outcomes={
+                nodeid: tally.outcome(nodeid, runs=self._running[nodeid])
+                for nodeid, tally in self._tests.items()
+            },
             collect_errors=tuple(self._errors),
             exit_code=code if type(code) is int else None,
+            raised=self._raised,
             failed_reports=self._failed,
             sys_path=self._sys_path,
             covered=self._covered,
@@ -167,6 +172,7 @@ class _RecordReader:
             return self._take_covered(fields)
         if kind == "finish":
             self._finish = fields
+            self._raised = self._take_detail(fields.get("raised"), limit=NAME_LIMIT)
             self._is_last = True
         return kind in ("start", "finish")
 
@@ -208,7 +214,7 @@ class _RecordReader:
         if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(sys_path, PATHS_LIMIT):
             return False
         self._collected, self._sys_path = tuple(ids), tuple(sys_path)
-        self._running = frozenset(ids)
+        self._running = Counter(ids)
         return True
 
     def _take_covered(self, fields: dict[str, Any]) -> bool:
@@ -286,7 +292,8 @@ class _TallyReader:
         elif when != "subtest":
             self.passes[_PHASES.index(when)] += 1
 
-    def outcome(self, nodeid: str) -> TestOutcome:
+    def outcome(self, nodeid: str, *, runs: int) -> TestOutcome:
+        """Return the outcome of a test that was collected ``runs`` times: some ids are shared."""
         if self.bad:
             facts = self.facts
             return TestOutcome(
@@ -298,7 +305,7 @@ class _TallyReader:
                 frame=facts.frame,
                 want=facts.want,
             )
-        if self.passes == [1, 1, 1]:
+        if self.passes == [runs] * len(_PHASES):
             return TestOutcome(nodeid=nodeid, outcome="passed")
         return TestOutcome(nodeid=nodeid, outcome="error", detail=_HALF)
 

@@ -59,12 +59,13 @@ class Tally:
 class RunReport:
     """One pytest session as its reporter describes it.
 
-    ``exit_code`` is pytest's, ``None`` if it was not reported. ``is_complete``: the finish was
-    reported and nothing after it. ``is_consistent``: every line made sense, and the final counts
-    agree with the lines. ``exceptions`` holds the type name of each failure, ``sys_path`` is
-    ``sys.path`` after all tests were imported. ``covered`` are the tests that ran a line of
-    ``cover``; ``cover_problem`` says why these are not known. ``reaching`` are the tests that may
-    have run a line of ``around``; ``reaching_unknown_reason`` says why there may be more.
+    ``exit_code`` is pytest's, ``None`` if it was not reported. ``raised`` is the type's name of the
+    exception that pytest ended with, "" for none. ``is_complete``: the finish was reported and
+    nothing after it. ``is_consistent``: every line made sense, and the final counts agree with the
+    lines. ``exceptions`` holds the type name of each failure, ``sys_path`` is ``sys.path`` after
+    all tests were imported. ``covered`` are the tests that ran a line of ``cover``;
+    ``cover_problem`` says why these are not known. ``reaching`` are the tests that may have run a
+    line of ``around``; ``reaching_unknown_reason`` says why there may be more.
     """
 
     has_started: bool = False
@@ -72,6 +73,7 @@ class RunReport:
     outcomes: Mapping[str, TestOutcome] = field(default_factory=dict)
     collect_errors: tuple[CollectError, ...] = ()
     exit_code: int | None = None
+    raised: str = ""
     is_complete: bool = False
     is_consistent: bool = False
     failed_reports: int = 0

@@ -8,9 +8,9 @@ from typing import Final
 
 from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.sessions.run_report import RunReport, Tally
+from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
 
 _PYTEST_EXITS: Final = {2: "was interrupted", 3: "broke", 4: "would not start"}
-_WOULD_NOT_START: Final = 4
 _TOLD_LINES: Final = 5
 _TOLD_CHARACTERS: Final = 2_000
 _LINE_CHARACTERS: Final = 300
@@ -23,7 +23,7 @@ class SessionResult:
     """One pytest session in a sandbox.
 
     ``limit`` are the seconds it was given; ``tally`` comes from its second channel and counts only
-    with ``is_tallied``.
+    with ``is_tallied``. ``usual_end`` is how a session on the base ends, where that is known.
     """
 
     completed: Completed
@@ -31,6 +31,7 @@ class SessionResult:
     limit: float
     tally: Tally | None = None
     is_tallied: bool = True
+    usual_end: SessionEnd = NOTHING_ODD
 
     @property
     def last_words(self) -> str:
@@ -64,13 +65,31 @@ class SessionResult:
             return f"did not end within {self.limit:.0f} s"
         if self.completed.is_report_cut:
             return "reported more than anybody can read"
-        return _check_end(self.completed.code, self.report) or self._check_tally()
+        return (
+            _check_report(self.completed.code, self.report)
+            or _describe_end(self.end.unlike(self.usual_end), self.report)
+            or self._check_tally()
+        )
+
+    @property
+    def end(self) -> SessionEnd:
+        """The way in which it ended: each part is empty unless it is odd."""
+        code, report = self.completed.code, self.report
+        if not report.is_complete:
+            return NOTHING_ODD
+        has_own_code = report.exit_code != report.expected_exit
+        return SessionEnd(
+            raised=report.raised,
+            pytest_code=report.exit_code if has_own_code else None,
+            process_code=code if code != report.exit_code else None,
+        )
 
     @property
     def is_forged(self) -> bool:
         """Tell whether the report differs from the run in a way that no honest mistake explains.
 
-        A crash by a signal, a hang, a flood and a pytest that cannot start are honest mistakes.
+        A crash by a signal, a hang, a flood, a pytest that cannot start or breaks, and a plugin
+        that raises at the end are honest mistakes.
         """
         completed, report = self.completed, self.report
         is_cut = completed.is_timed_out or completed.is_report_cut
@@ -78,14 +97,18 @@ class SessionResult:
             return False
         if not report.is_complete:
             return completed.code >= 0
-        return report.exit_code != _WOULD_NOT_START
+        if not report.is_consistent:
+            return True
+        if report.exit_code in _PYTEST_EXITS:
+            return False
+        return self.end.unlike(self.usual_end).is_forged or bool(self._check_tally())
 
     @property
     def has_odd_tally(self) -> bool:
-        """Tell whether the second channel alone makes this session incredible."""
+        """Tell whether the counters of pytest's own session alone are not to be believed."""
         is_whole = not self.completed.is_timed_out and not self.completed.is_report_cut
         return is_whole and bool(
-            not _check_end(self.completed.code, self.report) and self._check_tally()
+            not _check_report(self.completed.code, self.report) and self._check_tally()
         )
 
     def _check_tally(self) -> str:
@@ -105,23 +128,25 @@ class SessionResult:
         return ""
 
 
-def _check_end(code: int, report: RunReport) -> str:
+def _check_report(code: int, report: RunReport) -> str:
     if not report.has_started:
         return f"pytest did not start (exit status {code})"
     if not report.is_complete:
         return f"pytest ended with exit status {code} before it had reported everything"
     if report.exit_code in _PYTEST_EXITS:
-        return f"pytest {_PYTEST_EXITS[report.exit_code]} (exit status {code})"
-    return _check_sums(code, report)
+        why = f" with {report.raised}" if report.raised else ""
+        return f"pytest {_PYTEST_EXITS[report.exit_code]}{why} (exit status {code})"
+    return "" if report.is_consistent else "the report does not add up"
 
 
-def _check_sums(code: int, report: RunReport) -> str:
-    if not report.is_consistent:
-        return "the report does not add up"
-    if code != report.exit_code:
-        return f"the process ended with exit status {code}, pytest with {report.exit_code}"
-    if code != report.expected_exit:
-        return f"exit status {code} where the outcomes mean {report.expected_exit}"
+def _describe_end(odd: SessionEnd, report: RunReport) -> str:
+    if odd.raised:
+        return f"pytest ended with {odd.raised}"
+    if odd.process_code is not None:
+        pytest_code = report.exit_code
+        return f"the process ended with exit status {odd.process_code}, pytest with {pytest_code}"
+    if odd.pytest_code is not None:
+        return f"exit status {odd.pytest_code} where the outcomes mean {report.expected_exit}"
     return ""
 
 

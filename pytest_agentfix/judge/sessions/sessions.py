@@ -14,6 +14,7 @@ from pytest_agentfix.core.ports import Clock, Command, Completed, Sandbox
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import Files, encode_files, make_key
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
+from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
@@ -47,7 +48,7 @@ class Sessions:
     stopwatch: Callable[[float], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
 
-    def run(
+    def run(  # noqa: PLR0913 - the last three by name
         self,
         sandbox: Sandbox,
         task: Task,
@@ -55,11 +56,13 @@ class Sessions:
         *,
         patience: float = math.inf,
         is_tallied: bool = True,
+        usual_end: SessionEnd = NOTHING_ODD,
     ) -> SessionResult:
         """Run pytest for at most ``patience`` seconds, and not beyond ``deadline``.
 
-        Without ``is_tallied`` the counters of pytest's own session are ignored. Raises
-        ``OutOfMemoryError``, and ``TimeoutError`` if ``deadline`` has passed before it starts.
+        Without ``is_tallied`` the counters of pytest's own session are ignored; an end like
+        ``usual_end``, that of a session on the base, is not odd. Raises ``OutOfMemoryError``, and
+        ``TimeoutError`` if ``deadline`` has passed before it starts.
         """
         keys = Keys()
         command = self.commands.build(task, keys=keys)
@@ -67,10 +70,15 @@ class Sessions:
         report = parse_report(completed.report, key=keys.report)
         tally = parse_tally(completed.stdout, key=keys.tally)
         return SessionResult(
-            completed=completed, report=report, limit=limit, tally=tally, is_tallied=is_tallied
+            completed=completed,
+            report=report,
+            limit=limit,
+            tally=tally,
+            is_tallied=is_tallied,
+            usual_end=usual_end,
         )
 
-    def run_in_time(
+    def run_in_time(  # noqa: PLR0913 - the last three by name
         self,
         sandbox: Sandbox,
         task: Task,
@@ -78,9 +86,17 @@ class Sessions:
         *,
         patience: float = math.inf,
         is_tallied: bool = True,
+        usual_end: SessionEnd = NOTHING_ODD,
     ) -> SessionResult:
         """Do what ``run`` does, but raise ``TimeoutError`` if ``deadline`` passes meanwhile."""
-        run = self.run(sandbox, task, deadline, patience=patience, is_tallied=is_tallied)
+        run = self.run(
+            sandbox,
+            task,
+            deadline,
+            patience=patience,
+            is_tallied=is_tallied,
+            usual_end=usual_end,
+        )
         _require_in_time(run.completed, run.limit, patience)
         return run
 

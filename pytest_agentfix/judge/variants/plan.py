@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pytest_agentfix.core.model import Failure, ReadBase
 from pytest_agentfix.judge.sessions.orders import Files
+from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
 from pytest_agentfix.judge.variants import TestName
 
 CANARY: Final = "canary"
@@ -84,6 +85,7 @@ class VariantPlan:
     ``impossible`` maps a probe and a target to the reason why the probe cannot be made.
     ``sys_path`` is pytest's import path on the base once all tests are collected. ``is_tallied``:
     pytest's own counters agree with the reports there; some plugins count in ways of their own.
+    ``usual_end`` is how a session of the targets ends there.
     ``passed_over`` are targets without variants, as enough others have them.
     """
 
@@ -98,6 +100,7 @@ class VariantPlan:
     impossible: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sys_path: tuple[str, ...] = ()
     is_tallied: bool = True
+    usual_end: SessionEnd = NOTHING_ODD
     passed_over: frozenset[str] = frozenset()
 
     @property

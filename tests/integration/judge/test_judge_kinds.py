@@ -296,7 +296,7 @@ def test_working_directory_is_importable_only_with_python_m_pytest(
     project = make_project({"tests/test_s.py": TEST_ADD, "json.py": "raise RuntimeError\n"})
     about = cluster("tests/test_s.py::test_add")
     project.has_cwd_on_path = False
-    assert project.reproduce(about).missing == "No module named 'calc'"
+    assert project.reproduce(about).missing == "ModuleNotFoundError: No module named 'calc'"
     project.environ["PYTHONPATH"] = str(project.top / "elsewhere")
     project.files = {**project.files, "elsewhere/calc.py": BROKEN}
     assert project.reproduce(about).missing == ""

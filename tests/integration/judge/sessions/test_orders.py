@@ -69,7 +69,12 @@ def test_lines_of_a_passing_test(tmp_path: Path) -> None:
             }
             for when in ("setup", "call", "teardown")
         ),
-        {"kind": "finish", "exit": 0, "counts": {"start": 1, "collected": 1, "report": 3}},
+        {
+            "kind": "finish",
+            "exit": 0,
+            "counts": {"start": 1, "collected": 1, "report": 3},
+            "raised": "",
+        },
     ]
     assert expected == read(done)
     assert (done.code, Tally(1, 0, 0)) == (0, parse_tally(done.stdout, key=KEYS.tally))
