@@ -206,12 +206,16 @@ class ModelAccess(Gateway, Protocol):
 class Reproduction:
     """The outcome of the cluster's targets on the base, in a sandbox, before any change.
 
-    ``judgement.red`` are the failing targets. ``missing`` names what kept them from being
-    collected there, "" when they were. ``litter`` are paths that merely running the tests leaves.
+    ``judgement.red`` are the failing targets. ``missing`` says what kept those in ``unfit`` from
+    being collected there, or from failing as they did for the user, "" for nothing. ``note`` says
+    in which other way targets fail there, "" if they fail as they did for the user. ``litter`` are
+    paths that merely running the tests leaves.
     """
 
     judgement: Judgement
     missing: str = ""
+    unfit: tuple[str, ...] = ()
+    note: str = ""
     litter: frozenset[str] = frozenset()
     seconds: float = 0.0
 

@@ -7,6 +7,11 @@ from pathlib import Path
 
 from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult
 from pytest_agentfix.core.ports import Reproduction
+from pytest_agentfix.judge.failure_comparison import (
+    Difference,
+    describe_differences,
+    note_differences,
+)
 from pytest_agentfix.judge.probes import FAIL_BEFORE, Finding, summarise
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
@@ -19,6 +24,7 @@ class Baseline:
     reproduction: Reproduction
     finding: Finding
     variant_plan: VariantPlan
+    differences: tuple[Difference, ...] = ()
 
     def for_subset(self, subset: Cluster, *, rootdir: Path) -> Baseline | None:
         """Return the baseline of some of the targets.
@@ -37,12 +43,16 @@ class Baseline:
         }
         if not is_known or functions != prepared:
             return None
-        detail = f"{summarise(red)} without the change"
+        differences = tuple(one for one in self.differences if one.nodeid in wanted)
+        detail = f"{summarise(red)} without the change{describe_differences(differences)}"
         finding = Finding(probe=Probe(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
         judgement = Judgement(probes=(finding.probe,), red=red)
         return Baseline(
             targets=subset.targets,
-            reproduction=replace(self.reproduction, judgement=judgement),
+            reproduction=replace(
+                self.reproduction, judgement=judgement, note=note_differences(differences)
+            ),
+            differences=differences,
             finding=finding,
             variant_plan=self.variant_plan.for_targets(wanted, rootdir=rootdir),
         )

@@ -16,6 +16,7 @@ from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
+from pytest_agentfix.judge.failure_comparison import FailureComparison
 from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.lint_probe import lint
@@ -65,10 +66,10 @@ class JudgePlan:
     is_thorough: bool = False
     is_minimising: bool = True
     is_alone: bool = False
-    advise: Callable[[Want], str] = lambda _: ""
     patience: float = PATIENCE
     minimise: float = MINIMISE_SECONDS
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+    advise: Callable[[Want], str] = lambda _: ""
 
     @property
     def whole_suite(self) -> tuple[str, ...]:
@@ -269,8 +270,10 @@ class SandboxJudge:
         The smaller change is judged like any other; if it is not accepted, the whole change stays.
         Raises as ``judge`` does.
         """
+        known = self._baselines.get(cluster.slug)
         minimiser = Minimiser(
             sessions=self._sessions,
+            variant_plan=VariantPlan() if known is None else known.variant_plan,
             open_sandbox=self._open_sandbox,
             read_base=self._read_base,
             top=self._plan.top,
@@ -292,6 +295,11 @@ class SandboxJudge:
             sessions=self._sessions,
             open_sandbox=lambda: self._open_sandbox(ChangeSet()),
             plan_variants=self._plan_variants,
+            comparison=FailureComparison(
+                top=self._plan.top,
+                home=self._sessions.commands.home,
+                advise=self._plan.advise,
+            ),
             top=self._plan.top,
             is_on_top=self._plan.is_on_top,
         )

@@ -17,6 +17,7 @@ from pytest_agentfix.judge.probes import outcomes_of
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.trial_hunks import TrialHunks, sort_hunks
+from pytest_agentfix.judge.variants.plan import VariantPlan
 
 MINIMAL: Final = "minimal"
 ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs
@@ -35,6 +36,7 @@ class Minimiser:
     read_base: ReadBase
     top: Path
     seconds: float
+    variant_plan: VariantPlan  # says how sessions count and end on the base
 
     def minimise(
         self, cluster: Cluster, changes: ChangeSet, *, also: Sequence[str], deadline: float
@@ -115,7 +117,14 @@ class _Trial:
         )
         task = Task(ids=(*self.cluster.targets, *self.also), files=files)
         patience = max(1.0, self.until - self.minimiser.sessions.clock.monotonic())
-        run = self.minimiser.sessions.run(self.sandbox, task, self.deadline, patience=patience)
+        run = self.minimiser.sessions.run(
+            self.sandbox,
+            task,
+            self.deadline,
+            patience=patience,
+            is_tallied=self.minimiser.variant_plan.is_tallied,
+            usual_end=self.minimiser.variant_plan.usual_end,
+        )
         outcomes = [
             outcome
             for target in self.cluster.targets

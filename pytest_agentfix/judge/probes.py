@@ -18,6 +18,7 @@ from pytest_agentfix.core.model import (
     ProbeResult,
     TestOutcome,
 )
+from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT, ID_START
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
@@ -32,11 +33,15 @@ _MODULE: Final = re.compile(r"No module named '([^']+)'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A probe's result and the tests it found red. ``missing``: see ``ports.Reproduction``."""
+    """A probe's result and the tests it found red.
+
+    ``missing`` and ``unfit``: see ``ports.Reproduction``.
+    """
 
     probe: Probe
     red: tuple[TestOutcome, ...] = ()
     missing: str = ""
+    unfit: tuple[str, ...] = ()
 
     @property
     def has_failed(self) -> bool:
@@ -62,7 +67,9 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
         red = tuple(_find_unpassed(cluster, report))
     else:  # the items of a collector do not count: in the user's run they never started
         red = tuple(o for o in outcomes if o.outcome in ("failed", "error") and o.nodeid in targets)
-    missing = next(filter(None, (_find_missing(cluster, target, report) for target in targets)), "")
+    reasons = {target: _find_missing(cluster, target, report) for target in targets}
+    unfit = tuple(target for target, reason in reasons.items() if reason)
+    missing = reasons[unfit[0]] if unfit else ""
     if missing:
         detail = f"cannot be run in the sandbox: {missing}"
     elif red:
@@ -70,7 +77,8 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
         return Finding(probe=Probe(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
     else:
         detail = f"{summarise(outcomes)} in the sandbox without any change"
-    return Finding(probe=Probe(FAIL_BEFORE, ProbeResult.FAILED, detail), red=red, missing=missing)
+    probe = Probe(FAIL_BEFORE, ProbeResult.FAILED, detail)
+    return Finding(probe=probe, red=red, missing=missing, unfit=unfit)
 
 
 def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
@@ -144,6 +152,8 @@ def _find_missing(cluster: Cluster, target: str, report: RunReport) -> str:
         return error.summary if error and not _is_same_error(failure, error) else ""
     if report.outcome_of(target).outcome != "missing" or target in report.collected:
         return ""
+    if len(target) > ID_LIMIT:
+        return f"its node id is longer than {ID_LIMIT:,} characters: {target[:ID_START]}…"
     return error.summary if error else f"{target} is not collected"
 
 

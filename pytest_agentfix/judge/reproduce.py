@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import Cluster, Collected, Judgement
+from pytest_agentfix.core.model import Cluster, Collected, Judgement, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
@@ -26,7 +26,13 @@ from pytest_agentfix.judge.calibration import (
     find_differing_plain_calls,
     recheck_plain_calls,
 )
-from pytest_agentfix.judge.probes import outcomes_of, probe_fail_before
+from pytest_agentfix.judge.failure_comparison import (
+    Difference,
+    FailureComparison,
+    describe_differences,
+    note_differences,
+)
+from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_fail_before
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
@@ -42,12 +48,14 @@ _log = logging.getLogger(__name__)
 class Reproducer:
     """``open_sandbox`` opens fresh sandboxes with the base; ``plan_variants`` plans the additions.
 
+    ``comparison`` is with the user's failures, which are those of the run's first base only;
     ``is_on_top`` is as for ``probe_fail_before``.
     """
 
     sessions: Sessions
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
     plan_variants: Callable[[Cluster], VariantPlan]
+    comparison: FailureComparison
     top: Path
     is_on_top: bool = False
 
@@ -85,7 +93,7 @@ class Reproducer:
         self, sandbox: Sandbox, cluster: Cluster, added: VariantPlan, deadline: float
     ) -> SessionResult | None:
         patience = min(TOGETHER_PATIENCE, self.sessions.remaining(deadline) / SHARE)
-        task = Task(ids=(*cluster.targets, *added.added_ids), files=added.added_files)
+        task = self._make_task(cluster, added)
         try:
             run = self.sessions.run(sandbox, task, deadline, patience=patience)
         except SandboxError as trouble:  # too many tests for the memory, for example
@@ -98,10 +106,10 @@ class Reproducer:
 
     def _run_separately(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
         with self.open_sandbox() as sandbox:
-            run = self.sessions.run(sandbox, Task(ids=cluster.targets), deadline)
+            run = self.sessions.run(sandbox, self._make_task(cluster), deadline)
             check_base(run)
             litter = _list_paths(sandbox.collect())
-        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
+        finding, _ = self._examine(cluster, run)
         if not finding.red or finding.missing:
             return self._make_baseline(cluster, run, litter, VariantPlan())
         known = calibrate(self.open_sandbox, self.sessions, added, run, deadline=deadline)
@@ -114,18 +122,65 @@ class Reproducer:
         litter: frozenset[str],
         variant_plan: VariantPlan,
     ) -> Baseline:
-        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
+        finding, differences = self._examine(cluster, run)
         return Baseline(
             targets=cluster.targets,
             reproduction=Reproduction(
                 judgement=Judgement(probes=(finding.probe,), red=finding.red),
                 missing=finding.missing,
+                unfit=finding.unfit,
+                note=note_differences(differences),
                 litter=litter,
                 seconds=run.completed.seconds,
             ),
             finding=finding,
             variant_plan=variant_plan,
+            differences=differences,
         )
+
+    def _make_task(self, cluster: Cluster, added: VariantPlan | None = None) -> Task:
+        added = added or VariantPlan()
+        ids = (*cluster.targets, *added.added_ids)
+        return Task(ids=ids, files=added.added_files, watch=not self.is_on_top)
+
+    def _examine(
+        self, cluster: Cluster, run: SessionResult
+    ) -> tuple[Finding, tuple[Difference, ...]]:
+        """Check that the targets fail, and as they did for the user.
+
+        Where they fail for want of something, that is missing; the differences are all others.
+        """
+        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
+        if self.is_on_top:
+            return finding, ()
+        if finding.missing:
+            return self._explain_missing(cluster, run, finding), ()
+        differences = self.comparison.find_differences(cluster, finding.red)
+        lacking = [one for one in differences if one.is_lacking]
+        probe = finding.probe
+        if lacking:
+            missing = lacking[0].summary
+            probe = replace(
+                probe,
+                result=ProbeResult.FAILED,
+                detail=f"fails in the sandbox for want of something: {missing}",
+            )
+            unfit = tuple(one.nodeid for one in lacking)
+            return replace(finding, probe=probe, missing=missing, unfit=unfit), ()
+        detail = f"{probe.detail}{describe_differences(differences)}"
+        return replace(finding, probe=replace(probe, detail=detail)), differences
+
+    def _explain_missing(self, cluster: Cluster, run: SessionResult, finding: Finding) -> Finding:
+        """Put the user's failure beside the error that keeps a target from being collected."""
+        target = finding.unfit[0]
+        error = run.report.error_above(target)
+        failure = next(one for one in cluster.failures if one.nodeid == target)
+        if error is None or not error.exception:
+            return finding
+        outcome = error.as_outcome(target)
+        missing = self.comparison.describe(failure, outcome, is_lacking=True).summary
+        detail = f"cannot be run in the sandbox: {missing}"
+        return replace(finding, probe=replace(finding.probe, detail=detail), missing=missing)
 
     def _list_added(self, added: VariantPlan) -> frozenset[str]:
         """List the additions' own files as a sandbox's ``collect`` names them."""

@@ -42,6 +42,7 @@ from pytest_agentfix.core.ports import (
     Reproduction,
     StartupSignals,
 )
+from pytest_agentfix.repair.clustering import split_cluster
 from pytest_agentfix.repair.prompts.conflict import conflict_note
 from pytest_agentfix.repair.splitting import split_by_failing, split_by_judgement
 from pytest_agentfix.repair.state import (
@@ -130,10 +131,19 @@ class _Attempts:
     def _settle_unneeded(self, reproduction: Reproduction) -> ClusterResult | None:
         """End where no agent can help: the tests cannot be run, or they are green."""
         if reproduction.missing:
+            self._split_off_fit(reproduction)
             return self.state.end(Verdict.ENVIRONMENT, reproduction.missing)
         if reproduction.judgement.red:
             return None
         return self._settle_green(self.base, self.state.deadline)
+
+    def _split_off_fit(self, reproduction: Reproduction) -> None:
+        """Make a cluster of the tests for which nothing is missing: they can be repaired."""
+        whole, unfit = self.state.cluster, frozenset(reproduction.unfit)
+        if unfit and not unfit >= frozenset(whole.targets):
+            fit, rest = split_cluster(whole, unfit)
+            self.state.restrict_to(rest)
+            self.state.split_off.append(fit)
 
     def _settle_green(self, base: BaseView, deadline: float) -> ClusterResult:
         """Green on ``base`` without a change: by other fixes of this run, or all along."""
@@ -193,9 +203,8 @@ class _Attempts:
     ) -> ClusterResult | LandingOutcome:
         state, services = self.state, self.services
         limit = state.cluster.policy.max_attempts or services.max_attempts
-        prompt = self.base.first_prompt(
-            state.cluster, reproduction.judgement, state.hold_out, self.note
-        )
+        note = "\n\n".join(filter(None, (reproduction.note, self.note)))
+        prompt = self.base.first_prompt(state.cluster, reproduction.judgement, state.hold_out, note)
         verdict, reason = Verdict.UNFIXED, "no attempt was made"
         for number in range(1, limit + 1):
             self._say(f"attempt {number} of {limit}: the agent is at work")

@@ -6,6 +6,7 @@ import logging
 import os
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -14,7 +15,9 @@ from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_mem
 from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
+from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
+from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
@@ -35,6 +38,7 @@ from pytest_agentfix.sandbox.workspace import Base
 logger = logging.getLogger(__name__)
 
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
+SHOWN: Final = 100  # characters of a node id in a notice
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
@@ -207,10 +211,11 @@ class RepairRun:
             environ={**context.invocation.environ, **context.environment.env},
             clock=self._clock,
         )
+        passed = leave_out_long(request.passed, self._notices)
         base_versions = BaseVersions(
             context,
             sandboxes=sandboxes,
-            request=request,
+            request=replace(request, passed=passed),
             clock=self._clock,
             is_single=self._scheduler.count_waiting() == 1,
         )
@@ -276,3 +281,15 @@ class RepairRun:
         """Start agents for the next clusters while these are under way."""
         if self._agent_pool is not None and not self._context.settings.keep:
             self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_waiting()))
+
+
+def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
+    """Return the node ids that are not too long for a report from a sandbox; tell of the others."""
+    kept = tuple(nodeid for nodeid in passed if len(nodeid) <= ID_LIMIT)
+    if left_out := [nodeid for nodeid in passed if len(nodeid) > ID_LIMIT]:
+        tests = "1 test is" if len(left_out) == 1 else f"{len(left_out)} tests are"
+        notices.append(
+            f"{tests} not judged, as the node id is longer than {ID_LIMIT:,} characters: "
+            f"{clean(left_out[0], limit=SHOWN)}"
+        )
+    return kept

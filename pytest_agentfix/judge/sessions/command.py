@@ -115,10 +115,15 @@ class CommandBuilder:
             "-q",
         )
 
+    @property
+    def home(self) -> str:
+        """The user's own folder in the sandbox."""
+        return f"{self.scratch}/home"
+
     def _environment(self) -> dict[str, str]:
         everything = {**self.invocation.environ, **self.base_env}
         kept = {name: value for name, value in everything.items() if name not in _LEFT_OUT}
-        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "HOME": f"{self.scratch}/home"}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", "HOME": self.home}
 
 
 def _configuration(rootdir: Path, config_file: Path | None) -> tuple[str, ...]:

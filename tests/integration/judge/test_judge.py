@@ -172,7 +172,8 @@ def test_reproduction(make_project: MakeProject) -> None:
 def test_module_missing_in_the_sandbox(make_project: MakeProject) -> None:
     project = make_project({"test_calc.py": "import nix\n" + TEST_ADD})
     reproduction = project.reproduce(cluster(ADD))
-    assert reproduction.missing == "No module named 'nix'"
+    assert reproduction.missing == "ModuleNotFoundError: No module named 'nix'"
+    assert reproduction.unfit == (ADD,)
     assert reproduction.judgement.probes[0].result is ProbeResult.FAILED
 
 
@@ -316,7 +317,8 @@ class TestCollectors:
     def test_another_module_is_missing_in_the_sandbox(self, make_project: MakeProject) -> None:
         project = make_project({"test_calc.py": "import nix\n"})
         assert project.reproduce(self.target("ModuleNotFoundError")).missing == (
-            "No module named 'nix'"
+            "on your machine ModuleNotFoundError, "
+            "in the sandbox ModuleNotFoundError: No module named 'nix'"
         )
 
     def test_the_same_module_is_missing_in_the_sandbox(self, make_project: MakeProject) -> None:
