@@ -185,3 +185,70 @@ def test_a_part_that_is_not_known_enough(
     assert judge.inherit(part(*ids[:2]), whole)
     assert not judge.inherit(part(ids[2]), whole)  # others stand for it, and none is left
     assert not judge.inherit(part("test_calc.py::gone"), whole)
+
+
+OTHERWISE = """\
+import os
+from calc import add
+
+def test_add():
+    raise ValueError(add(1, 2))
+
+def test_more():
+    assert add(2, 2) == 4
+"""
+
+
+def test_a_part_keeps_the_differences_of_its_own_tests(make_project: MakeProject) -> None:
+    project = make_project({"test_calc.py": OTHERWISE})
+    judge = project.make_judge()
+    both = cluster(*(failure(nodeid, exception="AssertionError") for nodeid in (ADD, MORE)))
+    told = "; not as they did for the user: on your machine AssertionError, in the sandbox "
+    reproduction = judge.reproduce(both, deadline=soon())
+    detail = find(reproduction.judgement, "fail-before")[1]
+    assert detail.startswith(f"2 failed without the change{told}ValueError at test_calc.py:5: -1")
+    assert ADD in reproduction.note
+    known = pickle.loads(pickle.dumps(judge.baseline("c1")))
+    for nodeid, is_other in ((ADD, True), (MORE, False)):
+        part = known.for_subset(
+            cluster(failure(nodeid, exception="AssertionError")), rootdir=project.top
+        )
+        assert part is not None
+        assert (told in part.finding.probe.detail, bool(part.reproduction.note)) == (
+            is_other,
+            is_other,
+        )
+
+
+def test_on_top_of_other_fixes_failures_are_not_compared(make_project: MakeProject) -> None:
+    project = make_project({"test_calc.py": OTHERWISE}, is_on_top=True)
+    reproduction = project.reproduce(cluster(failure(ADD, exception="AssertionError")))
+    assert (reproduction.note, reproduction.missing) == ("", "")
+    assert find(reproduction.judgement, "fail-before")[1] == "1 failed without the change"
+
+
+ENDINGS = {
+    "pytest_unconfigure": "def pytest_unconfigure(): raise OSError\n",
+    "exit status": "def pytest_sessionfinish(session): session.exitstatus = 7\n",
+    "end of the process": "import atexit, os\natexit.register(os._exit, 0)\n",
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_suite_that_ends_oddly_on_the_base_may_do_so_with_the_change(
+    make_project: MakeProject, name: str
+) -> None:
+    files = {"conftest.py": ENDINGS[name], "test_calc.py": TWO}
+    project = make_project(files, passed=["test_zero.py::test_zero"])
+    project.files = {
+        **project.files,
+        "test_zero.py": "from calc import add\ndef test_zero(): assert add(0, 0) == 0\n",
+    }
+    both = cluster(ADD, MORE)
+    assert project.judge(both, change(calc=FIXED)).is_accepted
+    # Nothing is believed of a session that is odd in other ways as well.
+    judgement = project.judge(both, change(calc="import os\n" + BROKEN))
+    assert not judgement.is_accepted
+    cheat = "import atexit, os\natexit.register(os._exit, 9)\n" + FIXED
+    judgement = project.judge(both, change(calc=cheat))
+    assert (judgement.is_accepted, judgement.is_refused) == (False, True)
