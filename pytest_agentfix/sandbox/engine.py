@@ -30,6 +30,7 @@ from pytest_agentfix.core.errors import (
     SandboxError,
 )
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
+from pytest_agentfix.sandbox.loopback import WITH_IPV6, has_ipv6_loopback, is_about_sysctls
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, unavailable
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,8 @@ class Engine:
         self._client = client
         self._api = client.api
         self._has_overlays = False  # it has made one as it was asked to
+        # A remote engine can have it where this machine has not; it says so if it cannot.
+        self._has_ipv6 = not self.is_local or has_ipv6_loopback()
 
     @classmethod
     def connect(cls) -> Engine:
@@ -127,7 +130,20 @@ class Engine:
             raise _as_error("import the empty image", error) from None
 
     def start(self, spec: ContainerSpec) -> AttachedSocket:
-        """Create and start a container with its pipe attached; leaves nothing when it fails."""
+        """Create and start a container with its pipe attached; leaves nothing when it fails.
+
+        Where the engine cannot give it ``::1``, this and all later ones go without.
+        """
+        try:
+            return self._start(spec)
+        except SandboxError as error:
+            if not (self._has_ipv6 and is_about_sysctls(error.problem)):
+                raise
+            logger.info("sandboxes have no ::1: %s", error.problem)
+        self._has_ipv6 = False
+        return self._start(spec)
+
+    def _start(self, spec: ContainerSpec) -> AttachedSocket:
         identity = ""
         connection: AttachedSocket | None = None
         try:
@@ -183,6 +199,7 @@ class Engine:
         config: dict[str, Any] = self._api.create_host_config(
             mounts=mounts,
             network_mode="none",
+            sysctls=dict(WITH_IPV6) if self._has_ipv6 else None,
             read_only=True,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],

@@ -15,8 +15,11 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange
 from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.sandbox import container, pipe
+from pytest_agentfix.sandbox import engine as engine_module
+from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import guest
+from pytest_agentfix.sandbox.loopback import has_ipv6_loopback
 from tests.engine.sandbox_kit import Place, WrongEngine
 from tests.kits.sandbox_contract import CodeRunner
 
@@ -80,6 +83,40 @@ def test_there_is_no_way_out_by_network(runner: CodeRunner, host_port: int) -> N
     hosts = json.dumps([host_port, _host_addresses()]).encode()
     done = runner.run(REACH_OUT, stdin=hosts)
     assert (done.stdout, done.stderr) == (b"[]\n", b"")
+
+
+BIND_IPV6 = """
+import socket
+with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+    with socket.create_connection(server.getsockname()[:2]) as client:
+        client.sendall(b"by ::1")
+        connection, _ = server.accept()
+        with connection:
+            print(connection.recv(9).decode())
+with open("/proc/net/if_inet6") as table:
+    print([line.split()[-1] for line in table])
+"""
+
+
+def test_the_loopback_has_both_addresses_where_the_host_has_them(runner: CodeRunner) -> None:
+    if not has_ipv6_loopback():
+        pytest.skip("this machine has no ::1")
+    done = runner.run(BIND_IPV6)
+    assert (done.stdout, done.stderr) == (b"by ::1\n['lo']\n", b"")
+
+
+@pytest.mark.parametrize("parameter", ["net.ipv6.conf.all.disable_ipv6x", "net.ipv6.nowhere"])
+def test_an_engine_that_cannot_give_it_starts_without(
+    place: Place, monkeypatch: pytest.MonkeyPatch, parameter: str
+) -> None:
+    monkeypatch.setattr(engine_module, "has_ipv6_loopback", lambda: True)
+    monkeypatch.setattr(engine_module, "WITH_IPV6", {parameter: "0"})
+    engine = Engine.connect()
+    for _ in range(2):
+        runner = place.runner(place.open(engine=engine))
+        assert runner.run("print('up')").stdout == b"up\n"
+    assert len(place.containers()) == 2
+    engine.close()
 
 
 ATTACK_GUEST = """

@@ -102,14 +102,22 @@ def check_network(_expected: dict[str, Any]) -> Iterator[str]:
     if interfaces:
         yield f"it has the network interfaces {', '.join(sorted(interfaces))}"
     with open("/proc/net/route") as file:
-        if len(file.readlines()) > 1:
-            yield "it has a route"
+        has_route = len(file.readlines()) > 1
+    if has_route or has_ipv6_route():
+        yield "it has a route"
     for address in REACH_FOR:
         if can_reach(address):
             yield f"it reaches {address[0]}"
     with contextlib.suppress(OSError):
         socket.getaddrinfo("agentfix-preflight.example.com", 443)
         yield "it resolves names"
+
+
+def has_ipv6_route() -> bool:
+    """Return whether IPv6 leads anywhere but to the loopback; there may be no IPv6 at all."""
+    with contextlib.suppress(OSError), open("/proc/net/ipv6_route") as file:
+        return any(line.split()[-1] != "lo" and is_up(line.split()[-1]) for line in file)
+    return False
 
 
 def is_up(name: str) -> bool:
