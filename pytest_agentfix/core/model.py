@@ -472,13 +472,15 @@ class RunRequest:
 
     ``passed`` are the node ids that passed, in order; they have to stay green. ``is_cut_short``:
     collection errors kept pytest from running anything, and ``passed`` then holds all items that
-    could be collected, nobody knows yet how green.
+    could be collected, nobody knows yet how green. ``imported`` are absolute paths of files that
+    the run has imported, but for what is installed; they can be anywhere.
     """
 
     failures: tuple[Failure, ...]
     passed: tuple[str, ...]
     invocation: Invocation
     is_cut_short: bool = False
+    imported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

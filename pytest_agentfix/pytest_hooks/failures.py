@@ -11,6 +11,7 @@ import pytest
 
 from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
 from pytest_agentfix.judge.in_sandbox.exception_facts import FrameFacts
+from pytest_agentfix.pytest_hooks.imported import IMPORTED
 from pytest_agentfix.pytest_hooks.items import FACTS, Facts
 from pytest_agentfix.pytest_hooks.markers import load_policy
 
@@ -32,6 +33,7 @@ class FailureCollector:
         self._passed_phases: dict[str, int] = {}  # node id -> bits
         self._places: dict[tuple[str, int, str], Frame] = {}  # thousands of failures share few
         self._not_passed: set[str] = set()
+        self.imported: set[str] = set()  # files, as far as xdist's workers have told
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -97,6 +99,7 @@ class FailureCollector:
         self, nodeid: str, report: pytest.TestReport | pytest.CollectReport
     ) -> Failure:
         facts: Facts | None = getattr(report, FACTS, None)
+        self.imported.update(getattr(report, IMPORTED, ()))
         traceback = _XDIST_HEAD.sub("", report.longreprtext).strip()
         phase = _find_phase(report)
         return Failure(

@@ -18,6 +18,7 @@ from pytest_agentfix.core.model import ItemKind, TestPolicy
 from pytest_agentfix.judge.in_sandbox import exception_facts
 from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks.exceptions import find_missing
+from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
@@ -49,6 +50,7 @@ class ItemPlugin:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._project: exception_facts.Project | None = None  # made for the first failure
+        self._has_told_imports = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
@@ -75,6 +77,7 @@ class ItemPlugin:
         report = yield
         if report.outcome == "failed":  # three times for every test: no property, no more
             setattr(report, FACTS, self._make_item_facts(item, report, call.excinfo))
+            self._tell_imports(report)
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -86,6 +89,19 @@ class ItemPlugin:
         if report.failed:
             setattr(report, FACTS, self._make_collector_facts(collector, report))
         return report
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self) -> None:
+        """Tell the controller of xdist what this worker has imported."""
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output[IMPORTED] = list(find_imported_files())
+
+    def _tell_imports(self, report: pytest.TestReport) -> None:
+        """Attach what a worker has imported to its first failure, to prepare the repair with."""
+        if not self._has_told_imports and hasattr(self._config, "workeroutput"):
+            self._has_told_imports = True
+            setattr(report, IMPORTED, list(find_imported_files()))
 
     def _make_item_facts(
         self,

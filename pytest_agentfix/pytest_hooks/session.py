@@ -24,6 +24,7 @@ from pytest_agentfix.pytest_hooks.failures import (
     describe_left_out,
     select_failures,
 )
+from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
@@ -40,10 +41,11 @@ class Repairer(Protocol):
         """Try every cluster; trouble with a cluster becomes its verdict, never an exception."""
         ...
 
-    def get_ready(self, failures: Sequence[Failure]) -> None:
+    def get_ready(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
         """Begin to prepare the repair while the suite goes on; never raises.
 
-        ``failures`` are those so far. Called once, between two tests.
+        ``failures`` are those so far, ``imported`` the absolute paths of files imported so far.
+        Called once, between two tests.
         """
         ...
 
@@ -114,9 +116,10 @@ class SessionPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
-        """Collect the marker errors that an xdist worker found."""
+        """Collect the marker errors that an xdist worker found, and the files it imported."""
         output = getattr(node, "workeroutput", {})
         self._marker_errors.update(dict.fromkeys(output.get(MARKER_ERRORS, ())))
+        self._collector.imported.update(output.get(IMPORTED, ()))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
@@ -186,7 +189,7 @@ class SessionPlugin:
         if failures and self._repairer is not None and not self._is_last_test():
             self._is_preparing = True
             try:
-                self._repairer.get_ready(failures)
+                self._repairer.get_ready(failures, self._find_imported())
             except Exception:  # the suite goes on, and the repair does without
                 logger.debug("the repair could not be prepared", exc_info=True)
 
@@ -222,7 +225,15 @@ class SessionPlugin:
             passed=items if is_cut_short else self._collector.passed,
             invocation=make_invocation(self._config, self._settings),
             is_cut_short=is_cut_short,
+            imported=self._find_imported(),
         )
+
+    def _find_imported(self) -> tuple[str, ...]:
+        """Return the files that this process and xdist's workers have imported, but for installs.
+
+        Those of workers are known from their first failures on, and completely at their ends.
+        """
+        return tuple(sorted(self._collector.imported.union(find_imported_files())))
 
     def _repair(self, session: pytest.Session, request: RunRequest) -> None:
         """Have the selected failures repaired; what was reached counts even if it ends early."""

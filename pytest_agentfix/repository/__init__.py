@@ -6,8 +6,16 @@ diffed by porcelain, filtered, or put on a command line.
 """
 
 from pytest_agentfix.repository.gitignore import IgnoreRules
+from pytest_agentfix.repository.imported import choose_imported, find_below
 from pytest_agentfix.repository.landing import CommitLander
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.snapshot import make_snapshot
 
-__all__ = ["CommitLander", "IgnoreRules", "Repository", "make_snapshot"]
+__all__ = [
+    "CommitLander",
+    "IgnoreRules",
+    "Repository",
+    "choose_imported",
+    "find_below",
+    "make_snapshot",
+]

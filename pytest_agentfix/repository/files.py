@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -12,13 +13,34 @@ from pathspec import GitIgnoreSpec
 from pytest_agentfix.repository.git import Git
 
 _GITLINK = b"160000"
+_NONE_IGNORED = 1  # the exit status of check-ignore
 
 
-def list_files(git: Git, top: Path, include: Sequence[str]) -> tuple[str, ...]:
-    """List regular files and symlinks that the tests could see, relative to ``top``, sorted."""
-    included = GitIgnoreSpec.from_lines(include) if include else None
-    names = set(_names(git, top, prefix="", included=included))
-    return tuple(sorted(_on_disk(top, names)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFiles:
+    """Regular files and symlinks of a work tree, relative to its top, sorted.
+
+    ``included`` are those of ``files`` that git ignores. ``imported`` are files that git ignores
+    and that are in ``files`` only if they are in ``included``.
+    """
+
+    files: tuple[str, ...]
+    included: frozenset[str] = frozenset()
+    imported: tuple[str, ...] = ()
+
+
+def list_files(
+    git: Git, top: Path, include: Sequence[str], imported: Sequence[str] = ()
+) -> TreeFiles:
+    """List what the tests could see, and which files of ``imported`` git ignores."""
+    lister = _Lister(top, GitIgnoreSpec.from_lines(include) if include else None)
+    lister.add(git, prefix="", imported=list(_on_disk(top, imported)))
+    files = tuple(sorted(_on_disk(top, lister.names | lister.included)))
+    return TreeFiles(
+        files=files,
+        included=frozenset(lister.included.intersection(files)),
+        imported=tuple(sorted(lister.imported - lister.included)),
+    )
 
 
 def list_submodules(git: Git) -> tuple[str, ...]:
@@ -26,28 +48,53 @@ def list_submodules(git: Git) -> tuple[str, ...]:
     return tuple(os.fsdecode(name) for mode, name in _index(git) if mode == _GITLINK)
 
 
-def _names(git: Git, top: Path, *, prefix: str, included: GitIgnoreSpec | None) -> Iterator[str]:
-    """Yield names in ``top``/``prefix``, which ``git`` is at, and in repositories inside it."""
-    tracked = list(_index(git))
-    untracked = _split(git.run("ls-files", "-z", "--others", "--exclude-standard"))
-    nested = [name for mode, name in tracked if mode == _GITLINK]
-    nested += [name for name in untracked if name.endswith(b"/")]  # a repository of its own
-    yield from (prefix + os.fsdecode(name) for mode, name in tracked if mode != _GITLINK)
-    yield from (prefix + os.fsdecode(name) for name in untracked if not name.endswith(b"/"))
-    if included is not None:
-        yield from included.match_files(_ignored(git, prefix))
-    for name in nested:
-        yield from _names_inside(top, prefix + os.fsdecode(name).rstrip("/"), included=included)
+@dataclass(slots=True)
+class _Lister:
+    """Names in a work tree and in the repositories inside it, all relative to its top."""
+
+    top: Path
+    include: GitIgnoreSpec | None
+    names: set[str] = field(default_factory=set)
+    included: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
+
+    def add(self, git: Git, *, prefix: str, imported: Sequence[str]) -> None:
+        """Add what is in ``prefix``, where ``git`` is at, ``imported`` among it."""
+        tracked = list(_index(git))
+        untracked = _split(git.run("ls-files", "-z", "--others", "--exclude-standard"))
+        nested = [name for mode, name in tracked if mode == _GITLINK]
+        nested += [name for name in untracked if name.endswith(b"/")]  # a repository of its own
+        names = [name for mode, name in tracked if mode != _GITLINK]
+        names += [name for name in untracked if not name.endswith(b"/")]
+        self.names.update(prefix + os.fsdecode(name) for name in names)
+        if self.include is not None:
+            self.included.update(self.include.match_files(_ignored(git, prefix)))
+        for name in nested:
+            folder = prefix + os.fsdecode(name).rstrip("/")
+            inside = [path for path in imported if path.startswith(f"{folder}/")]
+            imported = [path for path in imported if not path.startswith(f"{folder}/")]
+            self._add_inside(folder, inside)
+        self.imported.update(prefix + name for name in _ask_ignored(git, prefix, imported))
+
+    def _add_inside(self, name: str, imported: Sequence[str]) -> None:
+        folder = self.top / name
+        if not os.path.lexists(folder / ".git"):  # a submodule that is not checked out
+            return
+        finder = Git(folder)
+        found = os.fsdecode(finder.run("rev-parse", "--absolute-git-dir")).removesuffix("\n")
+        git = finder.at(git_dir=Path(found), work_tree=folder)
+        self.add(git, prefix=f"{name}/", imported=imported)
 
 
-def _names_inside(top: Path, name: str, *, included: GitIgnoreSpec | None) -> Iterator[str]:
-    folder = top / name
-    if not os.path.lexists(folder / ".git"):  # a submodule that is not checked out
+def _ask_ignored(git: Git, prefix: str, paths: Sequence[str]) -> Iterator[str]:
+    """Yield those of ``paths`` that git ignores and does not track, without ``prefix``."""
+    if not paths:
         return
-    finder = Git(folder)
-    found = os.fsdecode(finder.run("rev-parse", "--absolute-git-dir")).removesuffix("\n")
-    git = finder.at(git_dir=Path(found), work_tree=folder)
-    yield from _names(git, top, prefix=f"{name}/", included=included)
+    # The command takes no literal pathspecs, and takes a leading colon for magic.
+    git = replace(git, where=(*git.where, "--no-literal-pathspecs"))
+    asked = b"".join(b"./" + os.fsencode(path[len(prefix) :]) + b"\0" for path in paths)
+    out = git.run("check-ignore", "-z", "--stdin", stdin=asked, fine=(_NONE_IGNORED,))
+    yield from (os.fsdecode(name[2:]) for name in _split(out))
 
 
 def _index(git: Git) -> Iterator[tuple[bytes, bytes]]:

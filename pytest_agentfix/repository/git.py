@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -108,9 +108,20 @@ class Git:
         """Ignore the user's and the system's configuration."""
         return self.with_environ(_NO_USER_CONFIG)
 
-    def run(self, *arguments: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
-        """Run git and return its output; ``GitFailure`` when it fails or takes too long."""
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+        fine: Collection[int] = (),
+    ) -> bytes:
+        """Run git and return its output; ``GitFailure`` when it fails or takes too long.
+
+        An exit status in ``fine`` is no failure.
+        """
         code, out, err = self._execute(arguments, stdin=stdin, timeout=timeout)
+        if code in fine:
+            return out
         if code != 0 and timeout is not None and err.startswith("Timeout:"):  # GitPython's words
             raise GitFailure(f"git {arguments[0]} took longer than {timeout:g} seconds")
         if code != 0:

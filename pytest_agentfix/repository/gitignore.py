@@ -106,6 +106,13 @@ def read_rules(top: Path, *, exclude: Path, excludes_file: Path) -> IgnoreRules:
     return IgnoreRules(dict(by_folder), shared)
 
 
+def quote_glob(path: str) -> str:
+    """Return the pattern that matches ``path`` (``/`` separated), special characters quoted."""
+    quoted = re.sub(r"([\\*?\[])", r"\\\1", path)
+    quoted = re.sub(r"^[!#]", r"\\\g<0>", quoted)
+    return re.sub(r" $", r"\\ ", quoted)
+
+
 def parse_patterns(lines: Iterable[str]) -> _Patterns:
     """Parse an ignore file, in its order; lines git cannot use are left out."""
     return tuple(pattern for line in lines if (pattern := _parse(line)) is not None)

@@ -16,7 +16,7 @@ from pytest_agentfix.core.errors import (
     NotARepositoryError,
     RepositoryUnreadableError,
 )
-from pytest_agentfix.repository.files import list_files, list_submodules
+from pytest_agentfix.repository.files import TreeFiles, list_files, list_submodules
 from pytest_agentfix.repository.git import Git, GitFailure, clean
 from pytest_agentfix.repository.gitignore import IgnoreRules, read_rules
 
@@ -88,8 +88,15 @@ class Repository:
         Tracked files and untracked ones that git does not ignore, as far as they are on disk, and
         ignored ones that match a glob of ``include``. Submodules contribute theirs likewise.
         """
+        return self.list_tree(include).files
+
+    def list_tree(self, include: Sequence[str] = (), imported: Sequence[str] = ()) -> TreeFiles:
+        """List the tree as ``list_files`` does, and which files of ``imported`` git ignores.
+
+        ``imported`` are paths relative to ``top``.
+        """
         try:
-            return list_files(self.git, self.top, include)
+            return list_files(self.git, self.top, include, imported)
         except GitFailure as failure:
             raise unreadable(self.top, failure.words) from failure
 

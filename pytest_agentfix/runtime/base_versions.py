@@ -49,7 +49,7 @@ class BaseVersions:
     ``is_single``: the run has one cluster to begin with.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of it by name
         self,
         context: RunContext,
         *,
@@ -57,8 +57,10 @@ class BaseVersions:
         request: RunRequest,
         clock: Clock,
         is_single: bool = False,
+        ignored: frozenset[str] = frozenset(),  # files of the base that git ignores
     ) -> None:
         self._context = context
+        self._ignored = ignored
         self._sandboxes = sandboxes
         self._clock = clock
         self._is_single = is_single
@@ -187,6 +189,7 @@ class BaseVersions:
             base_paths=self._paths[version],
             installed_names=_find_installed_names(),
             submodules=self._submodules,
+            ignored=self._ignored,
             protected=config_file(self._context.invocation, self._top),
             allow=self._context.settings.allow,
             opened=frozenset(path for path, answer in answers.items() if answer is True),

@@ -30,14 +30,18 @@ class LazyRun:
         self._prewarm_client: PrewarmClient | None = None
         self._run: RepairRun | None = None
 
-    def get_ready(self, failures: Sequence[Failure]) -> None:
+    def get_ready(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
         """Have a background process prepare what it can while the suite goes on."""
         if self._context.settings.keep or not self._context.engine.is_local:
             # Whoever makes what is kept has to report it; remote pipes cannot be handed over.
             return
         self._scratch = Scratch(self._context.scratch_root)
         self._prewarm_client = PrewarmClient.begin(
-            self._context, self._scratch, token=self._token, failures=failures
+            self._context,
+            self._scratch,
+            token=self._token,
+            failures=failures,
+            imported=imported,
         )
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:

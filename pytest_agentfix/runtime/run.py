@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -21,6 +22,7 @@ from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
+from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
 from pytest_agentfix.runtime.cluster_scope import cluster_failures
@@ -30,7 +32,7 @@ from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
 from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
-from pytest_agentfix.runtime.sandbox_factory import SandboxFactory, copy_base, list_base_files
+from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
@@ -67,6 +69,7 @@ class RepairRun:
         self._token = token
         self._gateways: GatewayFactory | None = None
         self._sandboxes: SandboxFactory | None = None
+        self._ignored: frozenset[str] = frozenset()  # files of the base that git ignores
         self._agent_pool: AgentPool | None = None
         self._prewarm_client = prewarm_client
         self._opencode_lookup = opencode_lookup
@@ -89,7 +92,7 @@ class RepairRun:
 
     def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
         try:
-            prewarmed = self._prepare()
+            prewarmed = self._prepare(request.imported)
         except AgentFixError as error:
             self._scheduler.end_all(partial(unprepared, error=error))
         else:
@@ -127,7 +130,7 @@ class RepairRun:
         if self._gateways is not None:
             self._gateways.close_all()
 
-    def _prepare(self) -> PrewarmResult:
+    def _prepare(self, imported: Sequence[str]) -> PrewarmResult:
         """Make what every cluster needs; what was prewarmed is not made again."""
         context = self._context
         if swept := sweep_dead(context.engine, context.scratch_root):
@@ -135,19 +138,24 @@ class RepairRun:
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
         try:
-            self._make_sandboxes(prewarmed)
+            self._make_sandboxes(prewarmed, imported)
         except BaseException:
             prewarmed.drop_agent()
             raise
         return prewarmed
 
-    def _make_sandboxes(self, prewarmed: PrewarmResult) -> None:
+    def _make_sandboxes(self, prewarmed: PrewarmResult, imported: Sequence[str]) -> None:
         context = self._context
         scratch = self._scratch = self._scratch or Scratch(context.scratch_root)
         if not context.settings.keep:
             self._reaper = start_reaper(scratch)
-        base = self._refresh_base(prewarmed) or self._copy_base(scratch)
-        self._notices += base.notices
+        files = list_base_files(context.repository, context.settings, imported)
+        base = _refresh_base(prewarmed, files)
+        if base is None:
+            folder = scratch.folder("base")
+            base = copy_base(context.repository.top, files, context.environment, folder)
+        self._ignored = files.ignored
+        self._notices += (*base.notices, *files.notices)
         opencode = prewarmed.opencode or self._find_opencode()
         self._gateways = self._make_gateways(opencode)
         self._sandboxes = SandboxFactory(
@@ -159,24 +167,6 @@ class RepairRun:
             opencode=opencode.path,
             is_kept=context.settings.keep,
         )
-
-    def _refresh_base(self, prewarmed: PrewarmResult) -> Base | None:
-        """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
-        if prewarmed.base is None:
-            prewarmed.drop_agent()
-            prewarmed.baseline = None
-            return None
-        files = list_base_files(self._context.repository, self._context.settings)
-        base, is_changed = prewarmed.base.refresh(files)
-        if is_changed:
-            prewarmed.drop_agent()
-            prewarmed.baseline = None
-        return base
-
-    def _copy_base(self, scratch: Scratch) -> Base:
-        context = self._context
-        folder = scratch.folder("base")
-        return copy_base(context.repository, context.settings, context.environment, folder)
 
     def _find_opencode(self) -> FoundOpenCode:
         context = self._context
@@ -218,6 +208,7 @@ class RepairRun:
             request=replace(request, passed=passed),
             clock=self._clock,
             is_single=self._scheduler.count_waiting() == 1,
+            ignored=self._ignored,
         )
         if known := prewarmed.baseline:
             base_versions.add_baseline(known.slug, known.baseline)
@@ -293,3 +284,16 @@ def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ..
             f"{clean(left_out[0], limit=SHOWN)}"
         )
     return kept
+
+
+def _refresh_base(prewarmed: PrewarmResult, files: BaseFiles) -> Base | None:
+    """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
+    if prewarmed.base is None:
+        prewarmed.drop_agent()
+        prewarmed.baseline = None
+        return None
+    base, is_changed = prewarmed.base.refresh(files.files)
+    if is_changed:
+        prewarmed.drop_agent()
+        prewarmed.baseline = None
+    return base

@@ -21,8 +21,7 @@ from pytest_agentfix.agents.opencode.driver import BINARY
 from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
-from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.repository import IgnoreRules, Repository, make_snapshot
+from pytest_agentfix.repository import IgnoreRules, make_snapshot
 from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
@@ -52,31 +51,6 @@ Keep = Callable[[str], None]
 def is_agent_file(path: str) -> bool:
     """Return whether ``path``, from the repository's top, is one of OpenCode's own files."""
     return any(part.casefold() in AGENT_FILES for part in path.split("/"))
-
-
-def list_base_files(repository: Repository, settings: Settings) -> list[str]:
-    """List the tree as the tests saw it, without a cassette: a replay would see another one."""
-    cassettes = {
-        path.relative_to(repository.top).as_posix()
-        for path in (settings.record, settings.replay)
-        if path is not None and path.is_relative_to(repository.top)
-    }
-    files = repository.list_files(settings.include)
-    return [path for path in files if path not in cassettes]
-
-
-def copy_base(
-    repository: Repository, settings: Settings, environment: Environment, folder: Path
-) -> Base:
-    """Copy the base into ``folder``, for the sandboxes' user; raises ``WorkspaceError``."""
-    return Base.create(
-        top=repository.top,
-        files=list_base_files(repository, settings),
-        folder=folder,
-        owner=None if os.getuid() else environment.user,
-        is_hidden=is_agent_file,
-        snapshot=make_snapshot,
-    )
 
 
 def _never(_path: str) -> bool:

@@ -18,14 +18,14 @@ import os
 def test_of_this_machine():
     assert "ONLY_ON_THE_HOST" not in os.environ
 """
-TEST_GENERATED = """\
-import generated
+TEST_SETTINGS = """\
+import local_settings
 
 from calc import add
 
 
-def test_against_generated():
-    assert add(1, 1) == generated.TWO
+def test_against_settings():
+    assert add(1, 1) == local_settings.TWO
 """
 
 
@@ -84,18 +84,19 @@ def test_passes_in_the_sandbox(project: Project, start_model: StartModel) -> Non
 
 
 def test_cannot_be_run_in_the_sandbox(project: Project, start_model: StartModel) -> None:
-    project.write({".gitignore": "*.pyc\ngenerated.py\n", "test_generated.py": TEST_GENERATED})
-    project.write({"generated.py": "TWO = 2\n"})
+    project.write({".gitignore": "*.pyc\nlocal_settings.py\n", "test_settings.py": TEST_SETTINGS})
+    project.write({"local_settings.py": "TWO = 2\n"})
     project.commit_all("more")
     script = once(project, "calc.py", "left - right", "left + right")
     model = start_model(script)
-    ran = project.run("test_generated.py", url=model.base_url)
+    ran = project.run("test_settings.py", url=model.base_url)
     assert (ran.verdicts, ran.status) == (["environment"], 1)
-    assert "No module named 'generated'" in ran.reasons[0]
+    assert "No module named 'local_settings'" in ran.reasons[0]
     assert model.requests == []
+    assert "agent_fix_include = local_settings.py" in ran.output  # by its name it may be a secret
     # With the ignored file brought along, the very same failure is repaired: by the fix of the
     # one before it, which has the same cause.
-    options = ("-o", "agent_fix_include=generated.py", "--agent-fix-jobs=1")
+    options = ("-o", "agent_fix_include=local_settings.py", "--agent-fix-jobs=1")
     ran = project.run(*options, url=model.base_url)
     assert (ran.verdicts, ran.status, ran.counts()) == (["fixed"] * 2, 0, "1 passed, 2 fixed")
     assert ran.reasons[1] == "green since an earlier fix of this run"

@@ -72,7 +72,8 @@ class FakeRepairer:
         }
         Path("hooks.json").write_text(json.dumps(answers), "utf-8")
 
-    def get_ready(self, failures: Sequence[Failure]) -> None:
+    def get_ready(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
+        Path("imported.txt").write_text("\n".join(imported), encoding="utf-8")
         with Path("ready.txt").open("a", encoding="utf-8") as stream:
             stream.write(" ".join(failure.nodeid for failure in failures) + "\n")
         if self._script.get("get_ready") == "error":

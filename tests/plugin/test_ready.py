@@ -74,3 +74,16 @@ def test_not_after_the_last_test(runner: Runner) -> None:
     runner.pytester.makepyfile("def test_green(): pass\ndef test_red(): assert False")
     assert runner.run().ret == 0
     assert readied(runner) == []
+
+
+def test_with_what_was_imported_by_then(both_runner: Runner) -> None:
+    more = "\n".join(f"def test_green_{number}(): pass" for number in range(20))
+    files = {"generated": "TWO = 2", "later": "THREE = 3", "test_it": f"import generated\n{more}"}
+    files["test_it"] += "\ndef test_red(): assert False\ndef test_z(): import later"
+    both_runner.pytester.makepyfile(**files)
+    both_runner.run(is_subprocess=True)
+    ready = (both_runner.path / "imported.txt").read_text("utf-8").splitlines()
+    assert {f"{both_runner.path}/{name}.py" for name in ("generated", "test_it")} <= set(ready)
+    in_the_end = both_runner.request.imported
+    assert set(ready) | {f"{both_runner.path}/later.py"} <= set(in_the_end)
+    assert not any("site-packages" in path for path in in_the_end)

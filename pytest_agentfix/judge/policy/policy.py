@@ -16,7 +16,8 @@ class Policy:
     failed: otherwise the product could not be fixed. ``paths`` are the marker's globs: if given,
     nothing else may be touched. ``installed_names`` are the importable top-level names of the
     standard library and of all installed distributions. ``protected`` are further paths that may
-    not be touched, such as a configuration file named with ``-c``. ``allow`` are the project's
+    not be touched, such as a configuration file named with ``-c``. ``ignored`` are files of the
+    base that git ignores: no commit can hold a change of theirs. ``allow`` are the project's
     globs: what they match may be changed although it is a test, configuration or the like.
     """
 
@@ -28,6 +29,7 @@ class Policy:
     base_paths: Collection[str] = frozenset()
     installed_names: frozenset[str] = frozenset()
     submodules: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
     protected: frozenset[str] = frozenset()
     allow: tuple[str, ...] = ()
     opened: frozenset[str] = frozenset()  # paths that a hook opens as ``allow`` does

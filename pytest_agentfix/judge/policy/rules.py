@@ -98,6 +98,10 @@ def _is_in_submodule(change: PathChange) -> bool:
     return any(f"{change.folded}/".startswith(f"{module.rstrip('/')}/") for module in submodules)
 
 
+def _is_ignored(change: PathChange) -> bool:
+    return change.folded in map(fold, change.context.policy.ignored)
+
+
 def _is_planted_repository(change: PathChange) -> bool:
     return change.is_new and change.context.tree.is_planted(change.path)
 
@@ -173,6 +177,7 @@ RULES: Final = (
     Rule("decomposed-name", _is_new_and_decomposed, "unsafe path: the name is not in NFC"),
     Rule("closed", _is_closed, "closed by a pytest_agentfix_policy hook"),
     Rule("submodule", _is_in_submodule, "inside a submodule"),
+    Rule("ignored", _is_ignored, "git ignores this file: it is only lent to the sandbox"),
     _opened("ci", _named(file_names.is_ci_configuration), "CI or editor configuration"),
     Rule("git-configuration", _named(file_names.is_git_configuration), "git configuration"),
     Rule("bare-repository", _is_planted_repository, "part of a bare git repository"),

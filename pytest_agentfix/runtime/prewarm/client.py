@@ -31,7 +31,13 @@ class PrewarmClient:
 
     @classmethod
     def begin(
-        cls, context: RunContext, scratch: Scratch, *, token: str, failures: Sequence[Failure]
+        cls,
+        context: RunContext,
+        scratch: Scratch,
+        *,
+        token: str,
+        failures: Sequence[Failure],
+        imported: Sequence[str],
     ) -> PrewarmClient | None:
         """Start one, if it can be started; costs some milliseconds and never raises."""
         request = PrewarmRequest(
@@ -44,6 +50,7 @@ class PrewarmClient:
             scratch=scratch.path,
             cache=context.cache,
             failures=tuple(failures),
+            imported=tuple(imported),
         )
         job = Job(work=WORK, facts=request)
         process = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))

@@ -22,7 +22,8 @@ BASELINE: Final = "baseline"
 class PrewarmRequest:
     """Everything the background process has to know; ``upstream`` comes without its key.
 
-    ``scratch`` is the session's folder, ``failures`` are those so far.
+    ``scratch`` is the session's folder, ``failures`` are those so far, ``imported`` the absolute
+    paths of files that the user's run has imported by then.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class PrewarmRequest:
     scratch: Path
     cache: Path
     failures: tuple[Failure, ...]
+    imported: tuple[str, ...] = ()
 
 
 def strip_key(upstream: Upstream) -> Upstream:

@@ -26,12 +26,13 @@ from pytest_agentfix.repository import Repository
 from pytest_agentfix.runtime.agent_pool import AgentPool, ReadyAgent, WarmAgent
 from pytest_agentfix.runtime.background.handover import PlainTransfer, Transfer
 from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox
+from pytest_agentfix.runtime.base_files import copy_base, list_base_files
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_scope import cluster_failures, model_access
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
 from pytest_agentfix.runtime.prewarm.request import AGENT, BASE, BASELINE, OPENCODE, PrewarmRequest
-from pytest_agentfix.runtime.sandbox_factory import DetachedSandbox, SandboxFactory, copy_base
+from pytest_agentfix.runtime.sandbox_factory import DetachedSandbox, SandboxFactory
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.engine import Engine
@@ -119,8 +120,9 @@ class _Prewarmer:
 
     def _copy_base(self) -> Base:
         request = self._request
+        files = list_base_files(self._repository, request.settings, request.imported)
         folder = self._scratch.folder("base")
-        base = copy_base(self._repository, request.settings, request.environment, folder)
+        base = copy_base(request.top, files, request.environment, folder)
         self._outbox.publish(BASE, PlainTransfer(base.record()))
         return base
 

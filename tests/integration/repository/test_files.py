@@ -12,7 +12,7 @@ import pytest
 
 from pytest_agentfix.core.errors import DiskFullError
 from pytest_agentfix.repository import Repository, make_snapshot
-from pytest_agentfix.repository.gitignore import IgnoreRules, parse_patterns
+from pytest_agentfix.repository.gitignore import IgnoreRules, parse_patterns, quote_glob
 from tests.kits.repository_kit import IDENTITY, digest_tree, make_repository, run_git, write_files
 
 
@@ -193,3 +193,42 @@ def test_hidden_names_ignored_do_not_hide_ordinary_folders() -> None:
     rules = IgnoreRules({"": parse_patterns([".*", "!*/", "out/"])})
     folders = ["src", "src/deep", "out", "out/deep"]
     assert [rules.is_ignored_folder(folder) for folder in folders] == [False, False, True, True]
+
+
+def test_git_says_which_imported_files_are_ignored(tmp_path: Path) -> None:
+    inner = make_repository(tmp_path / "inner", {"i.py": b"", ".gitignore": b"_version.py\n"})
+    rules = b"_version.py\n*.so\nvendored/\nforced.py\nbuild/\n"
+    top = make_repository(tmp_path / "r", {"a.py": b"", ".gitignore": rules})
+    run_git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "s")
+    generated = [
+        "_version.py",
+        "p/x.so",
+        "[odd] \n é.so",
+        ":(top)x.so",
+        "s/_version.py",
+        "build/lib.so",
+    ]
+    write_files(top, dict.fromkeys([*generated, "forced.py", "new.py", "s/mine.py"], b""))
+    make_repository(top / "vendored", {"v.py": b""})
+    make_repository(top / "nested", {"n.py": b"", ".gitignore": b"*.so\n"})
+    write_files(top, {"nested/n.so": b""})
+    run_git(top, "add", "-f", "forced.py")
+    (top / "link").symlink_to("p")
+    (top / "link.so").symlink_to("p/x.so")
+    imported = [*generated, "forced.py", "new.py", "s/mine.py", "s/i.py", "a.py", "vendored/v.py"]
+    imported += ["nested/n.py", "nested/n.so", "link/x.so", "link.so", "gone.so", "p"]
+    tree = Repository.open(top).list_tree(["build/**"], imported)
+    ignored = {*generated, "vendored/v.py", "nested/n.so", "link.so"} - {"build/lib.so"}
+    assert set(tree.imported) == ignored
+    assert tree.included == {"build/lib.so"}
+    assert ignored.isdisjoint(tree.files)
+    assert {"build/lib.so", "forced.py", "s/i.py"} <= set(tree.files)
+    assert Repository.open(top).list_tree([], ["a.py"]).imported == ()
+
+
+@pytest.mark.parametrize("name", ["[a]*?.so", "!x.so", "#x.so", "a\\b.so", "d/é x.so"])
+def test_the_line_that_includes_a_file_takes_that_one(tmp_path: Path, name: str) -> None:
+    top = make_repository(tmp_path / "r", {".gitignore": b"*.so\n"})
+    write_files(top, {name: b"", "ab.so": b"", "d/other.so": b"", "x.so": b""})
+    tree = Repository.open(top).list_tree([quote_glob(name)])
+    assert tree.included == {name}

@@ -53,6 +53,16 @@ def _reason(path: str, change: FileChange = NEW, policy: Policy | None = None) -
     return drop.reason
 
 
+def test_what_git_ignores_is_only_lent() -> None:
+    globs = ("**", "pkg/a.py")
+    ignored = frozenset({"pkg/a.py"})
+    policy = _policy(ignored=ignored, allow=globs, opened=ignored, allow_test_edits=True)
+    reason = "git ignores this file: it is only lent to the sandbox"
+    assert _reason("pkg/a.py", NEW, policy) == _reason("pkg/a.py", GONE, policy) == reason
+    assert _reason("pkg/A.py", NEW, policy) == reason
+    assert _reason("calc.py", NEW, policy) is None
+
+
 def test_an_honest_fix_stays_whole() -> None:
     changes = {
         "calc.py": FileChange(b"def add(a, b):\n    return a + b\n"),
