@@ -5,7 +5,7 @@ and the caller's ``GIT_*`` variables switched off; nothing an agent wrote is eve
 diffed by porcelain, filtered, or put on a command line.
 """
 
-from pytest_agentfix.repository.gitignore import IgnoreRules
+from pytest_agentfix.repository.gitignore import IgnoreRules, quote_glob
 from pytest_agentfix.repository.imported import choose_imported, find_below
 from pytest_agentfix.repository.landing import CommitLander
 from pytest_agentfix.repository.open import Repository
@@ -18,4 +18,5 @@ __all__ = [
     "choose_imported",
     "find_below",
     "make_snapshot",
+    "quote_glob",
 ]

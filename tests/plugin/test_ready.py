@@ -78,9 +78,8 @@ def test_not_after_the_last_test(runner: Runner) -> None:
 
 def test_with_what_was_imported_by_then(both_runner: Runner) -> None:
     more = "\n".join(f"def test_green_{number}(): pass" for number in range(20))
-    files = {"generated": "TWO = 2", "later": "THREE = 3", "test_it": f"import generated\n{more}"}
-    files["test_it"] += "\ndef test_red(): assert False\ndef test_z(): import later"
-    both_runner.pytester.makepyfile(**files)
+    tests = f"import generated\ndef test_red(): assert False\n{more}\ndef test_z(): import later"
+    both_runner.pytester.makepyfile(generated="TWO = 2", later="THREE = 3", test_it=tests)
     both_runner.run(is_subprocess=True)
     ready = (both_runner.path / "imported.txt").read_text("utf-8").splitlines()
     assert {f"{both_runner.path}/{name}.py" for name in ("generated", "test_it")} <= set(ready)
