@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pytest_agentfix.core.ports import Sandbox
+from pytest_agentfix.judge.failure_comparison import has_timed_out
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
 from pytest_agentfix.judge.sessions.session_result import SessionResult
@@ -20,9 +21,12 @@ from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
 
 CALIBRATION_PATIENCE: Final = 120.0  # seconds for each of the two runs
+_PLAIN_FACTOR: Final = 3.0  # how much longer plain calls may take than the tests in pytest did
+_PLAIN_EXTRA: Final = 10.0  # seconds on top
 
 _NO_ADDITIONS: Final = "the suite does not take tests that are not its own"
 _OTHER_NAME: Final = "under another name it does not fail as it does under its own"
+_ENDLESS: Final = "it runs into a time limit, which only pytest keeps"
 _OTHERWISE: Final = "outside pytest it does not fail as it does in it"
 
 RED: Final = frozenset({"failed", "error"})
@@ -42,7 +46,7 @@ def calibrate(
     tests in one.
     """
     known = replace(
-        variant_plan,
+        rule_out_endless_calls(variant_plan, base_run),
         sys_path=base_run.report.sys_path,
         is_tallied=not base_run.has_odd_tally,
         usual_end=base_run.end,
@@ -69,6 +73,18 @@ def recheck_plain_calls(
         )
     reasons = dict.fromkeys(others, _OTHERWISE)
     return variant_plan.rule_out(PLAIN, reasons).without(plain=others)
+
+
+def rule_out_endless_calls(variant_plan: VariantPlan, base_run: SessionResult) -> VariantPlan:
+    """Return ``variant_plan`` without plain calls of targets that only a time limit ended."""
+    endless = [
+        target
+        for plan in variant_plan.plain
+        for target in plan.targets.values()
+        if has_timed_out(base_run.report.outcome_of(target))
+    ]
+    reasons = dict.fromkeys(endless, _ENDLESS)
+    return variant_plan.rule_out(PLAIN, reasons).without(plain=endless)
 
 
 def _calibrate_added(
@@ -122,10 +138,12 @@ def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
     ``files`` are written beside the tests' own.
     """
     others: list[str] = []
+    seconds = base_run.completed.seconds * _PLAIN_FACTOR + _PLAIN_EXTRA
     for plan in variant_plan.plain:
         order = {**plan.order, "sys_path": list(variant_plan.sys_path)}
         whole = {**files, **variant_plan.test_files}
-        run = sessions.run_plain(sandbox, order, whole, deadline, patience=CALIBRATION_PATIENCE)
+        patience = min(seconds, CALIBRATION_PATIENCE)
+        run = sessions.run_plain(sandbox, order, whole, deadline, patience=patience)
         others += [
             target
             for call, target in plan.targets.items()

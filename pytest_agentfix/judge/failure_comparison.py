@@ -178,5 +178,10 @@ def _is_timeout(exception: str, message: str) -> bool:
     return exception == "Failed" and _TIMEOUT.match(message) is not None
 
 
+def has_timed_out(outcome: TestOutcome) -> bool:
+    """Return whether a test was ended by a time limit of its own."""
+    return _is_timeout(outcome.exception, outcome.message)
+
+
 def _join(exception: str, message: str) -> str:
     return ": ".join(filter(None, (exception, message)))

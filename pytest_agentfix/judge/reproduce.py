@@ -25,6 +25,7 @@ from pytest_agentfix.judge.calibration import (
     find_differing_clones,
     find_differing_plain_calls,
     recheck_plain_calls,
+    rule_out_endless_calls,
 )
 from pytest_agentfix.judge.failure_comparison import (
     Difference,
@@ -78,7 +79,7 @@ class Reproducer:
             if run is None:
                 return None
             litter = _list_paths(sandbox.collect()) - self._list_added(added)
-            known = replace(added, sys_path=run.report.sys_path)
+            known = replace(rule_out_endless_calls(added, run), sys_path=run.report.sys_path)
             gone = dict.fromkeys(added.added_files)
             others = find_differing_plain_calls(
                 sandbox, self.sessions, known, run, deadline=deadline, files=gone

@@ -13,7 +13,8 @@ from math import comb
 from typing import Final
 
 MOST_PAIRS: Final = 8
-LEAST_PAIRS: Final = 3  # where no test of the suite has been red by chance
+LEAST_PAIRS: Final = 4  # where no test of the suite has been red by chance
+FEW: Final = 3  # runs after which a test that was mostly green is taken to be red by chance
 SURE: Final = 0.005  # probability of such runs if the change made no difference
 LIKELY: Final = 0.05  # the same, for those that are still open after the last pair
 
@@ -59,7 +60,7 @@ class Tally:
         if is_repeated and self.base_red == self.base_runs > 0:
             return Decision.RED_ANYWAY
         is_seldom_red = 2 * self.with_red <= self.with_runs
-        if is_seldom_red and self.with_runs >= LEAST_PAIRS:
+        if is_seldom_red and self.with_runs >= FEW:
             return Decision.BY_CHANCE
         if is_steady and not self.base_red and self.with_red == self.with_runs:
             is_enough = min(self.with_runs, self.base_runs) >= LEAST_PAIRS

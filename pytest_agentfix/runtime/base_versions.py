@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import (
@@ -32,6 +34,7 @@ from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
+from pytest_agentfix.runtime.advice import Advisor
 from pytest_agentfix.runtime.cluster_scope import (
     config_file,
     folders_of_tests,
@@ -74,6 +77,14 @@ class BaseVersions:
         self._session_limiter = SessionLimiter(count_cores())
         self._baselines: dict[str, Baseline] = {}  # by slug: found out ahead of time
         self._submodules = context.repository.submodules
+        self._advisor = Advisor(
+            top=self._top,
+            home=Path.home(),
+            environ=os.environ,
+            is_ignored=sandboxes.ignore.is_ignored,
+            cwd=context.invocation.cwd,
+            roots=tuple(map(Path, sys.path)),
+        )
         self._test_paths = folders_of_tests(context.invocation, self._top)
         self._suite = Suite.build(
             Policy(
@@ -143,6 +154,7 @@ class BaseVersions:
             is_whole_suite=settings.regressions == "all",
             is_minimising=settings.minimise,
             is_alone=self._is_single and self.newest == 0,
+            advise=self._advisor.advise,
         )
 
     def is_test(self, path: str) -> bool:

@@ -83,7 +83,7 @@ class LandingRun:
     patches: Path
 
 
-def start_run(
+def start_run(  # noqa: PLR0913 - all but one by name
     top: Path,
     *,
     branch: str | None = None,

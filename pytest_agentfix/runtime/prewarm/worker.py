@@ -163,7 +163,8 @@ class _Prewarmer:
         judge = versions.make_judge(0, keep=lambda _: None, stopwatch=lambda _: None)
         judge.reproduce(cluster, deadline=self._clock.monotonic() + REPRODUCE_LIMIT)
         baseline = judge.baseline(cluster.slug)
-        if baseline is not None:
+        # What is missing is found out once more where the user's environment can be asked for it.
+        if baseline is not None and not baseline.reproduction.missing:
             known = KnownBaseline(slug=cluster.slug, baseline=baseline)
             self._outbox.publish(BASELINE, PlainTransfer(known))
 

@@ -27,9 +27,10 @@ def make_tally(with_change: str, without: str, *, is_known_red: bool = False) ->
         ("r", "", OPEN),
         ("r", "g", OPEN),
         ("rr", "gg", OPEN),
-        ("rrr", "gg", OPEN),
-        ("rrr", "ggg", BROKEN),
-        ("rr", "ggg", OPEN),
+        ("rrr", "ggg", OPEN),
+        ("rrrr", "ggg", OPEN),
+        ("rrrr", "gggg", BROKEN),
+        ("rrr", "gggg", OPEN),
         ("r", "r", OPEN),  # may be chance on both sides
         ("r", "rr", RED_ANYWAY),
         ("rrrr", "rg", OPEN),
