@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pytest_agentfix.core.model import ChangeSet, TestOutcome
@@ -65,9 +65,13 @@ class Repetition:
         """
         red = find_red(self.ids, first)
         passed = frozenset(self.ids) - red.keys()
-        if not red and not first.trouble:
-            return OrderResult(order=self.order, passed=passed)
-        tallies = {nodeid: Tally(is_known_red=nodeid in self.known_red) for nodeid in red}
+        always_red = self.suite.always_red(self.order)
+        for nodeid in passed:
+            always_red.pop(nodeid, None)
+        suspects = [nodeid for nodeid in red if nodeid not in always_red]
+        if not suspects and not first.trouble:
+            return self._add_always_red(OrderResult(order=self.order, passed=passed), red)
+        tallies = {nodeid: Tally(is_known_red=nodeid in self.known_red) for nodeid in suspects}
         history = _History(tallies=tallies, flaky=self.suite.flaky)
         history.add_with_change(red, first.trouble)
         history.add_base_runs(self._base_runs(1))
@@ -81,7 +85,20 @@ class Repetition:
             if history.is_open:
                 history.add_base_runs([self._add_base_run()])
         history.note_flaky()
-        return self._conclude(history, red, passed)
+        return self._add_always_red(self._conclude(history, red, passed), red)
+
+    def _add_always_red(self, result: OrderResult, red: Mapping[str, TestOutcome]) -> OrderResult:
+        """Excuse what is red in this order anyway, as was found out before or just now."""
+        always_red = self.suite.always_red(self.order)
+        known = {
+            nodeid: outcome for nodeid in red if (outcome := always_red.get(nodeid)) is not None
+        }
+        reason = f"red without the change too, {self.order}"
+        return replace(
+            result,
+            excused={**result.excused, **dict.fromkeys(known, reason)},
+            red_on_base={**result.red_on_base, **known},
+        )
 
     def _conclude(
         self, history: _History, red: Mapping[str, TestOutcome], passed: AbstractSet[str]
@@ -92,7 +109,7 @@ class Repetition:
             if decision is Decision.BROKEN:
                 broken.append(red[nodeid])
             elif decision is Decision.RED_ANYWAY:
-                excused[nodeid] = f"red without the change too, {self.order}"
+                self.suite.always_red(self.order)[nodeid] = history.red_on_base[nodeid]
             else:
                 excused[nodeid] = str(history.tallies[nodeid])
         return OrderResult(

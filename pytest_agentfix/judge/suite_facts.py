@@ -37,6 +37,7 @@ class _AllBases:
     passed: tuple[str, ...] | None = None  # of the whole suite, ``None`` until somebody asks
     lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
     flaky: set[str] = field(default_factory=set)
+    always_red: dict[RunOrder, dict[str, TestOutcome]] = field(default_factory=dict)
     can_bear_coverage: bool = True
 
 
@@ -44,8 +45,8 @@ class SuiteFacts:
     """The results of one base's tests without a change; any thread may use it.
 
     Accepted fixes have kept green what passed on the first base, so the passing suite is known for
-    all bases of a run. The red tests are found anew for each base: a fix may have turned them
-    green.
+    all bases of a run. So are tests that are red in an order anyway, until they are seen green in
+    it. What else is red is found anew for each base.
     """
 
     def __init__(self, *, seed: int) -> None:
@@ -81,6 +82,10 @@ class SuiteFacts:
     def flaky(self) -> set[str]:
         """The tests that were seen to end in two ways with nothing changed between."""
         return self._all.flaky
+
+    def always_red(self, order: RunOrder) -> dict[str, TestOutcome]:
+        """Return the tests that are red in ``order`` without a change, and how they end."""
+        return self._all.always_red.setdefault(order, {})
 
     @property
     def can_bear_coverage(self) -> bool:
