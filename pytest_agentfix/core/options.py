@@ -183,6 +183,13 @@ OPTIONS = (
         is_ini_only=True,
     ),
     Option(
+        "agent_fix_repository_history",
+        "Who gets the repository's own commits and tags: nobody, or the 'judge' for tests that "
+        "ask git about them (default: none)",
+        "none|judge",
+        is_ini_only=True,
+    ),
+    Option(
         "agent_fix_env",
         "Names of further environment variables that sandboxes get",
         "NAMES",

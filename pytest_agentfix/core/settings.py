@@ -32,6 +32,7 @@ class Settings:
     exit_non_zero_on_fix: bool = False
     opencode: Path | None = None  # ini only: the platform binary
     include: tuple[str, ...] = ()  # ini only: globs of git-ignored files that belong to the base
+    repository_history: str = "none"  # ini only: "none", or "judge" gets the commits and tags
     env: tuple[str, ...] = ()  # ini only: names of further variables that go into a sandbox
     max_requests: int = 80  # ini only: model requests per attempt
     api_key_command: tuple[str, ...] = ()  # ini only: its words

@@ -60,6 +60,11 @@ def make_settings(
         exit_non_zero_on_fix=read.one("agent_fix_exit_non_zero_on_fix", values.FLAG, default=False),
         opencode=_resolve_path(read, "agent_fix_opencode"),
         include=read.many("agent_fix_include", values.GLOB),
+        repository_history=read.one(
+            "agent_fix_repository_history",
+            values.make_choice("none", "judge"),
+            default.repository_history,
+        ),
         env=read.many("agent_fix_env", values.VARIABLE),
         max_requests=read.one("agent_fix_max_requests", values.COUNT, default.max_requests),
         api_key_command=read.maybe("agent_fix_api_key_command", values.COMMAND) or (),

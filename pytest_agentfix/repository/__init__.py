@@ -6,6 +6,7 @@ diffed by porcelain, filtered, or put on a command line.
 """
 
 from pytest_agentfix.repository.gitignore import IgnoreRules, quote_glob
+from pytest_agentfix.repository.history import copy_history
 from pytest_agentfix.repository.imported import choose_imported, find_below
 from pytest_agentfix.repository.landing import CommitLander
 from pytest_agentfix.repository.open import Repository
@@ -16,6 +17,7 @@ __all__ = [
     "IgnoreRules",
     "Repository",
     "choose_imported",
+    "copy_history",
     "find_below",
     "make_snapshot",
     "quote_glob",

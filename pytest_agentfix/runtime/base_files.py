@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.repository import Repository, choose_imported, find_below, make_snapshot
+from pytest_agentfix.repository import (
+    Repository,
+    choose_imported,
+    copy_history,
+    find_below,
+    make_snapshot,
+)
 from pytest_agentfix.runtime.sandbox_factory import is_agent_file
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.workspace import Base
+from pytest_agentfix.sandbox.workspace.files import give_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,21 @@ def list_base_files(
         ignored=tree.included.union(chosen.paths),
         notices=chosen.notices,
     )
+
+
+def make_history(
+    repository: Repository, settings: Settings, base: Base, folder: Callable[[str], Path]
+) -> Path | None:
+    """Copy the repository's history for the judge's sandboxes, if they are to have it.
+
+    ``folder`` makes a new folder. Raises ``WorkspaceError`` or ``DiskFullError``.
+    """
+    if settings.repository_history != "judge":
+        return None
+    history = copy_history(repository, folder("history"), work_tree=base.place.plain)
+    if base.place.owner is not None:
+        give_to(history, base.place.owner)
+    return history
 
 
 def copy_base(top: Path, files: BaseFiles, environment: Environment, folder: Path) -> Base:

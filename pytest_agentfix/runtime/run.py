@@ -22,7 +22,7 @@ from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
-from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files
+from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
 from pytest_agentfix.runtime.cluster_scope import cluster_failures
@@ -165,6 +165,7 @@ class RepairRun:
             base=base,
             ignore=context.repository.ignore_rules(),
             opencode=opencode.path,
+            history=make_history(context.repository, context.settings, base, scratch.folder),
             is_kept=context.settings.keep,
         )
 

@@ -83,6 +83,7 @@ class SandboxFactory:
     base: Base
     ignore: IgnoreRules
     opencode: Path
+    history: Path | None = None  # the repository's own, in the place of ``.git`` for judges only
     is_kept: bool = False
     _has_overlays: bool = True
     _is_shut_down: bool = False
@@ -225,6 +226,8 @@ class SandboxFactory:
         accept: AcceptHandler | None = None,
     ) -> WorkspaceSandbox:
         is_agents = kind == "agent"
+        if not is_agents and self.history is not None:
+            read_only = {**(read_only or {}), self.history: self.base.top / ".git"}
         if self._has_overlays:
             try:
                 workspace = OverlayWorkspace.create(

@@ -65,12 +65,10 @@ def shop(project: Project, tmp_path: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize("options", [(), ("-pxdist", "-n2")], ids=["plain", "xdist"])
 def test_generated_and_compiled_files_come_along(
     shop: Project, start_model: StartModel, options: tuple[str, ...]
 ) -> None:
-    if options:
-        shop.environ["PYTEST_ADDOPTS"] = "-p xdist.plugin"
     model = start_model(Turns([edit(shop, "shop/prices.py", "value + FACTOR", "value * FACTOR")]))
     ran = shop.run(*options, url=model.base_url)
     assert (ran.verdicts, ran.status) == (["fixed"], 0), ran.output

@@ -26,7 +26,7 @@ from pytest_agentfix.repository import Repository
 from pytest_agentfix.runtime.agent_pool import AgentPool, ReadyAgent, WarmAgent
 from pytest_agentfix.runtime.background.handover import PlainTransfer, Transfer
 from pytest_agentfix.runtime.background.outbox import Cancelled, Outbox
-from pytest_agentfix.runtime.base_files import copy_base, list_base_files
+from pytest_agentfix.runtime.base_files import copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_scope import cluster_failures, model_access
 from pytest_agentfix.runtime.context import RunContext
@@ -134,6 +134,9 @@ class _Prewarmer:
             base=base,
             ignore=self._repository.ignore_rules(),
             opencode=opencode,
+            history=make_history(
+                self._repository, self._request.settings, base, self._scratch.folder
+            ),
         )
 
     def _start_agent(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from pytest_agentfix.runtime.sandbox_factory import AnyWorkspace, SandboxFactory
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment
+from pytest_agentfix.sandbox.workspace import remove_tree
 from pytest_agentfix.testing.chat_agent import ChatAgent
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
@@ -65,6 +67,10 @@ class LocalSandboxes(SandboxFactory):
         accept: AcceptHandler | None,
     ) -> WorkspaceSandbox:
         read_changes = self._make_reader(workspace)
+        for source, target in (read_only or {}).items():
+            if target == self.base.top / ".git":  # as a mount would
+                remove_tree(workspace.path / ".git")
+                shutil.copytree(source, workspace.path / ".git")
         local = LocalSandbox(workspace.path, collect=read_changes, place=self.base.top)
         sandbox = cast("ContainerSandbox", local)
         self._open.add(sandbox)
