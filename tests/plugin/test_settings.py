@@ -109,6 +109,7 @@ BAD_INI = [
     ("lint", "no-such-rule=off", f"{LINT}*, not 'no-such-rule=off'"),
     ("lint", "=off", f"{LINT}*, not '=off'"),
     ("regressions", "some", "run or all, not 'some'"),
+    ("repository_history", "agent", "none or judge, not 'agent'"),
     ("minimise", "perhaps", "true or false"),
     ("no_commit", "perhaps", "true or false"),
     ("keep", "perhaps", "true or false"),
@@ -186,6 +187,7 @@ def test_ini_only(runner: Runner) -> None:
             deletion=off
         agent_fix_regressions = all
         agent_fix_max_unjudged = 12.5 %
+        agent_fix_repository_history = judge
         agent_fix_minimise = false
         agent_fix_api_key_command = pass show 'my keys/work'
         agent_fix_caps =
@@ -207,6 +209,7 @@ def test_ini_only(runner: Runner) -> None:
         lint=(("deletion", "off"), ("new-network", "off"), ("security", "refuse")),
         regressions="all",
         max_unjudged=0.125,
+        repository_history="judge",
         minimise=False,
         api_key_command=("pass", "show", "my keys/work"),
         caps=(("run.cost", 1.5), ("day.tokens", 1000.0), ("run.cost", 2.5)),

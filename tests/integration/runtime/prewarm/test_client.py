@@ -90,6 +90,7 @@ def make_request(folder: Path) -> PrewarmRequest:
         scratch=folder,
         cache=folder,
         failures=(FAILURE,),
+        imported=("/project/_version.py",),
     )
 
 
