@@ -13,6 +13,7 @@ from pytest_agentfix.repository.gitignore import quote_glob
 from pytest_agentfix.repository.secrets import START, holds_secret, is_named_like_secret
 
 FILE_LIMIT: Final = 100 << 20  # bytes
+TEXT_LIMIT: Final = 10 << 20  # bytes of a text, which is searched for secrets
 TOTAL_LIMIT: Final = 500 << 20  # bytes
 SHOWN: Final = 5  # paths named in notices before "and N more"
 _MEGABYTE: Final = 1 << 20
@@ -122,20 +123,25 @@ def _look_at(top: Path, path: str) -> tuple[str, int]:
         return "", 0
     try:
         size = file.stat().st_size
-        if size > FILE_LIMIT:
-            return f"it is larger than {FILE_LIMIT // _MEGABYTE} MB", size
-        if holds_secret(path, _read_text(file)):
-            return "it looks as if it held a secret", size
+        return _find_reason(path, file, size), size
     except OSError as error:
         return f"it cannot be read ({error.strerror})", 0
-    return "", size
+
+
+def _find_reason(path: str, file: Path, size: int) -> str:
+    if size > FILE_LIMIT:
+        return f"it is larger than {FILE_LIMIT // _MEGABYTE} MB"
+    content = _read_text(file)
+    if len(content) > TEXT_LIMIT:
+        return f"it is a text larger than {TEXT_LIMIT // _MEGABYTE} MB"
+    return "it looks as if it held a secret" if holds_secret(path, content) else ""
 
 
 def _read_text(file: Path) -> bytes:
     """Return the content of a text, and only the beginning of anything else."""
     with file.open("rb") as stream:
         head = stream.read(START)
-        return head if b"\0" in head else head + stream.read()
+        return head if b"\0" in head else head + stream.read(TEXT_LIMIT)
 
 
 def _name_some(paths: Sequence[str]) -> str:

@@ -67,12 +67,15 @@ def test_large_files_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name, size in (("a.so", 1 << 20), ("b.so", 3 << 20), ("c.so", 2 << 20), ("d.so", 1 << 20)):
         (tmp_path / name).touch()
         os.truncate(tmp_path / name, size)
-    chosen = choose_imported(tmp_path, ["a.so", "b.so", "c.so", "d.so", "gone.so"])
+    monkeypatch.setattr(imported, "TEXT_LIMIT", 1 << 20)
+    (tmp_path / "e.py").write_text("#" * ((1 << 20) + 1))
+    chosen = choose_imported(tmp_path, ["a.so", "b.so", "c.so", "d.so", "e.py", "gone.so"])
     assert chosen.paths == ("a.so", "c.so")
     reasons = [line.partition(": ")[2].partition(";")[0] for line in chosen.left_out]
     assert reasons == [
         "it is larger than 2 MB",
         "ignored files come along up to 3 MB in all",
+        "it is a text larger than 1 MB",
         "it cannot be read (No such file or directory)",
     ]
 
