@@ -111,7 +111,7 @@ def leave(code: int) -> None:
             getattr(sys, name).flush()
         except BaseException:  # noqa: BLE001, PERF203 - a test may have left anything there
             setattr(sys, name, None)
-    sys.exit(code)
+    raise SystemExit(code)  # sys.exit may be another function by now
 
 
 def hide_descriptor(descriptor: int) -> int:

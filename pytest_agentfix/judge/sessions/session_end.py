@@ -14,12 +14,14 @@ class SessionEnd:
 
     ``raised`` is the type's name of the exception that left pytest, "" for none. ``pytest_code`` is
     pytest's exit status where the outcomes mean another, as a plugin may change it.
-    ``process_code`` is that of the process where pytest's was another, negative for a signal.
+    ``process_code`` is that of the process where pytest's was another, negative for a signal;
+    ``stop_code`` is it where the process ended before it had reported everything.
     """
 
     raised: str = ""
     pytest_code: int | None = None
     process_code: int | None = None
+    stop_code: int | None = None
 
     def unlike(self, usual: SessionEnd) -> SessionEnd:
         """Return this end without the respects in which ``usual`` is the same."""
@@ -27,6 +29,7 @@ class SessionEnd:
             raised="" if self.raised == usual.raised else self.raised,
             pytest_code=None if self.pytest_code == usual.pytest_code else self.pytest_code,
             process_code=None if self.process_code == usual.process_code else self.process_code,
+            stop_code=None if self.stop_code == usual.stop_code else self.stop_code,
         )
 
     @property
@@ -34,7 +37,8 @@ class SessionEnd:
         """Tell whether no honest mistake, such as a crash or a lost stream, explains it."""
         code = self.process_code
         is_mistake = code is None or code < 0 or code == _STREAM_LOST
-        return not is_mistake or self.pytest_code is not None
+        is_stopped = self.stop_code is not None and self.stop_code >= 0
+        return not is_mistake or is_stopped or self.pytest_code is not None
 
 
 NOTHING_ODD: Final = SessionEnd()

@@ -76,7 +76,7 @@ class SessionResult:
         """The way in which it ended: each part is empty unless it is odd."""
         code, report = self.completed.code, self.report
         if not report.is_complete:
-            return NOTHING_ODD
+            return SessionEnd(stop_code=code)
         has_own_code = report.exit_code != report.expected_exit
         return SessionEnd(
             raised=report.raised,
@@ -95,13 +95,14 @@ class SessionResult:
         is_cut = completed.is_timed_out or completed.is_report_cut
         if is_cut or not report.has_started or not self.trouble:
             return False
+        odd = self.end.unlike(self.usual_end)
         if not report.is_complete:
-            return completed.code >= 0
+            return odd.is_forged
         if not report.is_consistent:
             return True
         if report.exit_code in _PYTEST_EXITS:
             return False
-        return self.end.unlike(self.usual_end).is_forged or bool(self._check_tally())
+        return odd.is_forged or bool(self._check_tally())
 
     @property
     def has_odd_tally(self) -> bool:

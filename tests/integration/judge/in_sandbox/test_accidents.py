@@ -81,6 +81,9 @@ def test_it():
     "stdout replaced": Suite(
         test="def test_it():\n    import sys\n    sys.stdout = None\n", arguments=("-s",)
     ),
+    "an exit of their own": Suite(
+        test="def test_it():\n    import sys\n    sys.exit = lambda *_: None\n"
+    ),
     "another folder": Suite(test="def test_it(tmp_path):\n    import os\n    os.chdir(tmp_path)\n"),
     "a folder that is gone": Suite(
         test="""
@@ -238,6 +241,29 @@ def test_a_pytest_that_never_gets_to_the_tests_is_broken(
     run = Suite(conftest=text).run(tmp_path / "top")
     assert (run.is_broken, run.is_forged) == (True, False)
     assert run.trouble == f"pytest {trouble}"
+
+
+def test_a_process_that_a_test_ends_is_no_forgery_where_the_base_has_it(tmp_path: Path) -> None:
+    run = Suite(test="def test_it():\n    import os\n    os._exit(3)\n").run(tmp_path / "top")
+    assert (run.end, run.is_forged) == (SessionEnd(stop_code=3), True)
+    known = replace(run, usual_end=run.end)
+    assert known.is_forged is False
+    assert known.trouble == "pytest ended with exit status 3 before it had reported everything"
+
+
+def test_other_lies_of_a_session_with_a_usual_end_are_noticed(tmp_path: Path) -> None:
+    run = ODD_ENDS["pytest_unconfigure"][1].run(tmp_path / "top")
+    known = replace(run, usual_end=run.end)
+    assert known.tally is not None
+    for lie in (
+        replace(known, tally=None),
+        replace(known, tally=replace(known.tally, failed=0)),
+        replace(known, completed=replace(known.completed, code=0)),
+        replace(known, report=replace(known.report, is_consistent=False)),
+        replace(known, report=replace(known.report, exit_code=0)),
+    ):
+        assert lie.trouble
+        assert lie.is_forged
 
 
 def test_what_interrupts_or_breaks_pytest_is_no_forgery(tmp_path: Path) -> None:
