@@ -50,6 +50,7 @@ _LIMIT: Final = 300  # characters told of one failure
 class Difference:
     """A target that fails otherwise in the sandbox: both failures, each in a few words.
 
+    ``places`` are types and places alone, for an agent that may not be shown the target's values.
     ``is_lacking``: the sandbox lacks something that the user's machine has, and ``advice`` says
     what would help, "" if nobody knows.
     """
@@ -57,8 +58,15 @@ class Difference:
     nodeid: str
     on_host: str
     in_sandbox: str
+    places: tuple[str, str]
     is_lacking: bool = False
     advice: str = ""
+
+    @property
+    def function(self) -> str:
+        """The node id without the parametrisation."""
+        path, colons, name = self.nodeid.partition("::")
+        return path + colons + name.partition("[")[0]
 
     @property
     def summary(self) -> str:
@@ -101,23 +109,30 @@ class FailureComparison:
             in_sandbox = _join(outcome.exception, outcome.message)
             if want is not None and want.name not in in_sandbox:
                 in_sandbox += f" ({want.kind.value} {want.name})"
-        if not is_lacking and outcome.frame is not None:
-            in_sandbox = f"{outcome.exception}{self._place(outcome.frame)}: {outcome.message}"
-        on_host = _join(failure.exception, failure.message)
-        if failure.frames:
-            on_host = f"{failure.exception}{self._place(failure.frames[-1])}"
+        frame = failure.frames[-1] if failure.frames else None
+        places = (
+            self._place(failure.exception, frame),
+            self._place(outcome.exception, outcome.frame),
+        )
+        if not is_lacking:
+            in_sandbox = _join(places[1], outcome.message)
+        on_host = places[0] if frame else _join(failure.exception, failure.message)
         return Difference(
             nodeid=outcome.nodeid,
             on_host=clean_line(on_host, limit=_LIMIT) if failure.exception else "",
             in_sandbox=clean_line(self._shorten(in_sandbox), limit=_LIMIT),
+            places=places,
             is_lacking=is_lacking,
             advice="" if want is None else self.advise(want),
         )
 
-    def _place(self, frame: Frame) -> str:
+    def _place(self, exception: str, frame: Frame | None) -> str:
+        """Return a type's name with the place it was raised at."""
+        if frame is None:
+            return clean_line(exception, limit=_LIMIT)
         path = frame.path
         shown = path.relative_to(self.top) if path.is_relative_to(self.top) else path
-        return f" at {shown}:{frame.line}"
+        return clean_line(f"{exception} at {shown}:{frame.line}", limit=_LIMIT)
 
     def _shorten(self, text: str) -> str:
         """Return ``text`` with the paths of the sandbox as the user knows them."""
@@ -137,10 +152,11 @@ def note_differences(differences: Sequence[Difference]) -> str:
     """Tell an agent about them, "" if there are none."""
     if not differences:
         return ""
+    functions = {(one.function, one.places): None for one in differences}
     lines = [
-        f"- {clean_line(one.nodeid, limit=_LIMIT)}: {one.on_host} on the user's machine, "
-        f"{one.in_sandbox} in the sandbox"
-        for one in differences[:_TOLD]
+        f"- {clean_line(function, limit=_LIMIT)}: {host} on the user's machine, "
+        f"{sandbox} in the sandbox"
+        for function, (host, sandbox) in list(functions)[:_TOLD]
     ]
     return "\n".join([_NOTE, *lines])
 
