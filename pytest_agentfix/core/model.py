@@ -337,14 +337,16 @@ class Judgement:
 
     ``red`` are the tests that are not green (targets first); it is what the agent is told.
     ``is_refused``: the change looks green and is not to be believed. ``covering`` are tests beside
-    the targets that passed and ran a changed line, or can have run a changed function;
-    ``is_covering_known``: the change makes no difference to any other.
+    the targets that passed and ran a changed line, or can have run a changed function; of the
+    ``unmeasured`` nobody knows it. ``is_covering_known``: the change makes no difference to any
+    other.
     """
 
     probes: tuple[Probe, ...]
     red: tuple[TestOutcome, ...] = ()
     is_refused: bool = False
     covering: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
     is_covering_known: bool = False
     neighbours: Neighbours = Neighbours()
 

@@ -213,6 +213,7 @@ class SandboxJudge:
         return replace(
             make_judgement(findings),
             covering=results.coverage.all,
+            unmeasured=results.coverage.unmeasured,
             is_covering_known=results.coverage.is_known,
             neighbours=explain_unjudged(results.neighbours, self._plan.advise),
         )

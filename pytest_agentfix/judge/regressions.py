@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -69,12 +69,14 @@ class Coverage:
     """The tests that ran a change in one session.
 
     ``covering`` ran a changed line and passed; ``problem`` says why these are not known.
-    ``reaching`` passed and may have run a changed function; ``is_known`` means there are no others.
+    ``reaching`` passed and may have run a changed function; the ``unmeasured`` were red in that
+    session and passed in another. ``is_known`` means there are no others.
     """
 
     covering: tuple[str, ...] = ()
     problem: str = ""
     reaching: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
     is_known: bool = False
 
     @property
@@ -248,10 +250,13 @@ class PendingRegressions:
         )
 
     def _settle(self, first: _FirstRun, known_red: AbstractSet[str]) -> OrderResult:
+        order = first.task.order
         repetition = Repetition(
-            order=first.task.order,
+            order=order,
             ids=first.ids,
             known_red=known_red,
+            # What a part of the suite does without the rest of it says nothing about the whole.
+            always_red=self.suite.always_red(order) if self.query.also is None else {},
             changes=self.query.changes,
             suite=self.suite,
             deadline=self.query.deadline,
@@ -265,19 +270,15 @@ class PendingRegressions:
     def _read_coverage(self, shuffled: _FirstRun, neighbours: Neighbours) -> Coverage:
         if not shuffled.task.cover:
             return NOT_ASKED
-        ids = frozenset(shuffled.ids)
-        coverage = Coverage.read(shuffled.run, ids, self.query.impact)
-        # A test that was red there was not measured; it matters unless it never passes.
-        unmeasured = {
-            nodeid for nodeid in ids if not shuffled.run.report.outcome_below(nodeid).is_passed
-        }
-        is_whole = unmeasured <= {outcome.nodeid for outcome in neighbours.unjudged}
-        return Coverage(
-            covering=coverage.covering,
-            problem=coverage.problem,
-            reaching=coverage.reaching,
-            is_known=coverage.is_known and is_whole,
+        coverage = Coverage.read(shuffled.run, frozenset(shuffled.ids), self.query.impact)
+        never_passed = {outcome.nodeid for outcome in neighbours.unjudged}
+        report = shuffled.run.report
+        unmeasured = tuple(
+            nodeid
+            for nodeid in shuffled.ids
+            if nodeid not in never_passed and not report.outcome_below(nodeid).is_passed
         )
+        return replace(coverage, unmeasured=unmeasured)
 
 
 def make_neighbours(ids: Sequence[str], results: Sequence[OrderResult]) -> Neighbours:

@@ -47,12 +47,14 @@ class OrderResult:
 class Repetition:
     """Repeats ``ids`` in one order with and without ``changes``, as often as it takes.
 
-    ``known_red`` are red without the change in another order.
+    ``known_red`` are red without the change in another order, ``always_red`` in this one, as far as
+    other judgements have found out; it is kept up to date.
     """
 
     order: RunOrder
     ids: Sequence[str]
     known_red: AbstractSet[str] = frozenset()
+    always_red: dict[str, TestOutcome] = field(default_factory=dict)
     changes: ChangeSet
     suite: SuiteFacts
     deadline: float
@@ -65,10 +67,9 @@ class Repetition:
         """
         red = find_red(self.ids, first)
         passed = frozenset(self.ids) - red.keys()
-        always_red = self.suite.always_red(self.order)
         for nodeid in passed:
-            always_red.pop(nodeid, None)
-        suspects = [nodeid for nodeid in red if nodeid not in always_red]
+            self.always_red.pop(nodeid, None)
+        suspects = [nodeid for nodeid in red if nodeid not in self.always_red]
         if not suspects and not first.trouble:
             return self._add_always_red(OrderResult(order=self.order, passed=passed), red)
         tallies = {nodeid: Tally(is_known_red=nodeid in self.known_red) for nodeid in suspects}
@@ -89,10 +90,7 @@ class Repetition:
 
     def _add_always_red(self, result: OrderResult, red: Mapping[str, TestOutcome]) -> OrderResult:
         """Excuse what is red in this order anyway, as was found out before or just now."""
-        always_red = self.suite.always_red(self.order)
-        known = {
-            nodeid: outcome for nodeid in red if (outcome := always_red.get(nodeid)) is not None
-        }
+        known = {nodeid: one for nodeid in red if (one := self.always_red.get(nodeid)) is not None}
         reason = f"red without the change too, {self.order}"
         return replace(
             result,
@@ -109,7 +107,7 @@ class Repetition:
             if decision is Decision.BROKEN:
                 broken.append(red[nodeid])
             elif decision is Decision.RED_ANYWAY:
-                self.suite.always_red(self.order)[nodeid] = history.red_on_base[nodeid]
+                self.always_red[nodeid] = history.red_on_base[nodeid]
             else:
                 excused[nodeid] = str(history.tallies[nodeid])
         return OrderResult(

@@ -257,6 +257,7 @@ def _merge_with_earlier(
         seen,
         probes=tuple(probes.values()),
         covering=earlier.covering,
+        unmeasured=earlier.unmeasured,
         is_covering_known=False,
         neighbours=earlier.neighbours,
     )
@@ -267,6 +268,7 @@ def _merge_with_earlier(
         return replace(
             renewed,
             covering=coverage.all,
+            unmeasured=coverage.unmeasured,
             is_covering_known=coverage.is_known,
             neighbours=regressions.neighbours,
         )

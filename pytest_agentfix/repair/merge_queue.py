@@ -168,7 +168,9 @@ def _find_affected(
     if not all(one.judgement.is_covering_known for one in fixes):
         return None
     targets = [*settled, *(target for one in fixes[1:] for target in one.cluster.targets)]
-    covering = [nodeid for one in fixes for nodeid in one.judgement.covering]
+    covering = [
+        nodeid for one in fixes for nodeid in (*one.judgement.covering, *one.judgement.unmeasured)
+    ]
     own = frozenset(fix.cluster.targets)
     return [nodeid for nodeid in dict.fromkeys((*targets, *covering)) if nodeid not in own]
 
