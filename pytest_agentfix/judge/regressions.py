@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Final
 
 from pytest_agentfix.core.model import (
@@ -106,7 +107,8 @@ NOT_ASKED: Final = Coverage(problem="nobody recorded which tests run the changed
 class RegressionResult:
     """The result of a regression run.
 
-    ``runs`` are its first sessions with the change; those in ``with_canaries`` had canaries.
+    ``runs`` are sessions with the change, one for each order; those in ``with_canaries`` had
+    canaries.
     """
 
     finding: Finding
@@ -243,7 +245,11 @@ class PendingRegressions:
         finding = _make_finding(neighbours, results, first[len(results) - 1].run)
         return RegressionResult(
             finding=finding,
-            runs=tuple(one.run for one in first),
+            # A session that was stopped counts as it ended when it was run again.
+            runs=tuple(
+                result.last if result and one.run.has_met_time_limit else one.run
+                for one, result in zip_longest(first, results)
+            ),
             with_canaries=(shuffled.run,),
             coverage=self._read_coverage(shuffled, neighbours),
             neighbours=neighbours,

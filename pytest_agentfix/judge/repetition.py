@@ -32,11 +32,12 @@ class OrderResult:
 
     ``passed`` were green at least once, ``broken`` count against the change, ``excused`` were red
     for the reason given. ``red_on_base`` are the outcomes without the change. ``trouble`` is that
-    of every session with the change and of none without it.
+    of every session with the change and of none without it; ``last`` is the last session with it.
     """
 
     order: RunOrder
     passed: AbstractSet[str]
+    last: SessionResult
     broken: tuple[TestOutcome, ...] = ()
     excused: Mapping[str, str] = field(default_factory=dict)
     red_on_base: Mapping[str, TestOutcome] = field(default_factory=dict)
@@ -71,22 +72,25 @@ class Repetition:
             self.always_red.pop(nodeid, None)
         suspects = [nodeid for nodeid in red if nodeid not in self.always_red]
         if not suspects and not first.trouble:
-            return self._add_always_red(OrderResult(order=self.order, passed=passed), red)
+            return self._add_always_red(
+                OrderResult(order=self.order, passed=passed, last=first), red
+            )
         tallies = {nodeid: Tally(is_known_red=nodeid in self.known_red) for nodeid in suspects}
         history = _History(tallies=tallies, flaky=self.suite.flaky)
         history.add_with_change(red, first.trouble)
         history.add_base_runs(self._base_runs(1))
         if history.is_newly_red_on_base:
             history.add_base_runs(self._base_runs(2))
+        last = first
         for _ in range(MOST_PAIRS):
             if not history.is_open or not self._has_time(first):
                 break
-            again = self._run(self.changes)
-            history.add_with_change(find_red(self.ids, again), again.trouble)
+            last = self._run(self.changes)
+            history.add_with_change(find_red(self.ids, last), last.trouble)
             if history.is_open:
                 history.add_base_runs([self._add_base_run()])
         history.note_flaky()
-        return self._add_always_red(self._conclude(history, red, passed), red)
+        return self._add_always_red(self._conclude(history, red, passed, last), red)
 
     def _add_always_red(self, result: OrderResult, red: Mapping[str, TestOutcome]) -> OrderResult:
         """Excuse what is red in this order anyway, as was found out before or just now."""
@@ -99,7 +103,11 @@ class Repetition:
         )
 
     def _conclude(
-        self, history: _History, red: Mapping[str, TestOutcome], passed: AbstractSet[str]
+        self,
+        history: _History,
+        red: Mapping[str, TestOutcome],
+        passed: AbstractSet[str],
+        last: SessionResult,
     ) -> OrderResult:
         broken, excused = [], {}
         for nodeid, decision in history.decide_all():
@@ -113,6 +121,7 @@ class Repetition:
         return OrderResult(
             order=self.order,
             passed=passed | history.passed,
+            last=last,
             broken=tuple(broken),
             excused=excused,
             red_on_base=history.red_on_base,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.ports import Completed
+from pytest_agentfix.judge.failure_comparison import has_timed_out
 from pytest_agentfix.judge.sessions.run_report import RunReport, Tally
 from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
 
@@ -103,6 +104,15 @@ class SessionResult:
         if report.exit_code in _PYTEST_EXITS:
             return False
         return odd.is_forged or bool(self._check_tally())
+
+    @property
+    def has_met_time_limit(self) -> bool:
+        """Tell whether a time limit of the tests' own may be what ended some of them, or all.
+
+        A limit is met on a busy machine, too.
+        """
+        is_stopped = not self.report.is_complete and self.completed.code >= 0
+        return is_stopped or any(map(has_timed_out, self.report.outcomes.values()))
 
     @property
     def has_odd_tally(self) -> bool:

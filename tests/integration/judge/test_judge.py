@@ -353,3 +353,29 @@ class TestCollectors:
         judgement = project.judge(cluster(ADD), change(calc=FIXED))
         detail = "1 test still passed; 1 of 2 judged"
         assert ("pass-to-pass", "passed", detail) == tell(judgement)[2]
+
+
+SLOW_ONCE = """\
+import os
+import time
+
+from calc import add
+
+
+def test_add():
+    # Slow in the first run with the repaired code only, as on a machine that is busy.
+    if add(1, 2) == 3 and not os.path.exists({mark!r}):
+        open({mark!r}, "w").close()
+        time.sleep(30)
+    assert add(1, 2) == 3
+"""
+
+
+def test_a_time_limit_that_a_busy_machine_meets_is_no_red_target(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    test = SLOW_ONCE.format(mark=str(tmp_path / "mark"))
+    ini = "[pytest]\naddopts = -p pytest_timeout\ntimeout = 2\n"
+    project = make_project({"test_calc.py": test, "pytest.ini": ini})
+    judgement = project.judge(cluster(ADD), change(calc=FIXED))
+    assert judgement.is_accepted, judgement.complaints
