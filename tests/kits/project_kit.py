@@ -79,6 +79,7 @@ class Project:
     scratch: Path
     reports: Path
     environ: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write ``files`` into the work tree."""
@@ -114,7 +115,7 @@ class Project:
 
     def command(self, *arguments: str, url: str | None) -> list[str]:
         """The command line of a run."""
-        command = [sys.executable, "-m", "pytest", "--agent-fix", *arguments]
+        command = [self.python, "-m", "pytest", "--agent-fix", *arguments]
         if url is not None:
             command += ["--agent-fix-base-url", url, "--agent-fix-model", "scripted/model-1"]
         # With "=": pytest takes the path of a file that is there for a hint at the rootdir.
