@@ -79,6 +79,28 @@ def test_a_django_project(
     assert_repaired(project, ran, file)
 
 
+def test_warnings_are_errors_everywhere(
+    project: Project, start_model: StartModel, shelf: Shelf, environment: Venv
+) -> None:
+    """In the package's own configuration, on the command line, and for every Python process."""
+    replace_all(project, with_ignored(shelf.take("click", "8.1.8")), "the release")
+    environment.install("--no-deps", "--editable", ".", cwd=project.path)
+    file = "src/click/core.py"
+    right = (
+        '            elif default_value == "":\n'
+        "                default_string = '\"\"'\n"
+        "            else:\n                default_string = str(default_value)\n"
+    )
+    wrong = "            else:\n                default_string = str(default_value)\n"
+    put_in(project, file, right, wrong)
+    model = start_model(once(project, file, wrong, right))
+    project.environ["PYTHONWARNINGS"] = "error"
+    # The file that is left out uses what pytest deprecated since.
+    options = ("-W", "error", "--ignore=tests/test_basic.py")
+    ran = project.run(*options, url=model.base_url)
+    assert_repaired(project, ran, file)
+
+
 def test_inherited_test_classes(
     project: Project, start_model: StartModel, shelf: Shelf, environment: Venv
 ) -> None:
