@@ -8,6 +8,7 @@ releases are downloaded; without a network these tests fail.
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import platformdirs
@@ -47,6 +48,35 @@ def environment(project: Project, tmp_path: Path) -> Venv:
     made = make_venv(tmp_path / "venv")
     project.python = made.python
     return made
+
+
+def test_an_extension_that_is_built_in_place(
+    project: Project, start_model: StartModel, shelf: Shelf, environment: Venv
+) -> None:
+    """Half of the tests need a compiled module that git ignores; coverage is measured."""
+    replace_all(project, with_ignored(shelf.take("multidict", "6.2.0")), "the release")
+    environment.install("setuptools", "wheel")
+    environment.install("--no-deps", "pytest-cov")
+    build = [environment.python, "setup.py", "build_ext", "--inplace"]
+    subprocess.run(build, cwd=project.path, capture_output=True, check=True)
+    links = ("--no-deps", "--no-build-isolation", "--editable", ".")
+    environment.install(*links, cwd=project.path)
+    wrong = (
+        "        assert isinstance(item, tuple) or isinstance(item, list)\n"
+        "        assert len(item) == 2\n"
+    )
+    right = (
+        "        if not isinstance(item, (tuple, list)) or len(item) != 2:\n"
+        "            return False\n"
+    )
+    file = "multidict/_multidict_py.py"
+    put_in(project, file, right, wrong)
+    model = start_model(once(project, file, wrong, right))
+    chosen = ("tests/test_multidict.py::TestMultiDict", "tests/test_circular_imports.py")
+    ran = project.run(*chosen, url=model.base_url)
+    assert_repaired(project, ran, file)
+    (compiled,) = project.path.glob("multidict/*.so")
+    assert project.git("check-ignore", str(compiled))
 
 
 def test_a_generated_version_module(
