@@ -36,9 +36,14 @@ class ImportedFiles:
         if self.paths:
             notices.append(
                 f"ignored by git and imported by the tests, so in the sandbox: "
-                f"{_name_some(self.paths)} (read-only for the agent)"
+                f"{_name_some(_put_metadata_last(self.paths))} (read-only for the agent)"
             )
         return tuple(notices)
+
+
+def _put_metadata_last(paths: Iterable[str]) -> list[str]:
+    """Sort what was imported before what only describes a package."""
+    return sorted(paths, key=lambda path: ("-info/" in path, path))
 
 
 def find_below(top: Path, files: Iterable[str]) -> tuple[str, ...]:

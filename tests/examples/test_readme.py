@@ -104,6 +104,8 @@ def test_the_readme_has_the_defaults() -> None:
     for option, default in read_rows(README, "option").items():
         name = option.split()[0].removeprefix("--").replace("-", "_").removeprefix("agent_fix_")
         value = getattr(settings, name, None)
+        if name == "max_unjudged":
+            value = f"{settings.max_unjudged:.0%}".replace("%", " %")
         if isinstance(value, (int, float, str)) and not isinstance(value, bool):
             assert default == (value if isinstance(value, str) else f"{value:g}"), option
 

@@ -54,21 +54,27 @@ def test_a_file_below_home(project: Project, start_model: StartModel) -> None:
     project.environ["HOME"] = str(home)
     lay_out(project, 'return json.loads((Path.home() / ".shop" / "rates.json").read_text())')
     ran = run_for_nothing(project, start_model)
-    assert ran.reasons == [f"{ASSERTION}FileNotFoundError: ~/.shop/rates.json"]
+    [reason] = ran.reasons
+    assert reason.startswith(f"{ASSERTION}FileNotFoundError: ~/.shop/rates.json; ")
+    assert "(--agent-fix-image)" in reason
 
 
 def test_a_variable_that_is_read_at_call_time(project: Project, start_model: StartModel) -> None:
     project.environ["SHOP_RATE"] = "1"
     lay_out(project, 'return int(os.environ["SHOP_RATE"])')
     ran = run_for_nothing(project, start_model)
-    assert ran.reasons == [f"{ASSERTION}KeyError: 'SHOP_RATE'"]
+    [reason] = ran.reasons
+    assert reason.startswith(f"{ASSERTION}KeyError: 'SHOP_RATE'; ")
+    assert reason.endswith(": agent_fix_env = SHOP_RATE")
 
 
 def test_a_data_file_that_git_ignores(project: Project, start_model: StartModel) -> None:
     lay_out(project, 'return json.loads(Path("data/rates.json").read_text())', ignored="data/")
     project.write({"data/rates.json": "1"})
     ran = run_for_nothing(project, start_model)
-    assert ran.reasons == [f"{ASSERTION}FileNotFoundError: data/rates.json"]
+    [reason] = ran.reasons
+    assert reason.startswith(f"{ASSERTION}FileNotFoundError: data/rates.json; ")
+    assert reason.endswith(": agent_fix_include = data/rates.json")
 
 
 def test_a_module_that_needs_a_variable(project: Project, start_model: StartModel) -> None:
@@ -78,9 +84,10 @@ def test_a_module_that_needs_a_variable(project: Project, start_model: StartMode
     project.git("commit", "-q", "--amend", "-am", "start")
     project.environ["CALC_MODE"] = "1"
     ran = run_for_nothing(project, start_model)
-    assert ran.reasons == [
-        "on your machine AssertionError at test_shop.py:8, in the sandbox KeyError: 'CALC_MODE'"
-    ]
+    [reason] = ran.reasons
+    start = "on your machine AssertionError at test_shop.py:8, in the sandbox KeyError: 'CALC_MODE'"
+    assert reason.startswith(f"{start}; ")
+    assert reason.endswith(": agent_fix_env = CALC_MODE")
 
 
 @pytest.mark.parametrize("check", [True, False])

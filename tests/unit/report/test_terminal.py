@@ -57,8 +57,8 @@ def test_fixed() -> None:
         SummaryLine("fixed  tests/test_cart.py::test_discount and 2 more", ("green",)),
         SummaryLine(
             "       3 failed without the change; 2 tests passed with the change; "
-            "40 tests still passed, in the suite's own order and shuffled both ways (seed 251611); "
-            "40 of 41 judged; 1 excused"
+            "60 tests still passed, in the suite's own order and shuffled both ways (seed 251611); "
+            "60 of 61 judged; 1 excused"
         ),
         SummaryLine(
             "       stood up to: lint, clone, mutant, red-green-red, report, canary, hold-out, "
@@ -72,7 +72,7 @@ def test_fixed() -> None:
             "(red in 1 of 3 runs with the change, in 0 of 1 without it)"
         ),
         SummaryLine(
-            "       not judged: 1 of 41 tests that passed for you fail in the sandbox without any "
+            "       not judged: 1 of 61 tests that passed for you fail in the sandbox without any "
             "change: tests/test_rates.py::test_rates",
             ("yellow",),
         ),
