@@ -44,6 +44,8 @@ REMOVAL_LIMIT: Final = 60.0  # seconds; while the engine is removing the contain
 REMOVAL_RETRY_DELAY: Final = 0.05  # seconds between two of them
 PAUSE_TRIES: Final = 20
 PAUSE_RETRY_DELAY: Final = 0.25  # seconds between two of them
+# The engine is at it already, or has not noticed yet that the first process has died.
+_UNDER_WAY: Final = ("already in progress", "is zombie and can not be killed")
 _NOT_FROZEN: Final = "unable to freeze"
 API_TIMEOUT: Final = 60  # seconds for any one call of the engine's API
 API_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
@@ -258,7 +260,7 @@ class Engine:
             except docker.errors.NotFound:  # noqa: PERF203 - a try is what the loop is for
                 return
             except API_ERRORS as error:
-                is_under_way = "already in progress" in str(error)
+                is_under_way = any(sign in str(error) for sign in _UNDER_WAY)
                 if not is_under_way or time.monotonic() > until:
                     logger.warning("could not remove a container: %s", _message_of(error))
                     return
