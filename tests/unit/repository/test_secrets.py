@@ -1,4 +1,4 @@
-"""Which ignored files look as if they held secrets."""
+"""Recognise ignored files that look as if they held secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this machine has ``::1``, and which refusals of an engine are about that."""
+"""Find out if this machine has ``::1``, and which refusals of an engine are about that."""
 
 from __future__ import annotations
 
