@@ -326,6 +326,11 @@ class Neighbours:
     groups: tuple[UnjudgedGroup, ...] = ()
 
     @property
+    def judged(self) -> int:
+        """The number of those that could be judged."""
+        return self.total - len(self.unjudged)
+
+    @property
     def unjudged_share(self) -> float:
         """The share of all of them, from 0 to 1, that could not be judged."""
         return len(self.unjudged) / self.total if self.total else 0.0

@@ -154,17 +154,18 @@ class RegressionRunner:
             cover=query.cover if is_covered else {},
             around=query.impact.lines if is_covered else {},
         )
-        return _run_first(ids, task, query, runner)
+        return _run_first(ids, task, query, runner) if ids else None
 
     def _run_others(self, query: RegressionQuery, runner: SessionRunner) -> list[_FirstRun]:
         """Run the tests in the suite's own order, and reversely shuffled where that is quick."""
         ids = self._find(query, runner)
+        if not ids:
+            return []
         usual = _run_first(ids, Task(ids=ids, order=self.suite.usual), query, runner)
-        if usual is None or usual.run.completed.seconds > QUICK or len(ids) == 1:
-            return [usual] if usual else []
+        if usual.run.completed.seconds > QUICK or len(ids) == 1:
+            return [usual]
         task = Task(ids=ids, order=self.suite.reversed)
-        again = _run_first(ids, task, query, runner)
-        return [usual, again] if again else [usual]
+        return [usual, _run_first(ids, task, query, runner)]
 
     def _find(self, query: RegressionQuery, runner: SessionRunner) -> tuple[str, ...]:
         targets = frozenset(query.cluster.targets)
@@ -199,9 +200,7 @@ class _FirstRun:
 
 def _run_first(
     ids: tuple[str, ...], task: Task, query: RegressionQuery, runner: SessionRunner
-) -> _FirstRun | None:
-    if not ids:
-        return None
+) -> _FirstRun:
     plan = query.variant_plan
     with runner.open_sandbox(query.changes) as sandbox:
         run = runner.sessions.run_in_time(
@@ -324,12 +323,11 @@ def _make_finding(
     if results[-1].trouble:
         outcomes = [last.report.outcome_below(nodeid) for nodeid in results[-1].passed]
         return fail_untrusted(PASS_TO_PASS, last, outcomes)
-    judged = neighbours.total - len(neighbours.unjudged)
     notes = _describe_exceptions(neighbours)
-    if not judged:
+    if not neighbours.judged:
         detail = "; ".join(["nothing else that passed before can be judged", *notes])
         return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
-    detail = f"{count_tests(judged)} still passed, {_describe_orders(results)}"
+    detail = f"{count_tests(neighbours.judged)} still passed, {_describe_orders(results)}"
     return Finding(
         probe=Probe(PASS_TO_PASS, ProbeResult.PASSED, "; ".join([detail, *notes])),
     )
@@ -345,8 +343,7 @@ def _describe_orders(results: Sequence[OrderResult]) -> str:
 def _describe_exceptions(neighbours: Neighbours) -> list[str]:
     notes = []
     if neighbours.unjudged:
-        judged = neighbours.total - len(neighbours.unjudged)
-        notes.append(f"{judged} of {neighbours.total} judged")
+        notes.append(f"{neighbours.judged} of {neighbours.total} judged")
     if neighbours.excused:
         notes.append(f"{len(neighbours.excused)} excused")
     return notes

@@ -244,8 +244,4 @@ def _explain(outcome: TestOutcome, run: SessionResult) -> TestOutcome:
     """Add the session's own trouble to a test that it took along."""
     if outcome.detail or not run.trouble:
         return outcome
-    return TestOutcome(
-        nodeid=outcome.nodeid,
-        outcome=outcome.outcome,
-        detail=f"{run.trouble}\n{run.last_words}",
-    )
+    return replace(outcome, detail=f"{run.trouble}\n{run.last_words}")

@@ -85,7 +85,7 @@ def _evidence(result: ClusterResult) -> _Object:
 def _neighbours(neighbours: Neighbours) -> _Object:
     return {
         "total": neighbours.total,
-        "judged": neighbours.total - len(neighbours.unjudged),
+        "judged": neighbours.judged,
         "broken": [encodable(outcome.nodeid) for outcome in neighbours.broken],
         "excused": [
             {"test": encodable(one.nodeid), "reason": _prose(one.reason)}

@@ -1,4 +1,4 @@
-"""What the user's run imported and git ignores comes along, but for secrets."""
+"""Ignored files that the user's run imported come along, but for secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the files that a run imported are in the tree, and which come along."""
+"""Find the files that a run imported in the tree, and choose those that come along."""
 
 from __future__ import annotations
 
