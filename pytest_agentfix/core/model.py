@@ -281,8 +281,8 @@ class ProbeResult(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """One check of the judge with its evidence in a line."""
+class Evidence:
+    """The end of one probe, and why, in a line."""
 
     name: str
     result: ProbeResult
@@ -347,7 +347,7 @@ class Judgement:
     other.
     """
 
-    probes: tuple[Probe, ...]
+    probes: tuple[Evidence, ...]
     red: tuple[TestOutcome, ...] = ()
     is_refused: bool = False
     covering: tuple[str, ...] = ()
@@ -506,7 +506,7 @@ class ClusterResult:
     cost_usd: float | None = None
     files: tuple[FileStat, ...] = ()
     dropped: tuple[Drop, ...] = ()
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[Evidence, ...] = ()
     neighbours: Neighbours = Neighbours()
     kept: tuple[str, ...] = ()  # where --agent-fix-keep left things
 

@@ -22,13 +22,13 @@ from pytest_agentfix.core.model import (
     ClusterResult,
     Collected,
     Drop,
+    Evidence,
     Failure,
     FileStat,
     Fix,
     HoldOut,
     Judgement,
     Landing,
-    Probe,
     Tokens,
     Turn,
 )
@@ -390,7 +390,7 @@ class LoopServices(Protocol):
 
     def find_fixing_commit(
         self, cluster: Cluster, base: BaseView, *, deadline: float
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+    ) -> tuple[Landing, tuple[Evidence, ...]] | None:
         """Find the fix of this run that turned ``cluster``, green on ``base``, green.
 
         The probes are the evidence that it was red before; ``None`` where it was not. From then on

@@ -1,6 +1,6 @@
 """Probes that do not trust the tests' own process (pure).
 
-``probes.py`` asks whether the tests are green. These probes ask whether green means anything: each
+``findings.py`` asks whether the tests are green. These probes ask whether green means anything: each
 expects something that code which only looks right would not do.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from pytest_agentfix.core.model import Cluster, Judgement, Probe, ProbeResult, TestOutcome
+from pytest_agentfix.core.model import Cluster, Evidence, Judgement, ProbeResult, TestOutcome
 from pytest_agentfix.judge.calibration import RED
+from pytest_agentfix.judge.findings import Finding, count_tests, outcomes_of
 from pytest_agentfix.judge.lint import Level, LintHit
-from pytest_agentfix.judge.probes import Finding, count_tests, outcomes_of
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, MUTANT, PLAIN, PlainPlan, VariantPlan
@@ -29,7 +29,7 @@ _SHOWN: Final = 5  # hits shown in one line
 
 # Everything that has to be green runs in fresh sandboxes, so nothing left behind can turn it green.
 LEFT_BEHIND: Final = Finding(
-    probe=Probe(
+    probe=Evidence(
         RED_GREEN_RED,
         ProbeResult.NOT_APPLICABLE,
         "the tests' runs leave something behind that keeps them green; in a fresh sandbox they "
@@ -238,4 +238,4 @@ def _describe_outcome(outcome: TestOutcome) -> str:
 def _found(
     name: str, result: ProbeResult, detail: str, red: tuple[TestOutcome, ...] = ()
 ) -> Finding:
-    return Finding(probe=Probe(name, result, detail), red=red)
+    return Finding(probe=Evidence(name, result, detail), red=red)

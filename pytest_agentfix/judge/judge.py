@@ -17,11 +17,11 @@ from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
 from pytest_agentfix.judge.failure_comparison import FailureComparison
+from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.lint_probe import lint
 from pytest_agentfix.judge.minimize import Minimiser
-from pytest_agentfix.judge.probes import Finding
 from pytest_agentfix.judge.regressions import RegressionRunner
 from pytest_agentfix.judge.reproduce import Reproducer
 from pytest_agentfix.judge.reverify import Reverification, Reverifier

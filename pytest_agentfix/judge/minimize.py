@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.hunks import Hunk, join_hunks, split_hunks
-from pytest_agentfix.core.model import ChangeSet, Cluster, Judgement, Probe, ProbeResult, ReadBase
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Evidence,
+    Judgement,
+    ProbeResult,
+    ReadBase,
+)
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed_lines import render_files
 from pytest_agentfix.judge.ddmin import minimise
-from pytest_agentfix.judge.probes import outcomes_of
+from pytest_agentfix.judge.findings import outcomes_of
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.trial_hunks import TrialHunks, sort_hunks
@@ -40,23 +47,23 @@ class Minimiser:
 
     def minimise(
         self, cluster: Cluster, changes: ChangeSet, *, also: Sequence[str], deadline: float
-    ) -> tuple[ChangeSet, Probe]:
+    ) -> tuple[ChangeSet, Evidence]:
         """Return the smaller change and its evidence. ``also`` are tests that have to stay green.
 
         Raises ``TimeoutError`` if ``deadline`` passes.
         """
         hunks = split_hunks(changes, self.read_base)
         if len(hunks) < 2:  # noqa: PLR2004 - one hunk is as small as it gets
-            return changes, Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, "it is one hunk")
+            return changes, Evidence(MINIMAL, ProbeResult.NOT_APPLICABLE, "it is one hunk")
         sorted_hunks = sort_hunks(hunks, self.read_base)
         kept = self._find_needed(sorted_hunks, cluster, changes, also, deadline)
         left_out = len(hunks) - len(kept)
         if not left_out:
             rest = ", or go with one that is" if sorted_hunks.leaders else ""
             detail = f"all {len(hunks)} hunks are needed{rest}"
-            return changes, Probe(MINIMAL, ProbeResult.PASSED, detail)
+            return changes, Evidence(MINIMAL, ProbeResult.PASSED, detail)
         detail = f"{left_out} of {len(hunks)} hunks were not needed and are left out"
-        return join_hunks(kept, self.read_base), Probe(MINIMAL, ProbeResult.PASSED, detail)
+        return join_hunks(kept, self.read_base), Evidence(MINIMAL, ProbeResult.PASSED, detail)
 
     def _find_needed(
         self,
@@ -82,16 +89,16 @@ class Minimiser:
         return hunks.complete(kept)
 
     @staticmethod
-    def note(judgement: Judgement, probe: Probe) -> Judgement:
+    def note(judgement: Judgement, probe: Evidence) -> Judgement:
         """Add ``probe`` to the evidence of a judgement."""
         return replace(judgement, probes=(*judgement.probes, probe))
 
     @staticmethod
-    def explain_kept(judgement: Judgement) -> Probe:
+    def explain_kept(judgement: Judgement) -> Evidence:
         """Return the evidence for a change kept whole because fewer hunks were not accepted."""
         failed = next(p for p in judgement.probes if p.result is ProbeResult.FAILED)
         detail = f"kept whole: with fewer hunks, {failed.name}: {failed.detail}"
-        return Probe(MINIMAL, ProbeResult.NOT_APPLICABLE, detail)
+        return Evidence(MINIMAL, ProbeResult.NOT_APPLICABLE, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,13 @@ from typing import Final
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Evidence,
     Excuse,
     Neighbours,
-    Probe,
     ProbeResult,
     TestOutcome,
 )
-from pytest_agentfix.judge.impact import Impact
-from pytest_agentfix.judge.probes import (
+from pytest_agentfix.judge.findings import (
     NOTHING_ELSE_PASSED,
     PASS_TO_PASS,
     Finding,
@@ -34,6 +33,7 @@ from pytest_agentfix.judge.probes import (
     name_tests,
     summarise,
 )
+from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.repetition import OrderResult, Repetition
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import ParallelSessions, SessionRunner
@@ -319,17 +319,17 @@ def _make_finding(
         where = results[-1].order
         names = name_tests([outcome.nodeid for outcome in red])
         detail = f"{summarise(red)} with the change, {where}: {names}"
-        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.FAILED, detail), red=red)
+        return Finding(probe=Evidence(PASS_TO_PASS, ProbeResult.FAILED, detail), red=red)
     if results[-1].trouble:
         outcomes = [last.report.outcome_below(nodeid) for nodeid in results[-1].passed]
         return fail_untrusted(PASS_TO_PASS, last, outcomes)
     notes = _describe_exceptions(neighbours)
     if not neighbours.judged:
         detail = "; ".join(["nothing else that passed before can be judged", *notes])
-        return Finding(probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
+        return Finding(probe=Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
     detail = f"{count_tests(neighbours.judged)} still passed, {_describe_orders(results)}"
     return Finding(
-        probe=Probe(PASS_TO_PASS, ProbeResult.PASSED, "; ".join([detail, *notes])),
+        probe=Evidence(PASS_TO_PASS, ProbeResult.PASSED, "; ".join([detail, *notes])),
     )
 
 

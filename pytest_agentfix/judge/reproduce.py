@@ -33,7 +33,7 @@ from pytest_agentfix.judge.failure_comparison import (
     describe_differences,
     note_differences,
 )
-from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_fail_before
+from pytest_agentfix.judge.findings import Finding, outcomes_of, probe_fail_before
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions

@@ -17,14 +17,13 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Evidence,
     Judgement,
     Neighbours,
-    Probe,
     ProbeResult,
 )
 from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
-from pytest_agentfix.judge.impact import Impact
-from pytest_agentfix.judge.probes import (
+from pytest_agentfix.judge.findings import (
     PASS_TO_PASS,
     Finding,
     count_tests,
@@ -33,6 +32,7 @@ from pytest_agentfix.judge.probes import (
     probe_fail_before,
     probe_targets,
 )
+from pytest_agentfix.judge.impact import Impact
 from pytest_agentfix.judge.regressions import (
     Coverage,
     RegressionQuery,
@@ -229,11 +229,11 @@ def _read_one_session(request: Reverification, run: SessionResult) -> Regression
     ids = request.other_tests
     coverage = Coverage.read(run, frozenset(ids), request.impact)
     if ids:
-        probe = Probe(PASS_TO_PASS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
+        probe = Evidence(PASS_TO_PASS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
     else:
         coverage = Coverage(is_known=True)
         detail = "no other test runs lines of both"
-        probe = Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail)
+        probe = Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail)
     return RegressionResult(
         finding=Finding(probe=probe),
         runs=(run,),
@@ -283,7 +283,9 @@ def _merge_with_earlier(
     )
 
 
-def _combine_evidence(request: Reverification, probe: Probe, earlier: Probe | None) -> Probe:
+def _combine_evidence(
+    request: Reverification, probe: Evidence, earlier: Evidence | None
+) -> Evidence:
     """Return the new evidence, with the earlier one appended if it is about some tests only."""
     repeated = replace(probe, detail=f"{probe.detail}{ON_TOP}")
     is_part = probe.name == PASS_TO_PASS and request.also is not None
@@ -291,4 +293,4 @@ def _combine_evidence(request: Reverification, probe: Probe, earlier: Probe | No
         return repeated
     first = earlier.detail.rpartition(_EARLIER)[2]
     result = earlier.result if probe.result is ProbeResult.NOT_APPLICABLE else probe.result
-    return Probe(probe.name, result, f"{repeated.detail}{_EARLIER}{first}")
+    return Evidence(probe.name, result, f"{repeated.detail}{_EARLIER}{first}")

@@ -28,8 +28,8 @@ from pytest_agentfix.judge.cheat_probes import (
     probe_red_green_red,
     probe_report,
 )
+from pytest_agentfix.judge.findings import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.impact import find_impact
-from pytest_agentfix.judge.probes import Finding, outcomes_of, probe_targets
 from pytest_agentfix.judge.regressions import (
     Coverage,
     PendingRegressions,

@@ -24,9 +24,9 @@ from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
     ClusterResult,
+    Evidence,
     Fix,
     Judgement,
-    Probe,
     ProbeResult,
     Turn,
     TurnEnd,
@@ -161,7 +161,7 @@ class _Attempts:
         if found is None:
             return None
         landing, before = found
-        passed = Probe("target", ProbeResult.PASSED, "green with the fixes before it")
+        passed = Evidence("target", ProbeResult.PASSED, "green with the fixes before it")
         result = self.state.end(Verdict.FIXED, GREEN_SINCE)
         return replace(result, cluster=cluster, probes=(*before, passed), landing=landing)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pytest_agentfix.core.errors import BrokenAgainError, SandboxError, WorkspaceError
-from pytest_agentfix.core.model import Fix, Judgement, Landing, Probe, ProbeResult
+from pytest_agentfix.core.model import Evidence, Fix, Judgement, Landing, ProbeResult
 from pytest_agentfix.core.ports import (
     BaseView,
     Clock,
@@ -88,7 +88,7 @@ class MergeQueue:
 
     def find_fixing_commit(
         self, targets: Sequence[str], newest: int, reproduce_at: Callable[[int], Reproduction]
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+    ) -> tuple[Landing, tuple[Evidence, ...]] | None:
         """Find the one of the first ``newest`` fixes that turned ``targets`` green, by bisection.
 
         ``reproduce_at(n)`` runs them on the base with the first ``n`` fixes; with all of ``newest``

@@ -10,10 +10,10 @@ from pytest_agentfix.core import figures
 from pytest_agentfix.core.model import (
     ClusterResult,
     Drop,
+    Evidence,
     FileStat,
     Landing,
     Neighbours,
-    Probe,
     ProbeResult,
     RunResult,
     Verdict,
@@ -132,7 +132,7 @@ def _reason(result: ClusterResult) -> str:
     return clean(text if result.is_green else f"held back: {text}")
 
 
-def _proof(probes: Sequence[Probe]) -> Iterator[str]:
+def _proof(probes: Sequence[Evidence]) -> Iterator[str]:
     """Name the other checks that passed, and those that could not be made, with the reason."""
     others = [probe for probe in probes if probe.name not in _WITH_NUMBERS]
     passed = [clean(probe.name) for probe in others if probe.result is ProbeResult.PASSED]
@@ -148,7 +148,7 @@ def _proof(probes: Sequence[Probe]) -> Iterator[str]:
             yield f"{clean(probe.name)}: {clean(probe.detail)}"
 
 
-def _evidence(probe: Probe) -> str:
+def _evidence(probe: Evidence) -> str:
     """Return the check's detail; a result other than passed is named as well."""
     if probe.result is ProbeResult.PASSED:
         return clean(probe.detail or probe.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.core.model import Failure, Fix, Probe, ProbeResult, Verdict
+from pytest_agentfix.core.model import Evidence, Failure, Fix, ProbeResult, Verdict
 from pytest_agentfix.core.text import clean_line
 
 _SUBJECT_LIMIT = 72
@@ -68,7 +68,7 @@ def _evidence(fix: Fix) -> str:
     return "\n".join(["Evidence:", *lines]) if lines else ""
 
 
-def _probe_line(probe: Probe) -> str:
+def _probe_line(probe: Evidence) -> str:
     detail = f" ({probe.detail})" if probe.detail else ""
     return clean_line(f"{probe.name}: {probe.result.value}{detail}", limit=_LINE_LIMIT)
 

@@ -14,13 +14,13 @@ from pytest_agentfix.core.model import (
     ClusterResult,
     Collected,
     Drop,
+    Evidence,
     FileChange,
     FileStat,
     Fix,
     HoldOut,
     Judgement,
     Landing,
-    Probe,
     Verdict,
 )
 from pytest_agentfix.core.ports import (
@@ -162,7 +162,7 @@ class _ClusterRun:
 
     def find_fixing_commit(
         self, cluster: Cluster, base: BaseView, *, deadline: float
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+    ) -> tuple[Landing, tuple[Evidence, ...]] | None:
         def reproduce_at(version: int) -> Reproduction:
             return self.find_judge(version).reproduce(cluster, deadline=deadline)
 

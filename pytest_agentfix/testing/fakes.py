@@ -19,12 +19,12 @@ from pytest_agentfix.core.model import (
     ClusterResult,
     Collected,
     Drop,
+    Evidence,
     FileStat,
     Fix,
     HoldOut,
     Judgement,
     Landing,
-    Probe,
     Turn,
 )
 from pytest_agentfix.core.ports import (
@@ -327,7 +327,7 @@ class FakeServices:
 
     def find_fixing_commit(
         self, cluster: Cluster, base: BaseView, *, deadline: float
-    ) -> tuple[Landing, tuple[Probe, ...]] | None:
+    ) -> tuple[Landing, tuple[Evidence, ...]] | None:
         """Record the search; return the last fix in ``base`` if the targets were red earlier."""
         self.searches.append((cluster.targets, base.version, deadline))
         if self.is_broken_again:

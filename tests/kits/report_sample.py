@@ -10,6 +10,7 @@ from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Drop,
+    Evidence,
     Excuse,
     Failure,
     FileStat,
@@ -17,7 +18,6 @@ from pytest_agentfix.core.model import (
     Landing,
     Neighbours,
     Phase,
-    Probe,
     ProbeResult,
     RunResult,
     TestOutcome,
@@ -66,27 +66,29 @@ FIXED = ClusterResult(
     files=(FileStat(path="shop/cart.py", added=3, removed=1),),
     dropped=(Drop("tests/test_cart.py", "test file"),),
     probes=(
-        Probe("fail-before", ProbeResult.PASSED, "3 failed without the change"),
-        Probe("lint", ProbeResult.PASSED, "nothing found"),
-        Probe("target", ProbeResult.PASSED, "2 tests passed with the change"),
-        Probe("clone", ProbeResult.PASSED, "3 tests passed under other names"),
-        Probe("mutant", ProbeResult.PASSED, "3 tests failed once something else was expected"),
-        Probe("plain-call", ProbeResult.NOT_APPLICABLE, "it needs the fixture cart"),
-        Probe("red-green-red", ProbeResult.PASSED, "3 tests failed again without the change"),
-        Probe(
+        Evidence("fail-before", ProbeResult.PASSED, "3 failed without the change"),
+        Evidence("lint", ProbeResult.PASSED, "nothing found"),
+        Evidence("target", ProbeResult.PASSED, "2 tests passed with the change"),
+        Evidence("clone", ProbeResult.PASSED, "3 tests passed under other names"),
+        Evidence("mutant", ProbeResult.PASSED, "3 tests failed once something else was expected"),
+        Evidence("plain-call", ProbeResult.NOT_APPLICABLE, "it needs the fixture cart"),
+        Evidence("red-green-red", ProbeResult.PASSED, "3 tests failed again without the change"),
+        Evidence(
             "pass-to-pass",
             ProbeResult.PASSED,
             "60 tests still passed, in the suite's own order and shuffled both ways (seed 251611); "
             "60 of 61 judged; 1 excused",
         ),
-        Probe("report", ProbeResult.PASSED, "in 5 sessions, reports, counts and exit status agree"),
-        Probe("canary", ProbeResult.PASSED, "6 tests that must fail did"),
-        Probe(
+        Evidence(
+            "report", ProbeResult.PASSED, "in 5 sessions, reports, counts and exit status agree"
+        ),
+        Evidence("canary", ProbeResult.PASSED, "6 tests that must fail did"),
+        Evidence(
             "hold-out",
             ProbeResult.PASSED,
             "1 withheld case passed; 6 tests that were not shown run the changed lines",
         ),
-        Probe("minimal", ProbeResult.PASSED, "1 of 3 hunks were not needed and are left out"),
+        Evidence("minimal", ProbeResult.PASSED, "1 of 3 hunks were not needed and are left out"),
     ),
     neighbours=Neighbours(
         total=61,
@@ -124,15 +126,15 @@ SIDE_BRANCH = ClusterResult(
     cost_usd=0.0242,
     files=(FileStat(path="shop/tax.py", added=1, removed=1),),
     probes=(
-        Probe("fail-before", ProbeResult.PASSED, "1 failed without the change"),
-        Probe("target", ProbeResult.PASSED, "1 test passed with the change"),
-        Probe(
+        Evidence("fail-before", ProbeResult.PASSED, "1 failed without the change"),
+        Evidence("target", ProbeResult.PASSED, "1 test passed with the change"),
+        Evidence(
             "lint",
             ProbeResult.PASSED,
             "to be looked at: shop/tax.py:31: except Exception does nothing (swallowed-error)",
         ),
-        Probe("clone", ProbeResult.PASSED, "1 test passed under other names"),
-        Probe(
+        Evidence("clone", ProbeResult.PASSED, "1 test passed under other names"),
+        Evidence(
             "pass-to-pass",
             ProbeResult.PASSED,
             "44 tests still passed, in the suite's own order and shuffled both ways (seed 251611)",
@@ -151,8 +153,8 @@ UNFIXED = ClusterResult(
     tokens=Tokens(input=31_800, output=4_020, cached=22_000),
     cost_usd=0.162,
     probes=(
-        Probe("fail-before", ProbeResult.PASSED, "1 failed without the change"),
-        Probe("target", ProbeResult.FAILED, "1 failed with the change"),
+        Evidence("fail-before", ProbeResult.PASSED, "1 failed without the change"),
+        Evidence("target", ProbeResult.FAILED, "1 failed with the change"),
     ),
 )
 
@@ -163,7 +165,7 @@ NOT_REPRODUCED = ClusterResult(
     seconds=3.2,
     test_seconds=2.1,
     probes=(
-        Probe("fail-before", ProbeResult.FAILED, "1 passed in the sandbox without any change"),
+        Evidence("fail-before", ProbeResult.FAILED, "1 passed in the sandbox without any change"),
     ),
 )
 
@@ -212,8 +214,8 @@ def make_hostile(text: str) -> RunResult:
         files=(FileStat(path=text, added=1, removed=1),) * 5,
         dropped=(Drop(text, text),) * 5,
         probes=(
-            Probe(text, ProbeResult.PASSED, text),
-            Probe(text, ProbeResult.NOT_APPLICABLE, text),
+            Evidence(text, ProbeResult.PASSED, text),
+            Evidence(text, ProbeResult.NOT_APPLICABLE, text),
         ),
         kept=(text,),
     )
@@ -222,7 +224,7 @@ def make_hostile(text: str) -> RunResult:
         verdict=Verdict.UNFIXED,
         reason=text,
         cost_usd=float("-inf"),
-        probes=(Probe(text, ProbeResult.FAILED, text),),
+        probes=(Evidence(text, ProbeResult.FAILED, text),),
     )
     return RunResult(clusters=(cluster, unfixed), notices=(text,), seconds=1.0)
 

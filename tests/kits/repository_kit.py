@@ -12,13 +12,13 @@ from pathlib import Path
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Evidence,
     Failure,
     FileChange,
     Fix,
     ItemKind,
     Judgement,
     Phase,
-    Probe,
     ProbeResult,
 )
 from pytest_agentfix.repository import CommitLander, Repository
@@ -69,7 +69,7 @@ def make_fix(
     return Fix(
         cluster=Cluster(slug=slug, failures=(failure,)),
         changes=ChangeSet(files),
-        judgement=Judgement(probes=(Probe("target", ProbeResult.PASSED, "1 passed"),)),
+        judgement=Judgement(probes=(Evidence("target", ProbeResult.PASSED, "1 passed"),)),
         model="fake/model",
     )
 

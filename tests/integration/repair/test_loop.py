@@ -23,6 +23,7 @@ from pytest_agentfix.core.model import (
     ClusterResult,
     Collected,
     Drop,
+    Evidence,
     Failure,
     FileChange,
     FileStat,
@@ -31,7 +32,6 @@ from pytest_agentfix.core.model import (
     Judgement,
     Landing,
     Phase,
-    Probe,
     ProbeResult,
     TestOutcome,
     TestPolicy,
@@ -55,14 +55,14 @@ from pytest_agentfix.testing.fakes import (
 
 TEST = "test_calc.py::test_add"
 RED = (TestOutcome(nodeid=TEST, outcome="failed", detail="assert 6 == 5"),)
-BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
+BEFORE = Evidence("fail-before", ProbeResult.PASSED, "1 failed without the change")
 REPRODUCED = Reproduction(judgement=Judgement(probes=(BEFORE,), red=RED), litter=frozenset({"x"}))
-GREEN = Judgement(probes=(BEFORE, Probe("target", ProbeResult.PASSED, "1 test passed")))
+GREEN = Judgement(probes=(BEFORE, Evidence("target", ProbeResult.PASSED, "1 test passed")))
 STILL_RED = Judgement(
-    probes=(BEFORE, Probe("target", ProbeResult.FAILED, "1 failed with the change")), red=RED
+    probes=(BEFORE, Evidence("target", ProbeResult.FAILED, "1 failed with the change")), red=RED
 )
 NOT_RED = Reproduction(
-    judgement=Judgement(probes=(Probe("fail-before", ProbeResult.FAILED, "1 passed"),))
+    judgement=Judgement(probes=(Evidence("fail-before", ProbeResult.FAILED, "1 passed"),))
 )
 LANDED = Landing(commit="a" * 40, branch="main")
 FINISHED = Turn(end=TurnEnd.FINISHED)
@@ -465,7 +465,7 @@ def test_reason_of_a_suspicion(expected: str, text: str) -> None:
 
 
 def test_judge_that_does_not_believe_a_change() -> None:
-    probe = Probe("clone", ProbeResult.FAILED, "t under another name failed")
+    probe = Evidence("clone", ProbeResult.FAILED, "t under another name failed")
     refused = Judgement(probes=(BEFORE, probe), red=RED, is_refused=True)
     result = World(judgements=(refused,)).repair()
     assert ends(result) == (Verdict.REFUSED, "clone: t under another name failed", 3)
@@ -511,7 +511,7 @@ def make_many(*nodeids: str) -> Cluster:
 
 
 def red(*nodeids: str) -> Judgement:
-    probe = Probe("target", ProbeResult.FAILED, f"{len(nodeids)} failed with the change")
+    probe = Evidence("target", ProbeResult.FAILED, f"{len(nodeids)} failed with the change")
     outcomes = tuple(TestOutcome(nodeid=nodeid, outcome="failed") for nodeid in nodeids)
     return Judgement(probes=(BEFORE, probe), red=outcomes)
 
@@ -618,7 +618,8 @@ class TestTwoCausesInOneCluster:
 
     def test_the_green_part_is_judged_by_itself(self) -> None:
         refused = Judgement(
-            probes=(BEFORE, Probe("clone", ProbeResult.FAILED, "a clone is red")), is_refused=True
+            probes=(BEFORE, Evidence("clone", ProbeResult.FAILED, "a clone is red")),
+            is_refused=True,
         )
         world = World(judgements=(red(B), refused, GREEN))
         result = world.repair_cluster(make_many(A, B))

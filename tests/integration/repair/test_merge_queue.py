@@ -14,6 +14,7 @@ from pytest_agentfix.core.errors import BrokenAgainError, SandboxError
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Evidence,
     Failure,
     FileChange,
     Fix,
@@ -21,7 +22,6 @@ from pytest_agentfix.core.model import (
     Judgement,
     Landing,
     Phase,
-    Probe,
     ProbeResult,
     TestOutcome,
 )
@@ -31,10 +31,10 @@ from pytest_agentfix.repair.state import GRACE
 from pytest_agentfix.testing.fakes import FakeBase, FakeClock
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
-BEFORE = Probe("fail-before", ProbeResult.PASSED, "1 failed without the change")
-GREEN_WITHOUT = Judgement(probes=(Probe("fail-before", ProbeResult.FAILED, "1 passed"),))
+BEFORE = Evidence("fail-before", ProbeResult.PASSED, "1 failed without the change")
+GREEN_WITHOUT = Judgement(probes=(Evidence("fail-before", ProbeResult.FAILED, "1 passed"),))
 RED = Judgement(
-    probes=(BEFORE, Probe("pass-to-pass", ProbeResult.FAILED, "1 of 2 failed")),
+    probes=(BEFORE, Evidence("pass-to-pass", ProbeResult.FAILED, "1 of 2 failed")),
     red=(TestOutcome(nodeid="test_x.py::test_x", outcome="failed"),),
 )
 
@@ -52,7 +52,7 @@ def make_fix(
         message="",
         traceback="",
     )
-    probes = (BEFORE, Probe("target", ProbeResult.PASSED, "1 passed"))
+    probes = (BEFORE, Evidence("target", ProbeResult.PASSED, "1 passed"))
     return Fix(
         cluster=Cluster(slug=name, failures=(failure,)),
         changes=ChangeSet({path: FileChange(content) for path, content in files.items()}),

@@ -10,13 +10,13 @@ import pytest
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Evidence,
     Failure,
     FileChange,
     Fix,
     ItemKind,
     Judgement,
     Phase,
-    Probe,
     ProbeResult,
 )
 from pytest_agentfix.repository.commit_message import default_message
@@ -35,7 +35,7 @@ def make_failure(nodeid: str, *, exception: str = "", message: str = "") -> Fail
     )
 
 
-def make_message(*failures: Failure, probes: tuple[Probe, ...] = (), model: str = "p/m") -> str:
+def make_message(*failures: Failure, probes: tuple[Evidence, ...] = (), model: str = "p/m") -> str:
     return default_message(
         Fix(
             cluster=Cluster(slug="s", failures=failures),
@@ -54,9 +54,9 @@ def parse_trailers(message: str) -> list[str]:
 
 def test_whole_message() -> None:
     probes = (
-        Probe("target", ProbeResult.PASSED, "1 passed"),
-        Probe("neighbours", ProbeResult.PASSED, "41 passed"),
-        Probe("canary", ProbeResult.NOT_APPLICABLE, ""),
+        Evidence("target", ProbeResult.PASSED, "1 passed"),
+        Evidence("neighbours", ProbeResult.PASSED, "41 passed"),
+        Evidence("canary", ProbeResult.NOT_APPLICABLE, ""),
     )
     failure = make_failure(
         "tests/test_p.py::test_parse[empty]",
@@ -94,7 +94,7 @@ def test_several_tests_share_a_subject() -> None:
 )
 def test_no_text_breaks_the_form(text: str) -> None:
     failure = make_failure(f"t.py::test_a[{text}]", exception=text, message=text)
-    probes = (Probe(text, ProbeResult.PASSED, text),)
+    probes = (Evidence(text, ProbeResult.PASSED, text),)
     message = make_message(failure, probes=probes, model=text)
     lines = message.splitlines()
     assert len(lines[0]) <= 72

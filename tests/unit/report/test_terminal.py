@@ -10,10 +10,10 @@ import pytest
 from pytest_agentfix.core.model import (
     ClusterResult,
     Drop,
+    Evidence,
     FileStat,
     Landing,
     Neighbours,
-    Probe,
     ProbeResult,
     RunResult,
     TestOutcome,
@@ -238,8 +238,8 @@ def test_outcome_and_effort_share_a_line_where_there_is_room() -> None:
 
 def test_a_check_that_could_not_be_made_is_told() -> None:
     probes = (
-        Probe("target", ProbeResult.PASSED, "1 test passed with the change"),
-        Probe("pass-to-pass", ProbeResult.NOT_APPLICABLE, "nothing else passed before"),
+        Evidence("target", ProbeResult.PASSED, "1 test passed with the change"),
+        Evidence("pass-to-pass", ProbeResult.NOT_APPLICABLE, "nothing else passed before"),
     )
     assert tell(replace(FIXED, probes=probes))[1] == (
         "       1 test passed with the change; "

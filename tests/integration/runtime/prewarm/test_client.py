@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pytest_agentfix.core.model import (
     Cluster,
+    Evidence,
     Failure,
     Frame,
     Invocation,
     ItemKind,
     Judgement,
     Phase,
-    Probe,
     ProbeResult,
     TestOutcome,
     TestPolicy,
@@ -23,7 +23,7 @@ from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.judge.baseline import Baseline
-from pytest_agentfix.judge.probes import Finding
+from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.variants.planner import plan_variants
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.background.handover import Handover, HandoverItem
@@ -120,7 +120,7 @@ def test_a_base_can_be_used_on_the_other_side(tmp_path: Path) -> None:
 def make_known() -> KnownBaseline:
     """As ``plan_variants`` makes it of a real file, with everything a judge adds."""
     red = (TestOutcome(nodeid=FAILURE.nodeid, outcome="failed", detail="E"),)
-    probe = Probe("fail-before", ProbeResult.PASSED, "1 failed")
+    probe = Evidence("fail-before", ProbeResult.PASSED, "1 failed")
     cluster = Cluster(slug="test-a", failures=(FAILURE,))
     variant_plan = plan_variants(
         cluster,

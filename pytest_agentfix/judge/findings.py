@@ -1,6 +1,6 @@
 """Probes that read what a pytest session in a sandbox says about a change set (pure).
 
-Each probe is a function from sessions to a ``Probe`` and the tests that are red.
+Each probe is a function from sessions to a piece of evidence and the tests that are red.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Final
 
 from pytest_agentfix.core.model import (
     Cluster,
+    Evidence,
     Failure,
     Phase,
-    Probe,
     ProbeResult,
     TestOutcome,
 )
@@ -38,7 +38,7 @@ class Finding:
     ``missing`` and ``unfit``: see ``ports.Reproduction``.
     """
 
-    probe: Probe
+    probe: Evidence
     red: tuple[TestOutcome, ...] = ()
     missing: str = ""
     unfit: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Finding:
 
 
 NOTHING_ELSE_PASSED: Final = Finding(
-    probe=Probe(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
+    probe=Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
 )
 
 
@@ -74,10 +74,10 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
         detail = f"cannot be run in the sandbox: {missing}"
     elif red:
         detail = f"{summarise(outcomes)} without the change"
-        return Finding(probe=Probe(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
+        return Finding(probe=Evidence(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
     else:
         detail = f"{summarise(outcomes)} in the sandbox without any change"
-    probe = Probe(FAIL_BEFORE, ProbeResult.FAILED, detail)
+    probe = Evidence(FAIL_BEFORE, ProbeResult.FAILED, detail)
     return Finding(probe=probe, red=red, missing=missing, unfit=unfit)
 
 
@@ -93,9 +93,9 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
         return fail_untrusted(TARGET, run, red or outcomes)
     if red:
         detail = f"{summarise(red)} with the change"
-        return Finding(probe=Probe(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
+        return Finding(probe=Evidence(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
     detail = f"{count_tests(len(shown))} passed with the change"
-    return Finding(probe=Probe(TARGET, ProbeResult.PASSED, detail))
+    return Finding(probe=Evidence(TARGET, ProbeResult.PASSED, detail))
 
 
 def has_red(ids: Iterable[str], run: SessionResult) -> bool:
@@ -114,7 +114,7 @@ def fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome
         )
         for outcome in outcomes
     )
-    return Finding(probe=Probe(name, ProbeResult.FAILED, run.trouble), red=red)
+    return Finding(probe=Evidence(name, ProbeResult.FAILED, run.trouble), red=red)
 
 
 def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:
