@@ -1,7 +1,7 @@
 """Probes that do not trust the tests' own process (pure).
 
-``findings.py`` asks whether the tests are green. These probes ask whether green means anything: each
-expects something that code which only looks right would not do.
+``findings.py`` asks whether the tests are green. These probes ask whether green means anything:
+each expects something that code which only looks right would not do.
 """
 
 from __future__ import annotations
