@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_agentfix.core.model import Cluster, Evidence, Judgement, ProbeResult
+from pytest_agentfix.core.model import Cluster
 from pytest_agentfix.core.ports import Reproduction
 from pytest_agentfix.judge.failure_comparison import (
     Difference,
     describe_differences,
     note_differences,
 )
-from pytest_agentfix.judge.findings import FAIL_BEFORE, Finding, summarise
+from pytest_agentfix.judge.findings import FAIL_BEFORE, Finding, make_judgement, summarise
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
 
@@ -45,8 +45,8 @@ class Baseline:
             return None
         differences = tuple(one for one in self.differences if one.nodeid in wanted)
         detail = f"{summarise(red)} without the change{describe_differences(differences)}"
-        finding = Finding(probe=Evidence(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
-        judgement = Judgement(probes=(finding.probe,), red=red)
+        finding = replace(Finding.passed(FAIL_BEFORE, detail), red=red)
+        judgement = replace(make_judgement([finding]), red=red)
         return Baseline(
             targets=subset.targets,
             reproduction=replace(

@@ -14,8 +14,11 @@ from typing import Final
 
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.failure_comparison import has_timed_out
+from pytest_agentfix.judge.findings import RED
+from pytest_agentfix.judge.probes.plain_call import list_plain_tasks
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
+from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
@@ -28,8 +31,6 @@ _NO_ADDITIONS: Final = "the suite does not take tests that are not its own"
 _OTHER_NAME: Final = "under another name it does not fail as it does under its own"
 _ENDLESS: Final = "it runs into a time limit, which only pytest keeps"
 _OTHERWISE: Final = "outside pytest it does not fail as it does in it"
-
-RED: Final = frozenset({"failed", "error"})
 
 
 def calibrate(
@@ -48,8 +49,7 @@ def calibrate(
     known = replace(
         rule_out_endless_calls(variant_plan, base_run),
         sys_path=base_run.report.sys_path,
-        is_tallied=not base_run.has_odd_tally,
-        usual_end=base_run.end,
+        usual=UsualSession(is_tallied=not base_run.has_odd_tally, end=base_run.end),
     )
     with open_sandbox() as sandbox:
         checked = _calibrate_added(sandbox, sessions, known, base_run, deadline)
@@ -65,26 +65,23 @@ def recheck_plain_calls(
     deadline: float,
 ) -> VariantPlan:
     """Return ``variant_plan`` without the plain calls that end differently in a fresh sandbox."""
-    if not variant_plan.plain:
+    if not variant_plan.of(PLAIN).ids:
         return variant_plan
     with open_sandbox() as sandbox:
         others = find_differing_plain_calls(
             sandbox, sessions, variant_plan, base_run, deadline=deadline
         )
-    reasons = dict.fromkeys(others, _OTHERWISE)
-    return variant_plan.rule_out(PLAIN, reasons).without(plain=others)
+    return variant_plan.without(PLAIN, dict.fromkeys(others, _OTHERWISE))
 
 
 def rule_out_endless_calls(variant_plan: VariantPlan, base_run: SessionResult) -> VariantPlan:
     """Return ``variant_plan`` without plain calls of targets that only a time limit ended."""
     endless = [
         target
-        for plan in variant_plan.plain
-        for target in plan.targets.values()
+        for target in variant_plan.of(PLAIN).ids
         if has_timed_out(base_run.report.outcome_of(target))
     ]
-    reasons = dict.fromkeys(endless, _ENDLESS)
-    return variant_plan.rule_out(PLAIN, reasons).without(plain=endless)
+    return variant_plan.without(PLAIN, dict.fromkeys(endless, _ENDLESS))
 
 
 def _calibrate_added(
@@ -102,15 +99,15 @@ def _calibrate_added(
         task,
         deadline,
         patience=CALIBRATION_PATIENCE,
-        is_tallied=variant_plan.is_tallied,
-        usual_end=variant_plan.usual_end,
+        usual=variant_plan.usual,
     )
     if run.trouble or not are_red(run, variant_plan.canaries):
-        everything = dict.fromkeys(variant_plan.clones, _NO_ADDITIONS)
-        without = variant_plan.rule_out(CLONE, everything).rule_out(CANARY, {"": _NO_ADDITIONS})
-        return without.without(clones=variant_plan.clones, is_without_canaries=True)
-    others = dict.fromkeys(find_differing_clones(variant_plan, run, base_run), _OTHER_NAME)
-    return variant_plan.rule_out(CLONE, others).without(clones=others)
+        for probe in (CLONE, CANARY):
+            everything = dict.fromkeys(variant_plan.of(probe).ids, _NO_ADDITIONS)
+            variant_plan = variant_plan.without(probe, everything)
+        return variant_plan
+    others = find_differing_clones(variant_plan, run, base_run)
+    return variant_plan.without(CLONE, dict.fromkeys(others, _OTHER_NAME))
 
 
 def find_differing_clones(
@@ -119,7 +116,7 @@ def find_differing_clones(
     """List the targets whose clones ended differently in ``run`` than they did in ``base_run``."""
     return [
         target
-        for target, clone in variant_plan.clones.items()
+        for target, clone in variant_plan.of(CLONE).ids.items()
         if describe_end(run, clone) != describe_end(base_run, target)
     ]
 
@@ -139,15 +136,14 @@ def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
     """
     others: list[str] = []
     seconds = base_run.completed.seconds * _PLAIN_FACTOR + _PLAIN_EXTRA
-    for plan in variant_plan.plain:
-        order = {**plan.order, "sys_path": list(variant_plan.sys_path)}
-        whole = {**files, **variant_plan.test_files}
-        patience = min(seconds, CALIBRATION_PATIENCE)
-        run = sessions.run_plain(sandbox, order, whole, deadline, patience=patience)
+    targets = {call: target for target, call in variant_plan.of(PLAIN).ids.items()}
+    patience = min(seconds, CALIBRATION_PATIENCE)
+    for task in list_plain_tasks(variant_plan):
+        whole = {**files, **task.files}
+        run = sessions.run_plain(sandbox, task.order, whole, deadline, patience=patience)
+        called = [call["id"] for call in task.order["calls"]]
         others += [
-            target
-            for call, target in plan.targets.items()
-            if not is_alike(run, call, base_run, target)
+            targets[call] for call in called if not is_alike(run, call, base_run, targets[call])
         ]
     return others
 

@@ -6,7 +6,7 @@ Each probe is a function from sessions to a piece of evidence and the tests that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from pytest_agentfix.core.model import (
     Cluster,
     Evidence,
     Failure,
+    Judgement,
     Phase,
     ProbeResult,
     TestOutcome,
@@ -27,6 +28,16 @@ TARGET: Final = "target"
 PASS_TO_PASS: Final = "pass-to-pass"  # noqa: S105 - a probe, no password
 
 MOST_NAMES: Final = 5  # of tests in one line of evidence
+RED: Final = frozenset({"failed", "error"})
+_OUTCOMES: Final = {
+    "passed": "passed",
+    "failed": "failed",
+    "error": "ended in an error",
+    "missing": "was not run",
+    "skipped": "was skipped",
+    "xfailed": "was expected to fail",
+    "xpassed": "passed unexpectedly",
+}
 
 _MODULE: Final = re.compile(r"No module named '([^']+)'")
 
@@ -35,11 +46,13 @@ _MODULE: Final = re.compile(r"No module named '([^']+)'")
 class Finding:
     """A probe's result and the tests it found red.
 
-    ``missing`` and ``unfit``: see ``ports.Reproduction``.
+    With ``is_refusing`` a failure means that the change pretends. ``missing`` and ``unfit``: see
+    ``ports.Reproduction``.
     """
 
     probe: Evidence
     red: tuple[TestOutcome, ...] = ()
+    is_refusing: bool = False
     missing: str = ""
     unfit: tuple[str, ...] = ()
 
@@ -47,6 +60,40 @@ class Finding:
     def has_failed(self) -> bool:
         """Tell whether the probe speaks against the change."""
         return self.probe.result is ProbeResult.FAILED
+
+    @classmethod
+    def passed(cls, name: str, detail: str) -> Finding:
+        """Return what a probe finds that has nothing against the change."""
+        return cls(probe=Evidence(name, ProbeResult.PASSED, detail))
+
+    @classmethod
+    def failed(
+        cls,
+        name: str,
+        detail: str,
+        *,
+        red: tuple[TestOutcome, ...] = (),
+        is_refusing: bool = False,
+    ) -> Finding:
+        """Return what a probe finds that speaks against the change."""
+        evidence = Evidence(name, ProbeResult.FAILED, detail)
+        return cls(probe=evidence, red=red, is_refusing=is_refusing)
+
+    @classmethod
+    def impossible(cls, name: str, reason: str) -> Finding:
+        """Return the finding of a probe that does not apply."""
+        detail = reason or "there is nothing it applies to"
+        return cls(probe=Evidence(name, ProbeResult.NOT_APPLICABLE, detail))
+
+
+def make_judgement(findings: Sequence[Finding]) -> Judgement:
+    """Combine all findings into a judgement."""
+    failed = [finding for finding in findings if finding.has_failed]
+    return Judgement(
+        probes=tuple(finding.probe for finding in findings),
+        red=tuple(outcome for finding in failed for outcome in finding.red),
+        is_refused=any(finding.is_refusing for finding in failed),
+    )
 
 
 NOTHING_ELSE_PASSED: Final = Finding(
@@ -84,7 +131,7 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
 def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
     """Check that every target passes now; a skip or an expected failure is not a pass.
 
-    Withheld targets have a probe of their own (``cheat_probes.probe_hold_out``).
+    Withheld targets have a probe of their own (``probes/hold_out.py``).
     """
     shown = [target for target in cluster.targets if target not in withheld]
     outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
@@ -192,3 +239,16 @@ def name_tests(names: Sequence[str]) -> str:
     left = len(names) - MOST_NAMES
     shown = ", ".join(names[:MOST_NAMES])
     return f"{shown} and {left} more" if left > 0 else shown
+
+
+def describe_outcome(outcome: TestOutcome) -> str:
+    """Return the end of a test as the end of a sentence."""
+    return _OUTCOMES[outcome.outcome]
+
+
+def describe_gap(impossible: Mapping[str, str]) -> str:
+    """Say for how many targets there was no such probe, and why."""
+    if not impossible:
+        return ""
+    first = next(iter(impossible.values()))
+    return f"; not applicable to {count_tests(len(impossible))}: {first}"

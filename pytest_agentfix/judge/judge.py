@@ -11,28 +11,37 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.hunks import split_hunks
-from pytest_agentfix.core.model import ChangeSet, Cluster, Invocation, Judgement, ReadBase, Want
+from pytest_agentfix.core.model import (
+    ChangeSet,
+    Cluster,
+    Invocation,
+    Judgement,
+    ProbeResult,
+    ReadBase,
+    Want,
+)
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
-from pytest_agentfix.judge.cheat_probes import make_judgement, probe_lint
 from pytest_agentfix.judge.failure_comparison import FailureComparison
-from pytest_agentfix.judge.findings import Finding
+from pytest_agentfix.judge.findings import Finding, make_judgement
 from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.lint import Level
-from pytest_agentfix.judge.lint_probe import lint
 from pytest_agentfix.judge.minimize import Minimiser
+from pytest_agentfix.judge.planner import plan_variants
+from pytest_agentfix.judge.probe import Probe, Subject
+from pytest_agentfix.judge.probe_runner import ProbeRunner, conclude
+from pytest_agentfix.judge.probes.lint import LintProbe
 from pytest_agentfix.judge.regressions import RegressionRunner
 from pytest_agentfix.judge.reproduce import Reproducer
 from pytest_agentfix.judge.reverify import Reverification, Reverifier
 from pytest_agentfix.judge.sessions.command import CommandBuilder
+from pytest_agentfix.judge.sessions.session_end import USUAL
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.judge.unjudged import explain_unjudged
-from pytest_agentfix.judge.variants.plan import VariantPlan
-from pytest_agentfix.judge.variants.planner import plan_variants
-from pytest_agentfix.judge.verify import Verification, Verifier
+from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +62,7 @@ class JudgePlan:
     at the first that fails. ``is_minimising``: accepted changes will be minimised; ``is_alone``: no
     other fix of this run can land meanwhile. ``advise`` tells what would bring something into
     sandboxes that they lack, "" if nobody knows. ``patience`` and ``minimise`` are seconds.
+    ``probes`` are a project's own.
     """
 
     invocation: Invocation
@@ -70,6 +80,7 @@ class JudgePlan:
     minimise: float = MINIMISE_SECONDS
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
     advise: Callable[[Want], str] = lambda _: ""
+    probes: Sequence[Probe] = ()
 
     @property
     def whole_suite(self) -> tuple[str, ...]:
@@ -182,31 +193,29 @@ class SandboxJudge:
         baseline = self._find_baseline(cluster, deadline)
         if baseline.finding.has_failed:
             return make_judgement([baseline.finding])
-        findings = [baseline.finding, self._lint(cluster, changes)]
-        if findings[-1].has_failed and not self._plan.is_thorough:
-            return make_judgement(findings)
-        verifier = Verifier(
-            sessions=self._sessions,
-            open_sandbox=self._open_sandbox,
-            regressions=self._regressions,
-            patience=self._plan.patience,
-            is_thorough=self._plan.is_thorough,
-        )
-        verification = Verification(
-            cluster=cluster,
-            changes=changes,
-            variant_plan=baseline.variant_plan.without_changed(
+        subject = replace(
+            self._make_subject(cluster, changes),
+            variants=baseline.variant_plan.without_changed(
                 [str(self._plan.top / path) for path in changes.files]
             ),
             red_on_base=tuple(outcome.nodeid for outcome in baseline.finding.red),
             withheld=tuple(withheld),
-            note=note,
-            is_coverage_needed=self._is_coverage_needed(changes, withheld),
-            top=self._plan.top,
-            read_base=self._read_base,
-            deadline=deadline,
         )
-        results = verifier.verify(verification)
+        findings = [baseline.finding, self._lint(subject)]
+        if findings[-1].has_failed and not self._plan.is_thorough:
+            return make_judgement(findings)
+        runner = ProbeRunner(
+            sessions=self._sessions,
+            open_sandbox=self._open_sandbox,
+            regressions=self._regressions,
+            patience=self._plan.patience,
+            deadline=deadline,
+            more=self._plan.probes,
+            is_coverage_needed=self._is_coverage_needed(changes, withheld),
+            is_thorough=self._plan.is_thorough,
+            note=note,
+        )
+        results = runner.run(subject)
         findings += results.by_name.values()
         for finding in findings:
             _log.debug("%s: %s", cluster.slug, finding.probe)
@@ -239,12 +248,15 @@ class SandboxJudge:
             regressions=self._regressions,
             patience=self._plan.patience,
         )
+        has_canaries = any(
+            probe.name == CANARY and probe.result is ProbeResult.PASSED
+            for probe in judgement.probes
+        )
+        variants = self._plan_variants(cluster).only_canaries() if has_canaries else VariantPlan()
         known = Reverification(
-            cluster=cluster,
-            changes=changes,
+            subject=replace(self._make_subject(cluster, changes), variants=variants),
             judgement=judgement,
             also=also,
-            variant_plan=self._plan_variants(cluster).only_canaries(),
             cover=find_changed_lines(changes, self._read_base, top=self._plan.top),
             impact=find_impact(changes, self._read_base, top=self._plan.top),
             deadline=deadline,
@@ -274,7 +286,7 @@ class SandboxJudge:
         known = self._baselines.get(cluster.slug)
         minimiser = Minimiser(
             sessions=self._sessions,
-            variant_plan=VariantPlan() if known is None else known.variant_plan,
+            usual=USUAL if known is None else known.variant_plan.usual,
             open_sandbox=self._open_sandbox,
             read_base=self._read_base,
             top=self._plan.top,
@@ -325,14 +337,15 @@ class SandboxJudge:
         is_divisible = self._plan.is_minimising and len(split_hunks(changes, self._read_base)) > 1
         return is_divisible or not withheld or not self._plan.is_alone
 
-    def _lint(self, cluster: Cluster, changes: ChangeSet) -> Finding:
-        hits = lint(
-            cluster,
-            changes,
+    def _make_subject(self, cluster: Cluster, changes: ChangeSet) -> Subject:
+        return Subject(
+            cluster=cluster,
+            changes=changes,
             rootdir=self._plan.invocation.rootdir,
             top=self._plan.top,
             read_base=self._read_base,
-            levels=self._plan.levels,
-            is_exempt=self._plan.is_exempt,
         )
-        return probe_lint(hits)
+
+    def _lint(self, subject: Subject) -> Finding:
+        probe = LintProbe(self._plan.levels, self._plan.is_exempt)
+        return conclude(probe, probe.verdict(subject, ()))

@@ -22,9 +22,9 @@ from pytest_agentfix.judge.changed_lines import render_files
 from pytest_agentfix.judge.ddmin import minimise
 from pytest_agentfix.judge.findings import outcomes_of
 from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.trial_hunks import TrialHunks, sort_hunks
-from pytest_agentfix.judge.variants.plan import VariantPlan
 
 MINIMAL: Final = "minimal"
 ALSO_LIMIT: Final = 50  # tests beside the targets that each trial runs
@@ -43,7 +43,7 @@ class Minimiser:
     read_base: ReadBase
     top: Path
     seconds: float
-    variant_plan: VariantPlan  # says how sessions count and end on the base
+    usual: UsualSession
 
     def minimise(
         self, cluster: Cluster, changes: ChangeSet, *, also: Sequence[str], deadline: float
@@ -129,8 +129,7 @@ class _Trial:
             task,
             self.deadline,
             patience=patience,
-            is_tallied=self.minimiser.variant_plan.is_tallied,
-            usual_end=self.minimiser.variant_plan.usual_end,
+            usual=self.minimiser.usual,
         )
         outcomes = [
             outcome

@@ -1,7 +1,7 @@
 """A probe: one check of a change set, made of sessions in sandboxes.
 
 A probe plans sessions and reads their results; it never runs anything itself. ``probe_runner.py``
-runs them all.
+runs them all. ``docs/hooks.md`` has an example of a project's own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, TestOutcome
 from pytest_agentfix.judge.findings import Finding
@@ -18,6 +18,12 @@ from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun
+from pytest_agentfix.judge.variants.plan import VariantPlan
+
+PROBE_NAMES: Final = frozenset(
+    {"fail-before", "lint", "target", "red-green-red", "mutant", "clone", "plain-call"}
+    | {"locality", "pass-to-pass", "report", "canary", "hold-out", "minimal", "review"}
+)  # those of reports
 
 Result: TypeAlias = "SessionResult | PlainRun"
 
@@ -25,8 +31,9 @@ Result: TypeAlias = "SessionResult | PlainRun"
 class Room(enum.Enum):
     """The sandbox in which a probe's sessions run."""
 
-    OWN = "a fresh one, with the change"
+    OWN = "fresh ones"
     OF_TARGETS = "the one in which the targets were green, before it is removed"
+    OF_ALL = "none: it reads the results of every session that had to be green"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +46,25 @@ class PlainTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One session; without ``has_change`` it runs in a fresh sandbox with the base alone."""
+    """One session.
+
+    Without ``has_change`` it runs in a fresh sandbox with the base alone. One that ``has_to_pass``
+    is run once more where it met a time limit, as the machine may have been busy.
+    """
 
     task: Task | PlainTask
     has_change: bool = True
+    has_to_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePlan:
-    """The sessions of a probe, in the order in which ``Probe.verdict`` gets their results."""
+    """The sessions of a probe, in the order in which ``Probe.verdict`` gets their results.
 
-    steps: Sequence[Step]
+    Sessions with the change share one sandbox.
+    """
+
+    steps: Sequence[Step] = ()
     room: Room = Room.OWN
 
 
@@ -59,7 +74,8 @@ class Subject:
 
     ``red_on_base`` are the targets that fail on the base, ``withheld`` those that the agent was not
     shown. ``rootdir`` is pytest's, ``top`` the repository's; ``read_base`` reads a file of the base
-    by its path relative to ``top``. ``outcomes`` are those of the targets with the change.
+    by its path relative to ``top``. ``variants`` are the additions to the targets' tests that hold
+    on the base. ``outcomes`` are those of the withheld targets with the change.
     """
 
     cluster: Cluster
@@ -67,6 +83,7 @@ class Subject:
     rootdir: Path
     top: Path
     read_base: ReadBase
+    variants: VariantPlan = field(default_factory=VariantPlan)
     red_on_base: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     outcomes: tuple[TestOutcome, ...] = ()
@@ -90,9 +107,12 @@ class Probe(Protocol):
         ...
 
     def plan(self, subject: Subject) -> ProbePlan | str:
-        """Return the sessions to run, or the reason why the probe does not apply; never raises."""
+        """Return the sessions to run, or the reason why the probe does not apply."""
         ...
 
-    def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding:
-        """Read the results of the planned sessions, in their order."""
+    def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
+        """Read the results of the planned sessions, in their order.
+
+        A plan in place of a finding asks for more sessions; their results are added to those known.
+        """
         ...

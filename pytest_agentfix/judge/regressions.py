@@ -107,13 +107,11 @@ NOT_ASKED: Final = Coverage(problem="nobody recorded which tests run the changed
 class RegressionResult:
     """The result of a regression run.
 
-    ``runs`` are sessions with the change, one for each order; those in ``with_canaries`` had
-    canaries.
+    ``runs`` are sessions with the change, one for each order.
     """
 
     finding: Finding
     runs: tuple[SessionResult, ...] = ()
-    with_canaries: tuple[SessionResult, ...] = ()
     coverage: Coverage = field(default_factory=Coverage)
     neighbours: Neighbours = field(default_factory=Neighbours)
 
@@ -149,7 +147,7 @@ class RegressionRunner:
         is_covered = query.is_coverage_needed and self.suite.can_bear_coverage
         task = Task(
             ids=(*ids, *added.canaries),
-            files=added.canary_files,
+            files=added.canary.files,
             order=self.suite.shuffled,
             cover=query.cover if is_covered else {},
             around=query.impact.lines if is_covered else {},
@@ -201,14 +199,12 @@ class _FirstRun:
 def _run_first(
     ids: tuple[str, ...], task: Task, query: RegressionQuery, runner: SessionRunner
 ) -> _FirstRun:
-    plan = query.variant_plan
     with runner.open_sandbox(query.changes) as sandbox:
         run = runner.sessions.run_in_time(
             sandbox,
             task,
             query.deadline,
-            is_tallied=plan.is_tallied,
-            usual_end=plan.usual_end,
+            usual=query.variant_plan.usual,
         )
     return _FirstRun(ids=ids, task=task, run=run)
 
@@ -249,7 +245,6 @@ class PendingRegressions:
                 result.last if result and one.run.has_met_time_limit else one.run
                 for one, result in zip_longest(first, results)
             ),
-            with_canaries=(shuffled.run,),
             coverage=self._read_coverage(shuffled, neighbours),
             neighbours=neighbours,
         )

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import Cluster, Collected, Judgement, ProbeResult
+from pytest_agentfix.core.model import Cluster, Collected, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
-    RED,
     are_red,
     calibrate,
     find_differing_clones,
@@ -33,7 +32,13 @@ from pytest_agentfix.judge.failure_comparison import (
     describe_differences,
     note_differences,
 )
-from pytest_agentfix.judge.findings import Finding, outcomes_of, probe_fail_before
+from pytest_agentfix.judge.findings import (
+    RED,
+    Finding,
+    make_judgement,
+    outcomes_of,
+    probe_fail_before,
+)
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
@@ -127,7 +132,7 @@ class Reproducer:
         return Baseline(
             targets=cluster.targets,
             reproduction=Reproduction(
-                judgement=Judgement(probes=(finding.probe,), red=finding.red),
+                judgement=replace(make_judgement([finding]), red=finding.red),
                 missing=finding.missing,
                 unfit=finding.unfit,
                 note=note_differences(differences),

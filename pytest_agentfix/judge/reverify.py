@@ -22,17 +22,19 @@ from pytest_agentfix.core.model import (
     Neighbours,
     ProbeResult,
 )
-from pytest_agentfix.judge.cheat_probes import make_judgement, probe_canary, probe_report
 from pytest_agentfix.judge.findings import (
     PASS_TO_PASS,
     Finding,
     count_tests,
     has_red,
+    make_judgement,
     outcomes_of,
     probe_fail_before,
     probe_targets,
 )
 from pytest_agentfix.judge.impact import Impact
+from pytest_agentfix.judge.probe import Subject
+from pytest_agentfix.judge.probe_runner import check_sessions
 from pytest_agentfix.judge.regressions import (
     Coverage,
     RegressionQuery,
@@ -43,10 +45,10 @@ from pytest_agentfix.judge.regressions import (
 from pytest_agentfix.judge.reproduce import check_base
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import OpenSandbox, ParallelSessions, SessionRunner
-from pytest_agentfix.judge.sessions.session_end import SessionEnd
+from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
-from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
+from pytest_agentfix.judge.variants.plan import Additions
 
 ON_TOP: Final = ", on top of the fixes before it"
 _EARLIER: Final = "; without those fixes: "
@@ -56,26 +58,31 @@ _EARLIER: Final = "; without those fixes: "
 class Reverification:
     """A change set accepted (``judgement``) on an earlier base; see ``ports.Judge``.
 
-    ``variant_plan`` holds the canaries; ``cover`` and ``impact`` are those of ``RegressionQuery``.
+    The ``subject`` has canaries alone, and none if the suite did not take them before. ``cover``
+    and ``impact`` are those of ``RegressionQuery``.
     """
 
-    cluster: Cluster
-    changes: ChangeSet
+    subject: Subject
     judgement: Judgement
     also: Sequence[str] | None
-    variant_plan: VariantPlan
     cover: Mapping[str, Sequence[int]]
     impact: Impact
     deadline: float
 
     @property
-    def canaries(self) -> VariantPlan:
-        """The canaries to add to a session; none if the suite did not take them before."""
-        has_passed = any(
-            probe.name == CANARY and probe.result is ProbeResult.PASSED
-            for probe in self.judgement.probes
-        )
-        return self.variant_plan if has_passed else VariantPlan()
+    def cluster(self) -> Cluster:
+        """The cluster that the change repairs."""
+        return self.subject.cluster
+
+    @property
+    def changes(self) -> ChangeSet:
+        """The change."""
+        return self.subject.changes
+
+    @property
+    def canaries(self) -> Additions:
+        """The canaries to add to a session."""
+        return self.subject.variants.canary
 
     @property
     def other_tests(self) -> tuple[str, ...]:
@@ -105,41 +112,38 @@ class Reverifier:
             findings = _check_without_change(request, base)
             if any(finding.has_failed for finding in findings):
                 return _merge_with_earlier(request, findings)
-            is_tallied, end = not base.has_odd_tally, base.end
+            usual = UsualSession(is_tallied=not base.has_odd_tally, end=base.end)
             run = None if together is None else _result_or_none(together)
             if run is not None:
-                run = replace(run, is_tallied=is_tallied, usual_end=end)
+                run = replace(run, usual=usual)
                 if _is_green(request, run):
                     regressions = _read_one_session(request, run)
                     found = (*findings, probe_targets(request.cluster, run), regressions.finding)
                     return _merge_with_earlier(request, found, regressions)
-            return self._run_separately(request, findings, jobs, is_tallied=is_tallied, end=end)
+            return self._run_separately(request, findings, jobs, usual)
 
     def _run_separately(
         self,
         request: Reverification,
         findings: Sequence[Finding],
         jobs: ParallelSessions,
-        *,
-        is_tallied: bool,
-        end: SessionEnd,
+        usual: UsualSession,
     ) -> Judgement:
         targets = jobs.start(partial(self._run_targets, request, request.changes))
-        query = self._make_query(request, is_tallied=is_tallied, end=end)
-        others = self.regressions.start(query, jobs)
-        run = replace(targets.result(), is_tallied=is_tallied, usual_end=end)
+        others = self.regressions.start(self._make_query(request, usual), jobs)
+        run = replace(targets.result(), usual=usual)
         found = [*findings, probe_targets(request.cluster, run), *_find_forgeries(request, (run,))]
         if any(finding.has_failed for finding in found):
             return _merge_with_earlier(request, found)
         regressions = others.result()
-        forgeries = _find_forgeries(request, regressions.runs, regressions.with_canaries)
+        forgeries = _find_forgeries(request, regressions.runs)
         return _merge_with_earlier(request, (*found, regressions.finding, *forgeries), regressions)
 
     def _run_targets(
         self, request: Reverification, changes: ChangeSet, runner: SessionRunner
     ) -> SessionResult:
         added = request.canaries
-        task = Task(ids=(*request.cluster.targets, *added.canaries), files=added.canary_files)
+        task = Task(ids=(*request.cluster.targets, *added.ids), files=added.files)
         run = self._run(request, changes, task, runner)
         if changes and run.has_met_time_limit:  # the machine may have been busy
             run = self._run(request, changes, task, runner)
@@ -148,8 +152,8 @@ class Reverifier:
     def _run_in_one_session(self, request: Reverification, runner: SessionRunner) -> SessionResult:
         added = request.canaries
         task = Task(
-            ids=(*request.cluster.targets, *request.other_tests, *added.canaries),
-            files=added.canary_files,
+            ids=(*request.cluster.targets, *request.other_tests, *added.ids),
+            files=added.files,
             order=self.regressions.suite.shuffled,
             cover=request.cover,
             around=request.impact.lines,
@@ -165,13 +169,11 @@ class Reverifier:
             )
 
     @staticmethod
-    def _make_query(
-        request: Reverification, *, is_tallied: bool, end: SessionEnd
-    ) -> RegressionQuery:
+    def _make_query(request: Reverification, usual: UsualSession) -> RegressionQuery:
         return RegressionQuery(
             cluster=request.cluster,
             changes=request.changes,
-            variant_plan=replace(request.canaries, is_tallied=is_tallied, usual_end=end),
+            variant_plan=replace(request.subject.variants, usual=usual),
             cover=request.cover,
             impact=request.impact,
             deadline=request.deadline,
@@ -189,8 +191,8 @@ def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
 
 def _check_without_change(request: Reverification, run: SessionResult) -> list[Finding]:
     """Check that the targets are still red without the change, and that the session is honest."""
-    is_tallied = run.is_tallied and not run.has_odd_tally
-    known = replace(run, is_tallied=is_tallied, usual_end=run.end)
+    usual = UsualSession(is_tallied=not run.has_odd_tally, end=run.end)
+    known = replace(run, usual=usual)
     check_base(known)
     finding = probe_fail_before(request.cluster, known)
     if finding.has_failed:
@@ -205,16 +207,9 @@ def _check_without_change(request: Reverification, run: SessionResult) -> list[F
     return [finding, *_find_forgeries(request, (known,))]
 
 
-def _find_forgeries(
-    request: Reverification,
-    runs: Sequence[SessionResult],
-    with_canaries: Sequence[SessionResult] | None = None,
-) -> list[Finding]:
-    """List the failed trust probes of the sessions; by default all of them had canaries."""
-    if not runs:
-        return []
-    found = [probe_report(runs), probe_canary(request.canaries, with_canaries or runs)]
-    return [finding for finding in found if finding.has_failed]
+def _find_forgeries(request: Reverification, runs: Sequence[SessionResult]) -> list[Finding]:
+    """List what shows that sessions are not to be believed."""
+    return [finding for finding in check_sessions(request.subject, runs) if finding.has_failed]
 
 
 def _is_green(request: Reverification, run: SessionResult) -> bool:

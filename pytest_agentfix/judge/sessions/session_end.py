@@ -42,3 +42,18 @@ class SessionEnd:
 
 
 NOTHING_ODD: Final = SessionEnd()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsualSession:
+    """The oddities of sessions on the base, which are therefore none with a change.
+
+    ``is_tallied``: pytest's own counters agree with the reports; some plugins count in ways of
+    their own. ``end`` is how a session of the targets ends.
+    """
+
+    is_tallied: bool = True
+    end: SessionEnd = NOTHING_ODD
+
+
+USUAL: Final = UsualSession()

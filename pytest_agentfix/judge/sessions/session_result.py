@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.failure_comparison import has_timed_out
 from pytest_agentfix.judge.sessions.run_report import RunReport, Tally
-from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
+from pytest_agentfix.judge.sessions.session_end import USUAL, SessionEnd, UsualSession
 
 _PYTEST_EXITS: Final = {2: "was interrupted", 3: "broke", 4: "would not start"}
 _TOLD_LINES: Final = 5
@@ -23,16 +24,16 @@ _MARGIN: Final = re.compile(r"^(E|INTERNALERROR>|ERROR:)?\s+")
 class SessionResult:
     """One pytest session in a sandbox.
 
-    ``limit`` are the seconds it was given; ``tally`` comes from its second channel and counts only
-    with ``is_tallied``. ``usual_end`` is how a session on the base ends, where that is known.
+    ``ids`` are those it was asked for, ``limit`` the seconds it was given; ``tally`` comes from its
+    second channel. ``usual`` is a session on the base, where that is known.
     """
 
     completed: Completed
     report: RunReport
     limit: float
+    ids: Sequence[str] = ()
     tally: Tally | None = None
-    is_tallied: bool = True
-    usual_end: SessionEnd = NOTHING_ODD
+    usual: UsualSession = USUAL
 
     @property
     def last_words(self) -> str:
@@ -68,7 +69,7 @@ class SessionResult:
             return "reported more than anybody can read"
         return (
             _check_report(self.completed.code, self.report)
-            or _describe_end(self.end.unlike(self.usual_end), self.report)
+            or _describe_end(self.end.unlike(self.usual.end), self.report)
             or self._check_tally()
         )
 
@@ -96,7 +97,7 @@ class SessionResult:
         is_cut = completed.is_timed_out or completed.is_report_cut
         if is_cut or not report.has_started or not self.trouble:
             return False
-        odd = self.end.unlike(self.usual_end)
+        odd = self.end.unlike(self.usual.end)
         if not report.is_complete:
             return odd.is_forged
         if not report.is_consistent:
@@ -125,7 +126,8 @@ class SessionResult:
     def _check_tally(self) -> str:
         """Compare both channels: the reporter's lines and the counters of pytest's session."""
         report, tally = self.report, self.tally
-        if not self.is_tallied or not report.collected:  # otherwise the session may not have begun
+        is_begun = bool(report.collected)
+        if not self.usual.is_tallied or not is_begun:
             return ""
         if tally is None:
             return "the counters of pytest's own session are not reported"

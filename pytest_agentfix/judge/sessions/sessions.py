@@ -14,7 +14,7 @@ from pytest_agentfix.core.ports import Clock, Command, Completed, Sandbox
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import Files, encode_files, make_key
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
-from pytest_agentfix.judge.sessions.session_end import NOTHING_ODD, SessionEnd
+from pytest_agentfix.judge.sessions.session_end import USUAL, UsualSession
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
@@ -48,21 +48,19 @@ class Sessions:
     stopwatch: Callable[[float], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
 
-    def run(  # noqa: PLR0913 - the last three by name
+    def run(
         self,
         sandbox: Sandbox,
         task: Task,
         deadline: float,
         *,
         patience: float = math.inf,
-        is_tallied: bool = True,
-        usual_end: SessionEnd = NOTHING_ODD,
+        usual: UsualSession = USUAL,
     ) -> SessionResult:
         """Run pytest for at most ``patience`` seconds, and not beyond ``deadline``.
 
-        Without ``is_tallied`` the counters of pytest's own session are ignored; an end like
-        ``usual_end``, that of a session on the base, is not odd. Raises ``OutOfMemoryError``, and
-        ``TimeoutError`` if ``deadline`` has passed before it starts.
+        What is odd in ``usual``, a session on the base, is not odd here. Raises
+        ``OutOfMemoryError``, and ``TimeoutError`` if ``deadline`` has passed before it starts.
         """
         keys = Keys()
         command = self.commands.build(task, keys=keys)
@@ -73,20 +71,19 @@ class Sessions:
             completed=completed,
             report=report,
             limit=limit,
+            ids=task.ids,
             tally=tally,
-            is_tallied=is_tallied,
-            usual_end=usual_end,
+            usual=usual,
         )
 
-    def run_in_time(  # noqa: PLR0913 - the last three by name
+    def run_in_time(
         self,
         sandbox: Sandbox,
         task: Task,
         deadline: float,
         *,
         patience: float = math.inf,
-        is_tallied: bool = True,
-        usual_end: SessionEnd = NOTHING_ODD,
+        usual: UsualSession = USUAL,
     ) -> SessionResult:
         """Do what ``run`` does, but raise ``TimeoutError`` if ``deadline`` passes meanwhile."""
         run = self.run(
@@ -94,8 +91,7 @@ class Sessions:
             task,
             deadline,
             patience=patience,
-            is_tallied=is_tallied,
-            usual_end=usual_end,
+            usual=usual,
         )
         _require_in_time(run.completed, run.limit, patience)
         return run

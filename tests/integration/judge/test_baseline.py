@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, FileChange
-from pytest_agentfix.judge.variants import planner
+from pytest_agentfix.judge import planner
 from tests.kits.judge_project import (
     BROKEN,
     FIXED,
@@ -48,7 +48,8 @@ def test_one_sandbox_and_one_session_beside_the_plain_calls(make_project: MakePr
     known = judge.baseline("c1")
     assert known is not None
     added = known.variant_plan
-    assert (list(added.clones), len(added.canaries), len(added.plain)) == ([ADD], 2, 1)
+    assert (list(added.of("clone").ids), len(added.canaries)) == ([ADD], 2)
+    assert list(added.of("plain-call").ids) == [ADD]
 
 
 def test_additions_are_no_litter(make_project: MakeProject) -> None:
@@ -119,7 +120,7 @@ def test_plain_call_that_cannot_bear_what_the_session_left_is_tried_anew(
     judge.reproduce(cluster(ADD), deadline=soon())
     known = judge.baseline("c1")
     assert known is not None
-    assert (len(project.opened), len(known.variant_plan.plain)) == (2, 1)
+    assert (len(project.opened), len(known.variant_plan.of("plain-call").calls)) == (2, 1)
 
 
 def test_a_baseline_found_elsewhere_is_adopted(make_project: MakeProject) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT, shorten_id
-from pytest_agentfix.judge.sessions.session_end import SessionEnd
+from pytest_agentfix.judge.sessions.session_end import SessionEnd, UsualSession
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from tests.kits.session_kit import run_session, write
 
@@ -181,9 +181,9 @@ def test_an_exception_at_the_end_is_odd_and_no_forgery(tmp_path: Path, name: str
     )
     assert (run.end, run.has_odd_tally) == (SessionEnd(raised=raised), False)
     # All the rest of it adds up, so it is believed where the base ends like this as well.
-    assert replace(run, usual_end=run.end).trouble == ""
+    assert replace(run, usual=UsualSession(end=run.end)).trouble == ""
     other = SessionEnd(raised="OSError")
-    assert replace(run, usual_end=other).trouble == f"pytest ended with {raised}"
+    assert replace(run, usual=UsualSession(end=other)).trouble == f"pytest ended with {raised}"
 
 
 ODD_STATUSES = {
@@ -205,7 +205,7 @@ def test_a_changed_exit_status_is_believed_where_the_base_has_it(tmp_path: Path,
     end, trouble, suite = ODD_STATUSES[name]
     run = suite.run(tmp_path / "top")
     assert (run.end, run.trouble, run.is_forged) == (end, trouble, True)
-    known = replace(run, usual_end=end)
+    known = replace(run, usual=UsualSession(end=end))
     assert (known.trouble, known.is_forged) == ("", False)
 
 
@@ -222,7 +222,7 @@ def test_a_crash_at_the_interpreters_end_is_odd_and_no_forgery(
     run = Suite(conftest=text).run(tmp_path / "top")
     assert run.end == SessionEnd(process_code=code)
     assert (bool(run.trouble), run.is_forged) == (True, False)
-    assert replace(run, usual_end=run.end).trouble == ""
+    assert replace(run, usual=UsualSession(end=run.end)).trouble == ""
 
 
 @pytest.mark.parametrize(
@@ -246,14 +246,14 @@ def test_a_pytest_that_never_gets_to_the_tests_is_broken(
 def test_a_process_that_a_test_ends_is_no_forgery_where_the_base_has_it(tmp_path: Path) -> None:
     run = Suite(test="def test_it():\n    import os\n    os._exit(3)\n").run(tmp_path / "top")
     assert (run.end, run.is_forged) == (SessionEnd(stop_code=3), True)
-    known = replace(run, usual_end=run.end)
+    known = replace(run, usual=UsualSession(end=run.end))
     assert known.is_forged is False
     assert known.trouble == "pytest ended with exit status 3 before it had reported everything"
 
 
 def test_other_lies_of_a_session_with_a_usual_end_are_noticed(tmp_path: Path) -> None:
     run = ODD_ENDS["pytest_unconfigure"][1].run(tmp_path / "top")
-    known = replace(run, usual_end=run.end)
+    known = replace(run, usual=UsualSession(end=run.end))
     assert known.tally is not None
     for lie in (
         replace(known, tally=None),

@@ -24,7 +24,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.findings import Finding
-from pytest_agentfix.judge.variants.planner import plan_variants
+from pytest_agentfix.judge.planner import plan_variants
 from pytest_agentfix.repository import make_snapshot
 from pytest_agentfix.runtime.background.handover import Handover, HandoverItem
 from pytest_agentfix.runtime.background.messages import pack, unpack
@@ -149,7 +149,7 @@ def test_what_is_handed_over_is_sorted_by_kind(tmp_path: Path) -> None:
     assert ready.opencode == opencode
     assert ready.base is not None
     assert ready.baseline is not None
-    assert ready.baseline.baseline.variant_plan.mutants == (FAILURE.nodeid,)
+    assert ready.baseline.baseline.variant_plan.of("mutant").ids == {FAILURE.nodeid: FAILURE.nodeid}
     assert (ready.agent, ready.descriptor) == (None, -1)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.core.model import ChangeSet, Judgement, ProbeResult
-from pytest_agentfix.judge.cheat_probes import REFUSING
 from pytest_agentfix.judge.lint import Level
 from tests.kits.judge_project import (
     BROKEN,
@@ -161,7 +160,7 @@ def test_cheat_is_noticed_without_the_lint(make_project: MakeProject, name: str)
     probe, code = CHEATS[name]
     judgement = make_project().judge(cluster(ADD), change(calc=code))
     assert probe in failed(judgement), tell_all(judgement)
-    assert judgement.is_refused is (probe in REFUSING)
+    assert judgement.is_refused
 
 
 def test_parallel_probes_are_reported_up_to_the_first_failure(
