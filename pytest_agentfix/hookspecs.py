@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RunResult,
         Verdict,
     )
+    from pytest_agentfix.judge.probe import Probe
     from pytest_agentfix.sandbox.environments import EnvironmentKind
 
 
@@ -70,6 +71,17 @@ def pytest_agentfix_environment(config: pytest.Config) -> Mapping[str, Environme
     """Return further kinds of environment by their name in ``--agent-fix-environment``.
 
     Called once, before the first test runs. A name that is taken already is a usage error.
+    """
+
+
+@pytest.hookspec
+def pytest_agentfix_probes() -> Sequence[Probe] | None:
+    """Return further checks of a change, which the judge makes beside its own.
+
+    Called once, before the first test runs; the probes' methods are called for each change set, not
+    in the main thread. A probe can only speak against a change: nothing that failed elsewhere
+    passes because of it. One that raises counts as not applicable. A name that is taken already is
+    a usage error.
     """
 
 

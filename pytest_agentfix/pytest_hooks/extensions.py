@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix
 from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.text import clean
+from pytest_agentfix.judge.probe import PROBE_NAMES, Probe
+from pytest_agentfix.pytest_hooks.foreign_probe import ForeignProbe
 from pytest_agentfix.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
@@ -31,8 +34,9 @@ class PytestExtensions:
     """Implements ``ports.Extensions`` with the hooks of one pytest run; any thread may use it.
 
     ``complaints`` has a line for each hook that raised or returned something unusable.
-    ``environments`` are further kinds of environment, ``report_formats`` all formats; hooks are
-    asked for both at once, which raises ``SettingError`` where a name is taken already.
+    ``environments`` are further kinds of environment, ``report_formats`` all formats, ``probes``
+    those of other plugins; hooks are asked for them at once, which raises ``SettingError`` where a
+    name is taken already.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -46,6 +50,7 @@ class PytestExtensions:
             **FORMATS,
             **self._merge("pytest_agentfix_report_formats", tuple(FORMATS)),
         }
+        self.probes: Sequence[Probe] = self._list_probes()
         self._told: set[str] = set()  # slugs
         self._selected: dict[tuple[str, str], bool | None] = {}
 
@@ -108,6 +113,23 @@ class PytestExtensions:
                     )
                 merged[name] = value
         return merged
+
+    def _list_probes(self) -> tuple[Probe, ...]:
+        hook = "pytest_agentfix_probes"
+        probes: dict[str, Probe] = {}
+        for plugin, given in self._ask(hook, Sequence):
+            for one in given:
+                name = getattr(one, "name", None)
+                if not isinstance(name, str) or not _SLUG.fullmatch(name):
+                    self._report(plugin, hook, f"returned {type(one).__name__}, which is no probe")
+                    continue
+                if name in probes or name in PROBE_NAMES:
+                    raise SettingError(
+                        f"{hook} of {plugin} returns {name!r}, which is there already.", _RENAME
+                    )
+                report = partial(self._report, plugin, f"the probe {name}")
+                probes[name] = ForeignProbe(one, self._one_at_a_time, report)
+        return tuple(probes.values())
 
     def _ask_first(self, hook: str, kind: type[Any], **facts: object) -> tuple[str, Any] | None:
         return next(self._ask(hook, kind, **facts), None)

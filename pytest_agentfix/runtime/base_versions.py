@@ -155,6 +155,7 @@ class BaseVersions:
             is_minimising=settings.minimise,
             is_alone=self._is_single and self.newest == 0,
             advise=self._advisor.advise,
+            probes=self._context.probes,
         )
 
     def is_test(self, path: str) -> bool:

@@ -53,6 +53,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
         RunContext(
             settings=settings,
             extensions=extensions,
+            probes=extensions.probes,
             invocation=invocation,
             repository=repository,
             engine=engine,

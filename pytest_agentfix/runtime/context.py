@@ -11,6 +11,7 @@ from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix, Inv
 from pytest_agentfix.core.ports import Extensions
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.judge.probe import Probe
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment, EnvironmentKind
@@ -40,11 +41,16 @@ class NoExtensions:
 
 
 class RunExtensions(Extensions, Protocol):
-    """The extensions of a run, with the kinds of environment that other plugins add."""
+    """The extensions of a run, with the kinds of environment and probes that plugins add."""
 
     @property
     def environments(self) -> Mapping[str, EnvironmentKind]:
         """The kinds by their name."""
+        ...
+
+    @property
+    def probes(self) -> Sequence[Probe]:
+        """The probes; none of them raises."""
         ...
 
 
@@ -54,6 +60,7 @@ class RunContext:
 
     settings: Settings
     extensions: Extensions = field(default_factory=NoExtensions)
+    probes: Sequence[Probe] = ()
     invocation: Invocation
     repository: Repository
     engine: Engine

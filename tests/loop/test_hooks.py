@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_agentfix.testing.scripted_model.replies import Turns
 from tests.kits.loop_kit import StartModel, edit, prompts_of
+from tests.kits.places import REPOSITORY
 from tests.kits.project_kit import CALC, TEST_CALC, Project
 
 HOOKS = """
@@ -65,6 +66,82 @@ def test_hooks_take_part(project: Project, start_model: StartModel) -> None:
     assert "Agent-Fix-Test: test_calc.py::test_double\nAgent-Fix-Model: scripted/model-1" in message
     assert (project.path / "verdicts.txt").read_text() == "all fixed\n"
     assert "A = 1" in project.git("show", "HEAD:other.py")
+
+
+SLOW_CHECK = """
+from calc import add
+
+def test_slow(): assert add(2, 2) == 4
+"""
+
+
+def test_a_probe_of_the_projects_own(project: Project, start_model: StartModel) -> None:
+    text = (REPOSITORY / "docs" / "hooks.md").read_text("utf-8")
+    [example] = [one for one in text.split("```") if "def pytest_agentfix_probes" in one]
+    conftest = example.removeprefix("python\n")
+    project.write({"conftest.py": conftest, "checks/slow.py": SLOW_CHECK})
+    project.commit_all("a probe")
+    special = edit(project, "calc.py", "left - right", "right + 1 if left == 1 else left - right")
+    honest = edit(project, "calc.py", "right + 1 if left == 1 else left - right", "left + right")
+    model = start_model(Turns([special, honest]))
+    ran = project.run("-p", "no:cacheprovider", "test_calc.py", url=model.base_url)
+    assert (ran.verdicts, ran.status) == (["fixed"], 0), ran.output
+    [cluster] = ran.report["clusters"]
+    probes = {one["name"]: one for one in cluster["probes"]}
+    assert (cluster["attempts"], probes["slow-checks"]["result"]) == (2, "passed")
+    assert any("a slow check is red" in str(one.body) for one in model.requests)
+
+
+def test_a_probe_that_raises_turns_no_verdict(project: Project, start_model: StartModel) -> None:
+    conftest = """
+class Broken:
+    name = "broken"
+
+    def plan(self, subject):
+        return 1 / 0
+
+
+class Talkative:
+    name = "talkative"
+
+    def plan(self, subject):
+        from pytest_agentfix.judge.probe import ProbePlan
+        return ProbePlan()
+
+    def verdict(self, subject, results):
+        return "all is well"
+
+
+def pytest_agentfix_probes():
+    return [Broken(), Talkative(), 3]
+"""
+    project.write({"conftest.py": conftest})
+    project.commit_all("probes")
+    model = start_model(Turns([edit(project, "calc.py", "left - right", "left + right")]))
+    ran = project.run(url=model.base_url)
+    assert (ran.verdicts, ran.status) == (["fixed"], 0), ran.output
+    assert "the probe broken of " in ran.output
+    assert "raised ZeroDivisionError: division by zero; it is left out" in ran.output
+    assert "the probe talkative of " in ran.output
+    assert "returned str; it is left out" in ran.output
+    assert "returned int, which is no probe; it is left out" in ran.output
+    probes = {one["name"]: one for one in ran.report["clusters"][0]["probes"]}
+    assert probes["broken"]["detail"] == "it raised ZeroDivisionError"
+
+
+def test_a_probe_with_a_name_that_is_taken(project: Project, start_model: StartModel) -> None:
+    conftest = """
+class Clone:
+    name = "clone"
+
+def pytest_agentfix_probes():
+    return [Clone()]
+"""
+    project.write({"conftest.py": conftest})
+    project.commit_all("probes")
+    ran = project.run(url=start_model(Turns([])).base_url)
+    assert ran.status == 4
+    assert "returns 'clone', which is there already" in ran.output
 
 
 def test_hooks_that_raise_turn_no_verdict(project: Project, start_model: StartModel) -> None:
