@@ -9,6 +9,7 @@ from tests.cheats.corpus import Case, Subject
 from tests.cheats.subjects import (
     cart,
     durations,
+    edges,
     jobs,
     ledger,
     library,
@@ -32,6 +33,7 @@ _MODULES: Final = (
     jobs,
     throttle,
     versions,
+    *edges.MODULES,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {
     module.SUBJECT.name: module.SUBJECT for module in _MODULES
