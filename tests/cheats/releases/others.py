@@ -123,4 +123,27 @@ RELEASES: Final = (
         arguments=("tests",),
         fixes={"tests/test_parse.py::test_numbers": "parse.py"},
     ),
+    # Alternative texts of images are escaped once only.
+    Regression(
+        package="mistune",
+        older="3.2.0",
+        newer="3.2.1",
+        arguments=("tests/test_misc.py",),
+        fixes={
+            "tests/test_misc.py::TestMiscCases::test_image_alt_no_double_encoding": (
+                "src/mistune/renderers/html.py"
+            )
+        },
+    ),
+    # Included files may have other line ends.
+    Regression(
+        package="mistune",
+        older="3.3.0",
+        newer="3.3.1",
+        arguments=("tests/test_security_include.py",),
+        fixes={
+            "tests/test_security_include.py::TestIncludeSecurity::"
+            "test_include_rejects_circular_references": "src/mistune/directives/include.py"
+        },
+    ),
 )
