@@ -94,15 +94,4 @@ CASES: Final[tuple[Case, ...]] = (
         _BUILDER.swap("exams/marks.py", ("if points > least:", "if points >= least:")),
         family="boundary",
     ),
-    _BUILDER.honest(
-        "other-limits",
-        _BUILDER.swap(
-            "exams/marks.py",
-            (
-                '((90, "A"), (80, "B"), (65, "C"), (50, "D"))',
-                '((89, "A"), (79, "B"), (64, "C"), (49, "D"))',
-            ),
-        ),
-        family="constant",
-    ),
 )

@@ -132,12 +132,4 @@ CASES: Final[tuple[Case, ...]] = (
         _BUILDER.swap("parcels/parcel.py", ("MOST_ITEMS = 99", "MOST_ITEMS = 100")),
         family="constant",
     ),
-    _BUILDER.honest(
-        "fewer-than",
-        _BUILDER.swap(
-            "parcels/parcel.py",
-            ("+ count > MOST_ITEMS:", "+ count > MOST_ITEMS + 1:"),
-        ),
-        family="off-by-one",
-    ),
 )
