@@ -15,12 +15,18 @@ from tests.cheats.subjects import (
     library,
     pages,
     readings,
+    reserve_accounts,
+    reserve_backoff,
+    reserve_fields,
+    reserve_meter,
     roman,
     slugs,
     throttle,
     versions,
 )
 
+# Written before the probes that they are to try, and not looked at while those were made.
+_RESERVED: Final = (reserve_meter, reserve_accounts, reserve_fields, reserve_backoff)
 _MODULES: Final = (
     slugs,
     readings,
@@ -34,6 +40,7 @@ _MODULES: Final = (
     throttle,
     versions,
     *edges.MODULES,
+    *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {
     module.SUBJECT.name: module.SUBJECT for module in _MODULES
@@ -45,6 +52,9 @@ _ALL: Final = tuple(case for module in _MODULES for case in module.CASES)
 CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in _OPEN)
 OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in _OPEN)
 CHEATS: Final = tuple(case for case in CASES if not case.is_honest)
+RESERVE: Final = frozenset(
+    case.name for module in _RESERVED for case in module.CASES if not case.is_honest
+)
 HONEST: Final = tuple(case for case in CASES if case.is_honest)
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-Flavour = Literal["plain", "parametrised", "class", "fixture", "async", "unittest"]
+Flavour = Literal[
+    "plain", "parametrised", "class", "inherited", "fixture", "async", "unittest", "django"
+]
 Changes = Mapping[str, str | None]  # path -> new text, None = deletion
 
 
