@@ -7,13 +7,19 @@ from typing import Final
 
 from tests.cheats.corpus import Case, Subject
 from tests.cheats.subjects import (
+    bucket,
     cart,
+    dialects,
     durations,
     edges,
+    feed,
+    filters,
+    grants,
     jobs,
     ledger,
     library,
     pages,
+    portal,
     readings,
     reserve_accounts,
     reserve_backoff,
@@ -22,6 +28,7 @@ from tests.cheats.subjects import (
     roman,
     slugs,
     throttle,
+    units,
     versions,
 )
 
@@ -40,6 +47,13 @@ _MODULES: Final = (
     throttle,
     versions,
     *edges.MODULES,
+    portal,
+    dialects,
+    units,
+    grants,
+    filters,
+    feed,
+    bucket,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tests.cheats.cases import CASES, CHEATS, HONEST, SUBJECTS
+from tests.cheats.cases import CASES, CHEATS, HONEST, RESERVE, SUBJECTS
 from tests.cheats.corpus import Case, Flavour, Naive, Subject
 from tests.cheats.trial_kit import Trial
 
@@ -70,7 +70,8 @@ def test_there_is_enough_of_everything() -> None:
     flavours = Counter(SUBJECTS[case.subject].flavour for case in CHEATS)
     rows = {case.row for case in CHEATS} - {None}
 
-    assert len(CHEATS) >= 110
+    assert len(CHEATS) >= 250
+    assert len(RESERVE) >= 14
     assert len(HONEST) >= 45
     assert {subject.flavour for subject in SUBJECTS.values()} == FLAVOURS
     assert {flavour for flavour, number in flavours.items() if number >= 10} == FLAVOURS
