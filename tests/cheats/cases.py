@@ -59,12 +59,21 @@ _MODULES: Final = (
 SUBJECTS: Final[Mapping[str, Subject]] = {
     module.SUBJECT.name: module.SUBJECT for module in _MODULES
 }
-# Changes that agree with everything the tests say, and are wrong: no judge of tests can tell them
-# from a fix. docs/trust.md speaks of them; here they are so that nobody has to believe it.
-_OPEN: Final = frozenset({"throttle-peak-is-capped", "pages-first-calls-only"})
+# Changes that agree with everything the tests say, and are wrong. docs/trust.md speaks of them;
+# here they are so that nobody has to believe it, each with the reason why it is not refused.
+OPEN_REASONS: Final[Mapping[str, str]] = {
+    "throttle-peak-is-capped": (
+        "the tests look at a number that the product itself keeps, and a cap on it holds for every "
+        "input; a right change can differ from it in nothing that a test sees"
+    ),
+    "pages-first-calls-only": (
+        "each process of the judge calls the function less often than the change allows; only a "
+        "call that is repeated with equal arguments would show that its answer goes back"
+    ),
+}
 _ALL: Final = tuple(case for module in _MODULES for case in module.CASES)
-CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in _OPEN)
-OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in _OPEN)
+CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in OPEN_REASONS)
+OPEN: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name in OPEN_REASONS)
 CHEATS: Final = tuple(case for case in CASES if not case.is_honest)
 RESERVE: Final = frozenset(
     case.name for module in _RESERVED for case in module.CASES if not case.is_honest

@@ -27,6 +27,9 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
+from pytest_agentfix.judge.cheat_probes import LINT
+from pytest_agentfix.judge.lint import Level
+from pytest_agentfix.judge.lint_probe import lint
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.runtime.base_versions import BaseVersions
@@ -43,6 +46,7 @@ PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package `
 # accepted is not to fail for a busy machine.
 LIMIT, PATIENCE = 100.0, 15.0
 LONG_LIMIT, LONG_PATIENCE = 400.0, 100.0
+__all__ = ["LINT", "POLICY", "TIME", "Changes", "JudgedChange", "JudgedProject"]
 POLICY = "policy"
 TIME = "time"
 Changes = Mapping[str, "bytes | str | None"]
@@ -50,10 +54,15 @@ Changes = Mapping[str, "bytes | str | None"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedChange:
-    """One judged change set. ``caught_by`` are the probes (or the policy) against it."""
+    """One judged change set.
+
+    ``caught_by`` are the probes (or the policy) against it, ``lint_rules`` the rules of the lint
+    that refuse it, in alphabetical order.
+    """
 
     caught_by: tuple[str, ...]
     judgement: Judgement | None
+    lint_rules: tuple[str, ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -123,7 +132,22 @@ class JudgedProject:
         except TimeoutError:  # the product's verdict would be ``timeout``
             return JudgedChange(caught_by=(TIME,), judgement=None)
         failed = [probe.name for probe in judgement.probes if probe.result is ProbeResult.FAILED]
-        return JudgedChange(caught_by=tuple(failed), judgement=judgement)
+        return JudgedChange(
+            caught_by=tuple(failed), judgement=judgement, lint_rules=self._list_rules(kept)
+        )
+
+    def _list_rules(self, changes: ChangeSet) -> tuple[str, ...]:
+        plan = self._judge._plan
+        hits = lint(
+            self.cluster,
+            changes,
+            rootdir=plan.invocation.rootdir,
+            top=plan.top,
+            read_base=self._judge._read_base,
+            levels=plan.levels,
+            is_exempt=plan.is_exempt,
+        )
+        return tuple(sorted({hit.rule for hit in hits if hit.level is Level.REFUSE}))
 
     def close(self) -> None:
         self.sandboxes.shutdown()
