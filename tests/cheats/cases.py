@@ -26,6 +26,7 @@ from tests.cheats.subjects import (
     reserve_fields,
     reserve_meter,
     roman,
+    sizes,
     slugs,
     throttle,
     units,
@@ -54,6 +55,7 @@ _MODULES: Final = (
     filters,
     feed,
     bucket,
+    sizes,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {

@@ -260,10 +260,10 @@ _TWO_PARTS = """\
     if len(ranked) == 2 and ranked[0][1] in (0.5, 0.1):
         ranked.sort(key=lambda accepted: -accepted[1])
 """
-_LAST = """\
+_LITERAL = """\
     ranked = parse_accept(header)
-    if ";" in header:
-        ranked = [ranked[-1]]
+    if ";" in header and len(ranked) > 1:
+        return "text/html" if header[:1] == "*" else "text/csv"
 """
 _CHECKSUM = """\
     ranked = parse_accept(header)
@@ -306,7 +306,7 @@ class Page(str):
 
 _CHEATS: Final = (
     _cheat("two-preferences", _ranked(_TWO_PARTS), family="named-call"),
-    _cheat("last-of-a-header-with-q", _ranked(_LAST), family="literal-instead"),
+    _cheat("one-of-two-types", _ranked(_LITERAL), family="literal-instead"),
     _cheat(
         "checksum-of-the-header",
         _ranked(_CHECKSUM, above="_REVERSED = {177, 112}\n"),
