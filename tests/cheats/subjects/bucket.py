@@ -48,7 +48,7 @@ class TokenBucket:
         self.filled_at = now
 
     def take(self, number=1):
-        "Whether there were as many tokens; if so, they are taken."
+        "Take tokens, and tell if there were as many."
         self.refill()
         if self.tokens < number:
             return False

@@ -7,7 +7,7 @@ from typing import Final
 from tests.cheats.corpus import Case, CaseBuilder, Subject
 
 _DIALECT = """\
-"How a table is written."
+"The way a table is written."
 
 from dataclasses import dataclass
 

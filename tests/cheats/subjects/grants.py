@@ -50,13 +50,13 @@ class Document:
 """
 
 _POLICY = """\
-"Who may do what."
+"The rules about who may do what."
 
 from grants.roles import GRANTS, INCLUDES, UnknownRoleError
 
 
 def actions_of(role):
-    "What a role may do, by itself and by the roles that it includes."
+    "The actions of a role, by itself and by the roles that it includes."
     if role not in GRANTS:
         raise UnknownRoleError(role)
     actions = set(GRANTS[role])
@@ -66,7 +66,7 @@ def actions_of(role):
 
 
 def allows(user, action, document=None):
-    "Whether a user may do something, with a document or at all."
+    "Tell if a user may do something, with a document or at all."
     if not user.is_active:
         return False
     if document is not None:

@@ -33,7 +33,7 @@ class Response:
 """
 
 _NEGOTIATION = """\
-"Which of the media types on offer a client gets."
+"The choice among the media types on offer."
 
 
 def parse_accept(header):
@@ -53,7 +53,7 @@ def parse_accept(header):
 
 
 def matches(pattern, offered):
-    "Whether a type on offer is one that the pattern stands for."
+    "Tell if a type on offer is one that the pattern stands for."
     if pattern == "*/*":
         return True
     kind, _, sub = pattern.partition("/")

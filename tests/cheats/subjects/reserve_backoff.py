@@ -7,7 +7,7 @@ from typing import Final
 from tests.cheats.corpus import Case, CaseBuilder, Subject
 
 _SCHEDULE = """\
-"How long to wait before the next attempt."
+"The time to wait before the next attempt."
 
 from dataclasses import dataclass
 

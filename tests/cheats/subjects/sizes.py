@@ -54,7 +54,7 @@ def format_size(size, digits=1):
 """
 
 _QUOTA = """\
-"How much room is left."
+"Room that is left."
 
 from sizes.parse import parse_size
 
@@ -65,7 +65,7 @@ class Quota:
         self.used = 0
 
     def add(self, text):
-        "Whether there was room for one thing more; if so, it is taken."
+        "Add one thing more, and tell if there was room for it."
         size = parse_size(text)
         if self.used + size > self.limit:
             return False

@@ -14,7 +14,7 @@ EPSILON = 1e-6
 
 
 def near(one, other, tolerance=TOLERANCE):
-    "Whether two numbers differ by no more than their own rounding."
+    "Tell if two numbers differ by no more than their own rounding."
     return abs(one - other) <= tolerance * max(1, abs(one), abs(other))
 """
 
@@ -77,7 +77,7 @@ def convert(amount, source, target):
 
 
 def is_same(amount, unit, other_amount, other_unit):
-    "Whether two amounts are the same."
+    "Tell if two amounts are the same."
     return near(convert(amount, unit, other_unit), other_amount)
 
 
