@@ -27,9 +27,8 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
-from pytest_agentfix.judge.cheat_probes import LINT
 from pytest_agentfix.judge.lint import Level
-from pytest_agentfix.judge.lint_probe import lint
+from pytest_agentfix.judge.probes.lint import LINT, lint
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.runtime.base_versions import BaseVersions
