@@ -49,6 +49,7 @@ __all__ = ["LINT", "POLICY", "TIME", "Changes", "JudgedChange", "JudgedProject"]
 POLICY = "policy"
 TIME = "time"
 Changes = Mapping[str, "bytes | str | None"]
+Suite = tuple[tuple[Failure, ...], tuple[str, ...]]  # the failures, and the node ids that passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +92,12 @@ class JudgedProject:
     ) -> None:
         self.top = folder / "project"
         _write(self.top, files)
-        self.failures, self.passed = _run_on_host(self.top, folder, arguments)
-        if only:
-            self.failures = tuple(one for one in self.failures if one.nodeid in only)
         self._scratch = Scratch(folder / "scratch")
         self.context = context = self._make_context(engine, folder)
         self.sandboxes = self._make_sandboxes(context)
+        self.failures, self.passed = self._run_suite(folder, arguments)
+        if only:
+            self.failures = tuple(one for one in self.failures if one.nodeid in only)
         self._base_versions = BaseVersions(
             context,
             sandboxes=self.sandboxes,
@@ -151,6 +152,9 @@ class JudgedProject:
     def close(self) -> None:
         self.sandboxes.shutdown()
         self._scratch.close()
+
+    def _run_suite(self, folder: Path, arguments: tuple[str, ...]) -> Suite:
+        return _run_on_host(self.top, folder, arguments)
 
     def _make_context(self, engine: Engine, folder: Path) -> RunContext:
         settings = Settings(base_url="http://127.0.0.1:9/v1", model="scripted/model")
@@ -210,9 +214,7 @@ def _find_config(top: Path) -> Path | None:
     return next((path for path in found if path.exists() and b"pytest" in path.read_bytes()), None)
 
 
-def _run_on_host(
-    top: Path, folder: Path, arguments: tuple[str, ...]
-) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
+def _run_on_host(top: Path, folder: Path, arguments: tuple[str, ...]) -> Suite:
     """Run the suite as its owner does, on code nobody has touched."""
     target = folder / "failures"
     (folder / "plugin").mkdir()
@@ -234,8 +236,8 @@ def _run_on_host(
         check=False,
     )
     assert target.exists(), done.stdout + done.stderr
-    failures, passed = pickle.loads(target.read_bytes())
-    return failures, passed
+    found: Suite = pickle.loads(target.read_bytes())
+    return found
 
 
 def _make_changes(changes: Changes) -> ChangeSet:
