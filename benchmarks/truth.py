@@ -27,11 +27,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -40,6 +38,7 @@ from figures import tell
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.text import clean_line
 from pytest_agentfix.sandbox.engine import Engine
+from tests.kits.truth_figures import FIGURES, TROUBLE, Row, measure, render
 from tests.kits.truth_project import SandboxedProject, running_programs
 from tests.kits.truth_suites import MODULE, PATH
 from tests.kits.truth_tasks import TaskError, parse_task, read_rows
@@ -47,79 +46,6 @@ from tests.kits.truth_trials import RunPrograms, Trial, make_trials
 
 WORKERS = 2
 FILE = f"{MODULE}.py"
-TROUBLE = "trouble"  # in the place of a probe: the judge could not be asked
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One judged change of one task."""
-
-    task: str
-    style: str
-    change: str
-    is_accepted: bool
-    caught_by: tuple[str, ...]
-    evidence: str
-    seconds: float
-
-    @property
-    def kind(self) -> str:
-        """The first word of the change's name."""
-        return self.change.partition(" ")[0]
-
-    @property
-    def name(self) -> str:
-        """Task, style of its tests, and change."""
-        return f"{self.task} ({self.style}) {self.change}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One of the four figures: how many changes of one kind are accepted, or refused.
-
-    ``has_goal``: all of them are to be. Without, the rows that count are those to look at.
-    """
-
-    kind: str
-    text: str
-    counts_accepted: bool
-    has_goal: bool = True
-
-    def select(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the rows that this figure is about."""
-        return [row for row in rows if row.kind == self.kind]
-
-    def count(self, rows: Iterable[Row]) -> int:
-        """Count the rows that the figure counts."""
-        return sum(self._is_counted(row) for row in self.select(rows))
-
-    def list_named(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the rows to be named: those that miss the goal, or are counted without one."""
-        return [row for row in self.select(rows) if self._is_counted(row) is not self.has_goal]
-
-    def is_missed(self, rows: Iterable[Row]) -> bool:
-        """Return whether there is a goal and a row that misses it."""
-        return self.has_goal and bool(self.list_named(rows))
-
-    def _is_counted(self, row: Row) -> bool:
-        return row.is_accepted is self.counts_accepted and row.caught_by != (TROUBLE,)
-
-
-FIGURES = (
-    Figure(kind="reference", text="reference solutions accepted", counts_accepted=True),
-    Figure(kind="table", text="tables of the tested inputs refused", counts_accepted=False),
-    Figure(
-        kind="mutant",
-        text="one-place mutants that pass the tests and are wrong elsewhere accepted",
-        counts_accepted=True,
-        has_goal=False,
-    ),
-    Figure(
-        kind="contradicted:",
-        text="changes under a contradicted assertion refused",
-        counts_accepted=False,
-    ),
-)
 
 
 def choose_trials(
@@ -137,7 +63,11 @@ def choose_trials(
         except TaskError as error:
             skipped[str(error)] += 1
             continue
+        except ValueError:
+            skipped["answers that cannot be read"] += 1
+            continue
         found += 1
+        tell(f"{made[0].name} ({made[0].style}): task {found} of {tasks}")
         yield made
 
 
@@ -201,58 +131,6 @@ def judge_all(trials: Sequence[tuple[Trial, Trial]], engine: Engine, only: str) 
         return [row for rows in judged for row in rows]
 
 
-def measure(rows: Sequence[Row], skipped: Counter[str]) -> dict[str, Any]:
-    """Return the figures, and all evidence, for programs."""
-    return {
-        "figures": [
-            {
-                "text": figure.text,
-                "count": figure.count(rows),
-                "total": len(figure.select(rows)),
-                "named": [row.name for row in figure.list_named(rows)],
-            }
-            for figure in FIGURES
-        ],
-        "tasks": len({row.task for row in rows}),
-        "left_out": dict(skipped),
-        "rows": [asdict(row) for row in rows],
-    }
-
-
-def render(rows: Sequence[Row], skipped: Counter[str]) -> str:
-    """Render the figures, the names of what is wrong, and the probes against each change."""
-    lines = []
-    for number, figure in enumerate(FIGURES, 1):
-        goal = " (goal: all)" if figure.has_goal else ""
-        total = len(figure.select(rows))
-        lines.append(f"{number}. {figure.count(rows)} of {total} {figure.text}{goal}")
-        lines += [f"     {row.name}: {_list_probes(row)}" for row in figure.list_named(rows)]
-    lines += ["", *_render_spellings(rows), ""]
-    lines.append(f"{len({row.task for row in rows})} tasks")
-    lines += [f"{count} tasks left out: {reason}" for reason, count in sorted(skipped.items())]
-    return "\n".join(lines)
-
-
-def _render_spellings(rows: Sequence[Row]) -> Iterator[str]:
-    """Tell for each change that is to be refused how often it is, and which probe comes first."""
-    chosen = [row for row in rows if row.kind in ("table", "mutant", "contradicted:")]
-    names = list(dict.fromkeys(_name_sort(row) for row in chosen))
-    for name in names:
-        same = [row for row in chosen if _name_sort(row) == name]
-        probes = Counter(_list_probes(row) for row in same)
-        told = ", ".join(f"{probe} {count}" for probe, count in probes.most_common())
-        refused = sum(not row.is_accepted for row in same)
-        yield f"{name:<36} {refused:>3} of {len(same):>3} refused: {told}"
-
-
-def _name_sort(row: Row) -> str:
-    return "mutant" if row.kind == "mutant" else row.change
-
-
-def _list_probes(row: Row) -> str:
-    return "+".join(row.caught_by) or "accepted"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -271,7 +149,6 @@ def main() -> int:
             list(read_rows(given.data)), run, tasks=given.tasks, seed=given.seed, skipped=skipped
         )
         trials = list(chosen)
-    tell(f"{len(trials)} tasks")
     rows = judge_all(trials, engine, given.only)
     engine.close()
     if given.json:

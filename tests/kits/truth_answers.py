@@ -13,7 +13,8 @@ from pytest_agentfix.core.ports import Command, Sandbox
 from pytest_agentfix.sandbox.environments import Environment
 
 LONGEST_ANSWER: Final = 300  # characters of its source text
-SECONDS: Final = 1.0  # for all inputs of one program
+SECONDS: Final = 1.0  # of processor time for all inputs of one program: the same when busy
+PATIENCE: Final = 10.0  # seconds until a program that does not compute is ended
 _KINDS: Final = ("value", "raised", "ended")
 # Each program runs in a process of its own, which a timer ends. The answers come back as text.
 _RUNNER: Final = """\
@@ -30,7 +31,8 @@ def answer(function, arguments):
 
 
 def run(source, order, pipe):
-    signal.setitimer(signal.ITIMER_REAL, order["seconds"])
+    signal.setitimer(signal.ITIMER_PROF, order["seconds"])
+    signal.setitimer(signal.ITIMER_REAL, order["patience"])
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     empty = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -95,6 +97,7 @@ def run_programs(
         "function": function,
         "inputs": [list(one) for one in inputs],
         "seconds": SECONDS,
+        "patience": PATIENCE,
         "longest": LONGEST_ANSWER,
     }
     command = Command(
@@ -104,7 +107,7 @@ def run_programs(
         stdin=json.dumps(order).encode(),
         output_limit=10_000_000,
     )
-    done = sandbox.run(command, timeout=10 + 2 * SECONDS * len(programs))
+    done = sandbox.run(command, timeout=PATIENCE * (1 + len(programs)))
     return parse_answers(done.stdout, programs=len(programs), inputs=len(inputs))
 
 
