@@ -81,7 +81,7 @@ def judge_trial(trial: Trial, engine: Engine, only: str) -> list[Row]:
         files = {FILE: trial.broken, PATH: trial.tests}
         try:
             project = SandboxedProject(Path(folder), files, engine=engine)
-        except (AgentFixError, ValueError) as error:
+        except (AgentFixError, TimeoutError, ValueError) as error:
             return [_note_trouble(trial, change, error) for change, _ in changes]
         try:
             for change, text in changes:
@@ -111,14 +111,15 @@ def _judge(project: SandboxedProject, trial: Trial, change: str, text: str) -> R
 
 
 def _note_trouble(trial: Trial, change: str, error: Exception) -> Row:
-    tell(f"{trial.name} ({trial.style}) {change}: not judged: {clean_line(str(error))}")
+    why = clean_line(str(error), limit=500)
+    tell(f"{trial.name} ({trial.style}) {change}: not judged: {why}")
     return Row(
         task=trial.name,
         style=trial.style,
         change=change,
         is_accepted=False,
         caught_by=(TROUBLE,),
-        evidence=str(error),
+        evidence=why,
         seconds=0.0,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pytest_agentfix.core.model import Failure
 from pytest_agentfix.sandbox.engine import Engine
 from tests.cheats.judge_kit import JudgedProject
@@ -35,6 +37,7 @@ class TestDouble(unittest.TestCase):
                 self.assertEqual(double(given), expected)
 """,
 }
+FIXED = "def double(number):\n    return number * 2\n"
 
 
 def _tell(failure: Failure) -> tuple[object, ...]:
@@ -52,6 +55,15 @@ def test_project_in_a_sandbox_is_that_of_the_host(engine: Engine, tmp_path: Path
     assert [_tell(one) for one in apart.failures] == [_tell(one) for one in plain.failures]
     assert apart.passed == plain.passed
     assert apart.hold_out.withheld == plain.hold_out.withheld != ()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("import os\n\nos._exit(0)\n", "ended with exit status 0"), (FIXED, "no test fails")],
+)
+def test_project_without_failing_tests(engine: Engine, tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        SandboxedProject(tmp_path, {**FILES, "solution.py": text}, engine=engine)
 
 
 def test_programs_are_run_in_a_sandbox(engine: Engine) -> None:

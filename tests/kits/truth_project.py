@@ -29,6 +29,16 @@ class SandboxedProject(JudgedProject):
     """A judged project whose suite is first run in a sandbox, not on the host."""
 
     def _run_suite(self, _folder: Path, _arguments: tuple[str, ...]) -> Suite:
+        """Run the suite; raises ``ValueError`` if that says nothing about failing tests."""
+        try:
+            report = self._run_in_sandbox()
+        except BaseException:
+            self.close()
+            raise
+        passed = tuple(one.nodeid for one in report.outcomes.values() if one.is_passed)
+        return tuple(self._list_failures(report)), passed
+
+    def _run_in_sandbox(self) -> RunReport:
         context = self.context
         commands = CommandBuilder(
             invocation=context.invocation,
@@ -37,14 +47,14 @@ class SandboxedProject(JudgedProject):
             base_env=context.environment.env,
         )
         sessions = Sessions(commands=commands, clock=SystemClock(), limiter=SessionLimiter(1))
+        deadline = time.monotonic() + PATIENCE
         with self.open_sandbox() as sandbox:
-            task = Task(ids=("tests",))
-            run = sessions.run(sandbox, task, deadline=time.monotonic() + PATIENCE)
+            run = sessions.run(sandbox, Task(ids=("tests",)), deadline)
         if run.trouble:
             raise ValueError(f"{run.trouble}: {run.complaint}")
-        return tuple(self._list_failures(run.report)), tuple(
-            one.nodeid for one in run.report.outcomes.values() if one.is_passed
-        )
+        if not run.report.failed_reports:
+            raise ValueError("no test fails")
+        return run.report
 
     @contextmanager
     def open_sandbox(self) -> Iterator[ContainerSandbox]:
@@ -63,7 +73,7 @@ class SandboxedProject(JudgedProject):
         path, _, _ = outcome.nodeid.partition("::")
         function, bracket, _ = outcome.nodeid.partition("[")
         cases = [one for one in collected if one.startswith(f"{function}[")]
-        case = {"arguments": cases.index(outcome.nodeid)} if bracket else {}
+        arguments = ("arguments", "expected") if bracket else ()
         return Failure(
             nodeid=outcome.nodeid,
             phase=Phase.CALL,
@@ -73,7 +83,7 @@ class SandboxedProject(JudgedProject):
             exception=outcome.exception,
             message=outcome.message,
             traceback=outcome.detail,
-            case=dict.fromkeys(("arguments", "expected"), case["arguments"]) if case else {},
+            case={name: cases.index(outcome.nodeid) for name in arguments},
             frames=() if outcome.frame is None else (outcome.frame,),
         )
 
