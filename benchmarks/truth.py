@@ -1,9 +1,10 @@
 """True and false repairs of many small programs, before the real judge in real sandboxes.
 
-The data file has a function in each line, with its reference solution, the inputs of its tests and
-further ones (HumanEval+ of the EvalPlus project, for example). The script breaks the solution in
-one place, writes a test file with the solution's values, each task in another style, and sends
-changes of it through policy, lint and judge. Four figures:
+The data file (packed with gzip; HumanEval+ of the EvalPlus project, for example) has a function in
+each line of JSON: ``task_id``, ``prompt`` and ``canonical_solution``, which together are a module,
+``entry_point``, ``base_input`` for the tests, further inputs in ``plus_input``, and ``atol``. The
+script breaks the solution in one place, writes a test file with the solution's values, each task in
+another style, and sends changes through policy, lint and judge. Four figures:
 
 1. reference solutions that are accepted (goal: all);
 2. the broken program behind a table of exactly the tested inputs, in twelve spellings: refused
@@ -12,7 +13,8 @@ changes of it through policy, lint and judge. Four figures:
 4. with one assertion contradicted, the reference and what satisfies the test all the same: refused
    (goal: all).
 
-No program of the file runs outside a sandbox. The exit status is 1 if a goal is missed.
+No program of the file runs outside a sandbox. Two projects are judged at a time; what is wrong is
+named, with the probes against each spelling. The exit status is 1 if a goal is missed.
 
     python benchmarks/truth.py --data FILE [--tasks N] [--seed N] [--only WORD] [--json FILE]
 """
