@@ -81,7 +81,8 @@ class ModelGateway:
     """Access to one model for the sandboxes of a cluster; implements ``ports.ModelAccess``.
 
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
-    ``ledger`` is the run's, with its caps; without one there are none. Call ``begin`` before each
+    ``ledger`` is the run's, with its caps; without one there are none. ``account`` is the cluster's
+    in it, if another gateway has opened one. Call ``begin`` before each
     attempt: until then every request is refused. Raises ``SettingError`` as
     ``make_sender_factory`` does.
     """
@@ -95,6 +96,7 @@ class ModelGateway:
         clock: Clock | None = None,
         choose_random: Callable[[], float] = random.random,
         ledger: Ledger | None = None,
+        account: Account | None = None,
         tariff: Tariff | None = None,
         open_sender: SenderFactory | None = None,
         log: TrafficLog | None = None,
@@ -102,7 +104,8 @@ class ModelGateway:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
         self._attempt_log = AttemptLog()
-        self._budget = Budget(ledger or Ledger(Caps(), clock=clock), tariff or Tariff())
+        ledger = ledger or Ledger(Caps(), clock=clock)
+        self._budget = Budget(ledger, tariff or Tariff(), account)
         self._parts = _Parts(
             upstream=upstream,
             token=token,

@@ -27,7 +27,7 @@ from pytest_agentfix.gateway.providers.key_command import unlock
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.secret_discovery import find_secrets
 from pytest_agentfix.gateway.spending.daily_ledger import DailyLedger
-from pytest_agentfix.gateway.spending.ledger import Ledger
+from pytest_agentfix.gateway.spending.ledger import Account, Ledger
 from pytest_agentfix.gateway.spending.tariffs import (
     check_prices,
     limit_output,
@@ -80,10 +80,15 @@ class GatewayFactory:
         self.ledger = Ledger(caps, clock=clock, day=day)
         self._placeholders = make_placeholders(context.top)
 
-    def open(self, upstream: Upstream) -> tuple[ModelGateway, ModelEndpoint]:
-        """Return a cluster's gateway to ``upstream`` and the endpoint for its agent."""
+    def open(
+        self, upstream: Upstream, account: Account | None = None
+    ) -> tuple[ModelGateway, ModelEndpoint]:
+        """Return a cluster's gateway to ``upstream`` and the endpoint for its agent.
+
+        ``account`` is the cluster's in the ledger if it has another gateway already.
+        """
         with self._lock:  # a command for a key is run once, and a binary read once
-            return self._open(upstream)
+            return self._open(upstream, account)
 
     def describe(self, upstream: Upstream) -> ModelEndpoint:
         """Return the endpoint for an agent before there is a gateway for it."""
@@ -95,7 +100,9 @@ class GatewayFactory:
         known = catalogue.models.get(upstream.model) if catalogue else None
         return model_access(upstream, self._token, known)
 
-    def _open(self, upstream: Upstream) -> tuple[ModelGateway, ModelEndpoint]:
+    def _open(
+        self, upstream: Upstream, account: Account | None
+    ) -> tuple[ModelGateway, ModelEndpoint]:
         catalogue = self._read_catalogue(upstream.provider)
         upstream = limit_output(upstream, catalogue)
         tariff = make_tariff(upstream, catalogue, self._settings.price)
@@ -110,6 +117,7 @@ class GatewayFactory:
             clock=self._clock,
             timeouts=self._timeouts,
             ledger=self.ledger,
+            account=account,
             tariff=tariff,
             open_sender=self._make_sender(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),

@@ -31,12 +31,15 @@ class Tariff:
 
 
 class Budget:
-    """One cluster's side of the ledger. Shared by the threads of its gateway."""
+    """One cluster's side of the ledger. Shared by the threads of its gateway.
 
-    def __init__(self, ledger: Ledger, tariff: Tariff) -> None:
+    ``account`` is the cluster's, if it has one already; its own sums are those of this budget only.
+    """
+
+    def __init__(self, ledger: Ledger, tariff: Tariff, account: Account | None = None) -> None:
         self._ledger = ledger
         self._tariff = tariff
-        self._cluster = ledger.run.open("cluster")
+        self._cluster = account or ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
         self._estimators: dict[str, PromptEstimator] = {}  # by model: tokenizers differ
         self._excess = Amount()
@@ -142,7 +145,7 @@ class Budget:
 
     @property
     def tokens(self) -> Tokens:
-        """The tokens of the cluster; an answer that broke off counts with its worst case."""
+        """The tokens charged here; an answer that broke off counts with its worst case."""
         with self._lock:
             return self._tokens
 

@@ -76,6 +76,20 @@ def test_all_of_a_run_share_ledger_and_token(tmp_path: Path) -> None:
     assert list(gateways.notices()) == []
 
 
+def test_two_gateways_of_one_cluster_share_its_account(tmp_path: Path) -> None:
+    gateways = make_gateways(tmp_path, caps=(("cluster.requests", 2.0),))
+    with ScriptedModel(lambda _: Say("hello")) as model:
+        first, access = gateways.open(make_upstream(model.base_url))
+        second, _ = gateways.open(make_upstream(model.base_url), first.account)
+        another, _ = gateways.open(make_upstream(model.base_url))
+        statuses = [ask(one, access.token) for one in (first, second, first, another)]
+    assert statuses == [200, 200, 400, 200]
+    assert "the cap of 2 model requests for this cause" in first.cap()
+    assert first.account is second.account
+    assert (first.tokens(), first.requests()) == (second.tokens(), second.requests())
+    gateways.close_all()
+
+
 def test_a_cap_on_money_needs_a_price(tmp_path: Path) -> None:
     with pytest.raises(PriceUnknownError, match=r"local/test-model.*agent_fix_price"):
         make_gateways(tmp_path, max_cost=1.0).open(make_upstream())
