@@ -35,6 +35,9 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "list": "deny",
 }
 
+# For an agent that only answers.
+NO_PERMISSIONS: Final[Mapping[str, str]] = dict.fromkeys(PERMISSIONS, "deny")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEndpoint:
@@ -56,8 +59,12 @@ class ModelEndpoint:
     small_model: str = ""
 
 
-def make_config(access: ModelEndpoint, *, instructions: str) -> dict[str, Any]:
-    """Return OpenCode's whole configuration."""
+def make_config(
+    access: ModelEndpoint, *, instructions: str, has_tools: bool = True
+) -> dict[str, Any]:
+    """Return OpenCode's whole configuration; without ``has_tools`` the agent can only answer."""
+    permissions = PERMISSIONS if has_tools else NO_PERMISSIONS
+    tools = {} if has_tools else {"tools": {"*": False}}
     name = f"{access.provider}/{access.model}"
     return {
         "$schema": "https://opencode.ai/config.json",
@@ -71,7 +78,8 @@ def make_config(access: ModelEndpoint, *, instructions: str) -> dict[str, Any]:
         "model": name,
         "small_model": f"{access.provider}/{access.small_model or access.model}",
         "default_agent": AGENT,
-        "permission": dict(PERMISSIONS),
+        "permission": dict(permissions),
+        **tools,
         "provider": {access.provider: _provider(access)},
         "agent": {
             "title": {"disable": True},
@@ -79,7 +87,8 @@ def make_config(access: ModelEndpoint, *, instructions: str) -> dict[str, Any]:
                 "mode": "primary",
                 "description": "repairs failing tests",
                 "prompt": instructions,
-                "permission": dict(PERMISSIONS),
+                "permission": dict(permissions),
+                **tools,
             },
         },
     }
@@ -173,15 +182,17 @@ def make_environ(
     }
 
 
-def session_rules(locked: Sequence[str]) -> list[dict[str, str]]:
+def session_rules(locked: Sequence[str], *, has_tools: bool = True) -> list[dict[str, str]]:
     """Return the session's permission rules, which no file of the repository can override.
 
     ``locked`` are patterns of paths that the agent's edit tools may not write. This only spares
-    the model wasted work: the policy drops such changes whatever wrote them.
+    the model wasted work: the policy drops such changes whatever wrote them. Without ``has_tools``
+    everything is denied, and no tool is offered to the model.
     """
+    permissions = PERMISSIONS if has_tools else NO_PERMISSIONS
     rules = [
         {"permission": name, "pattern": "*", "action": action}
-        for name, action in PERMISSIONS.items()
+        for name, action in permissions.items()
     ]
     return rules + [
         {"permission": "edit", "pattern": pattern, "action": "deny"} for pattern in locked

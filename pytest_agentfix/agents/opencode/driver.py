@@ -118,7 +118,8 @@ class OpenCodeAgent:
         ``model_access`` is the gateway that serves its model requests. ``locked`` are patterns of
         paths that the edit tools may not write.
         """
-        self._session = self._server.create_session(session_rules(locked), AGENT)
+        rules = session_rules(locked, has_tools=self._plan.has_tools)
+        self._session = self._server.create_session(rules, AGENT)
         self._model_access = model_access
 
     def prompt(self, text: str, *, deadline: float) -> Turn:

@@ -34,12 +34,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCodePlan:
-    """The input of an OpenCode server at its start, independent of the repair."""
+    """The input of an OpenCode server at its start, independent of the repair.
+
+    ``directory`` is the one it works in, the repository's top for one that repairs. Without
+    ``has_tools`` it can only answer.
+    """
 
     access: ModelEndpoint
     instructions: str
-    directory: Path  # the repository's top, inside
+    directory: Path
     env: Mapping[str, str]
+    has_tools: bool = True
     patience: Patience = Patience()
 
 
@@ -72,12 +77,13 @@ class Launcher:
         raise not_up(process)
 
     def _make_command(self, home: str) -> Command:
-        access = self._plan.access
-        config = make_config(access, instructions=self._plan.instructions)
+        plan = self._plan
+        access = plan.access
+        config = make_config(access, instructions=plan.instructions, has_tools=plan.has_tools)
         catalogue = make_catalogue(access)
-        env = make_environ(config, self._plan.env, home=home, has_catalogue=bool(catalogue))
+        env = make_environ(config, plan.env, home=home, has_catalogue=bool(catalogue))
         argv = [str(BINARY), "serve", "--port", str(SERVER_PORT), "--hostname", "127.0.0.1"]
-        return Command(argv=argv, cwd=self._plan.directory, env=env, stdin=catalogue)
+        return Command(argv=argv, cwd=plan.directory, env=env, stdin=catalogue)
 
     def _wait_healthy(self, process: Process, deadline: float, unneeded: threading.Event) -> bool:
         while self._clock.monotonic() < deadline and not unneeded.is_set():

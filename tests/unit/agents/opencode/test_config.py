@@ -51,6 +51,17 @@ def test_what_has_no_use_is_denied() -> None:
     assert {"glob", "grep", "list"} <= denied
 
 
+def test_one_that_only_answers_may_do_nothing() -> None:
+    config = make_config(ACCESS, instructions="Answer.", has_tools=False)
+    for place in (config, config["agent"][AGENT]):
+        assert place["tools"] == {"*": False}
+        assert next(iter(place["permission"])) == "*"
+        assert set(place["permission"].values()) == {"deny"}
+    rules = session_rules((), has_tools=False)
+    assert {(rule["pattern"], rule["action"]) for rule in rules} == {("*", "deny")}
+    assert "tools" not in make_config(ACCESS, instructions="Repair it.")
+
+
 def test_one_model_for_everything() -> None:
     config = make_config(ACCESS, instructions="Repair it.")
     assert config["model"] == config["small_model"] == "anthropic/m-1"
