@@ -33,23 +33,30 @@ def conflict_note(changes: ChangeSet, *, read_base: ReadBase, reason: str) -> st
     )
 
 
-def make_diff(changes: ChangeSet, read_base: ReadBase) -> str:
-    """A unified diff for reading, with what it cannot show said in words."""
+def make_diff(changes: ChangeSet, read_base: ReadBase, *, context: int = _CONTEXT) -> str:
+    """A unified diff for reading, with what it cannot show said in words.
+
+    ``context`` is the number of unchanged lines around a changed one.
+    """
     lines = [
         line
         for path, hunks in groupby(split_hunks(changes, read_base), key=lambda hunk: hunk.path)
-        for line in _describe_file(path, list(hunks), read_base)
+        for line in _describe_file(path, list(hunks), read_base, context)
     ]
     return "\n".join(lines)
 
 
-def _describe_file(path: str, hunks: Sequence[Hunk], read_base: ReadBase) -> Iterator[str]:
+def _describe_file(
+    path: str, hunks: Sequence[Hunk], read_base: ReadBase, context: int
+) -> Iterator[str]:
     name = clean_line(path, limit=_LINE_LIMIT)
     whole = hunks[0].whole
     if whole is None:
         yield from (f"--- a/{name}", f"+++ b/{name}")
         found = read_base(path)
-        yield from _describe_hunks((b"" if found is None else found[0]).splitlines(), hunks)
+        yield from _describe_hunks(
+            (b"" if found is None else found[0]).splitlines(), hunks, context
+        )
     elif whole.content is None:
         yield f"{name}: deleted"
     elif b"\0" in whole.content:
@@ -62,13 +69,13 @@ def _describe_file(path: str, hunks: Sequence[Hunk], read_base: ReadBase) -> Ite
             yield f"[... {len(lines) - _LINES} lines left out ...]"
 
 
-def _describe_hunks(base: Sequence[bytes], hunks: Sequence[Hunk]) -> Iterator[str]:
+def _describe_hunks(base: Sequence[bytes], hunks: Sequence[Hunk], context: int) -> Iterator[str]:
     """The hunks with lines around them; none of these twice."""
     done = shift = 0
     for number, hunk in enumerate(hunks):
         following = hunks[number + 1].start if number + 1 < len(hunks) else len(base)
-        start = max(done, hunk.start - _CONTEXT)
-        done = min(following, hunk.stop + _CONTEXT)
+        start = max(done, hunk.start - context)
+        done = min(following, hunk.stop + context)
         new = len(hunk.lines) - (hunk.stop - hunk.start)
         count = done - start
         yield f"@@ -{start + 1},{count} +{start + 1 + shift},{count + new} @@"
