@@ -99,6 +99,12 @@ OPTIONS = (
         "NAME",
     ),
     Option(
+        "agent_fix_review",
+        "Ask a model for a second opinion on each fix before it lands: 'off', the 'same' model, or "
+        "another; it can refuse a fix and never accept one (default: off)",
+        "off|same|PROVIDER/MODEL",
+    ),
+    Option(
         "agent_fix_max_cost",
         "US dollars that model answers may cost in this run; what could pass it is not sent "
         "(default: no cap)",

@@ -29,6 +29,7 @@ from pytest_agentfix.core.model import (
     HoldOut,
     Judgement,
     Landing,
+    ReadBase,
     Tokens,
     Turn,
 )
@@ -281,6 +282,27 @@ class Judge(Protocol):
         ...
 
 
+class Reviewer(Protocol):
+    """Gives a second opinion on changes that the judge has accepted. It cannot accept any."""
+
+    def review(
+        self,
+        cluster: Cluster,
+        changes: ChangeSet,
+        *,
+        hold_out: HoldOut,
+        read_base: ReadBase,
+        deadline: float,
+    ) -> Evidence:
+        """Return the opinion on ``changes`` to the base that ``read_base`` reads; never raises.
+
+        It has failed only where the reviewer says that they are right for the tests' inputs alone.
+        The reviewer is shown nothing that ``hold_out`` withholds. An opinion that could not be had
+        by ``deadline`` (monotonic), or cannot be read, is not applicable.
+        """
+        ...
+
+
 class Lander(Protocol):
     """Brings accepted fixes into the user's history, or leaves them as patches."""
 
@@ -373,6 +395,7 @@ class LoopServices(Protocol):
     max_attempts: int
     timeout: float  # seconds of wall clock per cluster
     is_minimising: bool
+    reviewer: Reviewer | None  # ``None``: no second opinion is asked for
 
     def current_base(self) -> BaseView:
         """Return the base as it is now."""

@@ -14,6 +14,7 @@ class Settings:
     model: str | None = None  # PROVIDER/MODEL
     base_url: str | None = None
     api_key_env: str | None = None
+    review: str | None = None  # "same", or PROVIDER/MODEL; ``None``: no second opinion
     max_cost: float | None = None  # US dollars for the run
     max_tokens: int | None = None  # for the run, all kinds together
     record: Path | None = None  # a cassette to write

@@ -67,6 +67,12 @@ def _parse_model(text: str) -> str:
     return _parse_word(text)
 
 
+def _parse_review(text: str) -> str | None:
+    if text == "off":
+        return None
+    return text if text == "same" else _parse_model(text)
+
+
 def _parse_word(text: str) -> str:
     """Accept one printable word that no program can take for an option."""
     if not text.isprintable() or text.startswith("-") or len(text.split()) != 1:
@@ -193,6 +199,7 @@ COMMAND = Form(
 )
 FLAG = Form("true or false", _parse_flag)
 MODEL = Form("PROVIDER/MODEL, such as anthropic/claude-sonnet-5-5", _parse_model)
+REVIEW: Form[str | None] = Form(f"off, same or {MODEL.takes}", _parse_review)
 IMAGE = Form("the name of a Docker image", _parse_word)
 BRANCH = Form("the name of a branch", _parse_word)
 PATH = Form("a path", _parse_text)

@@ -38,6 +38,7 @@ def make_settings(
         model=read.maybe("agent_fix_model", values.MODEL),
         base_url=read.maybe("agent_fix_base_url", values.URL),
         api_key_env=read.maybe("agent_fix_api_key_env", values.NAME),
+        review=read.maybe("agent_fix_review", values.REVIEW),
         max_cost=read.maybe("agent_fix_max_cost", values.DOLLARS),
         max_tokens=read.maybe("agent_fix_max_tokens", values.COUNT),
         record=_resolve_path(read, "agent_fix_record"),

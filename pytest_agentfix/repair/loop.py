@@ -1,7 +1,7 @@
 """One cluster, from its failures to one verdict. The whole loop is on this page.
 
 reproduce -> agent edits -> changes collected -> policy -> judged in another sandbox
-          -> red? the same agent gets another prompt -> green? one commit
+          -> red? the same agent gets another prompt -> green? reviewed if asked for, one commit
           -> other fixes landed first and conflict? repaired again on top of them
 """
 
@@ -40,9 +40,11 @@ from pytest_agentfix.core.ports import (
     LoopServices,
     Progress,
     Reproduction,
+    Reviewer,
     StartupSignals,
 )
 from pytest_agentfix.repair.clustering import split_cluster
+from pytest_agentfix.repair.opinion import add_opinion
 from pytest_agentfix.repair.prompts.conflict import conflict_note
 from pytest_agentfix.repair.splitting import split_by_failing, split_by_judgement
 from pytest_agentfix.repair.state import (
@@ -219,7 +221,9 @@ class _Attempts:
             is_again = state.has_seen(changes, dropped)
             judgement = None if is_again else self._judge(changes, is_last=number == limit)
             if judgement is not None and judgement.is_accepted:
-                return self._land(changes, judgement)
+                changes, judgement = self._finish(changes, judgement)
+                if judgement.is_accepted:
+                    return self._land(changes, judgement)
             if is_again:
                 again = "made the same change" if changes else "ended in the same way"
                 return state.end(verdict, f"{reason}; another attempt {again}")
@@ -273,11 +277,37 @@ class _Attempts:
         state.note(judgement)
         return judgement
 
+    def _finish(self, changes: ChangeSet, judgement: Judgement) -> tuple[ChangeSet, Judgement]:
+        """Take from an accepted change what it does not need, and have the rest reviewed."""
+        state, reviewer = self.state, self.services.reviewer
+        self._say("green; asking for a second opinion" if reviewer else "green; landing the fix")
+        if self.services.is_minimising:
+            changes, judgement = minimise(state, self.base.judge, changes, judgement)
+        if reviewer is not None:
+            judgement = add_opinion(judgement, self._review(reviewer, changes))
+            state.note(judgement)
+        return changes, judgement
+
+    def _review(self, reviewer: Reviewer, changes: ChangeSet) -> Evidence:
+        """Return the opinion on ``changes``; nobody is asked twice about the same ones."""
+        state, clock = self.state, self.services.clock
+        known = next((opinion for reviewed, opinion in state.reviews if reviewed == changes), None)
+        if known is not None:
+            return known
+        began = clock.monotonic()
+        opinion = reviewer.review(
+            state.cluster,
+            changes,
+            hold_out=state.hold_out,
+            read_base=self.base.read_base,
+            deadline=state.deadline,
+        )
+        state.update(agent_seconds=state.result.agent_seconds + clock.monotonic() - began)
+        state.reviews.append((changes, opinion))
+        return opinion
+
     def _land(self, changes: ChangeSet, judgement: Judgement) -> ClusterResult | LandingOutcome:
         state, services = self.state, self.services
-        self._say("green; landing the fix")
-        if services.is_minimising:
-            changes, judgement = minimise(state, self.base.judge, changes, judgement)
         fix = Fix(cluster=state.cluster, changes=changes, judgement=judgement, model=services.model)
         state.note(judgement)
         try:

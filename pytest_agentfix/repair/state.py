@@ -13,6 +13,7 @@ from pytest_agentfix.core.model import (
     Cluster,
     ClusterResult,
     Drop,
+    Evidence,
     HoldOut,
     Judgement,
     Landing,
@@ -44,6 +45,7 @@ class RepairState:
     timeout: float
     hold_out: HoldOut = field(default_factory=HoldOut)
     seen: list[tuple[ChangeSet, tuple[Drop, ...]]] = field(default_factory=list)
+    reviews: list[tuple[ChangeSet, Evidence]] = field(default_factory=list)
     split_off: list[Cluster] = field(default_factory=list)  # to become clusters of their own
 
     @classmethod
@@ -78,6 +80,7 @@ class RepairState:
     def reset_attempts(self) -> None:
         """Forget what was tried on another base."""
         self.seen.clear()
+        self.reviews.clear()
 
     def facts_of(self, cluster: Cluster) -> dict[str, Any]:
         """Return what the judge has to know of the cases of ``cluster`` that were withheld."""

@@ -31,6 +31,7 @@ _HASH_LENGTH: Final = 7
 REMARK: Final = "to be looked at"  # begins the detail of a check that passed with a remark
 # Checks whose numbers a reader wants to see; for the others the name is enough.
 _WITH_NUMBERS: Final = frozenset({"fail-before", "target", "pass-to-pass"})
+_OPINIONS: Final = frozenset({"review"})  # told in its own words: nothing can stand up to it
 
 # Yellow: nothing is wrong with the repair itself, somebody has to look or decide.
 _YELLOW: Final = frozenset(
@@ -135,16 +136,17 @@ def _reason(result: ClusterResult) -> str:
 def _proof(probes: Sequence[Evidence]) -> Iterator[str]:
     """Name the other checks that passed, and those that could not be made, with the reason."""
     others = [probe for probe in probes if probe.name not in _WITH_NUMBERS]
-    passed = [clean(probe.name) for probe in others if probe.result is ProbeResult.PASSED]
-    if passed:
-        yield f"stood up to: {', '.join(passed)}"
+    passed = [probe for probe in others if probe.result is ProbeResult.PASSED]
+    if checks := [clean(probe.name) for probe in passed if probe.name not in _OPINIONS]:
+        yield f"stood up to: {', '.join(checks)}"
     missing = [probe for probe in others if probe.result is ProbeResult.NOT_APPLICABLE]
     if missing:
         yield "not applicable: " + "; ".join(
             f"{clean(probe.name)} ({clean(probe.detail)})" for probe in missing
         )
     for probe in others:
-        if probe.detail.startswith(REMARK):
+        is_opinion = probe.name in _OPINIONS and probe.result is ProbeResult.PASSED
+        if is_opinion or probe.detail.startswith(REMARK):
             yield f"{clean(probe.name)}: {clean(probe.detail)}"
 
 

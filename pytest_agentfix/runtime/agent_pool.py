@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Event
 from typing import Final
 
@@ -16,6 +17,7 @@ from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
+from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
 from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
 from pytest_agentfix.runtime.sandbox_factory import (
     DetachedSandbox,
@@ -27,6 +29,7 @@ from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
 
+_ELSEWHERE: Final = Path("/tmp")  # noqa: S108 - a sandbox's own, with nothing of the repository
 STARTUP_LIMIT: Final = 180.0  # seconds for OpenCode to start
 
 
@@ -129,6 +132,32 @@ class AgentPool:
         with self.sandboxes.agent_at_work():
             is_usual = request.access == self._access
             return self.ahead.acquire(start_now) if is_usual else start_now()
+
+    def open_reviewer(
+        self, access: ModelEndpoint, gateway: ModelAccess, *, deadline: float, keep: Keep
+    ) -> Agent:
+        """Return an agent that can only answer, in a new sandbox and outside the repository there.
+
+        ``gateway`` is the only model that the sandbox can reach, by ``access``. Raises as
+        ``acquire`` does.
+        """
+        sandbox = self.sandboxes.open_for_agent(gateway.handle)
+        self.sandboxes.note_kept("reviewer", sandbox, keep)
+        plan = OpenCodePlan(
+            access=access,
+            instructions=REVIEW_INSTRUCTIONS,
+            directory=_ELSEWHERE,
+            env=self.sandboxes.environment.env,
+            has_tools=False,
+        )
+        agent = OpenCodeAgent(sandbox.container, plan, clock=self._clock)
+        try:
+            agent.launch(deadline=min(deadline, self._clock.monotonic() + STARTUP_LIMIT))
+            agent.begin(gateway)
+        except BaseException:
+            agent.close()
+            raise
+        return agent
 
     def attach(self, ready: ReadyAgent, descriptor: int) -> None:
         """Take over an agent that another process has started; it is the next to be acquired.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from pytest_agentfix.agents.opencode.binary import can_find_opencode, find_openc
 from pytest_agentfix.core.errors import (
     AgentFixError,
     EnvironmentUnavailableError,
+    KeyMissingError,
     SettingError,
+    SetupError,
 )
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
@@ -40,12 +43,14 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
     replay = None if settings.replay is None else _load_replay(settings.replay)
     choose = partial(_choose, settings, replay)
     upstream = choose()
+    review = _choose_for_review(settings, replay, upstream)
     cache = platformdirs.user_cache_path("pytest-agentfix")
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
         find()  # raises what is missing
     if _is_capped_by_cost(settings):
-        _check_prices(settings, upstream, find())
+        for one in filter(None, (upstream, review)):
+            _check_prices(settings, one, find())
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
@@ -59,6 +64,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
             engine=engine,
             environment=_choose_environment(settings, engine, repository.top, extensions),
             upstream=upstream,
+            review=review,
             choose_upstream=choose,
             find_opencode=find,
             find_local_opencode=partial(find, may_fetch=False),
@@ -130,6 +136,27 @@ def _choose(settings: Settings, replay: Replay | None, model: str | None = None)
     upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
     _keep_key_out(settings, upstream)
     return upstream
+
+
+def _choose_for_review(
+    settings: Settings, replay: Replay | None, upstream: Upstream
+) -> Upstream | None:
+    """Return the model of second opinions, ``None`` for the one that repairs or where none is.
+
+    The settings that name a key are for the run's own provider: no other one gets that key.
+    """
+    model = settings.review
+    if model is None or model == "same":
+        return None
+    is_other = settings.base_url is None and not model.startswith(f"{upstream.provider}/")
+    theirs = replace(settings, api_key_env=None, api_key_command=()) if is_other else settings
+    try:
+        return _choose(theirs, replay, model)
+    except SetupError as error:
+        next_step = error.next_step
+        if is_other and isinstance(error, KeyMissingError):
+            next_step += f" The options for keys count for {upstream.provider} only."
+        raise type(error)(f"agent_fix_review is {model}. {error.problem}", next_step) from error
 
 
 def _keep_key_out(settings: Settings, upstream: Upstream) -> None:

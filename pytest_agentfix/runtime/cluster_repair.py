@@ -21,6 +21,7 @@ from pytest_agentfix.core.model import (
     HoldOut,
     Judgement,
     Landing,
+    Tokens,
     Verdict,
 )
 from pytest_agentfix.core.ports import (
@@ -31,9 +32,11 @@ from pytest_agentfix.core.ports import (
     LandingOutcome,
     Progress,
     Reproduction,
+    Reviewer,
     StartupSignals,
 )
 from pytest_agentfix.gateway.gateway import ModelGateway
+from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.judge import SandboxJudge
 from pytest_agentfix.repair.loop import repair
 from pytest_agentfix.repair.merge_queue import MergeQueue
@@ -46,6 +49,7 @@ from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_scope import locked_patterns
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayFactory
+from pytest_agentfix.runtime.review import ModelReviewer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,17 +97,18 @@ class ClusterRepairer:
             gateway, access = self.gateways.open(upstream)
         except AgentFixError as error:
             return unprepared(cluster, error)
-        run = _ClusterRun(self, cluster, gateway, access, model=upstream.name)
+        run = _ClusterRun(self, cluster, gateway, access, upstream)
         try:
             result = repair(cluster, run, progress)
         finally:
-            self.gateways.close(gateway)
+            for each in run.gateways:
+                self.gateways.close(each)
         if stopped := self.gateways.ledger.run.stopped:
             self.scheduler.stop(stopped)
         return replace(
             result,
-            tokens=gateway.tokens(),
-            cost_usd=gateway.cost(),
+            tokens=sum((each.tokens() for each in run.gateways), Tokens()),
+            cost_usd=_add_costs(run.gateways),
             test_seconds=sum(run.test_seconds),
             kept=tuple(run.kept),
         )
@@ -118,8 +123,7 @@ class _ClusterRun:
         cluster: Cluster,
         gateway: ModelGateway,
         access: ModelEndpoint,
-        *,
-        model: str,
+        upstream: Upstream,
     ) -> None:
         settings = repairer.context.settings
         self.repairer = repairer
@@ -127,13 +131,37 @@ class _ClusterRun:
         self.gateway = gateway
         self.access = access
         self.clock = repairer.clock
-        self.model = model
+        self.model = upstream.name
         self.max_attempts = settings.max_attempts
         self.timeout = settings.timeout
         self.is_minimising = settings.minimise
         self.test_seconds: list[float] = []
         self.kept: list[str] = []
+        self._reviewer = self._make_reviewer(upstream) if settings.review is not None else None
+        self.reviewer: Reviewer | None = self._reviewer
         self._judges: dict[int, SandboxJudge] = {}  # by the version of the base
+
+    def _make_reviewer(self, upstream: Upstream) -> ModelReviewer:
+        """Return a reviewer with the model for reviews, by default the one that repairs.
+
+        Its gateway is its own, as what the agent has left in its sandbox can still reach the
+        other one; what it takes counts in the same account.
+        """
+        repairer, chosen = self.repairer, self.repairer.context.review or upstream
+        return ModelReviewer(
+            model=chosen.name,
+            open_gateway=lambda: repairer.gateways.open(chosen, self.gateway.account),
+            agent_pool=repairer.agent_pool,
+            top=repairer.context.repository.top,
+            clock=self.clock,
+            keep=self.kept.append,
+        )
+
+    @property
+    def gateways(self) -> list[ModelGateway]:
+        """The gateways of this cluster that were opened so far."""
+        of_reviews = self._reviewer.gateway if self._reviewer else None
+        return [self.gateway] if of_reviews is None else [self.gateway, of_reviews]
 
     def current_base(self) -> BaseView:
         # The count comes first: what settles from now on is judged again.
@@ -234,6 +262,13 @@ class _ClusterBase:
         self, cluster: Cluster, collected: Collected, litter: frozenset[str]
     ) -> tuple[ChangeSet, tuple[Drop, ...]]:
         return self._versions.apply_policy(self.version, cluster, collected, litter)
+
+
+def _add_costs(gateways: Sequence[ModelGateway]) -> float | None:
+    """Return the US dollars spent, ``None`` if no request was made or a price is unknown."""
+    costs = [each.cost() for each in gateways if each.requests()]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None
 
 
 def unprepared(cluster: Cluster, error: AgentFixError) -> ClusterResult:

@@ -66,6 +66,7 @@ class RunContext:
     engine: Engine
     environment: Environment
     upstream: Upstream
+    review: Upstream | None = None  # for second opinions, if that is another model
     choose_upstream: Callable[[str], Upstream]  # for a marker's model=
     find_opencode: Callable[[], Path]  # fetched if need be
     find_local_opencode: Callable[[], Path] | None = None  # the same, without fetching

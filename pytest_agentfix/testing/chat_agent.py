@@ -36,6 +36,7 @@ class ChatAgent:
     top: Path
     instructions: str
     environ: Mapping[str, str]
+    has_tools: bool = True
     _messages: list[dict[str, Any]] = field(default_factory=list)
 
     def prompt(self, text: str, *, deadline: float) -> Turn:
@@ -86,7 +87,7 @@ class ChatAgent:
         body = {
             "model": self.access.model,
             "messages": self._messages,
-            "tools": TOOLS,
+            **({"tools": TOOLS} if self.has_tools else {}),
             "max_tokens": OUTPUT_TOKENS,
             "stream": True,
             "stream_options": {"include_usage": True},

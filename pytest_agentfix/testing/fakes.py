@@ -25,6 +25,7 @@ from pytest_agentfix.core.model import (
     HoldOut,
     Judgement,
     Landing,
+    ReadBase,
     Turn,
 )
 from pytest_agentfix.core.ports import (
@@ -35,6 +36,7 @@ from pytest_agentfix.core.ports import (
     LandingOutcome,
     LandingStatus,
     Reproduction,
+    Reviewer,
     StartupSignals,
 )
 
@@ -179,6 +181,31 @@ class FakeJudge:
 
 
 @dataclass
+class FakeReviewer:
+    """A reviewer without a model. Implements ``ports.Reviewer``."""
+
+    opinions: Answers[Evidence]
+    journal: list[str] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    withheld: list[tuple[str, ...]] = field(default_factory=list)
+
+    def review(
+        self,
+        cluster: Cluster,  # noqa: ARG002
+        changes: ChangeSet,
+        *,
+        hold_out: HoldOut,
+        read_base: ReadBase,  # noqa: ARG002
+        deadline: float,
+    ) -> Evidence:
+        """Record the changed paths and what is withheld; return the configured opinion."""
+        self.journal.append(f"review: {', '.join(changes.files)}")
+        self.deadlines.append(deadline)
+        self.withheld.append(hold_out.withheld)
+        return self.opinions.give()
+
+
+@dataclass
 class FakeLander:
     """A lander without a repository. Implements ``ports.Lander``."""
 
@@ -283,6 +310,7 @@ class FakeServices:
     max_attempts: int = 3
     timeout: float = 60.0
     is_minimising: bool = True
+    reviewer: Reviewer | None = None
     landed: list[Landing] = field(default_factory=list)  # fixes of other clusters
     other: Landing = field(default_factory=Landing)  # lands just before each of ``obstacles``
     obstacles: list[tuple[LandingStatus, str]] = field(default_factory=list)  # before it may land

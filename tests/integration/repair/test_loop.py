@@ -50,6 +50,7 @@ from pytest_agentfix.testing.fakes import (
     FakeJudge,
     FakeLander,
     FakeProgress,
+    FakeReviewer,
     FakeServices,
 )
 
@@ -109,6 +110,7 @@ class World:
     hold_out: HoldOut = field(default_factory=HoldOut)
     unneeded: frozenset[str] = frozenset()  # paths that no test needs
     is_minimising: bool = True
+    opinions: Sequence[Evidence] = ()  # of a reviewer; none: there is none
     is_broken_again: bool = False  # the first fix that is found was broken by the next one
     journal: list[str] = field(default_factory=list)
     progress: FakeProgress = field(default_factory=FakeProgress)
@@ -135,11 +137,15 @@ class World:
             startup_error=self.startup_error,
             journal=self.journal,
         )
+        self.reviewer = FakeReviewer(
+            Answers(self.opinions, self.clock, self.turn_seconds), self.journal
+        )
         self.services = FakeServices(
             base=self.base,
             lander=self.lander,
             clock=self.clock,
             is_minimising=self.is_minimising,
+            reviewer=self.reviewer if self.opinions else None,
             landed=self.landed,
             other=LANDED,
             obstacles=list(self.obstacles),
@@ -193,6 +199,79 @@ def test_green_at_once() -> None:
         f"{TEST}: green; landing the fix",
         f"{TEST}: fixed: green after a change to 1 file, on main",
     ]
+
+
+GENERAL = Evidence("review", ProbeResult.PASSED, "general")
+SPECIAL = Evidence("review", ProbeResult.FAILED, "a special case")
+
+
+def test_what_is_left_of_a_fix_is_reviewed_before_it_lands() -> None:
+    both = Collected(changes=ChangeSet({p: FileChange(b"1") for p in ("calc.py", "more.py")}))
+    world = World(
+        opinions=(GENERAL,),
+        collected=(both,),
+        unneeded=frozenset({"more.py"}),
+        turn_seconds=7.0,
+        hold_out=HoldOut(withheld=("test_calc.py::test_add[2]",)),
+    )
+    result = world.repair()
+    assert world.journal[-4:] == [
+        "minimise: calc.py, more.py",
+        "review: calc.py",
+        "land: calc.py",
+        "close",
+    ]
+    assert (result.verdict, result.probes) == (Verdict.FIXED, (*GREEN.probes, GENERAL))
+    assert world.lander.fixes[0].judgement.probes == result.probes
+    assert (result.attempts, result.agent_seconds) == (1, 14.0)
+    assert (world.reviewer.deadlines, len(world.reviewer.withheld)) == ([160.0], 1)
+    assert world.reviewer.withheld == [world.hold_out.withheld]
+    assert f"{TEST}: green; asking for a second opinion" in world.progress.lines
+
+
+def test_reviewer_refuses_and_the_agent_tries_again() -> None:
+    world = World(opinions=(SPECIAL, GENERAL))
+    result = world.repair()
+    assert (result.verdict, result.attempts) == (Verdict.FIXED, 2)
+    assert [line for line in world.journal if line.startswith(("prompt", "review", "land"))] == [
+        "prompt: first, 1 red",
+        "review: calc.py",
+        "prompt: next, 0 red, 0 dropped",
+        "review: calc.py",
+        "land: calc.py",
+    ]
+
+
+def test_reviewer_that_never_is_content() -> None:
+    world = World(opinions=(SPECIAL,))
+    result = world.repair()
+    assert ends(result) == (Verdict.REFUSED, "review: a special case", 3)
+    assert result.probes == (*GREEN.probes, SPECIAL)
+    assert (world.lander.fixes, len(world.reviewer.deadlines)) == ([], 3)
+
+
+def test_same_change_is_reviewed_once_and_again_on_another_base() -> None:
+    """Each attempt's change is the same one once what it does not need is left out."""
+    attempts = [
+        Collected(changes=ChangeSet({"calc.py": FileChange(b"1"), path: FileChange(b"")}))
+        for path in ("a.py", "b.py")
+    ]
+    unneeded = frozenset({"a.py", "b.py"})
+    world = World(opinions=(SPECIAL, GENERAL), collected=attempts, unneeded=unneeded)
+    assert ends(world.repair(TestPolicy(max_attempts=2)))[0] is Verdict.REFUSED
+    assert len(world.reviewer.deadlines) == 1
+    world = World(
+        opinions=(GENERAL,),
+        collected=(changing("1"),),
+        obstacles=((LandingStatus.COLLIDES, "both change calc.py"),),
+    )
+    assert world.repair().verdict is Verdict.FIXED
+    assert len(world.reviewer.deadlines) == 2
+
+
+def test_opinion_that_could_not_be_had_keeps_no_fix_from_landing() -> None:
+    world = World(opinions=(Evidence("review", ProbeResult.NOT_APPLICABLE, "it was late"),))
+    assert world.repair().verdict is Verdict.FIXED
 
 
 def test_one_deadline_for_all() -> None:

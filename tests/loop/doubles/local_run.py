@@ -11,12 +11,19 @@ from typing import Any, cast
 
 import pytest
 
+from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.ports import AcceptHandler, Agent, StartupSignals
+from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess, StartupSignals
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
+from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
 from pytest_agentfix.runtime import bootstrap, run
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest, WarmAgent
-from pytest_agentfix.runtime.sandbox_factory import AnyWorkspace, SandboxFactory, WorkspaceSandbox
+from pytest_agentfix.runtime.sandbox_factory import (
+    AnyWorkspace,
+    Keep,
+    SandboxFactory,
+    WorkspaceSandbox,
+)
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment
@@ -92,6 +99,21 @@ class ChatAgents(AgentPool):
             top=self.sandboxes.base.top,
             instructions=INSTRUCTIONS,
             environ=self._environ,
+        )
+
+    def open_reviewer(
+        self, access: ModelEndpoint, gateway: ModelAccess, *, deadline: float, keep: Keep
+    ) -> Agent:
+        box = self.sandboxes.open_for_agent(gateway.handle)
+        return ChatAgent(
+            access=access,
+            gateway=gateway,
+            sandbox=box.container,
+            folder=box.workspace.path,
+            top=self.sandboxes.base.top,
+            instructions=REVIEW_INSTRUCTIONS,
+            environ={},
+            has_tools=False,
         )
 
     def start(self, access: Any, signals: StartupSignals, deadline: float = 0.0) -> WarmAgent:

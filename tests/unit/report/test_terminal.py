@@ -289,3 +289,17 @@ def test_no_line_can_do_harm(text: str) -> None:
     lines = summary_lines(make_hostile(text))
     assert [line.text for line in lines if not is_harmless(line.text)] == []
     assert max(len(line.text) for line in lines) < 2_500
+
+
+def test_opinion_is_told_in_its_words_and_proves_nothing() -> None:
+    probes = (
+        Evidence("lint", ProbeResult.PASSED, "nothing found"),
+        Evidence("review", ProbeResult.PASSED, 'a/b takes it for right: "it \x1b[31madds"'),
+    )
+    lines = tell(replace(end(Verdict.FIXED), probes=probes))
+    assert "       stood up to: lint" in lines
+    assert '       review: a/b takes it for right: "it adds"' in lines
+    missing = Evidence("review", ProbeResult.NOT_APPLICABLE, "there is no second opinion: late")
+    lines = tell(replace(end(Verdict.FIXED), probes=(missing,)))
+    assert "       not applicable: review (there is no second opinion: late)" in lines
+    assert not [line for line in lines if "review:" in line]

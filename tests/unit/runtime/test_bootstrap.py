@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.errors import SettingError
+from pytest_agentfix.core.errors import KeyMissingError, ModelUnknownError, SettingError
 from pytest_agentfix.core.settings import Settings
-from pytest_agentfix.runtime.bootstrap import _choose
+from pytest_agentfix.runtime.bootstrap import _choose, _choose_for_review
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +40,48 @@ def test_a_markers_model_has_a_key_too() -> None:
 def test_other_variables_may_go_in() -> None:
     settings = Settings(model="github-models/openai/gpt-4.1", env=("ANOTHER",))
     assert _choose(settings, None).key == "ghp-0123456789"
+
+
+def test_no_other_model_is_chosen_for_reviews_by_the_same_one() -> None:
+    settings = Settings(model="ollama/qwen3")
+    upstream = _choose(settings, None)
+    assert _choose_for_review(settings, None, upstream) is None
+    assert _choose_for_review(replace(settings, review="same"), None, upstream) is None
+    other = _choose_for_review(replace(settings, review="ollama/qwen4"), None, upstream)
+    assert other is not None
+    assert (other.name, other.base_url) == ("ollama/qwen4", upstream.base_url)
+
+
+def test_reviews_by_another_provider_get_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names the key for the run is for the run's own provider."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    settings = Settings(
+        model="github-models/openai/gpt-4.1", api_key_env="ANOTHER", review="openai/gpt-6"
+    )
+    upstream = _choose(settings, None)
+    other = _choose_for_review(settings, None, upstream)
+    assert other is not None
+    assert (upstream.key, other.key, other.key_source) == ("else", "sk-openai", "OPENAI_API_KEY")
+    own = _choose_for_review(replace(settings, review="github-models/x/y"), None, upstream)
+    assert own is not None
+    assert own.key == "else"
+    with pytest.raises(
+        KeyMissingError, match=r"review is groq/x\..*GROQ_API_KEY=.*github-models only"
+    ):
+        _choose_for_review(replace(settings, review="groq/x"), None, upstream)
+
+
+@pytest.mark.parametrize(("model", "words"), [("nobody/x", "not known"), ("a b/x", "of the form")])
+def test_model_for_reviews_that_is_none(model: str, words: str) -> None:
+    settings = Settings(model="ollama/qwen3", review=model)
+    with pytest.raises(ModelUnknownError, match=f"agent_fix_review is {model}.*{words}"):
+        _choose_for_review(settings, None, _choose(settings, None))
+
+
+def test_key_for_reviews_enters_no_sandbox_either() -> None:
+    settings = Settings(
+        model="ollama/qwen3", env=("GITHUB_TOKEN",), review="github-models/openai/gpt-4.1"
+    )
+    with pytest.raises(SettingError, match="GITHUB_TOKEN"):
+        _choose_for_review(settings, None, _choose(settings, None))
