@@ -37,7 +37,9 @@ CHOSEN = {
         "test_wrong_then_right_in_the_same_session",
         "test_a_provider_that_fails[429]",
     },
-    "test_review_session.py": {""},
+    "test_review_session.py": {
+        "test_opencode_offers_no_tool_and_sees_nothing_of_the_repository",
+    },
     "test_trust.py": {"test_withheld_cases_are_nowhere_the_agent_looks"},
     "test_many.py": {"test_side_by_side_one_commit_for_each_cause"},
     "test_environments.py": {"test_side_by_side_in_an_image"},
