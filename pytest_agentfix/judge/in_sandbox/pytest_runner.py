@@ -12,6 +12,8 @@ It takes an order (``orders.SessionOrder``) and answers in signed lines:
 * ``report``: ``id``, ``when``, ``outcome``, ``wasxfail``, ``detail`` and the facts below
 * ``covered``: ``ids`` (of the tests that ran a line of ``cover``), ``around`` (of those that may
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
+* ``traced``: ``tests`` (id -> ``calls`` of the functions of ``trace``, ``entered``, ``outside``,
+  ``gap``: see ``call_tracer.TestCalls``), ``problem``
 * ``finish``: ``exit``, ``counts`` of the lines before it, ``raised`` (the type's name, if pytest
   ended with an exception, as it does if a plugin raises at the end; ``exit`` is then what the
   session had come to)
@@ -40,6 +42,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     call_safely,
@@ -372,12 +375,18 @@ def main() -> None:
     if coverer is not None:
         plugins.append(coverer)
         coverer.start()
+    tracer = CallTracer(order["trace"]) if order["trace"] else None
+    if tracer is not None:
+        plugins.append(tracer)
+        tracer.start()
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
     code, raised = run_pytest(order, plugins, tally)
     with own_settings():
         if coverer is not None:
             coverer.report(writer)
+        if tracer is not None:
+            tracer.report(writer)
         writer.write("finish", exit=code, counts=dict(writer.counts), raised=raised)
         tally.write(code)
     leave(code)

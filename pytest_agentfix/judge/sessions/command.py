@@ -16,6 +16,7 @@ from pytest_agentfix.judge.sessions.orders import (
     Files,
     RunOrder,
     SessionOrder,
+    Traced,
     load_program,
     make_key,
 )
@@ -37,6 +38,7 @@ class Task:
     watch: bool = False
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    trace: Traced = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class CommandBuilder:
             watch=task.watch,
             cover=task.cover,
             around=task.around,
+            trace=task.trace,
         )
         return self._make_command((self.python, "-c", load_program()), order.encode())
 

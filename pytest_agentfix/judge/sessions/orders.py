@@ -59,6 +59,25 @@ class RunOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TracedFunction:
+    """A function whose calls are recorded, in one of two versions of its file.
+
+    ``name`` is its own, ``first`` the line it begins on, decorators included. ``number`` is the
+    same in both versions, from 1, or 0 if the other does not have it. ``lines`` holds, for each
+    line from ``first``, the number it has in both versions, or 0 if the other does not have it.
+    """
+
+    name: str
+    first: int
+    number: int
+    lines: Sequence[int]
+
+
+# Absolute path of a file -> the functions in it to trace.
+Traced = Mapping[str, Sequence[TracedFunction]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOrder:
     """The order for ``pytest_runner.py``.
 
@@ -68,7 +87,8 @@ class SessionOrder:
     the fields of a ``RunOrder``. ``top`` is the repository's, with the project's own files below
     it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
     ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
-    no test that may run one of the lines is missed. ``words`` are this package's options, ini names
+    no test that may run one of the lines is missed. ``trace`` are functions whose calls are
+    reported for each test. ``words`` are this package's options, ini names
     and the prefix of its hooks, which a project may use.
     """
 
@@ -85,6 +105,7 @@ class SessionOrder:
     watch: bool = False
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    trace: Traced = field(default_factory=dict)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:

@@ -12,11 +12,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT, TAG_LENGTH
+from pytest_agentfix.judge.sessions.call_traces import TracedTest, read_traces
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
@@ -118,6 +120,8 @@ class _RecordReader:
         self._cover_problem = ""
         self._reaching: tuple[str, ...] = ()
         self._reaching_unknown_reason = ""
+        self._traced: dict[str, TracedTest] = {}
+        self._trace_problem = ""
         self._finish: dict[str, Any] | None = None
         self._raised = ""
         self._is_sound = True
@@ -153,6 +157,8 @@ class _RecordReader:
             cover_problem=self._cover_problem,
             reaching=self._reaching,
             reaching_unknown_reason=self._reaching_unknown_reason,
+            traced=self._traced,
+            trace_problem=self._trace_problem,
             exceptions={nodeid: tally.facts.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
@@ -166,10 +172,13 @@ class _RecordReader:
             return self._take_collect_error(fields)
         if kind in self._counts:  # the other kinds come once
             return False
-        if kind == "collected":
-            return self._take_collected(fields.get("ids"), fields.get("sys_path"))
-        if kind == "covered":
-            return self._take_covered(fields)
+        takers = {
+            "collected": self._take_collected,
+            "covered": self._take_covered,
+            "traced": self._take_traced,
+        }
+        if kind in takers:
+            return takers[kind](fields)
         if kind == "finish":
             self._finish = fields
             self._raised = self._take_detail(fields.get("raised"), limit=NAME_LIMIT)
@@ -210,7 +219,8 @@ class _RecordReader:
         self._errors.append(error)
         return True
 
-    def _take_collected(self, ids: object, sys_path: object) -> bool:
+    def _take_collected(self, fields: dict[str, Any]) -> bool:
+        ids, sys_path = fields.get("ids"), fields.get("sys_path")
         if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(sys_path, PATHS_LIMIT):
             return False
         self._collected, self._sys_path = tuple(ids), tuple(sys_path)
@@ -224,6 +234,14 @@ class _RecordReader:
         self._covered, self._reaching = tuple(ids), tuple(around)
         self._cover_problem = self._take_detail(fields.get("problem"), limit=500)
         self._reaching_unknown_reason = self._take_detail(fields.get("gap"), limit=500)
+        return True
+
+    def _take_traced(self, fields: dict[str, Any]) -> bool:
+        traced = read_traces(fields.get("tests"), partial(self._take_detail, limit=500))
+        if traced is None:
+            return False
+        self._traced = traced
+        self._trace_problem = self._take_detail(fields.get("problem"), limit=500)
         return True
 
     def _take_facts(self, fields: dict[str, Any]) -> _Facts:

@@ -13,6 +13,7 @@ from pytest_agentfix.judge.sessions.orders import (
     PLAIN_PROGRAM,
     PYTEST_PROGRAM,
     RunOrder,
+    TracedFunction,
     load_program,
 )
 
@@ -47,6 +48,7 @@ def test_whole_command() -> None:
         watch=True,
         cover={"/top/a.py": [1]},
         around={"/top/a.py": [1, 2]},
+        trace={"/top/a.py": [TracedFunction(name="f", first=1, number=1, lines=[1, 0])]},
     )
     command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
     assert ("/py/bin/python", "-c", load_program()) == command.argv
@@ -94,6 +96,7 @@ def test_whole_command() -> None:
         "watch": True,
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
+        "trace": {"/top/a.py": [{"name": "f", "first": 1, "number": 1, "lines": [1, 0]}]},
     } == order
     assert "--agent-fix" in words["flags"]
     assert "--agent-fix-model" in words["options"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
 from pytest_agentfix.judge.sessions import report_parser
+from pytest_agentfix.judge.sessions.call_traces import TracedCall, TracedTest
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally, is_below
 
@@ -235,6 +237,50 @@ def test_is_below(expected: bool, nodeid: str, collector: str) -> None:  # noqa:
     assert expected is is_below(nodeid, collector)
 
 
+CALL = [1, False, "0a", "f", 2]
+TRACED = {"calls": [CALL], "entered": True, "outside": False, "gap": ""}
+BAD_TRACES: list[object] = [
+    None,
+    [],
+    {**TRACED, "more": 1},
+    {"calls": [CALL]},
+    {**TRACED, "entered": 1},
+    {**TRACED, "outside": None},
+    {**TRACED, "gap": None},
+    {**TRACED, "calls": {}},
+    {**TRACED, "calls": [CALL] * 1_001},
+    *(
+        {**TRACED, "calls": [call]}
+        for call in (
+            None,
+            CALL[:-1],
+            [True, *CALL[1:]],
+            [0, *CALL[1:]],
+            [10**9, *CALL[1:]],
+            [1, 0, *CALL[2:]],
+            [1, False, "0A", "f", 2],
+            [1, False, "0" * 17, "f", 2],
+            [1, False, "0a", "", 2],
+            [*CALL[:-1], 0],
+            [*CALL[:-1], 10**9],
+            [*CALL[:-1], "2"],
+        )
+    ),
+]
+
+
+def test_recorded_calls_are_read() -> None:
+    gap = {**TRACED, "gap": "it\0" + "x" * 1_000}
+    line = {"kind": "traced", "tests": {"t": TRACED, "u": gap}, "problem": "broken"}
+    report = parse(session(*passing("t"), line, ids=["t"]))
+    assert report.is_consistent
+    assert report.traced["t"] == TracedTest(
+        calls={TracedCall(1, is_nested=False, end="0a", path="f"): 2}, has_entered=True
+    )
+    assert report.traced["u"].gap == "it\\x00" + "x" * 497
+    assert report.trace_problem == "broken"
+
+
 LINES = list_lines(*passing("t"), ids=["t"])
 GOOD = encode(*LINES)
 
@@ -263,6 +309,10 @@ GOOD = encode(*LINES)
         {"kind": "collected", "ids": "u", "sys_path": []},
         {"kind": "covered", "ids": [1], "around": []},
         {"kind": "covered", "ids": [], "around": "t"},
+        {"kind": "traced", "tests": []},
+        {"kind": "traced", "tests": {"x" * 20_000: TRACED}},
+        {"kind": "traced", "tests": {str(number): TRACED for number in range(1_001)}},
+        *({"kind": "traced", "tests": {"t": one}} for one in BAD_TRACES),
         {"kind": "finish", "exit": 0, "counts": {}},
         {"kind": "collect_error"},
         ["kind"],
@@ -271,7 +321,7 @@ GOOD = encode(*LINES)
         GOOD.splitlines(keepends=True)[2],
         b"no newline at the end",
     ],
-    ids=range(28),
+    ids=itertools.count(),
 )
 def test_nonsense_makes_a_report_inconsistent(extra: object) -> None:
     assert parse(GOOD).is_consistent
@@ -370,7 +420,7 @@ fields = st.fixed_dictionaries(
     {},
     optional={
         "kind": st.sampled_from(
-            ["start", "collected", "collect_error", "report", "covered", "finish"]
+            ["start", "collected", "collect_error", "report", "covered", "traced", "finish"]
         ),
         "id": json_values,
         "ids": st.lists(st.text(max_size=5)) | json_values,
@@ -388,6 +438,7 @@ fields = st.fixed_dictionaries(
         "problem": json_values,
         "around": st.lists(st.text(max_size=5)) | json_values,
         "gap": json_values,
+        "tests": st.dictionaries(st.text(max_size=5), st.just(TRACED) | json_values) | json_values,
     },
 )
 signed: st.SearchStrategy[object] = fields
