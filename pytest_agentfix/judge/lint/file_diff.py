@@ -65,17 +65,26 @@ def find_added(before: Sequence[str], after: Sequence[str]) -> frozenset[int]:
 
     If the differing middle is too large to compare in reasonable time, all of it counts as new.
     """
+    return frozenset(range(1, len(after) + 1)) - match_lines(before, after).keys()
+
+
+def match_lines(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
+    """Map the numbers (from 1) of the lines of ``after`` that are not new to those in ``before``.
+
+    See ``find_added``.
+    """
     start, end = count_equal_ends(before, after)
+    matched = {number: number for number in range(1, start + 1)}
+    shift = len(before) - len(after)
+    matched |= {number: number + shift for number in range(len(after) - end + 1, len(after) + 1)}
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     if len(old) * len(new) > _PRODUCT_LIMIT:
-        return frozenset(range(start + 1, start + len(new) + 1))
+        return matched
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    kept = {
-        start + block.b + offset + 1
-        for block in matcher.get_matching_blocks()
-        for offset in range(block.size)
-    }
-    return frozenset(range(start + 1, start + len(new) + 1)) - kept
+    for block in matcher.get_matching_blocks():
+        for offset in range(1, block.size + 1):
+            matched[start + block.b + offset] = start + block.a + offset
+    return matched
 
 
 def _read(path: str, content: bytes | None) -> Module | None:
