@@ -200,6 +200,7 @@ class SandboxJudge:
             ),
             red_on_base=tuple(outcome.nodeid for outcome in baseline.finding.red),
             withheld=tuple(withheld),
+            note=note,
         )
         findings = [baseline.finding, self._lint(subject)]
         if findings[-1].has_failed and not self._plan.is_thorough:
@@ -213,7 +214,6 @@ class SandboxJudge:
             more=self._plan.probes,
             is_coverage_needed=self._is_coverage_needed(changes, withheld),
             is_thorough=self._plan.is_thorough,
-            note=note,
         )
         results = runner.run(subject)
         findings += results.by_name.values()

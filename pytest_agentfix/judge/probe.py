@@ -75,7 +75,9 @@ class Subject:
     ``red_on_base`` are the targets that fail on the base, ``withheld`` those that the agent was not
     shown. ``rootdir`` is pytest's, ``top`` the repository's; ``read_base`` reads a file of the base
     by its path relative to ``top``. ``variants`` are the additions to the targets' tests that hold
-    on the base. ``outcomes`` are those of the withheld targets with the change.
+    on the base. ``outcomes`` are those of the withheld targets with the change; ``note`` says why
+    no more were withheld. ``covering`` are other tests that run the changed lines and
+    ``covering_problem`` says why these are not known; nobody knows them before the hold-out probe.
     """
 
     cluster: Cluster
@@ -87,6 +89,9 @@ class Subject:
     red_on_base: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     outcomes: tuple[TestOutcome, ...] = ()
+    note: str = ""
+    covering: tuple[str, ...] = ()
+    covering_problem: str = ""
 
 
 class Probe(Protocol):

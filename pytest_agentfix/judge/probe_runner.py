@@ -22,7 +22,7 @@ from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.probe import PlainTask, Probe, ProbePlan, Result, Room, Step, Subject
 from pytest_agentfix.judge.probes.canary import CanaryProbe
 from pytest_agentfix.judge.probes.clone import CloneProbe
-from pytest_agentfix.judge.probes.hold_out import probe_hold_out
+from pytest_agentfix.judge.probes.hold_out import HoldOutProbe, probe_withheld
 from pytest_agentfix.judge.probes.mutant import MutantProbe
 from pytest_agentfix.judge.probes.plain_call import PlainCallProbe
 from pytest_agentfix.judge.probes.red_green_red import RedGreenRedProbe
@@ -32,6 +32,8 @@ from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.parallel import OpenSandbox, ParallelSessions, SessionRunner
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
+
+SHARE: Final = 4  # the divisor of the remaining time that each session of the last probe may take
 
 # Findings in groups that belong together.
 Groups = Generator[Sequence[Finding], None, None]
@@ -70,8 +72,7 @@ class ProbeRunner:
     """Runs the probes; each session of the targets gets ``patience`` seconds.
 
     ``more`` are probes of a project's own; none of them raises.
-    ``is_coverage_needed``: somebody will ask which tests run the changed lines. ``note`` says why
-    no more targets were withheld from the agent.
+    ``is_coverage_needed``: somebody will ask which tests run the changed lines.
     """
 
     sessions: Sessions
@@ -82,7 +83,6 @@ class ProbeRunner:
     more: Sequence[Probe] = ()
     is_coverage_needed: bool = True
     is_thorough: bool = False
-    note: str = ""
 
     def run(self, subject: Subject) -> ProbeResults:
         """Run one probe after the other; unless ``is_thorough``, stop at the first that fails."""
@@ -125,7 +125,8 @@ class ProbeRunner:
         if any(check.has_failed for check in checks):
             yield (regression.finding, *checks)
         yield (regression.finding,)
-        yield (*checks, self._hold_out(subject, regression.coverage))
+        yield checks
+        yield (self._hold_out(subject, regression.coverage, jobs),)
 
     def _run_targets(
         self, subject: Subject, runner: SessionRunner, owned: ExitStack
@@ -151,17 +152,29 @@ class ProbeRunner:
             # A dishonest session is refused, whatever it says about the targets.
             yield (target, *checks)
         yield (target,)
-        hold_out = self._hold_out(subject, Coverage())
-        if hold_out.has_failed:
-            yield (hold_out,)
+        withheld = probe_withheld(subject)
+        if withheld.has_failed:
+            yield (withheld,)
 
-    def _hold_out(self, subject: Subject, coverage: Coverage) -> Finding:
-        return probe_hold_out(
-            subject.outcomes,
-            note=self.note,
-            covering=coverage.covering,
-            problem=coverage.problem,
-        )
+    def _hold_out(self, subject: Subject, coverage: Coverage, jobs: ParallelSessions) -> Finding:
+        """Carry out the last probe, which needs the coverage; its sessions run side by side."""
+        known = replace(subject, covering=coverage.covering, covering_problem=coverage.problem)
+        probe, results = HoldOutProbe(), list[Result]()
+        plan: ProbePlan | Finding | str = probe.plan(known)
+        while isinstance(plan, ProbePlan):
+            # It can only add evidence, so it must not use up the time of what follows.
+            seconds = jobs.runner.sessions.remaining(self.deadline) / SHARE
+            timid = replace(self, patience=min(self.patience, seconds))
+            pending = [jobs.start(partial(timid.run_alone, step, subject)) for step in plan.steps]
+            results += [one.result() for one in pending]
+            plan = probe.verdict(known, tuple(results))
+        return conclude(probe, plan)
+
+    def run_alone(self, step: Step, subject: Subject, runner: SessionRunner) -> Result:
+        """Run one session in a fresh sandbox; raises as ``Sessions.run_in_time`` does."""
+        changes = subject.changes if step.has_change else ChangeSet()
+        with runner.open_sandbox(changes) as sandbox:
+            return self._run_step(runner, sandbox, step, subject)
 
     def _make_query(self, subject: Subject) -> RegressionQuery:
         return RegressionQuery(

@@ -52,12 +52,12 @@ def compare(nodeid: str, pairs: Sequence[Pair]) -> Comparison:
     """Compare the calls of one test; with several pairs, only what each side repeats counts."""
     sides = [[pair.on_base.report for pair in pairs], [pair.with_change.report for pair in pairs]]
     if not all(report.outcome_of(nodeid).is_passed for side in sides for report in side):
-        return Comparison(Dependence.UNKNOWN, "it does not pass while its calls are recorded")
+        return Comparison(Dependence.UNKNOWN, "not passed while calls are recorded")
     base, change = ([one.traced.get(nodeid, TracedTest()) for one in side] for side in sides)
     tests = [*base, *change]
     reason = next((test.gap for test in tests if test.gap), "")
     if not any(test.has_entered for test in tests):
-        reason = reason or "it runs them outside of any function"
+        reason = reason or "altered lines run outside of any function"
     if reason:
         return Comparison(Dependence.UNKNOWN, reason)
     numbers = {call.function for test in tests for call in test.calls}
@@ -67,7 +67,7 @@ def compare(nodeid: str, pairs: Sequence[Pair]) -> Comparison:
         reason = "unaltered code calls a function that is there on one side only"
         return Comparison(Dependence.UNKNOWN, reason)
     if any(_differ(number, base[:1], change[:1]) for number in numbers):
-        return Comparison(Dependence.UNKNOWN, "what it does there differs from run to run")
+        return Comparison(Dependence.UNKNOWN, "results there differ from run to run")
     return Comparison(Dependence.SAME)
 
 

@@ -49,13 +49,13 @@ class TestCalls:
         if len(self.rows) < CALLS_LIMIT:
             self.rows.append(row)
         else:
-            self.gap = f"it makes more than {CALLS_LIMIT} calls of changed functions"
+            self.gap = f"more than {CALLS_LIMIT} calls of changed functions"
 
     def describe(self) -> "dict[str, Any]":
         """Return the fields that the host reads."""
         counted = sorted(Counter(self.rows).items())
         if len(counted) > ROWS_LIMIT:
-            counted, self.gap = [], f"it makes more than {ROWS_LIMIT} different calls"
+            counted, self.gap = [], f"more than {ROWS_LIMIT} different calls"
         return {
             "calls": [[*row, count] for row, count in counted],
             "entered": self.entered,
@@ -144,9 +144,9 @@ class CallTracer:
             return
         caller = inspect.currentframe().f_back  # type: ignore[union-attr]
         if event != "sys.settrace":
-            self._current.gap = "it starts a process"
+            self._current.gap = "a process is started"
         elif caller is None or caller.f_globals.get("__name__") not in (__name__, "threading"):
-            self._current.gap = "it traces on its own"
+            self._current.gap = "something else is tracing"
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":

@@ -57,7 +57,14 @@ def test_all_probes_of_an_honest_fix(make_project: MakeProject) -> None:
         ("pass-to-pass", "passed", "1 test still passed"),
         ("report", "passed", "in 4 sessions, reports, counts and exit status agree"),
         ("canary", "passed", "6 tests that must fail did"),
-        ("hold-out", "passed", "1 test that was not shown runs the changed lines"),
+        (
+            "hold-out",
+            "not-applicable",
+            (
+                "1 test that was not shown runs past the changed lines, and does the same there "
+                "without the change"
+            ),
+        ),
     ]
     assert judgement.covering == ("test_other.py::test_zero",)
     assert not judgement.is_refused
@@ -404,6 +411,65 @@ def test_withheld_cases_that_pass(make_project: MakeProject) -> None:
         "passed",
         "1 withheld case passed (it stands in the file)",
     )
+    assert judgement.is_accepted
+
+
+HOLD_OUTS = {
+    "a value that depends on the change": (
+        "assert add(2, 1) in (1, 3)",
+        FIXED,
+        ("passed", "1 test that was not shown runs the changed lines and depends on them"),
+    ),
+    "past a special case": (
+        "assert add(2, 0) == 2",
+        BROKEN.replace("return", "if a == 1: return 3\n    return"),
+        (
+            "not-applicable",
+            (
+                "1 test that was not shown runs past the changed lines, and does the same there "
+                "without the change"
+            ),
+        ),
+    ),
+    "a value that is another each time": (
+        "assert add(Odd(), Odd())",
+        FIXED,
+        (
+            "not-applicable",
+            (
+                "1 test that was not shown runs the changed lines and cannot be compared: results "
+                "there differ from run to run"
+            ),
+        ),
+    ),
+    "a function that is no more": (
+        "import importlib, calc; importlib.reload(calc); assert calc.add(0, 0) == 0",
+        "add = lambda a, b: a + b\n",
+        (
+            "not-applicable",
+            (
+                "1 test that was not shown runs the changed lines and cannot be compared: "
+                "unaltered code calls a function that is there on one side only"
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "code", "found"), HOLD_OUTS.values(), ids=HOLD_OUTS)
+def test_other_tests_that_run_the_changed_lines(
+    make_project: MakeProject, body: str, code: str, found: tuple[str, str]
+) -> None:
+    other = (
+        "import uuid\nfrom calc import add\n"
+        "class Odd:\n"
+        "    def __add__(self, other): return str(uuid.uuid4())\n"
+        "    __sub__ = __add__\n"
+        f"def test_other(): {body}\n"
+    )
+    project = make_project({"test_other.py": other}, passed=["test_other.py::test_other"])
+    judgement = project.judge(cluster(ADD), change(calc=code))
+    assert find(judgement, "hold-out") == found
     assert judgement.is_accepted
 
 

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pytest_agentfix.core.model import TestOutcome
-from pytest_agentfix.core.ports import Completed
-from pytest_agentfix.judge.sessions.call_traces import TracedCall, TracedTest
-from pytest_agentfix.judge.sessions.run_report import RunReport
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.trace_comparison import Dependence, Pair, compare
+from tests.kits.traced_kit import Calls, traced_run, traced_test
 
-Calls = dict[tuple[int, bool, str, str], int]
 ONE = (1, False, "a", "1")
 
 
-def run(
-    calls: Calls, *, entered: bool = True, outside: bool = False, gap: str = "", problem: str = ""
-) -> SessionResult:
-    test = TracedTest(
-        calls={TracedCall(*call): times for call, times in calls.items()},
-        has_entered=entered,
-        is_outside=outside,
-        gap=gap,
-    )
-    report = RunReport(
-        has_started=True,
-        collected=("t",),
-        outcomes={"t": TestOutcome(nodeid="t", outcome="passed")},
-        exit_code=0,
-        is_complete=True,
-        is_consistent=True,
-        traced={"t": test},
-        trace_problem=problem,
-    )
-    completed = Completed(code=0, stdout=b"", stderr=b"", report=b"", seconds=0.1)
-    return SessionResult(completed=completed, report=report, limit=1.0, is_tallied=False)
+def run(calls: Calls, *, problem: str = "", **more: Any) -> SessionResult:
+    return traced_run({"t": traced_test(calls, **more)}, problem=problem)
 
 
 def dependence(*pairs: tuple[Calls, Calls]) -> Dependence:
@@ -90,7 +69,7 @@ def test_reasons_not_to_know() -> None:
     outside = run({ONE: 1}, outside=True)
     assert "one side only" in compare("t", [Pair(plain, outside)]).reason
     assert compare("t", [Pair(outside, other)]).dependence is Dependence.DIFFERENT
-    assert "does not pass" in compare("another", [Pair(plain, plain)]).reason
+    assert "not passed" in compare("another", [Pair(plain, plain)]).reason
 
 
 def test_sessions_that_cannot_be_compared() -> None:
