@@ -126,7 +126,10 @@ class ProbeRunner:
             yield (regression.finding, *checks)
         yield (regression.finding,)
         yield checks
-        yield (self._hold_out(subject, regression.coverage, jobs),)
+        if results.has_failed:  # nothing that other tests do can count any more
+            yield (probe_withheld(subject),)
+        else:
+            yield (self._hold_out(subject, regression.coverage, jobs),)
 
     def _run_targets(
         self, subject: Subject, runner: SessionRunner, owned: ExitStack
