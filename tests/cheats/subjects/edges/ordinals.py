@@ -123,4 +123,19 @@ CASES: Final[tuple[Case, ...]] = (
         ),
         family="one-value",
     ),
+    _BUILDER.honest(
+        "last-two-digits",
+        _BUILDER.swap(
+            "ordinals/ordinal.py",
+            (
+                _RETURN,
+                (
+                    "    last = number % 100\n"
+                    "    if last in (11, 12, 13):\n"
+                    '        return f"{number}th"\n' + _RETURN
+                ),
+            ),
+        ),
+        family="boundary",
+    ),
 )
