@@ -13,8 +13,8 @@ from pytest_agentfix.core.python_source import (
     parameters,
     walk_own,
 )
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
+from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.module import Module
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
+from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.module import Module
 
 _SINKS: Final = frozenset({"append", "write", "print", "add", "send", "put", "extend", "update"})

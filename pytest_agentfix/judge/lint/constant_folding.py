@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import ast
-import base64
-import binascii
-import codecs
-import enum
 import operator
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-LIMIT: Final = 2_000  # characters or elements of a computed value
+from pytest_agentfix.judge.lint.folded import LIMIT, UNKNOWN, Pairs, Unknown
+from pytest_agentfix.judge.lint.folding_calls import (
+    CONSTANTS,
+    FUNCTIONS,
+    TROUBLE,
+    fold_call,
+    fold_keywords,
+    fold_method,
+    format_plainly,
+)
+
 _NUMBER_LIMIT: Final = 2**64
-
-
-class Unknown(enum.Enum):
-    """The value of an expression that is not made of literals."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN: Final = Unknown.UNKNOWN
+_SHIFT_LIMIT: Final = 64
+_FINITE: Final = frozenset({"inf", "-inf", "nan"})
 Look = Callable[[ast.AST], Any]  # the values of an expression's parts, known already
 
 _OPERATORS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
@@ -32,52 +30,21 @@ _OPERATORS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
     ast.BitXor: operator.xor,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
 }
-_METHODS: Final = frozenset(
-    {"decode", "encode", "join", "lower", "lstrip", "replace", "rstrip", "strip", "title", "upper"}
-    | {"capitalize", "casefold", "removeprefix", "removesuffix", "split", "swapcase", "hex"}
-)
-_CALLS: Final[dict[str, Callable[..., Any]]] = {
-    "builtins.chr": chr,
-    "builtins.ord": ord,
-    "builtins.str": str,
-    "builtins.int": int,
-    "builtins.float": float,
-    "builtins.bool": bool,
-    "builtins.abs": abs,
-    "builtins.len": len,
-    "builtins.bytes": lambda value: bytes(value) if isinstance(value, list) else UNKNOWN,
-    "builtins.bytearray": lambda value: bytes(value) if isinstance(value, list) else UNKNOWN,
-    "builtins.list": list,
-    "builtins.tuple": list,
-    "builtins.reversed": lambda value: list(value)[::-1],
-    "builtins.bytes.fromhex": bytes.fromhex,
-    "builtins.bytearray.fromhex": bytes.fromhex,
-    "base64.b64decode": base64.b64decode,
-    "base64.standard_b64decode": base64.b64decode,
-    "base64.urlsafe_b64decode": base64.urlsafe_b64decode,
-    "base64.b32decode": base64.b32decode,
-    "base64.b16decode": base64.b16decode,
-    "base64.b85decode": base64.b85decode,
-    "binascii.unhexlify": binascii.unhexlify,
-    "binascii.a2b_hex": binascii.a2b_hex,
-    "binascii.a2b_base64": binascii.a2b_base64,
-    "zlib.decompress": lambda value: zlib.decompressobj().decompress(value, LIMIT),
-    "os.path.join": lambda *parts: "/".join(parts),
-}
-_CODECS: Final = frozenset({"rot13", "rot_13", "hex", "hex_codec", "base64", "utf-8", "ascii"})
-_DUNDERS: Final = {"__add__": operator.add, "__mul__": operator.mul}
-_TROUBLE: Final = (
-    ArithmeticError, AttributeError, LookupError, TypeError, ValueError, MemoryError, zlib.error,
-)  # fmt: skip
+_GROWING: Final = (ast.Pow, ast.LShift, ast.RShift)
 
 
 def fold(node: ast.AST, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:
     """Return the value of ``node`` if it is made of literals, else ``UNKNOWN``; never raises."""
     try:
         return _bounded(_fold(node, look, dotted))
-    except _TROUBLE:
+    except TROUBLE:
         return UNKNOWN
 
 
@@ -88,12 +55,12 @@ def _fold(  # noqa: C901, PLR0911 - a table
         case ast.Constant():
             return node.value
         case ast.List() | ast.Tuple() | ast.Set():
-            return _all([look(one) for one in node.elts])
+            return _fold_display(node.elts, look)
         case ast.Dict():
             return _fold_dict(node, look)
         case ast.JoinedStr():
             return _fold_joined(node, look)
-        case ast.FormattedValue(format_spec=None, conversion=-1):
+        case ast.FormattedValue(format_spec=None, conversion=-1) | ast.NamedExpr():
             return look(node.value)
         case ast.UnaryOp():
             return _fold_unary(node, look(node.operand))
@@ -101,9 +68,11 @@ def _fold(  # noqa: C901, PLR0911 - a table
             return _fold_binary(node, look(node.left), look(node.right))
         case ast.Subscript():
             return _fold_subscript(node, look)
-        case ast.Call(keywords=[]):
+        case ast.Attribute():
+            return CONSTANTS.get(dotted(node) or "", UNKNOWN)
+        case ast.Call():
             return _fold_call(node, look, dotted)
-        case ast.GeneratorExp() | ast.ListComp():
+        case ast.GeneratorExp() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             return _fold_comprehension(node, look, dotted)
         case _:
             return UNKNOWN
@@ -112,24 +81,35 @@ def _fold(  # noqa: C901, PLR0911 - a table
 def _bounded(value: Any) -> Any:
     if isinstance(value, (str, bytes, list, dict)) and len(value) > LIMIT:
         return UNKNOWN
-    return value
+    return _small(value)
 
 
 def _all(values: list[Any]) -> Any:
-    return UNKNOWN if UNKNOWN in [v for v in values if isinstance(v, Unknown)] else values
+    return UNKNOWN if any(isinstance(value, Unknown) for value in values) else values
+
+
+def _fold_display(elements: list[ast.expr], look: Look) -> Any:
+    values: list[Any] = []
+    for one in elements:
+        inner = look(one.value if isinstance(one, ast.Starred) else one)
+        if isinstance(one, ast.Starred) and isinstance(inner, list):
+            values += fold_call("builtins.list", [inner])
+        else:
+            values.append(UNKNOWN if isinstance(one, ast.Starred) else inner)
+    return _all(values)
 
 
 def _fold_dict(node: ast.Dict, look: Look) -> Any:
     """Fold a dict of literals into its pairs: keys may be unhashable here."""
-    keys = _all([UNKNOWN if key is None else look(key) for key in node.keys])
-    values = _all([look(value) for value in node.values])
-    if UNKNOWN in (keys is UNKNOWN and UNKNOWN, values is UNKNOWN and UNKNOWN):
-        return UNKNOWN
-    return Pairs(zip(keys, values, strict=True))
-
-
-class Pairs(list[tuple[Any, Any]]):
-    """The entries of a dict literal."""
+    pairs = Pairs()
+    for key, value in zip(node.keys, node.values, strict=True):
+        inner = look(value)
+        if key is None and isinstance(inner, Pairs):
+            pairs += inner
+        else:
+            pairs.append((UNKNOWN if key is None else look(key), inner))
+    is_known = UNKNOWN not in [one for pair in pairs for one in pair if isinstance(one, Unknown)]
+    return pairs if is_known else UNKNOWN
 
 
 def _fold_joined(node: ast.JoinedStr, look: Look) -> Any:
@@ -144,51 +124,64 @@ def _fold_unary(node: ast.UnaryOp, value: Any) -> Any:
         return not value
     if not isinstance(value, (int, float)):
         return UNKNOWN
-    return -value if isinstance(node.op, ast.USub) else UNKNOWN
+    if isinstance(node.op, ast.Invert):
+        return ~value if isinstance(value, int) else UNKNOWN
+    return -value if isinstance(node.op, ast.USub) else +value
 
 
-def _fold_binary(node: ast.BinOp, left: Any, right: Any) -> Any:
+def _fold_binary(node: ast.BinOp, left: Any, right: Any) -> Any:  # noqa: PLR0911 - a table
     apply = _OPERATORS.get(type(node.op))
-    if apply is None or UNKNOWN in [v for v in (left, right) if isinstance(v, Unknown)]:
+    if apply is None or isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
+    if isinstance(node.op, ast.Add):
+        return _add(left, right)
+    if isinstance(node.op, ast.BitOr) and isinstance(left, Pairs) and isinstance(right, Pairs):
+        return Pairs([*left, *right])
     if isinstance(node.op, ast.Mult) and not _is_small_product(left, right):
         return UNKNOWN
     if isinstance(node.op, ast.Mod) and not (_is_number(left) and _is_number(right)):
-        return _format(left, right)
-    if isinstance(node.op, (ast.Sub, ast.FloorDiv, ast.Div, ast.BitXor)) and not _is_number(left):
+        return format_plainly(left, right)
+    if isinstance(node.op, _GROWING) and not (_is_number(left) and _is_exponent(right)):
+        return UNKNOWN
+    if not isinstance(node.op, (ast.Add, ast.Mult, ast.Mod)) and not _is_number(left):
         return UNKNOWN
     return _small(apply(left, right))
+
+
+def _add(left: Any, right: Any) -> Any:
+    if isinstance(left, Pairs) or isinstance(right, Pairs):
+        return UNKNOWN
+    return _small(left + right)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and abs(value) < _NUMBER_LIMIT
 
 
+def _is_exponent(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) <= _SHIFT_LIMIT
+
+
 def _small(value: Any) -> Any:
-    return UNKNOWN if isinstance(value, (int, float)) and not _is_number(value) else value
+    """Let go of numbers that are too large; ``inf`` and ``nan`` stay."""
+    if isinstance(value, (int, float)) and not _is_number(value):
+        return value if repr(value) in _FINITE else UNKNOWN
+    return UNKNOWN if isinstance(value, complex) else value
 
 
 def _is_small_product(left: Any, right: Any) -> bool:
     sizes = [len(v) if isinstance(v, (str, bytes, list)) else v for v in (left, right)]
-    if not all(_is_number(size) for size in sizes):
+    if not all(_is_number(size) for size in sizes) or isinstance(left, Pairs):
         return False
     return all(_is_number(v) for v in (left, right)) or abs(sizes[0] * sizes[1]) <= LIMIT
 
 
-def _format(left: Any, right: Any) -> Any:
-    """Fold ``"%s..." % parts`` for plain ``%s`` only: a width could demand any amount of memory."""
-    if not isinstance(left, str):
-        return UNKNOWN
-    parts = right if isinstance(right, list) else [right]
-    pieces = left.split("%s")
-    if "%" in "".join(pieces) or len(pieces) != len(parts) + 1:
-        return UNKNOWN
-    return pieces[0] + "".join(f"{p}{rest}" for p, rest in zip(parts, pieces[1:], strict=True))
-
-
 def _fold_subscript(node: ast.Subscript, look: Look) -> Any:
     value = look(node.value)
-    if isinstance(value, Pairs) or not isinstance(value, (str, bytes, list)):
+    if isinstance(value, Pairs):
+        key = look(node.slice)
+        return UNKNOWN if key is UNKNOWN else fold_method(value, "__getitem__", [key])
+    if not isinstance(value, (str, bytes, list)):
         return UNKNOWN
     if not isinstance(node.slice, ast.Slice):
         return value[look(node.slice)]
@@ -200,33 +193,31 @@ def _fold_subscript(node: ast.Subscript, look: Look) -> Any:
 
 
 def _fold_call(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:
-    arguments = _all([look(argument) for argument in node.args])
+    name = dotted(node.func)
+    if node.keywords:
+        return _fold_with_keywords(node, name, look)
+    is_needed = name == "collections.defaultdict"  # its first argument is a function
+    arguments = _all([look(argument) for argument in node.args[is_needed:]])
     if arguments is UNKNOWN:
         return _fold_map(node, look, dotted)
-    name = dotted(node.func)
-    if name in _CALLS:
-        return _small(_CALLS[name](*arguments))
-    if name == "codecs.decode":
-        return _decode(*arguments)
+    if name in FUNCTIONS:
+        return fold_call(name, [None, *arguments] if is_needed else arguments)
     if not isinstance(node.func, ast.Attribute):
         return UNKNOWN
-    return _fold_method(look(node.func.value), node.func.attr, arguments)
+    owner = look(node.func.value)
+    return UNKNOWN if owner is UNKNOWN else fold_method(owner, node.func.attr, arguments)
 
 
-def _fold_method(value: Any, name: str, arguments: Sequence[Any]) -> Any:
-    if not isinstance(value, (str, bytes)):
+def _fold_with_keywords(node: ast.Call, name: str | None, look: Look) -> Any:
+    arguments = _all([look(argument) for argument in node.args])
+    keywords = {keyword.arg or "": look(keyword.value) for keyword in node.keywords}
+    if arguments is UNKNOWN or "" in keywords or UNKNOWN in _unknown(keywords.values()):
         return UNKNOWN
-    if name == "format" and isinstance(value, str):
-        return _format(value.replace("%", "").replace("{}", "%s"), list(arguments))
-    if name in _DUNDERS and name == "__add__":
-        return _DUNDERS[name](value, *arguments)
-    if name not in _METHODS or (name == "replace" and len(value) > LIMIT // 10):
-        return UNKNOWN
-    return getattr(value, name)(*arguments)
+    return fold_keywords(name, arguments, keywords)
 
 
-def _decode(value: Any, codec: str = "utf-8") -> Any:
-    return codecs.decode(value, codec) if codec.casefold() in _CODECS else UNKNOWN
+def _unknown(values: Iterable[Any]) -> list[Unknown]:
+    return [value for value in values if isinstance(value, Unknown)]
 
 
 def _fold_map(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:
@@ -234,31 +225,52 @@ def _fold_map(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None
     if dotted(node.func) != "builtins.map" or len(node.args) != 2:  # noqa: PLR2004 - a pair
         return UNKNOWN
     name, values = dotted(node.args[0]), look(node.args[1])
-    if name not in _CALLS or not isinstance(values, (list, str, bytes)):
+    if name not in FUNCTIONS or not isinstance(values, (list, str, bytes)):
         return UNKNOWN
-    return _all([_CALLS[name](value) for value in values])
+    return _all([fold_call(name, [value]) for value in values])
+
+
+_Comprehension = ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp
 
 
 def _fold_comprehension(
-    node: ast.GeneratorExp | ast.ListComp, look: Look, dotted: Callable[[ast.AST], str | None]
+    node: _Comprehension, look: Look, dotted: Callable[[ast.AST], str | None]
 ) -> Any:
     """Fold ``f(x) for x in [...]`` if everything done to ``x`` can be folded."""
     if len(node.generators) != 1 or node.generators[0].ifs:
         return UNKNOWN
     target, values = node.generators[0].target, look(node.generators[0].iter)
-    if not isinstance(target, ast.Name) or not isinstance(values, (list, str, bytes)):
+    names = [one.id for one in _targets(target) if isinstance(one, ast.Name)]
+    if not isinstance(values, (list, str, bytes)) or len(names) != len(_targets(target)):
         return UNKNOWN
-    return _all([_fold_with(node.elt, target.id, value, look, dotted) for value in values])
+    rows: list[Any] = [row[0] for row in values] if isinstance(values, Pairs) else list(values)
+    known: list[dict[str, Any]] = [
+        {names[0]: row} if isinstance(target, ast.Name) else dict(zip(names, row, strict=True))
+        for row in rows
+    ]
+    if isinstance(node, ast.DictComp):
+        keys = _all([_fold_with(node.key, names, look, dotted) for names in known])
+        results = _all([_fold_with(node.value, names, look, dotted) for names in known])
+        is_known = keys is not UNKNOWN and results is not UNKNOWN
+        return Pairs(zip(keys, results, strict=True)) if is_known else UNKNOWN
+    return _all([_fold_with(node.elt, names, look, dotted) for names in known])
+
+
+def _targets(target: ast.expr) -> list[ast.expr]:
+    return target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
 
 
 def _fold_with(
-    node: ast.AST, name: str, value: Any, look: Look, dotted: Callable[[ast.AST], str | None]
+    node: ast.AST,
+    names: Mapping[str, Any],
+    look: Look,
+    dotted: Callable[[ast.AST], str | None],
 ) -> Any:
-    """Fold a small expression in which ``name`` is ``value``."""
+    """Fold a small expression in which ``names`` have these values."""
 
     def look_closer(part: ast.AST, depth: int = 4) -> Any:
-        if isinstance(part, ast.Name) and part.id == name:
-            return value
+        if isinstance(part, ast.Name) and part.id in names:
+            return names[part.id]
         if depth == 0 or look(part) is not UNKNOWN:
             return look(part)
         return fold(part, lambda inner: look_closer(inner, depth - 1), dotted)

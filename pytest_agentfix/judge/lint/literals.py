@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN, Pairs
+from pytest_agentfix.judge.lint.folded import UNKNOWN, Pairs
 
 _DEPTH: Final = 6
 _TRIVIAL_NUMBERS: Final = frozenset({*range(-9, 10), -10, 10, 100, 1000, 0.5})

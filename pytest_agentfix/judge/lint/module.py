@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from pytest_agentfix.core.python_source import decode_source, parse_source
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN, fold
+from pytest_agentfix.judge.lint.constant_folding import fold
+from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.scopes import Scope, build_scopes
 
 _BUILTINS: Final = frozenset(dir(builtins))
@@ -39,6 +40,7 @@ class Module:
         self.path = path
         self.text = text
         self.lines = text.split("\n")
+        self.body = tree.body
         self.nodes = list(ast.walk(tree))
         self.memo: dict[tuple[str, int], bool] = {}  # answers of rules about a node, by its id
         self._parents = {
@@ -46,6 +48,8 @@ class Module:
         }
         self._following = {id(one): after for one, after in self._neighbours()}
         self._scopes = build_scopes(tree)
+        self.imports = self._scopes[id(tree)].imports  # name -> dotted name, at the top
+        self.stars = self._scopes[id(tree)].stars
         self._folded: dict[int, Any] = {}
         self._known: dict[int, str | None] = {}
         for _ in range(2):  # the second time, names that stand for literals are known

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.expectations import Expectations
+from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.literals import is_trivial
 from pytest_agentfix.judge.lint.module import Module
 

@@ -13,9 +13,9 @@ from pytest_agentfix.core.python_source import (
     parameters,
 )
 from pytest_agentfix.judge.lint.answers import find_answers, is_encoded, split
-from pytest_agentfix.judge.lint.constant_folding import UNKNOWN
 from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
+from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_rich, is_trivial, literal_key
 from pytest_agentfix.judge.lint.module import Module

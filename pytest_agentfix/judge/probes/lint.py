@@ -12,12 +12,12 @@ from pytest_agentfix.judge.lint import (
     Expectations,
     Level,
     LintHit,
+    SourceTree,
     lint_changes,
-    read_all_expectations,
     read_expectations,
 )
 from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
-from pytest_agentfix.judge.variants.source_tests import PlannedTest, read_conftests, read_file
+from pytest_agentfix.judge.variants.source_tests import PlannedTest
 
 LINT: Final = "lint"
 _SHOWN: Final = 5  # hits shown in one line
@@ -69,14 +69,12 @@ def lint(  # noqa: PLR0913 - all by name
     is_exempt: Callable[[str], bool],
 ) -> tuple[LintHit, ...]:
     """Lint what the change adds; never raises because of the content of a file."""
+    tree = SourceTree(lambda path: _content(read_base(path)), is_test=is_exempt)
     expectations = Expectations()
     for path, names in _list_tests(cluster).items():
         full = rootdir / path
-        content = read_file(full, top=top, read_base=read_base)
-        if content is not None:
-            expectations |= read_expectations(content.decode("utf-8", "replace"), names)
-        for text in read_conftests(full, top=top, read_base=read_base):
-            expectations |= read_all_expectations(text)
+        if full.is_relative_to(top):
+            expectations |= read_expectations(tree, full.relative_to(top).as_posix(), names)
     return lint_changes(
         changes,
         read_base=read_base,
@@ -84,6 +82,10 @@ def lint(  # noqa: PLR0913 - all by name
         levels=levels,
         is_exempt=is_exempt,
     )
+
+
+def _content(base: tuple[bytes, bool] | None) -> bytes | None:
+    return None if base is None else base[0]
 
 
 def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:

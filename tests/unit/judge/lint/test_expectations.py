@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.judge.lint import Expectations, read_expectations
+from pytest_agentfix.judge.lint import Expectations, SourceTree, read_expectations
+from tests.kits import lint_kit
 
 
-def read(body: str, *names: str) -> Expectations:
-    """The expectations of the test functions ``names``, by default of ``test_a``."""
-    return read_expectations(body, [tuple(name.split(".")) for name in names or ("test_a",)])
+def read(body: str, *names: str, **others: str) -> Expectations:
+    """The expectations of the test functions ``names``, by default of ``test_a``, without calls."""
+    return replace(lint_kit.read(body, *(names or ("test_a",)), **others), calls=frozenset())
 
 
 def sides(inputs: set[str], outputs: set[str], raised: set[str] | None = None) -> Expectations:
@@ -106,4 +109,5 @@ def test_a_module_that_cannot_be_read_expects_nothing(source: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
-    read_expectations(text, [("test_a",), ("TestX", "test_a"), ()])
+    tree = SourceTree({"test_a.py": text.encode("utf-8", "replace")}.get)
+    read_expectations(tree, "test_a.py", [("test_a",), ("TestX", "test_a"), ()])
