@@ -28,17 +28,14 @@ LINT_RULES = (
     "surroundings",
     "reads-tests",
     "swallowed-error",
-    "test-literals",
+    "possible-special-case",
     "special-case",
     "test-inputs",
     "new-network",
     "new-subprocess",
     "new-eval",
     "new-encoded",
-    "deletion",
-    "security",
     "unicode",
-    "mocking",
     "unparsable",
 )
 LINT_LEVELS = ("refuse", "report", "off")

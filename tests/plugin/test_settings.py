@@ -109,9 +109,9 @@ BAD_INI = [
     ("include", "../x", "globs relative to the repository's top, not '../x'"),
     ("allow", "/etc/*", "globs relative to the repository's top, not '/etc/[*]'"),
     ("allow", "tests/../../x", "globs relative to the repository's top, not 'tests/../../x'"),
-    ("lint", "deletion", f"{LINT}*, not 'deletion'"),
-    ("lint", "deletion=", f"{LINT}*, not 'deletion='"),
-    ("lint", "deletion=warn", f"{LINT}*, not 'deletion=warn'"),
+    ("lint", "unicode", f"{LINT}*, not 'unicode'"),
+    ("lint", "unicode=", f"{LINT}*, not 'unicode='"),
+    ("lint", "unicode=warn", f"{LINT}*, not 'unicode=warn'"),
     ("lint", "no-such-rule=off", f"{LINT}*, not 'no-such-rule=off'"),
     ("lint", "=off", f"{LINT}*, not '=off'"),
     ("regressions", "some", "run or all, not 'some'"),
@@ -187,10 +187,10 @@ def test_ini_only(runner: Runner) -> None:
             .github/workflows/ci.yml
             tests/factories/**
         agent_fix_lint =
-            deletion=report
+            unicode=report
             new-network = off
-            security=refuse
-            deletion=off
+            surroundings=refuse
+            unicode=off
         agent_fix_regressions = all
         agent_fix_max_unjudged = 12.5 %
         agent_fix_repository_history = judge
@@ -212,7 +212,7 @@ def test_ini_only(runner: Runner) -> None:
         env=("MY_FLAG",),
         max_requests=9,
         allow=("tests/factories/**", ".github/workflows/ci.yml"),
-        lint=(("deletion", "off"), ("new-network", "off"), ("security", "refuse")),
+        lint=(("unicode", "off"), ("new-network", "off"), ("surroundings", "refuse")),
         regressions="all",
         max_unjudged=0.125,
         repository_history="judge",

@@ -36,15 +36,9 @@ def _below(module: str, names: str) -> frozenset[str]:
     return frozenset(f"{module}.{name}" for name in names.split())
 
 
-OUTCOMES: Final = frozenset({"pytest", "_pytest", "unittest", "pluggy", "doctest", "nose"})
-_MOCKS: Final = (
-    "unittest.mock",
-    "mock",
-    "pytest_mock",
-    "pytest.MonkeyPatch",
-    "_pytest.monkeypatch",
+OUTCOMES: Final = frozenset(
+    {"pytest", "_pytest", "unittest", "pluggy", "doctest", "nose", "mock", "pytest_mock"}
 )
-
 GROUPS: Final = (
     Group(
         rule="frame-inspection",
@@ -131,7 +125,6 @@ GROUPS: Final = (
         | _below("decimal", "setcontext"),
     ),
     Group(rule="always-equal", names=frozenset({"unittest.mock.ANY", "mock.ANY"})),
-    Group(rule="mocking", capability="mocks", roots=_MOCKS),
 )  # fmt: skip
 
 

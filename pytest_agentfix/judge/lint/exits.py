@@ -23,11 +23,7 @@ _EXITS: Final = frozenset(
 )
 _MAIN: Final = re.compile(r"_*(main|cli|run_cli|entry_?point|\w+_main|main_\w+|cli_\w+)")
 _OUTCOME_NAMES: Final = frozenset({"Skipped", "SkipTest", "XFailed", "OutcomeException"})
-_MOCK_NAMES: Final = frozenset(
-    {"MagicMock", "AsyncMock", "NonCallableMock", "monkeypatch", "MonkeyPatch", "create_autospec"}
-)
 _GUARDED: Final = frozenset({"unittest", "doctest"})  # run by a module that is its own test
-_MOCKED: Final = ("unittest.mock", "pytest.MonkeyPatch", "_pytest.monkeypatch")
 
 
 def find_exits(module: Module) -> Iterator[RawHit]:
@@ -46,7 +42,7 @@ def find_outcomes(module: Module) -> Iterator[RawHit]:
     """Find the test runner's own vocabulary in code that is not a test."""
     for use in module.uses:
         root = use.name.partition(".")[0]
-        if root not in OUTCOMES or use.name.startswith(_MOCKED):
+        if root not in OUTCOMES:
             continue
         if root in _GUARDED and is_in_main_guard(module, use.node):
             continue
@@ -59,8 +55,6 @@ def _find_outcome_names(module: Module) -> Iterator[RawHit]:
         match node:
             case ast.Raise(exc=ast.expr() as exc) if _last_name(exc) in _OUTCOME_NAMES:
                 yield raw_hit("test-outcome", node, f"raises {_last_name(exc)}")
-            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _MOCK_NAMES:
-                yield raw_hit("mocking", node, name, key=name, capability="mocks")
 
 
 def _last_name(node: ast.expr) -> str:

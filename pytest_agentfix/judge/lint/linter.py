@@ -16,10 +16,10 @@ from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.file_diff import FileDiff
 from pytest_agentfix.judge.lint.hits import Level, LintHit, RawHit
 from pytest_agentfix.judge.lint.introspection import find_introspection
+from pytest_agentfix.judge.lint.joint_conditions import Compared, find_joint, list_compared
 from pytest_agentfix.judge.lint.lookup_tables import find_tables
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.quality import find_swallowed, find_unicode
-from pytest_agentfix.judge.lint.removed_code import Placed, find_deletions, find_weakened
 from pytest_agentfix.judge.lint.rules import RULES
 from pytest_agentfix.judge.lint.special_cases import find_chains, find_special_cases
 from pytest_agentfix.judge.lint.test_detection import (
@@ -36,6 +36,7 @@ _FINDERS: Final = (
 )  # fmt: skip
 _MANY: Final = 20  # hits of one rule in one file that are shown
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
+Placed = tuple[str, RawHit]  # a path, and what was found there
 _NO_LEVELS: Final[Mapping[str, Level]] = MappingProxyType({})
 
 
@@ -82,7 +83,7 @@ def _without_echoes(hits: Sequence[LintHit]) -> list[LintHit]:
     special = {(hit.path, hit.line) for hit in hits if hit.rule == "special-case"}
     asking = special | {(path, line - 1) for path, line in special}
     detected = {(hit.path, hit.line) for hit in hits if hit.rule == "test-detection"}
-    echoes = {"test-literals": special, "test-inputs": asking, "surroundings": detected}
+    echoes = {"test-inputs": asking, "surroundings": detected}
     return [hit for hit in hits if (hit.path, hit.line) not in echoes.get(hit.rule, ())]
 
 
@@ -96,17 +97,23 @@ def _without_many(hits: Iterable[LintHit]) -> Iterator[LintHit]:
 
 def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Placed]:
     pairs: list[_Pair] = []
+    compared = frozenset[tuple[str, str]]().union(*(_find_compared(diff.old) for diff in diffs))
     for diff in diffs:
-        old = _find(diff.old, expected)
-        new = _find(diff.new, expected)
+        old = _find(diff.old, expected, compared)
+        new = _find(diff.new, expected, compared)
         if diff.is_unparsable or new is None:
             yield diff.path, _unparsable(diff)
         pairs.append(_Pair(diff, old or (), new or ()))
     for path, found in _find_surplus(pairs):
         if not is_expected(found, expected.raised):
             yield path, found
-    yield from find_deletions(diffs)
-    yield from find_weakened(diffs)
+
+
+def _find_compared(module: Module | None) -> Compared:
+    try:
+        return list_compared(module)
+    except (RecursionError, MemoryError):
+        return frozenset()
 
 
 def _unparsable(diff: FileDiff) -> RawHit:
@@ -124,7 +131,9 @@ class _Pair:
     new: tuple[RawHit, ...]
 
 
-def _find(module: Module | None, expected: Expectations) -> tuple[RawHit, ...] | None:
+def _find(
+    module: Module | None, expected: Expectations, compared: Compared
+) -> tuple[RawHit, ...] | None:
     """Find all constructs that rules are about; ``None`` if the tree is too deep."""
     if module is None:
         return ()
@@ -133,6 +142,7 @@ def _find(module: Module | None, expected: Expectations) -> tuple[RawHit, ...] |
         found += find_special_cases(module, expected)
         found += find_tables(module, expected)
         found += find_inputs(module, expected)
+        found += find_joint(module, expected, compared)
     except (RecursionError, MemoryError):
         return None
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ _TRIVIAL_NUMBERS: Final = frozenset({*range(-9, 10), -10, 10, 100, 1000, 0.5})
 _SHORT: Final = 3  # characters
 _RICH_TEXT: Final = 6
 _RICH_DIGITS: Final = 3
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]*|[a-z]+( [a-z]+){1,2}")  # or a few of them
 _PUNCTUATION: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -38,12 +40,17 @@ def is_trivial(value: Any) -> bool:
     if value is UNKNOWN or isinstance(value, (bool, type(None), type(...))):
         return True
     if isinstance(value, (int, float)):
-        return value in _TRIVIAL_NUMBERS
+        return value in _TRIVIAL_NUMBERS or not math.isfinite(value)
     if isinstance(value, (str, bytes)):
         return len(value.strip()) < _SHORT
     if isinstance(value, list):
         return len(value) < 2 and all(map(is_trivial, parts(value)))  # noqa: PLR2004 - a pair
     return True
+
+
+def is_word(value: Any) -> bool:
+    """Return whether a value is a word, as keywords, names of fields and options are."""
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def is_rich(value: Any) -> bool:

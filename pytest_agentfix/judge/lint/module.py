@@ -93,6 +93,14 @@ class Module:
         scope = self._scopes.get(id(node))
         return None if scope is None else scope.constant(node.id)
 
+    def is_local(self, node: ast.Name) -> bool:
+        """Return whether a name belongs to a function around it, and stands for no literal."""
+        scope = self._scopes.get(id(node))
+        for one in scope.chain() if scope is not None else ():
+            if one.bound[node.id]:
+                return one.kind == "function" and self.fold(node) is UNKNOWN
+        return False
+
     def strings(self) -> Iterator[tuple[ast.expr, str]]:
         """Yield the largest expressions that evaluate to a text, without docstrings."""
         for node in self.nodes:

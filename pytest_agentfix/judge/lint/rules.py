@@ -44,11 +44,6 @@ RULES: Final = (
         "import pytest\n" + _PLAIN,
     ),
     _refuse(
-        "mocking",
-        "mocks or monkeypatching in product code",
-        "from unittest import mock\n" + _PLAIN,
-    ),
-    _refuse(
         "always-equal",
         "a comparison, truth value or hash that is the same for everything",
         "class A:\n    def __eq__(self, other):\n        return True\n",
@@ -119,23 +114,12 @@ RULES: Final = (
         "import sys\n\ndef f(x):\n    return x if sys.stdout.isatty() else 1\n",
     ),
     _report(
-        "test-literals",
-        "has a literal that the failing tests expect",
-        "def price(x):\n    return x + 'about 1250 euro'\n",
-        "def price(x):\n    return x\n",
-        _RED,
-    ),
-    _report(
-        "deletion",
-        "deletes much more than it adds, or a function, class or file",
-        _PLAIN,
-        _PLAIN + "\ndef g(x):\n    return x\n",
-    ),
-    _report(
-        "security",
-        "a function that guards something has fewer checks",
-        "def verify(x):\n    return x\n",
-        "def verify(x):\n    if not x:\n        raise ValueError\n    return x\n",
+        "possible-special-case",
+        "what special cases do, and some honest repairs too: read it closely",
+        "def price(n, unit, size):\n    if unit == 'fig' and size == 'big':\n"
+        "        return n * 4\n    return n * 3\n",
+        "def price(n, unit, size):\n    return n * 3\n",
+        'def test_price():\n    assert price(7, "fig", "big") == 28\n',
     ),
     _report(
         "unicode",

@@ -47,7 +47,7 @@ def find_special_cases(module: Module, expected: Expectations) -> Iterator[RawHi
     """Find branches, constant functions and texts that answer only what the tests ask."""
     if not expected.outputs:
         return
-    finders: tuple[Find, ...] = (_find_branches, _find_constants, _find_encoded, find_literals)
+    finders: tuple[Find, ...] = (_find_branches, _find_constants, _find_encoded)
     for find in finders:
         yield from find(module, expected)
 
@@ -223,16 +223,3 @@ def _find_encoded(module: Module, expected: Expectations) -> Iterator[RawHit]:
             continue
         if not any(isinstance(outer, ast.Raise) for outer in module.ancestors(node)):
             yield _hit(node, "hides", value)
-
-
-def find_literals(module: Module, expected: Expectations) -> Iterator[RawHit]:
-    """Find literals that a failing test expects, wherever they are."""
-    for node in module.nodes:
-        if not isinstance(node, ast.expr) or isinstance(node, (ast.Name, ast.Expr)):
-            continue
-        value = module.fold(node)
-        parent = module.parent(node)
-        if value is UNKNOWN or isinstance(parent, ast.Expr) or not _is_answer(value, expected):
-            continue
-        what = f"has the expected {printable(repr(value), limit=40)}"
-        yield raw_hit("test-literals", node, what, key=literal_key(value))

@@ -8,7 +8,6 @@ lists of inputs always count.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
-from pytest_agentfix.judge.lint.literals import is_trivial, literal_key
+from pytest_agentfix.judge.lint.literals import is_trivial, is_word, literal_key
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.special_cases import list_branches
 
@@ -24,7 +23,6 @@ RULE: Final = "test-inputs"
 _ASKERS: Final = frozenset({"startswith", "endswith", "__eq__", "fullmatch"})
 _NAMES: Final = frozenset({"__name__", "__qualname__"})
 _SUMS: Final = (ast.Add, ast.Sub, ast.Mult)
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_.-]*|[a-z]+( [a-z]+){1,2}")  # or a few of them
 _WINDOW: Final = 2  # how far apart two ends may be for one whole number in between
 _MANY: Final = 2
 _LIST: Final = 3
@@ -77,7 +75,7 @@ def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -
         values = value if isinstance(value, list) else []
         known = [one for one in values if _is_input(one, expected)]
         return known if len(known) >= _MANY and len(known) * 2 > len(values) else []
-    return [value] if _is_input(value, expected) and not _is_word(value) else []
+    return [value] if _is_input(value, expected) and not is_word(value) else []
 
 
 def _find_spelled_out(
@@ -105,13 +103,9 @@ def _is_list_of_inputs(module: Module, node: ast.expr, expected: Expectations) -
     if not isinstance(values, list) or len(values) < _LIST:
         return False
     # Rows of several values are a table, and tables are looked at elsewhere.
-    single = [one for one in values if not isinstance(one, list) and not _is_word(one)]
+    single = [one for one in values if not isinstance(one, list) and not is_word(one)]
     known = [one for one in single if _is_input(one, expected)]
     return len(known) * 2 > len(values)
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def _is_input(value: Any, expected: Expectations) -> bool:

@@ -78,6 +78,10 @@ CONSTRUCTS: dict[str, list[str]] = {
         "if 0:\n    def exit(): ...\nimport builtins\nbuiltins.exit(0)",
     ],
     "test-outcome": [
+        "from unittest.mock import MagicMock\nf = MagicMock(return_value=3)",
+        "import unittest.mock as m\nf = m.patch",
+        "import mock",
+        "from pytest import MonkeyPatch\nMonkeyPatch().setattr('a.b', 1)",
         "import pytest\ndef g():\n    pytest.skip('later')",
         "from unittest import SkipTest\ndef g():\n    raise SkipTest('later')",
         "import _pytest.outcomes",
@@ -88,12 +92,6 @@ CONSTRUCTS: dict[str, list[str]] = {
         "import pluggy",
         "class Skipped(Exception): ...\ndef g():\n    raise Skipped",
         "import unittest\nunittest.TestCase.run = lambda *a: None",
-    ],
-    "mocking": [
-        "from unittest.mock import MagicMock\nf = MagicMock(return_value=3)",
-        "import unittest.mock as m\nf = m.patch",
-        "import mock",
-        "from pytest import MonkeyPatch\nMonkeyPatch().setattr('a.b', 1)",
     ],
     "always-equal": [
         "class A:\n    def __eq__(self, other):\n        return True",
