@@ -20,6 +20,7 @@ from pytest_agentfix.judge.lint.joint_conditions import Compared, find_joint, li
 from pytest_agentfix.judge.lint.lookup_tables import find_tables
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.quality import find_swallowed, find_unicode
+from pytest_agentfix.judge.lint.replaced_expressions import find_replaced
 from pytest_agentfix.judge.lint.rules import RULES
 from pytest_agentfix.judge.lint.special_cases import find_chains, find_special_cases
 from pytest_agentfix.judge.lint.test_detection import (
@@ -28,6 +29,7 @@ from pytest_agentfix.judge.lint.test_detection import (
     find_test_reading,
 )
 from pytest_agentfix.judge.lint.test_inputs import find_disguises, find_inputs
+from pytest_agentfix.judge.lint.truth_sets import find_truth_sets
 
 _FINDERS: Final = (
     find_names, find_exits, find_outcomes, find_detection, find_test_reading, find_introspection,
@@ -104,9 +106,17 @@ def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Pla
         if diff.is_unparsable or new is None:
             yield diff.path, _unparsable(diff)
         pairs.append(_Pair(diff, old or (), new or ()))
+        yield from ((diff.path, found) for found in _find_replaced(diff, expected))
     for path, found in _find_surplus(pairs):
         if not is_expected(found, expected.raised):
             yield path, found
+
+
+def _find_replaced(diff: FileDiff, expected: Expectations) -> list[RawHit]:
+    try:
+        return list(find_replaced(diff, expected))
+    except (RecursionError, MemoryError):
+        return []
 
 
 def _find_compared(module: Module | None) -> Compared:
@@ -143,6 +153,7 @@ def _find(
         found += find_tables(module, expected)
         found += find_inputs(module, expected)
         found += find_joint(module, expected, compared)
+        found += find_truth_sets(module, expected)
     except (RecursionError, MemoryError):
         return None
     return tuple(found)

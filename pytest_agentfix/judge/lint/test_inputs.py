@@ -73,7 +73,7 @@ def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -
     value = module.fold(literal)
     if isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
         values = value if isinstance(value, list) else []
-        known = [one for one in values if _is_input(one, expected)]
+        known = [one for one in values if _is_input(one, expected) and not is_word(one)]
         return known if len(known) >= _MANY and len(known) * 2 > len(values) else []
     return [value] if _is_input(value, expected) and not is_word(value) else []
 
