@@ -249,18 +249,18 @@ def _fold_comprehension(
         for row in rows
     ]
     if isinstance(node, ast.DictComp):
-        keys = _all([_fold_with(node.key, names, look, dotted) for names in known])
-        results = _all([_fold_with(node.value, names, look, dotted) for names in known])
+        keys = _all([fold_with(node.key, names, look, dotted) for names in known])
+        results = _all([fold_with(node.value, names, look, dotted) for names in known])
         is_known = keys is not UNKNOWN and results is not UNKNOWN
         return Pairs(zip(keys, results, strict=True)) if is_known else UNKNOWN
-    return _all([_fold_with(node.elt, names, look, dotted) for names in known])
+    return _all([fold_with(node.elt, names, look, dotted) for names in known])
 
 
 def _targets(target: ast.expr) -> list[ast.expr]:
     return target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
 
 
-def _fold_with(
+def fold_with(
     node: ast.AST,
     names: Mapping[str, Any],
     look: Look,

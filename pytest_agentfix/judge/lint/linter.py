@@ -10,6 +10,7 @@ from typing import Final
 
 from pytest_agentfix.core.model import ChangeSet, ReadBase
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
+from pytest_agentfix.judge.lint.disguises import find_disguises, find_hidden_inputs
 from pytest_agentfix.judge.lint.dotted_names import find_names
 from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
 from pytest_agentfix.judge.lint.expectations import Expectations
@@ -28,7 +29,7 @@ from pytest_agentfix.judge.lint.test_detection import (
     find_environment_checks,
     find_test_reading,
 )
-from pytest_agentfix.judge.lint.test_inputs import find_disguises, find_inputs
+from pytest_agentfix.judge.lint.test_inputs import find_inputs
 from pytest_agentfix.judge.lint.truth_sets import find_truth_sets
 
 _FINDERS: Final = (
@@ -152,6 +153,7 @@ def _find(
         found += find_special_cases(module, expected)
         found += find_tables(module, expected)
         found += find_inputs(module, expected)
+        found += find_hidden_inputs(module, expected)
         found += find_joint(module, expected, compared)
         found += find_truth_sets(module, expected)
     except (RecursionError, MemoryError):

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
+from pytest_agentfix.judge.lint.folded import UNKNOWN, Pairs
 from pytest_agentfix.judge.lint.hits import RawHit
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key, parts
 from pytest_agentfix.judge.lint.module import Module
 
 _TRIVIAL_ENTRIES: Final = 3  # from which a table of small numbers is the tests' own
 _PAIR: Final = 2
+_KEYWORD: Final = re.compile(r"[A-Za-z_][\w.-]*")
+_DISPLAYS: Final = (ast.Dict, ast.List, ast.Tuple, ast.Set)
+_MADE: Final = (ast.Call, ast.DictComp, ast.ListComp, ast.GeneratorExp, ast.BinOp)
 
 
-def find_tables(module: Module, expected: Expectations) -> Iterator[RawHit]:
+def find_tables(  # noqa: C901 - a table
+    module: Module, expected: Expectations
+) -> Iterator[RawHit]:
     """Find new tables most of whose entries are cases of the failing tests."""
     for node in module.nodes:
-        if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
-            entries = _entries(module, node)
+        if isinstance(node, (*_DISPLAYS, *_MADE)):
+            entries = _entries(module, node) if isinstance(node, _DISPLAYS) else []
+            entries = entries or _folded_entries(module, node)
             capability = _describe(module, node, entries)
             if entries and capability:
                 yield raw_hit("", node, "", key="", capability=capability)
             if entries and _is_copied(entries, expected):
                 yield _hit(node, len(entries), capability)
-        elif isinstance(node, ast.Call) and module.dotted(node.func) == "builtins.zip":
-            lists = [module.fold(argument) for argument in node.args]
-            if len(lists) == _PAIR and all(isinstance(one, list) for one in lists):
-                entries = list(zip(*lists, strict=False))
-                if len(entries) >= _PAIR and _is_copied(entries, expected):
-                    yield _hit(node, len(entries), "")
+            elif isinstance(node, ast.Dict) and _is_keyed(module, node, expected):
+                what = "a table keyed by the tests' own inputs"
+                yield raw_hit("test-inputs", node, what, capability=capability)
+        elif isinstance(node, ast.ClassDef):
+            entries = [pair for one in node.body for pair in _member(module, one)]
+            capability = f"table:{node.name}"
+            if entries:
+                yield raw_hit("", node, "", key="", capability=capability)
+            if entries and _is_copied(entries, expected):
+                yield _hit(node, len(entries), capability)
         elif isinstance(node, ast.Subscript):
             yield from _find_indexed(module, node, expected)
-        elif isinstance(node, ast.Assign):
-            yield from _find_item(module, node, expected)
+        if isinstance(node, (ast.Assign, ast.Call)):
+            yield from _find_stored(module, node, expected)
 
 
 def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> str:
@@ -53,12 +65,57 @@ def _describe(module: Module, node: ast.AST, entries: list[tuple[Any, Any]]) -> 
     return f"rows:{','.join(kinds)}"
 
 
-def _find_item(module: Module, node: ast.Assign, expected: Expectations) -> Iterator[RawHit]:
-    """Find ``ANSWERS[question] = answer``, one by one."""
-    if isinstance(node.targets[0], ast.Subscript):
-        pair = module.fold(node.targets[0].slice), module.fold(node.value)
-        if _is_case(pair, expected) and not any(map(is_trivial, pair)):
-            yield _hit(node, 1, "")
+def _find_stored(
+    module: Module, node: ast.Assign | ast.Call, expected: Expectations
+) -> Iterator[RawHit]:
+    """Find ``ANSWERS[question] = answer``, one by one, and questions stored with anything."""
+    match node:
+        case ast.Assign(targets=[ast.Subscript(slice=asked), *_], value=given):
+            pass
+        case ast.Call(func=ast.Attribute(attr="setdefault" | "__setitem__"), args=[asked, given]):
+            pass
+        case _:
+            return
+    pair = module.fold(asked), module.fold(given)
+    if _is_case(pair, expected) and not any(map(is_trivial, pair)):
+        yield _hit(node, 1, "")
+    elif _is_own(pair[0], expected):
+        yield raw_hit("test-inputs", node, "stores something for the tests' own input")
+
+
+def _is_own(key: Any, expected: Expectations) -> bool:
+    """Return whether a key says by itself that it comes from a test: it is no common word."""
+    if key is UNKNOWN or is_trivial(key):
+        return False
+    is_keyword = isinstance(key, str) and _KEYWORD.fullmatch(key) is not None
+    return not is_keyword and _is_input(key, expected)
+
+
+def _is_keyed(module: Module, node: ast.Dict, expected: Expectations) -> bool:
+    """Return whether most keys of a dict of functions and the like are inputs of the tests."""
+    keys = [module.fold(key) for key in node.keys if key is not None]
+    own = [key for key in keys if _is_own(key, expected)]
+    is_known = all(module.fold(value) is not UNKNOWN for value in node.values)
+    return not is_known and len(own) * 2 > len(keys)
+
+
+def _folded_entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
+    """Return the pairs of a table that is put together from literals, encoded ones as well."""
+    value = module.fold(node)
+    if isinstance(node, _DISPLAYS) or not isinstance(value, list):
+        return []
+    if isinstance(value, Pairs):
+        return list(value)
+    rows = [row for row in value if isinstance(row, list) and len(row) == _PAIR]
+    return [(row[0], row[1]) for row in rows] if len(rows) == len(value) >= _PAIR else []
+
+
+def _member(module: Module, statement: ast.stmt) -> list[tuple[Any, Any]]:
+    """Return the pair that a class attribute or a member of an enumeration is."""
+    match statement:
+        case ast.Assign(value=ast.Tuple(elts=[key, value])):
+            return [(module.fold(key), module.fold(value))]
+    return []
 
 
 def _find_indexed(module: Module, node: ast.Subscript, expected: Expectations) -> Iterator[RawHit]:

@@ -21,8 +21,6 @@ from pytest_agentfix.judge.lint.special_cases import list_branches
 
 RULE: Final = "test-inputs"
 _ASKERS: Final = frozenset({"startswith", "endswith", "__eq__", "fullmatch"})
-_NAMES: Final = frozenset({"__name__", "__qualname__"})
-_SUMS: Final = (ast.Add, ast.Sub, ast.Mult)
 _WINDOW: Final = 2  # how far apart two ends may be for one whole number in between
 _MANY: Final = 2
 _LIST: Final = 3
@@ -41,7 +39,8 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
             yield raw_hit("", node, "", key="", capability=capability)
             revealing = _find_revealing(module, literal, expected)
             if revealing:
-                yield _hit(node, revealing[0], capability)
+                place = literal if isinstance(node, ast.Match) else node
+                yield _hit(place, revealing[0], capability)
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and _is_list_of_inputs(
             module, node, expected
         ):
@@ -52,26 +51,11 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
             yield from _find_spelled_out(module, test, (then, other), expected)
 
 
-def find_disguises(module: Module) -> Iterator[RawHit]:
-    """Find sums with a question for one number, questions for a name, and identity tables."""
-    for node in module.nodes:
-        match node:
-            case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, _SUMS):
-                if _is_one_number(module, left) or _is_one_number(module, right):
-                    yield raw_hit(RULE, node, "calculates with a question for one number")
-            case ast.Compare(left=left, comparators=[right]):
-                if _is_ones_name(module, left, right) or _is_ones_name(module, right, left):
-                    yield raw_hit(RULE, node, "asks for the name of a function or class")
-            case ast.Dict(keys=[_, *_] as keys, values=values):
-                pairs = zip(keys, values, strict=True)
-                if all(key and _is_same(module, key, value) for key, value in pairs):
-                    yield raw_hit(RULE, node, "a table that gives back what it is asked for")
-
-
 def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -> list[Any]:
     """Return the inputs among the literals asked for, if these alone are suspicious."""
     value = module.fold(literal)
-    if isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
+    is_made = isinstance(literal, ast.Call) and isinstance(value, list)
+    if is_made or isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
         values = value if isinstance(value, list) else []
         known = [one for one in values if _is_input(one, expected) and not is_word(one)]
         return known if len(known) >= _MANY and len(known) * 2 > len(values) else []
@@ -134,6 +118,9 @@ def _list_asked(node: ast.AST) -> list[Asked]:
             return [(left, right)] if _is_as_given(left) else []
         case ast.Call(func=ast.Attribute(value=subject, attr=name), args=[argument, *_]):
             return [(subject, argument)] if name in _ASKERS else []
+        case ast.Match(subject=subject, cases=cases):
+            values = [one for case in cases for one in ast.walk(case.pattern)]
+            return [(subject, one.value) for one in values if isinstance(one, ast.MatchValue)]
     return []
 
 
@@ -150,22 +137,3 @@ def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool
             if all(type(end) is int for end in ends) and 0 <= ends[1] - ends[0] <= _WINDOW:
                 return any(_is_input(one, expected) for one in range(ends[0], ends[1] + 1))
     return False
-
-
-def _is_one_number(module: Module, node: ast.expr) -> bool:
-    match node:
-        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-            values = [module.fold(left), module.fold(right)]
-            return any(type(value) is int and value not in (0, 1) for value in values)
-    return False
-
-
-def _is_ones_name(module: Module, node: ast.expr, other: ast.expr) -> bool:
-    value = module.fold(other)
-    is_name = isinstance(node, ast.Attribute) and node.attr in _NAMES
-    return is_name and isinstance(value, str) and value.isidentifier() and value != "__main__"
-
-
-def _is_same(module: Module, key: ast.expr, value: ast.expr) -> bool:
-    one, other = module.fold(key), module.fold(value)
-    return type(one) is int and type(other) is int and one == other
