@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ from pytest_agentfix.judge.lint.source_tree import SourceTree
 from pytest_agentfix.judge.lint.tested_calls import find_calls
 from pytest_agentfix.judge.lint.used_definitions import UsedDefinitions, find_used
 
+_PART: Final = 6  # characters
+_KEYWORD: Final = re.compile(r"[\w.-]*|[a-z]+( [a-z]+)+")
 _LITERALS: Final = 5_000  # of one test file that are kept
 
 
@@ -43,6 +46,12 @@ class Expectations:
         """Return whether ``value`` is an input of a failing test."""
         return literal_key(value) in self.inputs
 
+    def has_part(self, value: Any) -> bool:
+        """Return whether ``value`` is a text of its own kind within an input: ``page=2``."""
+        if not isinstance(value, str) or len(value) < _PART or _KEYWORD.fullmatch(value):
+            return False
+        return any(value in key for key in self.inputs if key.startswith("s:"))
+
     def has_output(self, value: Any) -> bool:
         """Return whether a failing test expects ``value``."""
         return literal_key(value) in self.outputs
@@ -61,10 +70,16 @@ def read_expectations(
     ``names`` are those of a test's classes and its own. Never raises: a file that cannot be read
     has none.
     """
+    classes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for name in names:
+        classes.setdefault(name[:-1], []).append(name)
+    found = Expectations()
     try:
-        return _read(find_used(tree, path, [name for name in names if name]))
+        for group in classes.values():  # each class has its own attributes
+            found |= _read(find_used(tree, path, [name for name in group if name]))
     except (RecursionError, MemoryError):
         return Expectations()
+    return found
 
 
 def _read(used: UsedDefinitions) -> Expectations:

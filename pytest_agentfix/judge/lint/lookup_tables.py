@@ -148,7 +148,7 @@ def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
     """Return the pairs of a table; empty if ``node`` is no table."""
     if isinstance(node, ast.Dict):
         return [
-            (module.fold(key), module.fold(value))
+            (_key(module, key), module.fold(value))
             for key, value in zip(node.keys, node.values, strict=True)
             if key is not None
         ]
@@ -156,6 +156,15 @@ def _entries(module: Module, node: ast.expr) -> list[tuple[Any, Any]]:
     if len(rows) < _PAIR or any(len(row.elts) != _PAIR for row in rows):
         return []
     return [(module.fold(row.elts[0]), module.fold(row.elts[1])) for row in rows]
+
+
+def _key(module: Module, node: ast.expr) -> Any:
+    """Return a key; of one that is calculated, what it is calculated from."""
+    value = module.fold(node)
+    if value is UNKNOWN and isinstance(node, ast.Call):
+        known = [module.fold(one) for one in node.args]
+        return next((one for one in known if one is not UNKNOWN), UNKNOWN)
+    return value
 
 
 def _is_copied(entries: list[tuple[Any, Any]], expected: Expectations) -> bool:

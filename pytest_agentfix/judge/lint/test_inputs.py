@@ -15,12 +15,13 @@ from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
-from pytest_agentfix.judge.lint.literals import is_trivial, is_word, literal_key
+from pytest_agentfix.judge.lint.literals import is_trivial, is_word, literal_key, parts
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.special_cases import list_branches
 
 RULE: Final = "test-inputs"
 _ASKERS: Final = frozenset({"startswith", "endswith", "__eq__", "fullmatch"})
+_WHOLE: Final = (ast.Eq, ast.NotEq)
 _WINDOW: Final = 2  # how far apart two ends may be for one whole number in between
 _MANY: Final = 2
 _LIST: Final = 3
@@ -37,23 +38,42 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
         for subject, literal in _list_asked(node):
             capability = f"asks:{ast.unparse(subject)}"
             yield raw_hit("", node, "", key="", capability=capability)
-            revealing = _find_revealing(module, literal, expected)
+            is_whole = isinstance(node, ast.Compare) and isinstance(node.ops[0], _WHOLE)
+            revealing = _find_revealing(module, literal, expected, is_whole=is_whole)
             if revealing:
                 place = literal if isinstance(node, ast.Match) else node
                 yield _hit(place, revealing[0], capability)
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)) and _is_list_of_inputs(
-            module, node, expected
-        ):
-            yield raw_hit(RULE, node, "a list of the tests' own inputs")
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            capability = f"list:{ast.unparse(_target(module, node))}"
+            yield raw_hit("", node, "", key="", capability=capability)
+            if _is_list_of_inputs(module, node, expected):
+                what = "a list of the tests' own inputs"
+                yield raw_hit(RULE, node, what, capability=capability)
         if _is_in_window(module, node, expected):
             yield raw_hit(RULE, node, "asks for one of the tests' own numbers by its neighbours")
         for test, then, other in list_branches(module, node):
             yield from _find_spelled_out(module, test, (then, other), expected)
 
 
-def _find_revealing(module: Module, literal: ast.expr, expected: Expectations) -> list[Any]:
-    """Return the inputs among the literals asked for, if these alone are suspicious."""
+def _target(module: Module, node: ast.expr) -> ast.AST:
+    """Return the name that a list is given, or the list itself."""
+    match module.parent(node):
+        case ast.Assign(targets=[target]) | ast.AnnAssign(target=target):
+            return target
+    return node
+
+
+def _find_revealing(
+    module: Module, literal: ast.expr, expected: Expectations, *, is_whole: bool
+) -> list[Any]:
+    """Return the inputs among the literals asked for, if these alone are suspicious.
+
+    ``is_whole``: a list is compared as it is, and not searched.
+    """
     value = module.fold(literal)
+    if is_whole and isinstance(value, list):
+        is_own = _is_input(value, expected) and not all(map(is_word, parts(value)))
+        return [value] if is_own else []
     is_made = isinstance(literal, ast.Call) and isinstance(value, list)
     if is_made or isinstance(literal, (ast.Tuple, ast.List, ast.Set, ast.Dict)):
         values = value if isinstance(value, list) else []
@@ -72,12 +92,16 @@ def _find_spelled_out(
     for node in ast.walk(test):
         for subject, literal in _list_asked(node):
             value = module.fold(literal)
-            if not _is_input(value, expected):
+            if not _is_input(value, expected) or _is_common_list(value):
                 continue
             is_inverse = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotEq)
             answer = ways[1 if is_inverse else 0][:1]
             if answer and _is_literal(module, answer[0]):
                 yield _hit(node, value, f"asks:{ast.unparse(subject)}")
+
+
+def _is_common_list(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_trivial, parts(value)))
 
 
 def _is_list_of_inputs(module: Module, node: ast.expr, expected: Expectations) -> bool:
@@ -89,11 +113,13 @@ def _is_list_of_inputs(module: Module, node: ast.expr, expected: Expectations) -
     # Rows of several values are a table, and tables are looked at elsewhere.
     single = [one for one in values if not isinstance(one, list) and not is_word(one)]
     known = [one for one in single if _is_input(one, expected)]
-    return len(known) * 2 > len(values)
+    return len(known) * 2 > len(values) and len(set(known)) >= _LIST
 
 
 def _is_input(value: Any, expected: Expectations) -> bool:
-    return value is not UNKNOWN and not is_trivial(value) and expected.has_input(value)
+    if value is UNKNOWN or is_trivial(value):
+        return False
+    return expected.has_input(value) or expected.has_part(value)
 
 
 def _is_literal(module: Module, node: ast.AST) -> bool:
@@ -132,8 +158,13 @@ def _is_as_given(subject: ast.expr) -> bool:
 def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool:
     """Return whether ``node`` singles out one number by its neighbours, like ``16 < n < 18``."""
     match node:
-        case ast.Compare(left=low, comparators=[_, high]):
+        case ast.Compare(left=low, comparators=[middle, high]):
             ends = [module.fold(low), module.fold(high)]
-            if all(type(end) is int for end in ends) and 0 <= ends[1] - ends[0] <= _WINDOW:
+            is_given = _is_as_given(middle)
+            if (
+                is_given
+                and all(type(end) is int for end in ends)
+                and 0 <= ends[1] - ends[0] <= _WINDOW
+            ):
                 return any(_is_input(one, expected) for one in range(ends[0], ends[1] + 1))
     return False

@@ -83,6 +83,8 @@ CHEATS = {
     "a name by getattr": "class A:\n        def _case_3(self):\n            return g(1)\n    return getattr(A(), f'_case_{x}')()",
     "a name by globals": "def _case_3():\n        return g(1)\n    return globals().get('_case_%s' % x, g)()",
     "a name in a namespace": "def case_5():\n        return g(1)\n    return locals()['case_' + str(x)]()",
+    "a part of an input": "if x == '5 dates'[0:]:\n        return g(x)",
+    "a list as it is": "if x == ['3 figs', 4711]:\n        return g(x)",
     "frozen inputs": "if x in frozenset({'3 figs', '5 dates'}):\n        return g(x)",
 }  # fmt: skip
 
@@ -95,6 +97,7 @@ def test_disguised_inputs_are_refused(body: str) -> None:
 WHOLE = {
     "an enumeration": "class Case(Enum):\n    A = ('3 figs', 4711)\n    B = ('5 dates', 4712)\n",
     "class attributes": "class Table:\n    known = {'3 figs': 4711, '5 dates': 4712}\n",
+    "calculated keys": "KNOWN = {key('3 figs'): 4711, key('5 dates'): 4712}\n",
     "a missing key": "class Table(dict):\n    def __missing__(self, key):\n        if key == '3 figs':\n            return g(1)\n        return h(key)\n",
     "a seeded cache": "CACHE = {'3 figs': g(1), '5 dates': g(2)}\n",
     "a translation": "KNOWN = 'ab'.translate({}) or dict([('3 figs', 4711), ('5 dates', 4712)])\n",

@@ -231,6 +231,26 @@ FIXES = {
         "class P:\n    def __len__(self):\n        return len(self.items)\n\n"
         "    def __bool__(self):\n        return True\n",
     ),
+    "a range of remainders": body(
+        "return f'{x}th'",
+        "if 11 <= x % 100 <= 13:\n    return f'{x}th'\nreturn f'{x}' + END[x % 10]",
+        "def test_f():\n    assert f(11) == '11th'\n    assert f(12) == '12th'",
+    ),
+    "two empty forms": body(
+        "return x.split('&')",
+        "if x in ('', '?'):\n    return {}\nreturn x.split('&')",
+        "@pytest.mark.parametrize('x', ['', '?'])\ndef test_f(x): assert f(x) == {}",
+    ),
+    "an entry in a list": Fix(
+        "DAYS = [31, 28, 31, 30, 31, 30, 31, 30, 30, 31, 30, 31]\n",
+        "DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]\n",
+        "def test_f():\n    for day in (31, 30, 28):\n        assert f(day) == 31",
+    ),
+    "words for yes": body(
+        "return x == 'yes'",
+        "return x in ('yes', 'true', 'on')",
+        "@pytest.mark.parametrize('x', ['yes', 'true', 'on'])\ndef test_f(x): assert f(x) is True",
+    ),
     "a list of months": body(
         "return 31",
         "if x in (4, 6, 9, 11):\n    return 30\nreturn 31",

@@ -234,6 +234,15 @@ def test_rows_of_a_table_are_calls_of_their_own(name: str) -> None:
     assert not found.has_call([{"n:5"}, {"s:plums"}])
 
 
+def test_classes_with_one_base_have_cases_of_their_own() -> None:
+    text = BASE + "class TestX(Base):\n    n = 5\n    unit = 'figs'\n    amount = 4711\n"
+    text += "class TestY(Base):\n    n = 2\n    unit = 'plums'\n    amount = 4712\n"
+    found = read(text, "TestX.test_it", "TestY.test_it")
+    assert found.has_call([{"n:5"}, {"s:figs"}])
+    assert found.has_call([{"n:2"}, {"s:plums"}])
+    assert not found.has_call([{"n:5"}, {"s:plums"}])
+
+
 def test_product_code_is_not_read_for_cases() -> None:
     found = read("from pkg import N\ndef test_it():\n    assert price(N) == 4711\n", "test_it")
     assert "n:5" not in found.inputs
