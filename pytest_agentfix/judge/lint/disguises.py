@@ -15,16 +15,13 @@ from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_trivial, literal_key
 from pytest_agentfix.judge.lint.module import Module
+from pytest_agentfix.judge.lint.recognition import DIGESTS
 
 RULE: Final = "test-inputs"
 _NAMES: Final = frozenset({"__name__", "__qualname__"})
 _SUMS: Final = (
     ast.Add, ast.Sub, ast.Mult, ast.Pow, ast.Div, ast.FloorDiv, ast.Mod, ast.LShift, ast.RShift,
 )  # fmt: skip
-_DIGESTS: Final = frozenset(
-    {"hash", "crc32", "adler32", "md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256"}
-    | {"blake2b", "blake2s", "hexdigest", "digest", "crc_hqx"}
-)
 _DISPLAYS: Final = (ast.List, ast.Tuple, ast.Dict)
 _EDGES: Final = (0, 1, -1)
 # Functions that no question needs on a literal. ``float("inf")``, ``Decimal("1")``, ``ord("a")``
@@ -42,6 +39,7 @@ _TELLING: Final = frozenset(
 )
 _NAMESPACES: Final = frozenset({"globals", "locals", "vars"})
 _INPUTS: Final = 300  # that are tried
+_COMPARED: Final = 2_000  # comparisons of one file for which they are
 _DIGITS: Final = 30
 
 
@@ -77,10 +75,12 @@ def find_hidden_inputs(module: Module, expected: Expectations) -> Iterator[RawHi
     if not expected.inputs:
         return
     tried = list(_values_of(expected))
+    left = _COMPARED
     for node in module.nodes:
         if isinstance(node, ast.expr) and _is_hidden(module, node, expected):
             yield _hit(node, "writes the tests' own", module.fold(node))
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and left:
+            left -= 1
             for one, other in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
                 for value in _transformed(module, one, module.fold(other), tried):
                     yield _hit(node, "asks by a transform for the tests' own", value)
@@ -270,7 +270,7 @@ def _makes_checksum(node: ast.AST) -> bool:
     for inner in ast.walk(node):
         match inner:
             case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=arguments):
-                if name in _DIGESTS:
+                if name in DIGESTS:
                     return True
                 if name == "sum" and _mentions_characters(arguments):
                     return True

@@ -59,6 +59,8 @@ class Expectations:
     def has_call(self, literals: Iterable[Collection[str]]) -> bool:
         """Return whether one call has a literal of each of these alternatives (keys)."""
         wanted = list(literals)
+        if any(self.inputs.isdisjoint(keys) and self.outputs.isdisjoint(keys) for keys in wanted):
+            return False
         return any(all(not call.isdisjoint(keys) for keys in wanted) for call in self.calls)
 
 

@@ -17,9 +17,9 @@ _ASKERS: Final = frozenset(
     {"startswith", "endswith", "match", "fullmatch", "search", "__eq__", "eq", "count", "find"}
     | {"index", "isclose", "compare", "__contains__", "contains"}
 )
-_DIGESTS: Final = frozenset(
+DIGESTS: Final = frozenset(
     {"hash", "crc32", "adler32", "md5", "sha1", "sha256", "sha512", "hexdigest", "digest"}
-    | {"blake2b", "blake2s", "sha224", "sha384", "sha3_256"}
+    | {"blake2b", "blake2s", "sha224", "sha384", "sha3_256", "crc_hqx"}
 )
 _DISGUISES: Final = frozenset({"len", "sum", "ord"})
 _DIGITS: Final = 20
@@ -79,7 +79,7 @@ def _compare(
         value = module.fold(right)
         if isinstance(value, list) or isinstance(right, ast.Dict):
             return _among(value, expected)
-    if _calls(left, _DIGESTS) or _calls(right, _DIGESTS):
+    if _calls(left, DIGESTS) or _calls(right, DIGESTS):
         return Closeness.INPUT if _has_literal(module, left, right) else Closeness.NONE
     if _is_disguise(module, left, right) or _is_disguise(module, right, left):
         return Closeness.PARTICULAR
