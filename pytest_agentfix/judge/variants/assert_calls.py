@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import last_name, qualify
-from pytest_agentfix.judge.variants.changed_values import Changer
+from pytest_agentfix.judge.variants.changed_values import Change, Changer
 from pytest_agentfix.judge.variants.random_names import make_number, split_words
 
 _EQUALS: Final = split_words(
@@ -33,6 +34,16 @@ _OPPOSITES: Final = {
     "assertNotEqual": "assertEqual",
     "assertNotAlmostEqual": "assertAlmostEqual",
 }
+# Those with a condition that can be evaluated with another expectation.
+_OPERATORS: Final[Mapping[str, ast.cmpop]] = {
+    "assertLess": ast.Lt(),
+    "assertLessEqual": ast.LtE(),
+    "assertGreater": ast.Gt(),
+    "assertGreaterEqual": ast.GtE(),
+    "assertIn": ast.In(),
+    "assertNotEqual": ast.NotEq(),
+}
+_TELLING: Final = split_words("assertIs assertIsNone assertRegex")  # there is no other way to pass
 _LIBRARIES: Final = frozenset({"numpy", "pandas", "polars", "xarray", "torch", "jax", "nose"})
 _LIBRARY_EQUALS: Final = split_words(
     "assert_array_equal assert_equal assert_allclose assert_almost_equal assert_close "
@@ -51,7 +62,7 @@ _MOCK_OPPOSITES: Final = {
 }
 
 
-def change_call(call: ast.Call, *, receiver: str, changer: Changer) -> list[ast.Call]:
+def change_call(call: ast.Call, *, receiver: str, changer: Changer) -> list[Change]:
     """Return calls that fail in place of one that passes; [] if that is not certain.
 
     ``receiver`` is the name of the test case in its method, "" for none.
@@ -72,35 +83,62 @@ def change_call(call: ast.Call, *, receiver: str, changer: Changer) -> list[ast.
     return []
 
 
-def _change_unittest(call: ast.Call, function: ast.Attribute, changer: Changer) -> list[ast.Call]:
+def _change_unittest(call: ast.Call, function: ast.Attribute, changer: Changer) -> list[Change]:
     name = function.attr
     if name in _EQUALS:
         return _change_pair(call, changer)
     if name in ("assertTrue", "assertFalse") and call.args:
-        condition, more = call.args[0], call.args[1:]
+        asserted, more = call.args[0], call.args[1:]
         if name == "assertFalse":
-            return [_replace(call, args=[ast.UnaryOp(op=ast.Not(), operand=condition), *more])]
-        return [_replace(call, args=[one, *more]) for one in changer.change_condition(condition)]
+            changes = [changer.negate(ast.UnaryOp(op=ast.Not(), operand=asserted))]
+        else:
+            changes = changer.change_condition(asserted)
+        return [
+            replace(one, expression=_assert_true(call, [one.expression, *more])) for one in changes
+        ]
+    condition = _make_condition(name, call.args)
+    if condition is not None:
+        change = changer.negate(condition)
+        return [replace(change, expression=_assert_true(call, [change.expression]))]
     if name in _OPPOSITES and call.args:
-        return [_replace(call, name=_OPPOSITES[name])]
+        changed = _replace(call, name=_OPPOSITES[name])
+        return [Change(expression=changed, is_evidence=name in _TELLING)]
     return []
 
 
-def _change_mock(call: ast.Call, function: ast.Attribute, changer: Changer) -> list[ast.Call]:
+def _make_condition(name: str, args: Sequence[ast.expr]) -> ast.expr | None:
+    """Return the condition that a method of unittest's asserts, ``None`` if it is no formula."""
+    match args:
+        case [left, right, *_] if name in _OPERATORS:
+            return ast.Compare(left=left, ops=[_OPERATORS[name]], comparators=[right])
+        case [left, right, *_] if name == "assertIsInstance":
+            function = ast.Name(id="isinstance", ctx=ast.Load())
+            return ast.Call(func=function, args=[left, right], keywords=[])
+    return None
+
+
+def _assert_true(call: ast.Call, arguments: Sequence[ast.expr]) -> ast.Call:
+    made = _replace(call, name="assertTrue", args=arguments)
+    made.keywords = [word for word in call.keywords if word.arg == "msg"]
+    return made
+
+
+def _change_mock(call: ast.Call, function: ast.Attribute, changer: Changer) -> list[Change]:
     name = function.attr
     if name in _MOCK_ARGUMENTS:
         more = ast.Constant(make_number(changer.rng))
-        return [_replace(call, args=[*call.args, more])]
+        return [Change(expression=_replace(call, args=[*call.args, more]))]
     if name in _MOCK_OPPOSITES and not call.args:
-        return [_replace(call, name=_MOCK_OPPOSITES[name])]
+        return [Change(expression=_replace(call, name=_MOCK_OPPOSITES[name]))]
     return []
 
 
-def _change_pair(call: ast.Call, changer: Changer) -> list[ast.Call]:
+def _change_pair(call: ast.Call, changer: Changer) -> list[Change]:
     match call.args:
         case [left, right, *more]:
             pair = changer.change_pair(left, right)
-            return [] if pair is None else [_replace(call, args=[*pair, *more])]
+            if pair is not None:
+                return [Change(expression=_replace(call, args=[*pair, *more]))]
     return []
 
 
@@ -127,6 +165,19 @@ def is_raises(call: ast.AST, *, receiver: str, changer: Changer) -> bool:
     return qualify(function, changer.imports) == "pytest.raises"
 
 
-def expect_other(call: ast.Call, exception: str) -> ast.Call:
-    """Copy a call that expects an exception so that it expects another one."""
-    return _replace(call, args=[ast.Name(id=exception, ctx=ast.Load()), *call.args[1:]])
+def expect_other(call: ast.Call, exception: str, text: str) -> ast.Call:
+    """Copy a call that expects an exception so that it expects another one.
+
+    If its message has to match something, that is ``text`` in the copy.
+    """
+    more = list(call.args[1:])
+    if last_name(call) == "assertRaisesRegex" and more:
+        more[0] = ast.Constant(text)
+    changed = _replace(call, args=[ast.Name(id=exception, ctx=ast.Load()), *more])
+    changed.keywords = [
+        ast.keyword(arg=word.arg, value=ast.Constant(text))
+        if word.arg in ("match", "expected_regex") and len(call.args) == 1
+        else word
+        for word in call.keywords
+    ]
+    return changed

@@ -11,23 +11,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import last_name, list_identifiers, qualify
-from pytest_agentfix.judge.variants.random_names import make_number, make_word, split_words
+from pytest_agentfix.judge.variants.expected_side import MAKERS, weigh
+from pytest_agentfix.judge.variants.random_names import make_number, make_word
+from pytest_agentfix.judge.variants.replay import Replay, ReplayNames, make_replay
 
-_EXPECTED: Final = re.compile(
-    r"(?i:.*(expect|want|should|golden|reference|correct|desired|target|oracle|answer|truth).*)"
-    r"|exp|ref|[A-Z][A-Z0-9_]*"
-)
-_ACTUAL: Final = re.compile(r"(?i).*(result|actual|got|output|response|return).*|res|out|ret|r")
-_MAKERS: Final = split_words(
-    "approx array Decimal Fraction date datetime time timedelta set frozenset dict list tuple "
-    "bytes bytearray Path PurePath PurePosixPath UUID Timestamp DataFrame Series Index "
-    "OrderedDict Counter asarray float int str complex call"
-)
 # Objects equal to things they are not: a changed expectation is not certain to be noticed.
 _MATCHERS: Final = frozenset({"dirty_equals", "re_assert", "hamcrest", "callee", "testfixtures"})
 _ANYTHING: Final = re.compile(r"ANY|(?i:any.+|.*always_?eq.*|.*_any)")
 _CLOSE: Final = frozenset({"allclose", "isclose", "array_equal", "array_equiv"})
-_DISPLAYS: Final = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.JoinedStr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A condition, or a call that asserts one, that honest code does not meet.
+
+    It is evidence if not meeting it says that the expectation matters; a mere opposite does not.
+    """
+
+    expression: ast.expr
+    replay: Replay | None = None
+    is_evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,8 @@ class Changer:
     imports: Mapping[str, str]
     made: frozenset[str] = frozenset()
 
-    def change_condition(self, condition: ast.expr) -> list[ast.expr]:
-        """Return conditions to assert in place of ``condition``, each one false; [] if unsure."""
+    def change_condition(self, condition: ast.expr) -> list[Change]:
+        """Return what to assert in place of ``condition``, each one false; [] if unsure."""
         match condition:
             case ast.BoolOp(op=ast.And(), values=values):
                 parts = [self.change_condition(value) for value in values]
@@ -57,20 +60,32 @@ class Changer:
                 pair = self.change_pair(left, right)
                 if pair is None:
                     return []
-                return [ast.Compare(left=pair[0], ops=[ast.Eq()], comparators=[pair[1]])]
+                changed = ast.Compare(left=pair[0], ops=[ast.Eq()], comparators=[pair[1]])
+                return [Change(expression=changed)]
             case ast.Call(func=function, args=[left, right, *more]):
                 pair = self.change_pair(left, right) if last_name(function) in _CLOSE else None
                 if pair is not None:
                     call = copy.copy(condition)
                     call.args = [*pair, *more]
-                    return [call]
-        return [ast.UnaryOp(op=ast.Not(), operand=condition)]
+                    return [Change(expression=call)]
+        return [self.negate(condition)]
+
+    def negate(self, condition: ast.expr) -> Change:
+        """Return the opposite of ``condition``, which is evaluated again with other expectations.
+
+        Without an expectation to be changed, the opposite is all there is.
+        """
+        names = ReplayNames(*(f"_{make_word(self.rng)}" for _ in range(2)))
+        replay = make_replay(condition, names, imports=self.imports)
+        whole = condition if replay is None else replay.recorded
+        opposite = ast.UnaryOp(op=ast.Not(), operand=whole)
+        return Change(expression=opposite, replay=replay, is_evidence=False)
 
     def change_pair(self, left: ast.expr, right: ast.expr) -> tuple[ast.expr, ast.expr] | None:
         """Change one of two operands expected to be equal; ``None`` if the outcome is uncertain."""
         if self._is_lenient(left) or self._is_lenient(right):
             return None
-        if _weigh(right) >= _weigh(left):
+        if weigh(right) >= weigh(left):
             return left, self._change(right, beside=left)
         return self._change(left, beside=right), right
 
@@ -157,26 +172,7 @@ def find_made(function: ast.AST) -> frozenset[str]:
 def _is_instance(node: ast.expr) -> bool:
     """Return whether an expression calls a class, going by its name."""
     name = last_name(node) if isinstance(node, ast.Call) else ""
-    return name[:1].isupper() and name not in _MAKERS
-
-
-def _weigh(node: ast.expr) -> int:
-    """Rate how much an operand looks like the expectation rather than the tested value."""
-    if not _has_names(node):
-        return 5
-    calls = [last_name(one) for one in ast.walk(node) if isinstance(one, ast.Call)]
-    if calls:
-        if all(one in _MAKERS for one in calls):
-            return 4
-        return 3 if all(one in _MAKERS or one[:1].isupper() for one in calls) else 0
-    name = last_name(node)
-    if _ACTUAL.fullmatch(name):
-        return 2
-    return 4 if _EXPECTED.fullmatch(name) or isinstance(node, _DISPLAYS) else 3
-
-
-def _has_names(node: ast.expr) -> bool:
-    return any(isinstance(one, ast.Name) for one in ast.walk(node))
+    return name[:1].isupper() and name not in MAKERS
 
 
 def _call(function: str, argument: ast.expr) -> ast.Call:

@@ -17,32 +17,38 @@ from pytest_agentfix.judge.variants.certain_statements import (
     is_read,
     is_steady,
 )
-from pytest_agentfix.judge.variants.changed_values import Changer, find_made
+from pytest_agentfix.judge.variants.changed_values import Change, Changer, find_made
 from pytest_agentfix.judge.variants.locate import DEFINITIONS, SourcePlace
 from pytest_agentfix.judge.variants.mutant_helpers import Helpers
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.source_text import split_docstring
 
-# An assertion that holds is a survivor; one that fails is as it should be. The test goes on.
+# A test keeps marks: 2 for a changed assertion that holds, 1 for one that failed as it should and
+# is evidence, -1 for one that no change of its expectation turns red, 0 for others.
 _WRAPPED: Final = """
 try:
     pass
 except {due}:
     {pardon}
 else:
-    {survivors}.append(1)
+    {marks}.append(2)
 """
-# At its end, or at an early return, the test fails if there is no survivor. An exception that is
-# none of ours passes through.
+_TAPED: Final = "{keep}, {play}, {judge} = {tape}()"
+_JUDGED: Final = """
+{marks}.append({judge}(lambda: {replayed}, {questions}))
+{keep} = {play} = {judge} = None
+"""
+# At its end, or at an early return, the test fails unless the marks are against the code. An
+# exception that is none of ours passes through.
 _WHOLE: Final = """
-{survivors} = []
+{marks} = []
 try:
     pass
 except BaseException:
-    {survivors}.append(1)
+    {marks}.append(2)
     raise
 finally:
-    if not {survivors}:
+    if 2 not in {marks} and (1 in {marks} or -1 not in {marks}):
         raise AssertionError
 """
 
@@ -59,7 +65,7 @@ def mutate(place: SourcePlace, *, helpers: Helpers, changer: Changer) -> int:
             changer=replace(changer, made=find_made(place.function)),
             helpers=helpers,
             receiver=_find_receiver(place),
-            survivors=f"_{make_word(changer.rng)}",
+            marks=f"_{make_word(changer.rng)}",
             takes_bound=takes_bound,
             whole=body,
         )
@@ -82,7 +88,7 @@ class _Rewriter:
     changer: Changer
     helpers: Helpers
     receiver: str
-    survivors: str
+    marks: str
     takes_bound: bool
     whole: Sequence[ast.stmt]
     count: int = 0
@@ -101,7 +107,7 @@ class _Rewriter:
 
     def close(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """Wrap the rewritten body in the statement that decides the outcome at its end."""
-        statements = ast.parse(_WHOLE.format(survivors=self.survivors)).body
+        statements = ast.parse(_WHOLE.format(marks=self.marks)).body
         guard = statements[-1]
         assert isinstance(guard, ast.Try)
         guard.body = body
@@ -110,14 +116,21 @@ class _Rewriter:
     def _rewrite(self, statement: ast.stmt) -> list[ast.stmt]:
         match statement:
             case ast.Assert(test=test):
-                conditions = self.changer.change_condition(test)
-                changed = [ast.Assert(test=condition, msg=None) for condition in conditions]
-                return self._wrap_all(changed) or [statement]
+                changes = self.changer.change_condition(test)
+                return [
+                    each
+                    for one in changes
+                    for each in self._rewrite_one(one, ast.Assert(test=one.expression, msg=None))
+                ] or [statement]
             case ast.Expr(value=ast.Call() as call) if self._is_raises(call):
                 return self._rewrite_raising_call(statement, call)
             case ast.Expr(value=ast.Call() as call):
-                calls = change_call(call, receiver=self.receiver, changer=self.changer)
-                return self._wrap_all([ast.Expr(value=one) for one in calls]) or [statement]
+                changes = change_call(call, receiver=self.receiver, changer=self.changer)
+                return [
+                    each
+                    for one in changes
+                    for each in self._rewrite_one(one, ast.Expr(value=one.expression))
+                ] or [statement]
             case ast.With(items=[item]) if self._is_raises(item.context_expr):
                 return self._rewrite_raising_block(statement, item)
         inner = get_sure_block(statement)
@@ -131,8 +144,9 @@ class _Rewriter:
     def _rewrite_raising_call(self, statement: ast.stmt, call: ast.Call) -> list[ast.stmt]:
         if len(call.args) == 1 or not is_steady(call.args[0]):
             return [statement]
-        changed = ast.Expr(value=expect_other(call, self.helpers.fresh))
-        return [self._wrap(changed, wanted=call.args[0])]
+        text = make_word(self.changer.rng)
+        changed = ast.Expr(value=expect_other(call, self.helpers.fresh, text))
+        return [self._wrap_raising(changed, wanted=call.args[0], text=text)]
 
     def _rewrite_raising_block(self, statement: ast.With, item: ast.withitem) -> list[ast.stmt]:
         call, bound = item.context_expr, item.optional_vars
@@ -143,22 +157,51 @@ class _Rewriter:
         if (is_bound and not self.takes_bound) or not is_steady(call.args[0]):
             return [statement]
         wanted = call.args[0]
-        item.context_expr = expect_other(call, self.helpers.fresh)
-        return [self._wrap(statement, wanted=wanted)]
+        text = make_word(self.changer.rng)
+        item.context_expr = expect_other(call, self.helpers.fresh, text)
+        return [self._wrap_raising(statement, wanted=wanted, text=text)]
 
-    def _wrap_all(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
-        return [self._wrap(statement) for statement in statements]
+    def _rewrite_one(self, change: Change, statement: ast.stmt) -> list[ast.stmt]:
+        """Wrap a changed assertion; after it, change its expectation in further ways."""
+        replay = change.replay
+        if replay is None:
+            return [self._wrap(statement, is_evidence=change.is_evidence)]
+        names = {
+            "keep": replay.names.keep,
+            "play": replay.names.play,
+            "judge": f"_{make_word(self.changer.rng)}",
+            "tape": self.helpers.tape,
+            "marks": self.marks,
+        }
+        questions = tuple((one.kind, one.groups) for one in replay.questions)
+        replayed = ast.unparse(ast.fix_missing_locations(replay.replayed))
+        judged = _JUDGED.format(**names, replayed=replayed, questions=questions)
+        return [
+            *ast.parse(_TAPED.format(**names)).body,
+            self._wrap(statement, is_evidence=False),
+            *ast.parse(judged).body,
+        ]
 
-    def _wrap(self, statement: ast.stmt, *, wanted: ast.expr | None = None) -> ast.stmt:
-        """Record a changed assertion that holds; a ``wanted`` exception may pass through."""
+    def _wrap_raising(self, statement: ast.stmt, *, wanted: ast.expr, text: str) -> ast.stmt:
+        """Wrap a statement in which a ``wanted`` exception may pass through.
+
+        Its message is not to have the random ``text``, which only the changed test asks for.
+        """
+        caught = f"_{make_word(self.changer.rng)}"
+        question = f"{self.helpers.is_due}({caught}, {ast.unparse(wanted)})"
+        mark = f"{self.marks}.append(2 if {text!r} in str({caught}) else 1)"
+        is_known = f"isinstance({caught}, {ast.unparse(wanted)})"
+        pardon = f"if not {question}: raise\n    if {is_known}: {mark}"
+        return self._guard(statement, due=f"BaseException as {caught}", pardon=pardon)
+
+    def _wrap(self, statement: ast.stmt, *, is_evidence: bool = True) -> ast.stmt:
+        """Mark a changed assertion that holds."""
+        pardon = f"{self.marks}.append({int(is_evidence)})"
+        return self._guard(statement, due="AssertionError", pardon=pardon)
+
+    def _guard(self, statement: ast.stmt, *, due: str, pardon: str) -> ast.stmt:
         self.count += 1
-        due, pardon = "AssertionError", "pass"
-        if wanted is not None:
-            caught = f"_{make_word(self.changer.rng)}"
-            due = f"BaseException as {caught}"
-            question = f"{self.helpers.is_due}({caught}, {ast.unparse(wanted)})"
-            pardon = f"if not {question}: raise"
-        text = _WRAPPED.format(due=due, pardon=pardon, survivors=self.survivors)
+        text = _WRAPPED.format(due=due, pardon=pardon, marks=self.marks)
         guard = ast.parse(text).body[0]
         assert isinstance(guard, ast.Try)
         guard.body = [statement]
