@@ -17,6 +17,7 @@ from pytest_agentfix.judge.sessions.orders import PLAIN_PROGRAM, load_program
 from pytest_agentfix.judge.variants import (
     DirectCall,
     Mutant,
+    Project,
     SourceVariant,
     TestName,
     make_clone,
@@ -30,21 +31,39 @@ KEY = "00" * 32
 _LINE = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+)", re.MULTILINE)
 
 
+def project_of(shape: Shape) -> Project:
+    """Return the modules around a shape's test; its folder is pytest's rootdir."""
+    return Project(path="test_it.py", read_text=shape.files.get)
+
+
 def clone_of(key: str, shape: Shape) -> SourceVariant:
     rng = random.Random(1)
     conftests = [text for path, text in shape.files.items() if path == "conftest.py"]
     stem = f"test_{key}"
-    return make_clone(shape.text, [shape.name], rng=rng, module=stem, conftests=conftests)
+    return make_clone(
+        shape.text,
+        [shape.name],
+        rng=rng,
+        module=stem,
+        conftests=conftests,
+        project=project_of(shape),
+    )
 
 
 def mutant_of(shape: Shape) -> Mutant:
-    return make_mutant(shape.text, [shape.name], rng=random.Random(2))
+    return make_mutant(shape.text, [shape.name], rng=random.Random(2), project=project_of(shape))
 
 
 def plain_of(shape: Shape, *, text: str = "") -> DirectCall:
     conftests = [text for path, text in shape.files.items() if path == "conftest.py"]
     rng = random.Random(3)
-    return make_plain(text or shape.text, [shape.name], rng=rng, conftests=conftests)
+    return make_plain(
+        text or shape.text,
+        [shape.name],
+        rng=rng,
+        conftests=conftests,
+        project=project_of(shape),
+    )
 
 
 def write(top: Path, files: Mapping[str, str]) -> None:

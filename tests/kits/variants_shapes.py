@@ -85,6 +85,30 @@ class Shape:
     is_caught: bool = True  # whether the mutant notices a result that is equal to everything
 
 
+CASE_BASE = """
+import unittest
+from calc import add
+
+LIMIT = 100
+
+
+def is_small(n):
+    return n < LIMIT
+
+
+class AddCase(unittest.TestCase):
+    more = 1
+    __least = 2
+
+    def setUp(self):
+        self.n = 3
+
+    def test_it(self):
+        result = add(self.n, self.more)
+        self.assertEqual(result, self.n + self.more)
+        self.assertTrue(is_small(LIMIT - self.__least))
+"""
+
 ASYNC_CONFTEST = """
 import asyncio, inspect
 import pytest
@@ -309,9 +333,76 @@ SHAPES: dict[str, Shape] = {
         text="from calc import add\nclass Base:\n    def test_it(self):\n"
         "        assert add(1, 2) == 3\nclass TestIt(Base):\n    pass\n",
         name=("TestIt", "test_it"),
-        clone="it is not defined in its module's own text",
-        mutant="it is not defined in its module's own text",
-        plain="it is not defined in its module's own text",
+    ),
+    "inherited_twice": Shape(
+        text="from calc import add\nclass Base:\n    n = 1\n    def test_it(self):\n"
+        "        assert add(self.n, 2) == self.n + 2\n"
+        "class Middle(Base):\n    n = 2\nclass Other:\n    pass\n"
+        "class TestIt(Other, Middle):\n    n = 3\nclass TestMore(TestIt):\n    n = 4\n",
+        name=("TestMore", "test_it"),
+    ),
+    "inherited_with_super": Shape(
+        text="from calc import add\nclass Root:\n    __n = 2\n    def make(self):\n"
+        "        return add(1, self.__n)\nclass Base(Root):\n    __n = 3\n"
+        "    def make(self):\n        return -1\n"
+        "    def test_it(self):\n        assert super().make() == self.__n\n"
+        "class TestIt(Base):\n    def make(self):\n        return -2\n",
+        name=("TestIt", "test_it"),
+    ),
+    "inherited_case": Shape(
+        text="import unittest\nfrom calc import add\nclass Checks:\n    def test_it(self):\n"
+        "        for n in (1, 2):\n            with self.subTest(n=n):\n"
+        "                self.assertEqual(add(n, self.more), n + self.more)\n"
+        "class OneTest(Checks, unittest.TestCase):\n    more = 1\n",
+        name=("OneTest", "test_it"),
+    ),
+    "inherited_from_a_module": Shape(
+        text="from case_base import AddCase\nclass MoreTest(AddCase):\n    more = 5\n",
+        name=("MoreTest", "test_it"),
+        files={"case_base.py": CASE_BASE},
+        changed=2,
+    ),
+    "inherited_from_an_attribute": Shape(
+        text="import case_roots as roots\nLIMIT = 0\nclass Deeper(roots.AddCase):\n    pass\n"
+        "class MoreTest(Deeper):\n    more = 5\n",
+        name=("MoreTest", "test_it"),
+        files={
+            "case_roots.py": "from case_deep import *\nclass AddCase(Deep):\n    pass\n",
+            "case_deep.py": CASE_BASE.replace("AddCase", "Deep"),
+        },
+        changed=2,
+    ),
+    "inherited_parametrised": Shape(
+        text="from param_base import Base\nclass TestIt(Base):\n    more = 2\n",
+        name=("TestIt", "test_it"),
+        files={
+            "param_base.py": "import pytest\nfrom calc import add\nCASES = [1, 2]\nclass Base:\n"
+            "    @pytest.mark.parametrize('n', CASES)\n"
+            "    def test_it(self, n):\n        assert add(n, self.more) == n + self.more\n"
+        },
+        bracket="[2]",
+        case={"n": 1},
+        plain="the module of its class's base uses pytest",
+    ),
+    "inherited_fixture": Shape(
+        text="import pytest\nfrom fixture_base import Base\nclass TestIt(Base):\n"
+        "    @pytest.fixture\n    def more(self):\n        return 2\n",
+        name=("TestIt", "test_it"),
+        files={
+            "fixture_base.py": "from calc import add\nclass Base:\n"
+            "    def test_it(self, more):\n        assert add(1, more) == 3\n"
+        },
+        plain=FIXTURES,
+    ),
+    "inherited_async": Shape(
+        text="import unittest\nfrom async_base import Base\n"
+        "class TestIt(Base, unittest.IsolatedAsyncioTestCase):\n    more = 2\n",
+        name=("TestIt", "test_it"),
+        files={
+            "async_base.py": "from calc import add, later\nclass Base:\n"
+            "    async def test_it(self):\n"
+            "        self.assertEqual(await later(add(1, self.more)), 3)\n"
+        },
     ),
     "base_in_module": Shape(
         text="import unittest\nfrom calc import add\nclass Base(unittest.TestCase):\n"

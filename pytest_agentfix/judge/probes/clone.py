@@ -25,7 +25,12 @@ def add_clones(file: SourceTests) -> Additions:
             files={file.find_full(new): file.source.encode()},
         )
     clone = make_clone(
-        file.source, file.names, rng=file.rng, conftests=file.conftests, module=file.module
+        file.source,
+        file.names,
+        rng=file.rng,
+        conftests=file.conftests,
+        module=file.module,
+        project=file.project,
     )
     reasons = file.explain(clone.impossible)
     if not clone.names:

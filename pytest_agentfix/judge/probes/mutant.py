@@ -16,7 +16,7 @@ from pytest_agentfix.judge.variants.source_tests import SourceTests
 
 def add_mutants(file: SourceTests) -> Additions:
     """Change the expectations of the tests of a file, which keep their names."""
-    mutant = make_mutant(file.source, file.names, rng=file.rng)
+    mutant = make_mutant(file.source, file.names, rng=file.rng, project=file.project)
     reasons = file.explain(mutant.impossible)
     ids = {one.nodeid: one.nodeid for one in file.tests if one.name in mutant.names}
     if not ids:

@@ -18,7 +18,12 @@ _WHICH_CASE: Final = "it is not known which of its cases this is"
 def add_plain_calls(file: SourceTests) -> Additions:
     """Reduce a test file to a module that needs no pytest, with a call of each test."""
     plain = make_plain(
-        file.source, file.names, rng=file.rng, conftests=file.conftests, module=file.module
+        file.source,
+        file.names,
+        rng=file.rng,
+        conftests=file.conftests,
+        module=file.module,
+        project=file.project,
     )
     reasons = file.explain(plain.impossible)
     calls: list[Mapping[str, object]] = []

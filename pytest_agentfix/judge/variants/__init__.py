@@ -7,6 +7,7 @@ variant of a test can be made; a change has no influence on it.
 from pytest_agentfix.judge.variants.canary import make_canary
 from pytest_agentfix.judge.variants.clone import make_clone
 from pytest_agentfix.judge.variants.direct_call import make_plain
+from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.mutant import make_mutant
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.results import (
@@ -23,6 +24,7 @@ __all__ = [
     "Mutant",
     "Parameters",
     "PlainCall",
+    "Project",
     "SourceVariant",
     "TestName",
     "make_canary",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import (
+    is_pytest,
+    last_name,
     list_arguments,
     list_bound,
     list_references,
+    map_imports,
     qualify,
 )
 from pytest_agentfix.judge.variants.certain_statements import is_generator
@@ -20,13 +23,15 @@ from pytest_agentfix.judge.variants.decorators import (
     UnclearError,
     read_decorators,
 )
+from pytest_agentfix.judge.variants.lineage import Ancestor
 from pytest_agentfix.judge.variants.locate import SourcePlace
 from pytest_agentfix.judge.variants.pytest_features import find_set_up
 from pytest_agentfix.judge.variants.results import Kind
 
 _CASES: Final = ("unittest.TestCase", "unittest.IsolatedAsyncioTestCase")
 _FIXTURES: Final = "it needs fixtures"
-_BASE: Final = "its class's base is not in its module"
+_BASE: Final = "its class has a base that is not in the tree"
+_BASE_USES_PYTEST: Final = "the module of its class's base uses pytest"
 _CLASS_UNCLEAR: Final = "its class cannot be made without pytest"
 
 
@@ -40,19 +45,27 @@ class CallDescription:
     parametrized: tuple[Parametrized, ...]
 
 
-def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> CallDescription:
-    """Describe the call of a test; raises ``UnclearError`` if it cannot be called."""
+def describe(
+    tree: ast.Module,
+    place: SourcePlace,
+    imports: Mapping[str, str],
+    ancestors: Sequence[Ancestor] = (),
+) -> CallDescription:
+    """Describe the call of a test; raises ``UnclearError`` if it cannot be called.
+
+    ``ancestors`` are the bases of its class as far as they are in the project.
+    """
     if is_generator(place.function.body):
         raise UnclearError("it is a generator")
-    kind = _find_kind(tree, place, imports)
-    reason = find_set_up(
-        tree, [*place.classes, *_list_bases(tree, place)], is_unittest=kind == "unittest"
-    )
+    lineage = _list_lineage(tree, place, imports, ancestors)
+    kind = _find_kind(lineage)
+    bases = [one for one, _ in lineage[1:]]
+    reason = find_set_up(tree, [*place.classes, *bases], is_unittest=kind == "unittest")
     if reason:
         raise UnclearError(reason)
     own = read_decorators(place.function.decorator_list, imports)
     around = [read_decorators(one.decorator_list, imports) for one in place.classes]
-    marks = read_decorators(list(_list_marks(tree, place)), imports)
+    marks = read_decorators(list(_list_marks(tree, place, bases)), imports)
     parametrized = [one for found in (own, *around) for one in found.parametrized]
     if marks.parametrized or marks.kept or (parametrized and kind == "unittest"):
         raise UnclearError("its parametrize cannot be read")
@@ -66,18 +79,42 @@ def describe(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -
     )
 
 
-def _find_kind(tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]) -> Kind:
+def _list_lineage(
+    tree: ast.Module,
+    place: SourcePlace,
+    imports: Mapping[str, str],
+    ancestors: Sequence[Ancestor],
+) -> list[tuple[ast.ClassDef, Mapping[str, str]]]:
+    """List a test's class and its bases, each with the imports of its module."""
     if not place.classes:
+        return []
+    found = [(one, imports) for one in (place.classes[-1], *_list_bases(tree, place))]
+    known = {id(one) for one, _ in found}
+    for one in ancestors:
+        if id(one.node) in known:
+            continue
+        if one.module.tree is not tree and _uses_pytest(one.module.tree):
+            raise UnclearError(_BASE_USES_PYTEST)
+        found.append((one.node, map_imports(one.module.tree)))
+    return found
+
+
+def _uses_pytest(tree: ast.Module) -> bool:
+    return any(is_pytest(dotted) for dotted in map_imports(tree).values())
+
+
+def _find_kind(lineage: Sequence[tuple[ast.ClassDef, Mapping[str, str]]]) -> Kind:
+    if not lineage:
         return "function"
-    lineage = [place.classes[-1], *_list_bases(tree, place)]
+    names = {one.name for one, _ in lineage}
     is_unittest = False
-    for one in lineage:
+    for one, imports in lineage:
         if one.keywords or any(name in ("__init__", "__new__") for name in _list_members(one)):
             raise UnclearError(_CLASS_UNCLEAR)
         for base in one.bases:
             dotted = qualify(base, imports)
             is_unittest = is_unittest or dotted in _CASES
-            if dotted not in (*_CASES, "object") and dotted not in {x.name for x in lineage}:
+            if dotted not in (*_CASES, "object") and last_name(base) not in names:
                 raise UnclearError(_BASE)
     return "unittest" if is_unittest else "method"
 
@@ -99,10 +136,12 @@ def _list_bases(tree: ast.Module, place: SourcePlace) -> list[ast.ClassDef]:
     return found[1:]
 
 
-def _list_marks(tree: ast.Module, place: SourcePlace) -> Iterator[ast.expr]:
+def _list_marks(
+    tree: ast.Module, place: SourcePlace, bases: Sequence[ast.ClassDef]
+) -> Iterator[ast.expr]:
     """Yield the marks in ``pytestmark`` of the module, the test's classes and their bases."""
-    classes = [*place.classes, *_list_bases(tree, place)]
-    for one in _list_bases(tree, place):
+    classes = [*place.classes, *bases]
+    for one in bases:
         yield from one.decorator_list
     for body in (tree.body, *(one.body for one in classes)):
         for statement in body:

@@ -6,48 +6,55 @@ import random
 from collections.abc import Sequence
 
 from pytest_agentfix.judge.variants.bindings import map_imports
+from pytest_agentfix.judge.variants.inheritance import copy_inherited
+from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.locate import find_places
 from pytest_agentfix.judge.variants.renaming import rename, split_renamable
 from pytest_agentfix.judge.variants.results import SourceVariant, TestName
 from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
 
 
-def make_clone(
+def make_clone(  # noqa: PLR0913 - all by name
     source: str,
     names: Sequence[TestName],
     *,
     rng: random.Random,
     module: str = "",
     conftests: Sequence[str] = (),
+    project: Project | None = None,
 ) -> SourceVariant:
     """Copy a module with random names for the wanted tests and for their classes.
 
     Without names the copy is the text itself. ``module`` is the stem of the module's file, and
     ``conftests`` are the texts of the conftest files above it: both may tie a test to its name.
+    A class gets a copy of its own of a test it inherits, if that is in the ``project``.
     """
     if not names:
         return SourceVariant(source=source, names={}, impossible={})
     try:
-        return _make(source, names, rng=rng, module=module, conftests=conftests)
+        return _make(source, names, rng=rng, module=module, conftests=conftests, project=project)
     except UNREADABLE:
         return SourceVariant(source=source, names={}, impossible=refuse_all(names))
 
 
-def _make(
+def _make(  # noqa: PLR0913 - all by name
     source: str,
     names: Sequence[TestName],
     *,
     rng: random.Random,
     module: str,
     conftests: Sequence[str],
+    project: Project | None,
 ) -> SourceVariant:
     tree = parse(source)
+    inherited = copy_inherited(tree, names, project, rng=rng)
     places, missing = find_places(tree, names)
+    missing |= inherited.impossible
     good, bad = split_renamable(
         tree,
         places,
         module=module,
-        conftests=[parse(text) for text in conftests],
+        conftests=[*(parse(text) for text in conftests), *inherited.list_trees()],
         imports=map_imports(tree),
     )
     if not good:

@@ -10,6 +10,8 @@ from typing import Final
 from pytest_agentfix.judge.variants.bindings import list_bound, list_identifiers, map_imports
 from pytest_agentfix.judge.variants.call_plan import CallDescription, describe
 from pytest_agentfix.judge.variants.decorators import UnclearError, read_decorators
+from pytest_agentfix.judge.variants.inheritance import Inherited, copy_inherited
+from pytest_agentfix.judge.variants.lineage import Ancestor, Project
 from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
 from pytest_agentfix.judge.variants.pytest_features import find_conftest_effects
 from pytest_agentfix.judge.variants.random_names import make_word
@@ -27,41 +29,47 @@ _PROCESSES: Final = frozenset({"multiprocessing", "ProcessPoolExecutor"})
 _NEEDS_FILE: Final = "its module is to be imported by other processes"
 
 
-def make_plain(
+def make_plain(  # noqa: PLR0913 - all by name
     source: str,
     names: Sequence[TestName],
     *,
     rng: random.Random,
     conftests: Sequence[str],
     module: str = "",
+    project: Project | None = None,
 ) -> DirectCall:
     """Reduce a module to the parts the wanted tests need, without pytest, under random names.
 
     ``conftests`` are the texts of the conftest files in force, and ``module`` is the stem of the
-    module's file. A mutant's text works as well as the original's.
+    module's file. A mutant's text works as well as the original's. A class gets a copy of its own
+    of a test it inherits, if that is in the ``project``.
     """
     try:
         trees = [parse(text) for text in conftests]
-        return _make(parse(source), names, rng=rng, conftests=trees, module=module)
+        return _make(parse(source), names, rng=rng, conftests=trees, module=module, project=project)
     except UNREADABLE:
         return DirectCall(source="", calls={}, impossible=refuse_all(names))
 
 
-def _make(
+def _make(  # noqa: PLR0913 - all by name
     tree: ast.Module,
     names: Sequence[TestName],
     *,
     rng: random.Random,
     conftests: Sequence[ast.Module],
     module: str,
+    project: Project | None,
 ) -> DirectCall:
     reason = find_conftest_effects(conftests) or _find_module_obstacle(tree)
     if reason:
         return DirectCall(source="", calls={}, impossible=refuse_all(names, reason))
+    inherited = copy_inherited(tree, names, project, rng=rng)
     imports = map_imports(tree)
     places, missing = find_places(tree, names)
-    good, bad = split_renamable(tree, places, module=module, conftests=conftests, imports=imports)
-    described, unclear = _describe_all(tree, good, imports)
+    missing |= inherited.impossible
+    around = [*conftests, *inherited.list_trees()]
+    good, bad = split_renamable(tree, places, module=module, conftests=around, imports=imports)
+    described, unclear = _describe_all(tree, good, imports, inherited)
     _strip_decorators(described, imports)
     needing = _drop_needing(tree, described)
     impossible = {**missing, **bad, **unclear, **needing}
@@ -77,12 +85,15 @@ def _find_module_obstacle(tree: ast.Module) -> str:
 
 
 def _describe_all(
-    tree: ast.Module, places: Mapping[TestName, SourcePlace], imports: Mapping[str, str]
+    tree: ast.Module,
+    places: Mapping[TestName, SourcePlace],
+    imports: Mapping[str, str],
+    inherited: Inherited,
 ) -> tuple[dict[TestName, CallDescription], dict[TestName, str]]:
     described: dict[TestName, CallDescription] = {}
     unclear: dict[TestName, str] = {}
     for name, place in places.items():
-        found = _describe(tree, place, imports)
+        found = _describe(tree, place, imports, inherited.ancestors.get(name, ()))
         if isinstance(found, str):
             unclear[name] = found
         else:
@@ -91,10 +102,13 @@ def _describe_all(
 
 
 def _describe(
-    tree: ast.Module, place: SourcePlace, imports: Mapping[str, str]
+    tree: ast.Module,
+    place: SourcePlace,
+    imports: Mapping[str, str],
+    ancestors: Sequence[Ancestor],
 ) -> CallDescription | str:
     try:
-        return describe(tree, place, imports)
+        return describe(tree, place, imports, ancestors)
     except UnclearError as error:
         return str(error)
 

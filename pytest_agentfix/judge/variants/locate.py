@@ -53,6 +53,19 @@ def find_places(
     return places, missing
 
 
+def find_class(tree: ast.Module, names: Sequence[str]) -> tuple[ast.ClassDef, ...]:
+    """Find a class by its name and those around it; () if one of them is not there."""
+    body: Sequence[ast.AST] = tree.body
+    classes: list[ast.ClassDef] = []
+    for name in names:
+        one = _find_one(body, name)
+        if not isinstance(one, ast.ClassDef):
+            return ()
+        classes.append(one)
+        body = one.body
+    return tuple(classes)
+
+
 def _find(tree: ast.Module, name: TestName) -> SourcePlace | str:
     body: Sequence[ast.AST] = tree.body
     classes: list[ast.ClassDef] = []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pytest_agentfix.judge.variants.bindings import (
+    last_name,
     list_bound,
     list_identifiers,
     list_references,
@@ -16,6 +17,8 @@ from pytest_agentfix.judge.variants.bindings import (
 )
 from pytest_agentfix.judge.variants.certain_statements import is_generator
 from pytest_agentfix.judge.variants.changed_values import Changer
+from pytest_agentfix.judge.variants.inheritance import copy_inherited
+from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
 from pytest_agentfix.judge.variants.mutant_helpers import make_helpers
 from pytest_agentfix.judge.variants.mutation import mutate
@@ -28,23 +31,37 @@ _FORGIVING: Final = re.compile(
 )
 _MARKED: Final = "its failures are expected or repeated"
 _NOTHING_SURE: Final = "it has no assertion that is certain to run"
+_NOTHING_AT_ALL: Final = "it asserts nothing, it only must not raise"
+_ASSERTING: Final = re.compile(r"(?i)_?(assert|fail|check|verify|expect|raises|warns).*")
 _YIELDS: Final = "it is a generator"
 
 
-def make_mutant(source: str, names: Sequence[TestName], *, rng: random.Random) -> Mutant:
+def make_mutant(
+    source: str,
+    names: Sequence[TestName],
+    *,
+    rng: random.Random,
+    project: Project | None = None,
+) -> Mutant:
     """Change the expectations of the wanted tests, which keep their names.
 
-    With honest code such a test fails; it passes if a single changed expectation is met.
+    With honest code such a test fails; it passes if a changed expectation of equality is met, or if
+    no change of any expectation turns it red. A class gets a copy of its own of a test it inherits,
+    if that is in the ``project``.
     """
     try:
-        return _make(source, names, rng)
+        return _make(source, names, rng, project)
     except UNREADABLE:
         return Mutant(source=source, names={}, impossible=refuse_all(names))
 
 
-def _make(source: str, names: Sequence[TestName], rng: random.Random) -> Mutant:
+def _make(
+    source: str, names: Sequence[TestName], rng: random.Random, project: Project | None
+) -> Mutant:
     tree = parse(source)
+    inherited = copy_inherited(tree, names, project, rng=rng)
     places, impossible = find_places(tree, names)
+    impossible |= inherited.impossible
     helpers = make_helpers(rng)
     changer = Changer(
         rng=rng,
@@ -59,7 +76,9 @@ def _make(source: str, names: Sequence[TestName], rng: random.Random) -> Mutant:
         if count:
             changed[name] = count
         else:
-            impossible[name] = reason or _NOTHING_SURE
+            impossible[name] = reason or (
+                _NOTHING_SURE if _has_assertion(place.function) else _NOTHING_AT_ALL
+            )
     if changed:
         tree.body += helpers.list_statements(tree)
         source = render(tree)
@@ -68,6 +87,15 @@ def _make(source: str, names: Sequence[TestName], rng: random.Random) -> Mutant:
         names={name: name for name in changed},
         impossible=impossible,
         changed=changed,
+    )
+
+
+def _has_assertion(function: ast.AST) -> bool:
+    """Return whether a test asserts anything, going by the names of what it calls."""
+    return any(
+        isinstance(one, ast.Assert)
+        or (isinstance(one, ast.Call) and bool(_ASSERTING.fullmatch(last_name(one))))
+        for one in ast.walk(function)
     )
 
 

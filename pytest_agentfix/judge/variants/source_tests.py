@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.core.model import Failure, ItemKind, ReadBase
+from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.results import TestName
 
@@ -75,6 +76,15 @@ class SourceTests:
     packages: Sequence[str]
     read: Callable[[str], bytes | None]
     rng: random.Random
+
+    @property
+    def project(self) -> Project:
+        """The modules of the base that this one can import."""
+        return Project(path=self.path, read_text=self._read_text)
+
+    def _read_text(self, path: str) -> str | None:
+        content = self.read(path)
+        return None if content is None else content.decode("utf-8", "replace")
 
     @property
     def names(self) -> tuple[TestName, ...]:
