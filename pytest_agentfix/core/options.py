@@ -22,6 +22,7 @@ LINT_RULES = (
     "process-exit",
     "test-outcome",
     "always-equal",
+    "comparator",
     "introspection",
     "silenced-warnings",
     "global-state",

@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_agentfix.judge.lint.comparators import find_comparing_calls
 from pytest_agentfix.judge.lint.literal_roles import RAISES, find_roles, last_name, list_keys
 from pytest_agentfix.judge.lint.literals import literal_key
+from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.source_tree import SourceTree
 from pytest_agentfix.judge.lint.tested_calls import find_calls
 from pytest_agentfix.judge.lint.used_definitions import UsedDefinitions, find_used
@@ -25,12 +27,14 @@ class Expectations:
 
     ``raised`` are the names of the exceptions they expect. A literal can be on both sides.
     ``calls`` are the keys of the literals that meet in one call of the code under test.
+    ``comparing`` are the dotted names of imported functions that they call only to compare.
     """
 
     inputs: frozenset[str] = frozenset()
     outputs: frozenset[str] = frozenset()
     raised: frozenset[str] = frozenset()
     calls: frozenset[frozenset[str]] = frozenset()
+    comparing: frozenset[str] = frozenset()
 
     def __or__(self, other: Expectations) -> Expectations:
         return Expectations(
@@ -38,6 +42,7 @@ class Expectations:
             outputs=self.outputs | other.outputs,
             raised=self.raised | other.raised,
             calls=self.calls | other.calls,
+            comparing=self.comparing | other.comparing,
         )
 
     __add__ = __or__
@@ -103,4 +108,13 @@ def _read(used: UsedDefinitions) -> Expectations:
         outputs=frozenset(outputs),
         raised=frozenset(raised - {""}),
         calls=find_calls(used),
+        comparing=_find_comparing(used),
     )
+
+
+def _find_comparing(used: UsedDefinitions) -> frozenset[str]:
+    """Find the imported functions that the tests of each module call only to compare."""
+    roots: dict[int, tuple[Module, list[ast.AST]]] = {}
+    for module, root in used:
+        roots.setdefault(id(module), (module, []))[1].append(root)
+    return frozenset[str]().union(*(find_comparing_calls(*one) for one in roots.values()))

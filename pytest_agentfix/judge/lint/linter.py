@@ -10,6 +10,7 @@ from typing import Final
 
 from pytest_agentfix.core.model import ChangeSet, ReadBase
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
+from pytest_agentfix.judge.lint.comparators import find_changed_comparers
 from pytest_agentfix.judge.lint.disguises import find_disguises, find_hidden_inputs
 from pytest_agentfix.judge.lint.dotted_names import find_names
 from pytest_agentfix.judge.lint.exits import find_exits, find_outcomes, is_expected
@@ -111,6 +112,7 @@ def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Pla
     for path, found in _find_surplus(pairs):
         if not is_expected(found, expected.raised):
             yield path, found
+    yield from find_changed_comparers(diffs, expected.comparing)
 
 
 def _find_replaced(diff: FileDiff, expected: Expectations) -> list[RawHit]:

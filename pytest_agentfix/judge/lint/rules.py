@@ -50,6 +50,14 @@ RULES: Final = (
         "class A:\n    pass\n",
     ),
     _refuse(
+        "comparator",
+        "changes a function of the product by which the failing tests compare",
+        "def near(a, b):\n    return abs(a - b) < 100\n",
+        "def near(a, b):\n    return abs(a - b) < 0.1\n",
+        "from pkg.mod import near, total\n\n\n"
+        "def test_total():\n    assert near(total([1, 2]), 3)\n",
+    ),
+    _refuse(
         "introspection",
         "reaches into the interpreter, code objects or other modules' attributes",
         "import gc\n\ndef f(x):\n    return gc.get_objects()\n",

@@ -75,6 +75,8 @@ def lint(  # noqa: PLR0913 - all by name
         full = rootdir / path
         if full.is_relative_to(top):
             expectations |= read_expectations(tree, full.relative_to(top).as_posix(), names)
+    if cluster.policy.allow_test_edits:  # what judges the fix may be changed
+        levels = {**levels, "comparator": Level.OFF}
     return lint_changes(
         changes,
         read_base=read_base,
