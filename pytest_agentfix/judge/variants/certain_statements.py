@@ -76,8 +76,15 @@ def _is_filled(iterated: ast.expr) -> bool:
 
 
 def is_steady(node: ast.expr) -> bool:
-    """Return whether an expression may be evaluated twice: names, and tuples of them."""
-    allowed = (ast.Name, ast.Attribute, ast.Tuple, ast.expr_context)
+    """Return whether an expression may be evaluated twice: names, items, and tuples of them."""
+    allowed = (
+        ast.Name,
+        ast.Attribute,
+        ast.Subscript,
+        ast.Constant,
+        ast.Tuple,
+        ast.expr_context,
+    )
     return all(isinstance(one, allowed) for one in ast.walk(node))
 
 

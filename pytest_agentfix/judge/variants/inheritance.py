@@ -126,7 +126,7 @@ class _Copier:
             return _CLASS_NAMES
         root = next(_list_names(self.ancestor.expression))
         known = {name for one in self.tree.body for name in list_bound(one)}
-        return "" if root.id in known else _LOCAL_BASE
+        return "" if {root.id, "*"} & known else _LOCAL_BASE
 
     def copy(self, method: Function) -> Function:
         copied = copy.deepcopy(method)
