@@ -25,6 +25,7 @@ _WHOLE: Final = (ast.Eq, ast.NotEq)
 _WINDOW: Final = 2  # how far apart two ends may be for one whole number in between
 _MANY: Final = 2
 _LIST: Final = 3
+_LOSING: Final = (ast.Mod, ast.FloorDiv, ast.BitAnd, ast.RShift)
 
 Asked = tuple[ast.expr, ast.expr]  # what is asked about, and the literal it is compared with
 
@@ -35,7 +36,7 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
     Code that asked the same thing about other literals before may ask about one more.
     """
     for node in module.nodes:
-        for subject, literal in _list_asked(node):
+        for subject, literal in _list_asked(module, node):
             capability = f"asks:{ast.unparse(subject)}"
             yield raw_hit("", node, "", key="", capability=capability)
             is_whole = isinstance(node, ast.Compare) and isinstance(node.ops[0], _WHOLE)
@@ -90,7 +91,7 @@ def _find_spelled_out(
 ) -> Iterator[RawHit]:
     """Find questions for one input whose answer is any literal, even a meaningless one."""
     for node in ast.walk(test):
-        for subject, literal in _list_asked(node):
+        for subject, literal in _list_asked(module, node):
             value = module.fold(literal)
             if not _is_input(value, expected) or _is_common_list(value):
                 continue
@@ -136,12 +137,13 @@ def _hit(node: ast.AST, value: Any, capability: str) -> RawHit:
     return raw_hit(RULE, node, what, key=literal_key(value), capability=capability)
 
 
-def _list_asked(node: ast.AST) -> list[Asked]:
+def _list_asked(module: Module, node: ast.AST) -> list[Asked]:
     match node:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
-            return [pair for pair in ((left, right), (right, left)) if _is_as_given(pair[0])]
+            pairs = ((left, right), (right, left))
+            return [pair for pair in pairs if _is_as_given(module, pair[0])]
         case ast.Compare(left=left, ops=[ast.In() | ast.NotIn()], comparators=[right]):
-            return [(left, right)] if _is_as_given(left) else []
+            return [(left, right)] if _is_as_given(module, left) else []
         case ast.Call(func=ast.Attribute(value=subject, attr=name), args=[argument, *_]):
             return [(subject, argument)] if name in _ASKERS else []
         case ast.Match(subject=subject, cases=cases):
@@ -150,9 +152,14 @@ def _list_asked(node: ast.AST) -> list[Asked]:
     return []
 
 
-def _is_as_given(subject: ast.expr) -> bool:
-    """Return whether the subject is not the result of a calculation such as ``n % 100``."""
-    return not isinstance(subject, ast.BinOp)
+def _is_as_given(module: Module, subject: ast.expr) -> bool:
+    """Return whether the subject is not the result of a calculation such as ``n % 100``.
+
+    A name may stand for one that many numbers have the same result of.
+    """
+    value = module.value_of(subject) if isinstance(subject, ast.Name) else None
+    is_part = isinstance(value, ast.BinOp) and isinstance(value.op, _LOSING)
+    return not isinstance(subject, ast.BinOp) and not is_part
 
 
 def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool:
@@ -160,7 +167,7 @@ def _is_in_window(module: Module, node: ast.AST, expected: Expectations) -> bool
     match node:
         case ast.Compare(left=low, comparators=[middle, high]):
             ends = [module.fold(low), module.fold(high)]
-            is_given = _is_as_given(middle)
+            is_given = _is_as_given(module, middle)
             if (
                 is_given
                 and all(type(end) is int for end in ends)
