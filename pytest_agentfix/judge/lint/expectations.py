@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pytest_agentfix.judge.lint.comparators import find_comparing_calls
@@ -55,7 +56,7 @@ class Expectations:
         """Return whether ``value`` is a text of its own kind within an input: ``page=2``."""
         if not isinstance(value, str) or len(value) < _PART or _KEYWORD.fullmatch(value):
             return False
-        return any(value in key for key in self.inputs if key.startswith("s:"))
+        return value in _join_texts(self.inputs)
 
     def has_output(self, value: Any) -> bool:
         """Return whether a failing test expects ``value``."""
@@ -67,6 +68,12 @@ class Expectations:
         if any(self.inputs.isdisjoint(keys) and self.outputs.isdisjoint(keys) for keys in wanted):
             return False
         return any(all(not call.isdisjoint(keys) for keys in wanted) for call in self.calls)
+
+
+@lru_cache(maxsize=4)
+def _join_texts(keys: frozenset[str]) -> str:
+    """Join the texts among keys, so that searching them takes one look."""
+    return "\0".join(sorted(key[2:] for key in keys if key.startswith("s:")))
 
 
 def read_expectations(
