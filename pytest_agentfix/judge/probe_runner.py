@@ -23,6 +23,7 @@ from pytest_agentfix.judge.probe import PlainTask, Probe, ProbePlan, Result, Roo
 from pytest_agentfix.judge.probes.canary import CanaryProbe
 from pytest_agentfix.judge.probes.clone import CloneProbe
 from pytest_agentfix.judge.probes.hold_out import HoldOutProbe, probe_withheld
+from pytest_agentfix.judge.probes.locality import LocalityProbe
 from pytest_agentfix.judge.probes.mutant import MutantProbe
 from pytest_agentfix.judge.probes.plain_call import PlainCallProbe
 from pytest_agentfix.judge.probes.red_green_red import RedGreenRedProbe
@@ -43,6 +44,7 @@ PROBES: Final[Sequence[Probe]] = (
     MutantProbe(),
     CloneProbe(),
     PlainCallProbe(),
+    LocalityProbe(),
 )
 CHECKS: Final[Sequence[Probe]] = (ReportProbe(), CanaryProbe())  # of the sessions of all others
 

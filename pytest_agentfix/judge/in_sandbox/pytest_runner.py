@@ -14,6 +14,7 @@ It takes an order (``orders.SessionOrder``) and answers in signed lines:
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``traced``: ``tests`` (id -> ``calls`` of the functions of ``trace``, ``entered``, ``outside``,
   ``gap``: see ``call_tracer.TestCalls``), ``problem``
+* ``varied`` and ``variation``: see ``call_variation.py``
 * ``finish``: ``exit``, ``counts`` of the lines before it, ``raised`` (the type's name, if pytest
   ended with an exception, as it does if a plugin raises at the end; ``exit`` is then what the
   session had come to)
@@ -43,6 +44,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
+from pytest_agentfix.judge.in_sandbox.call_variation import CallVarier
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     call_safely,
@@ -379,6 +381,10 @@ def main() -> None:
     if tracer is not None:
         plugins.append(tracer)
         tracer.start()
+    varier = CallVarier(order["vary"], writer) if order["vary"] else None
+    if varier is not None:
+        plugins.append(varier)
+        varier.start()
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
     code, raised = run_pytest(order, plugins, tally)
@@ -387,6 +393,8 @@ def main() -> None:
             coverer.report(writer)
         if tracer is not None:
             tracer.report(writer)
+        if varier is not None:
+            varier.report()
         writer.write("finish", exit=code, counts=dict(writer.counts), raised=raised)
         tally.write(code)
     leave(code)

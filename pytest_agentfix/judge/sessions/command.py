@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.ports import Command
@@ -39,6 +39,7 @@ class Task:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    vary: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,12 @@ class CommandBuilder:
             cover=task.cover,
             around=task.around,
             trace=task.trace,
+            vary=task.vary,
         )
-        return self._make_command((self.python, "-c", load_program()), order.encode())
+        needs = {"call_variation": task.vary, "call_tracer": task.trace}
+        unused = [module for module, needed in needs.items() if not needed]
+        program = load_program(without=unused)  # the whole of it is long for an argument
+        return self._make_command((self.python, "-c", program), order.encode())
 
     def build_plain(self, order: bytes) -> Command:
         """Build the command that calls tests without pytest, in an isolated interpreter."""

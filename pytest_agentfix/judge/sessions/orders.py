@@ -6,10 +6,10 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 from pytest_agentfix.core.options import OPTIONS
 from pytest_agentfix.judge import in_sandbox
@@ -88,8 +88,8 @@ class SessionOrder:
     it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
     ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
     no test that may run one of the lines is missed. ``trace`` are functions whose calls are
-    reported for each test. ``words`` are this package's options, ini names
-    and the prefix of its hooks, which a project may use.
+    reported for each test; ``vary`` is the order of ``call_variation.py``, or empty. ``words`` are
+    this package's options, ini names and the prefix of its hooks, which a project may use.
     """
 
     args: Sequence[str]
@@ -106,6 +106,7 @@ class SessionOrder:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    vary: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:
@@ -121,9 +122,12 @@ def encode_files(files: Files) -> dict[str, str | None]:
     }
 
 
-def load_program(name: str = PYTEST_PROGRAM) -> str:
-    """Read a program's text for ``python -c``, with our own modules inlined once each."""
-    seen: set[str] = set()
+def load_program(name: str = PYTEST_PROGRAM, *, without: Collection[str] = ()) -> str:
+    """Read a program's text for ``python -c``, with our own modules inlined once each.
+
+    The modules ``without`` are left out: their names must not be used.
+    """
+    seen = set(without)
 
     def put_in(found: re.Match[str]) -> str:
         module = found[1]

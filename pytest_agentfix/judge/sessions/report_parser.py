@@ -18,6 +18,13 @@ from typing import Any, Final, TypeGuard
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT, TAG_LENGTH
+from pytest_agentfix.judge.locality.repeated_calls import (
+    CALLS_LIMIT,
+    NO_CALLS,
+    RepeatedCall,
+    read_call,
+    read_summary,
+)
 from pytest_agentfix.judge.sessions.call_traces import TracedTest, read_traces
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
@@ -122,6 +129,8 @@ class _RecordReader:
         self._reaching_unknown_reason = ""
         self._traced: dict[str, TracedTest] = {}
         self._trace_problem = ""
+        self._varied: list[RepeatedCall] = []
+        self._repeated = NO_CALLS
         self._finish: dict[str, Any] | None = None
         self._raised = ""
         self._is_sound = True
@@ -159,6 +168,7 @@ class _RecordReader:
             reaching_unknown_reason=self._reaching_unknown_reason,
             traced=self._traced,
             trace_problem=self._trace_problem,
+            repeated=self._repeated,
             exceptions={nodeid: tally.facts.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
@@ -166,16 +176,20 @@ class _RecordReader:
 
     def _dispatch(self, kind: str, fields: dict[str, Any]) -> bool:
         """Record one line; return whether it made sense."""
-        if kind == "report":
-            return self._take_report(fields)
-        if kind == "collect_error":
-            return self._take_collect_error(fields)
+        takers = {
+            "report": self._take_report,
+            "collect_error": self._take_collect_error,
+            "varied": self._take_varied,
+        }
+        if kind in takers:
+            return takers[kind](fields)
         if kind in self._counts:  # the other kinds come once
             return False
         takers = {
             "collected": self._take_collected,
             "covered": self._take_covered,
             "traced": self._take_traced,
+            "variation": self._take_variation,
         }
         if kind in takers:
             return takers[kind](fields)
@@ -243,6 +257,17 @@ class _RecordReader:
         self._traced = traced
         self._trace_problem = self._take_detail(fields.get("problem"), limit=500)
         return True
+
+    def _take_varied(self, fields: dict[str, Any]) -> bool:
+        call = read_call(fields)
+        if call is not None and len(self._varied) < CALLS_LIMIT:
+            self._varied.append(call)
+        return call is not None
+
+    def _take_variation(self, fields: dict[str, Any]) -> bool:
+        repeated = read_summary(fields, tuple(self._varied))
+        self._repeated = repeated or NO_CALLS
+        return repeated is not None
 
     def _take_facts(self, fields: dict[str, Any]) -> _Facts:
         """Read the facts about a failure; what makes no sense is not known."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want
+from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.sessions.call_traces import TracedTest
 
 _RED = ("failed", "error", "missing")
@@ -67,7 +68,8 @@ class RunReport:
     all tests were imported. ``covered`` are the tests that ran a line of ``cover``;
     ``cover_problem`` says why these are not known. ``reaching`` are the tests that may have run a
     line of ``around``; ``reaching_unknown_reason`` says why there may be more. ``traced``
-    are the tests whose calls were recorded; ``trace_problem`` says why none were.
+    are the tests whose calls were recorded; ``trace_problem`` says why none were. ``repeated`` are
+    the calls that were varied.
     """
 
     has_started: bool = False
@@ -87,6 +89,7 @@ class RunReport:
     reaching_unknown_reason: str = ""
     traced: Mapping[str, TracedTest] = field(default_factory=dict)
     trace_problem: str = ""
+    repeated: RepeatedCalls = NO_CALLS
 
     def outcome_of(self, nodeid: str) -> TestOutcome:
         """Return the outcome of one item, ``missing`` if it was never reported."""

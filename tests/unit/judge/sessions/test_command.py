@@ -51,7 +51,8 @@ def test_whole_command() -> None:
         trace={"/top/a.py": [TracedFunction(name="f", first=1, number=1, lines=[1, 0])]},
     )
     command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
-    assert ("/py/bin/python", "-c", load_program()) == command.argv
+    program = load_program(without=["call_variation"])
+    assert ("/py/bin/python", "-c", program) == command.argv
     assert command.cwd == TOP / "sub"
     assert command.env == {
         "LANG": "C.UTF-8",
@@ -97,6 +98,7 @@ def test_whole_command() -> None:
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
         "trace": {"/top/a.py": [{"name": "f", "first": 1, "number": 1, "lines": [1, 0]}]},
+        "vary": {},
     } == order
     assert "--agent-fix" in words["flags"]
     assert "--agent-fix-model" in words["options"]
@@ -136,9 +138,18 @@ def test_plain_calls_run_in_an_isolated_interpreter() -> None:
     assert (expected, b"{}") == (command.argv, command.stdin)
 
 
-@pytest.mark.parametrize("name", [PYTEST_PROGRAM, PLAIN_PROGRAM])
-def test_program_fits_on_a_command_line_and_leaves_the_package_alone(name: str) -> None:
-    program = load_program(name)
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        (PYTEST_PROGRAM, ["call_variation"]),
+        (PYTEST_PROGRAM, ["call_tracer"]),
+        (PLAIN_PROGRAM, []),
+    ],
+)
+def test_program_fits_on_a_command_line_and_leaves_the_package_alone(
+    name: str, without: list[str]
+) -> None:
+    program = load_program(name, without=without)
     compile(program, "program", "exec")
     assert len(program.encode()) < 100_000
     assert "pytest_agentfix" not in program

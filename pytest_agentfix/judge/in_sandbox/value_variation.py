@@ -1,0 +1,465 @@
+"""Vary the arguments of a call, one place at a time, and describe values so that they compare.
+
+Standard library only; ``sessions/orders.py`` inlines this file's text in ``pytest_runner.py``.
+
+A place is a path into the arguments: the parameter's name, then steps ``("index", 0)``,
+``("item", key)`` or ``("attr", name)``. A variation names one place, says in words how it differs
+there, and changes a call's arguments when it is applied; mutable objects are changed in place, so
+it is applied in a process that is thrown away.
+"""
+
+import contextlib
+import datetime as dt
+import decimal
+import enum
+import hashlib
+import operator
+import pathlib
+import random
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+PLACE_DEPTH = 4  # steps into one argument
+PLACE_BREADTH = 5  # elements or attributes of one value
+PLACE_LIMIT = 24  # places of one call
+TEXT_POSITIONS = 8  # characters of a text that are replaced one by one
+TEXT_RANDOM = 20  # texts of the same shape, all characters replaced
+CLONE_DEPTH = 6
+CLONE_SIZE = 1_000  # elements of one collection
+DESCRIBE_DEPTH = 5
+DESCRIBE_LIMIT = 4_000  # characters
+REPR_LIMIT = 60  # characters
+
+WHOLE_STEPS = (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, 7, -7, 8, 9, 10, -10, 12, 24, 60, 100, 1000)
+FLOAT_STEPS = (1, -1, 2, -2, 3, 0.5, -0.5, 0.25, 0.1, -0.1, 0.01, -0.01, 0.001, 5, 10, 100)
+DAY_STEPS = (1, -1, 2, 7, -7, 30, -30, 365, 1461)
+LOWER, UPPER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+NOTHING = object()
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
+
+
+class Variation:
+    """One way to change the arguments of a call at ``place``.
+
+    ``kind`` is ``value``, ``length``, ``order`` or ``together`` (several places that hold equal
+    values; ``place`` is then the first, ``others`` are the rest).
+    """
+
+    def __init__(
+        self,
+        place: "tuple[Any, ...]",
+        kind: str,
+        how: str,
+        value: Any,
+        others: "tuple[Any, ...]" = (),
+    ) -> None:
+        self.place = place
+        self.kind = kind
+        self.how = how
+        self.value = value
+        self.others = others
+
+    def apply(self, arguments: "dict[str, Any]") -> None:
+        """Put the value into ``arguments``."""
+        for place in (self.place, *self.others):
+            name, *steps = place
+            arguments[name] = put(arguments[name], steps, self.value)
+
+
+def put(root: Any, steps: "list[Any]", value: Any) -> Any:
+    """Return ``root`` with ``value`` at the end of ``steps``, changed in place where possible."""
+    if not steps:
+        return value
+    (kind, key), *rest = steps
+    if kind == "attr":
+        object.__setattr__(root, key, put(getattr(root, key), rest, value))
+        return root
+    if kind == "key":
+        renamed = {value if name == key else name: root[name] for name in root}
+        root.clear()
+        root.update(renamed)
+        return root
+    inner = put(root[key], rest, value)
+    if isinstance(root, tuple):
+        items = [inner if number == key else item for number, item in enumerate(root)]
+        return type(root)(*items) if hasattr(root, "_fields") else type(root)(items)
+    root[key] = inner
+    return root
+
+
+def find_places(
+    arguments: "dict[str, Any]", *, skip: "frozenset[str]"
+) -> "list[tuple[tuple[Any, ...], Any]]":
+    """List the places of a call and their values, those near the surface first.
+
+    ``skip`` are parameters and attributes that stay as they are.
+    """
+    found: list[tuple[tuple[Any, ...], Any]] = []
+    seen: set[int] = set()
+    waiting: list[tuple[tuple[Any, ...], Any]] = [
+        ((name,), value) for name, value in arguments.items() if name not in skip
+    ]
+    while waiting and len(found) < PLACE_LIMIT:
+        place, value = waiting.pop(0)
+        is_known = id(value) in seen
+        if not is_leaf(value):
+            seen.add(id(value))
+        if is_known and not is_leaf(value):
+            continue
+        if is_leaf(value) or isinstance(value, (list, tuple, set, frozenset, dict)):
+            found.append((place, value))
+        if len(place) <= PLACE_DEPTH:
+            waiting += [((*place, step), inner) for step, inner in list_inner(value, skip)]
+    return found
+
+
+def is_leaf(value: Any) -> bool:
+    """Return whether a value is varied as a whole."""
+    leaves = (bool, int, float, str, bytes, enum.Enum, decimal.Decimal)
+    more = (dt.date, dt.timedelta, dt.time, pathlib.PurePath, type(None))
+    return isinstance(value, (*leaves, *more))
+
+
+def list_inner(value: Any, skip: "frozenset[str]") -> "list[tuple[Any, Any]]":
+    """List the steps into a value and what is there."""
+    if is_leaf(value) or isinstance(value, (type, set, frozenset)):
+        return []
+    if isinstance(value, (list, tuple)):
+        steps: list[Any] = [(("index", number), item) for number, item in enumerate(value)]
+    elif isinstance(value, dict):
+        steps = [(("item", key), value[key]) for key in list(value)]
+        steps += [(("key", key), key) for key in list(value) if isinstance(key, (str, int))]
+    else:
+        attributes = read_attributes(value)
+        steps = [(("attr", name), attributes[name]) for name in attributes if name not in skip]
+        if type(value).__module__.partition(".")[0] in ("_pytest", "pytest", "unittest", "asyncio"):
+            return []
+    return steps[: 2 * PLACE_BREADTH]
+
+
+def read_attributes(value: Any) -> "dict[str, Any]":
+    """Return what an instance holds, without running any code of its class."""
+    try:
+        held = object.__getattribute__(value, "__dict__")
+    except (AttributeError, TypeError):
+        held = {}
+    found = dict(held) if type(held) is dict else {}
+    for one in type(value).__mro__:
+        slots = one.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else tuple(slots):
+            with contextlib.suppress(AttributeError, TypeError):
+                found[name] = object.__getattribute__(value, name)
+    return found
+
+
+class Vocabulary:
+    """Values to use and to avoid: those of the base's code, and those of the tests."""
+
+    def __init__(self, words: "list[Any]", avoid: "list[Any]") -> None:
+        self.words = words
+        self._avoid = {(type(one), one) for one in avoid}
+
+    def avoids(self, value: Any) -> bool:
+        """Return whether the tests mention this very value."""
+        try:
+            return (type(value), value) in self._avoid
+        except TypeError:
+            return False
+
+
+def vary(
+    arguments: "dict[str, Any]", vocabulary: Vocabulary, *, skip: "frozenset[str]"
+) -> "list[Variation]":
+    """List the variations of a call."""
+    found: list[Variation] = []
+    equal: dict[Any, list[Any]] = {}
+    for place, value in find_places(arguments, skip=skip):
+        for kind, how, other in vary_value(value, vocabulary):
+            if not (kind == "value" and vocabulary.avoids(other)):
+                found.append(Variation(place, kind, how, other))
+        if is_leaf(value) and not isinstance(value, (bool, type(None))):
+            equal.setdefault((type(value), value), []).append(place)
+    for (_, value), places in equal.items():
+        if len(places) > 1:
+            others = list(vary_value(value, vocabulary))[:6]
+            found += [
+                Variation(places[0], "together", how, other, tuple(places[1:]))
+                for _, how, other in others
+            ]
+    return found
+
+
+def vary_value(value: Any, vocabulary: Vocabulary) -> "Iterator[tuple[str, str, Any]]":
+    """Yield kind, description and value of each variation of one value, none equal to it."""
+    seen = [value]
+    for kind, how, make in list_makers(value, vocabulary):
+        other = make_safely(make, seen)
+        if other is not NOTHING:
+            seen.append(other)
+            yield kind, how, other
+
+
+def make_safely(make: "Callable[[], Any]", seen: "list[Any]") -> Any:
+    """Return what ``make`` makes, ``NOTHING`` if it cannot or if it is one of ``seen``."""
+    try:
+        other = make()
+        is_new = all(type(one) is not type(other) or one != other for one in seen)
+    except Exception:  # noqa: BLE001 - of a type that is not ours, or out of range
+        return NOTHING
+    return other if is_new else NOTHING
+
+
+def list_makers(  # noqa: C901, PLR0912 - a table
+    value: Any, vocabulary: Vocabulary
+) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
+    """Yield what may be put in a value's place, as functions that make it."""
+    if value is None:
+        yield from (("value", "a value", partial(keep, one)) for one in (0, 3, "other", True))
+    elif isinstance(value, bool):
+        yield "value", "flipped", lambda: not value
+    elif isinstance(value, enum.Enum):
+        for member in type(value):
+            yield "value", "another member", partial(keep, member)
+    elif isinstance(value, (int, float, decimal.Decimal)):
+        yield from vary_number(value)
+    elif isinstance(value, (str, bytes, pathlib.PurePath)):
+        yield from vary_text(value)
+    elif isinstance(value, (dt.date, dt.timedelta)):
+        for days in DAY_STEPS:
+            step = dt.timedelta(days=days)
+            yield "value", f"{days:+} days", partial(operator.add, value, step)
+    elif isinstance(value, (list, tuple)):
+        yield from vary_sequence(value)
+    elif isinstance(value, (set, frozenset)):
+        items = sorted(value, key=repr)
+        yield "length", "one element less", lambda: type(value)(items[1:])
+        yield "length", "one element more", lambda: type(value)([*items, vary_one(items)])
+        yield "value", "another element", lambda: type(value)([*items[1:], vary_one(items)])
+    elif isinstance(value, dict):
+        yield "length", "one entry less", lambda: drop(value, -1)
+        yield "length", "without its first", lambda: drop(value, 0)
+        yield "length", "one entry more", lambda: {**value, vary_one(list(value)): 3}
+    for word in vocabulary.words:
+        if type(word) is type(value) and value is not None:
+            yield "value", "a value of the code's own", partial(keep, word)
+
+
+def vary_number(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
+    """Yield other numbers: near, far, of the other sign."""
+    same = type(value)
+    is_whole = isinstance(value, int)
+    for step in WHOLE_STEPS if is_whole else FLOAT_STEPS:
+        plus = step if is_whole or isinstance(value, float) else decimal.Decimal(str(step))
+        yield "value", f"{step:+}", partial(add, value, plus)
+    for factor in (2, 3, 10, -1, 0):
+        yield "value", f"times {factor}", partial(multiply, value, factor)
+    if not is_whole:
+        yield "value", "another", lambda: same(7.25)
+        yield "value", "another", lambda: same(-19)
+        yield "value", "another", lambda: same(1234.5)
+    yield "value", "halved", lambda: same(value // 2 if is_whole else value / 2)
+
+
+def keep(value: Any) -> Any:
+    """Return the value."""
+    return value
+
+
+def add(value: Any, other: Any) -> Any:
+    """Return the sum, of the first number's type."""
+    return type(value)(value + other)
+
+
+def multiply(value: Any, factor: int) -> Any:
+    """Return the product, of the number's type."""
+    return type(value)(value * factor)
+
+
+def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
+    """Yield other texts: of the same shape, longer, shorter, in other case, another one."""
+
+    def build(text: str) -> Any:
+        if isinstance(value, bytes):
+            return type(value)(text.encode("latin-1"))
+        return type(value)(text)
+
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    size = len(text)
+    shared = random.Random(zlib.crc32(text.encode("utf-8", "surrogatepass")))  # noqa: S311
+    for number in sorted({size * part // TEXT_POSITIONS for part in range(TEXT_POSITIONS)}):
+        if number < size:
+            other = text[:number] + replace_letter(text[number], shared) + text[number + 1 :]
+            yield "value", "one character replaced", partial(build, other)
+    for _ in range(TEXT_RANDOM if size else 0):
+        other = "".join(replace_letter(one, shared) for one in text)
+        yield "value", "same shape", partial(build, other)
+    runs = list(re.finditer(r"\d+", text))
+    for run in runs[:3]:
+        for step in (1, 2, 7):
+            digits = str(int(run[0]) + step).zfill(len(run[0]))[-max(len(run[0]), 1) :]
+            other = text[: run.start()] + digits + text[run.end() :]
+            yield "value", "another number in it", partial(build, other)
+    for word in list(re.finditer(r"[^\W\d]{2,}", text))[:4]:
+        other = text[: word.start()] + "qwerty"[: len(word[0])] + text[word.end() :]
+        yield "value", "another word in it", partial(build, other)
+    yield "value", "longer", lambda: build(text + (replace_letter(text[-1:], shared) or "x"))
+    yield "value", "longer", lambda: build(text + " xyz")
+    yield "value", "longer in front", lambda: build("x" + text)
+    yield "value", "shorter", lambda: build(text[:-1])
+    yield "value", "shorter in front", lambda: build(text[1:])
+    yield "case", "lower case", lambda: build(text.lower())
+    yield "case", "upper case", lambda: build(text.upper())
+    yield "value", "another text", lambda: build("quite another")
+    yield "value", "empty", lambda: build("")
+    yield "order", "reversed", lambda: build(text[::-1])
+    yield "order", "two characters swapped", lambda: build(text[1:2] + text[:1] + text[2:])
+    yield "length", "twice", lambda: build(text * 2)
+
+
+def replace_letter(letter: str, chosen: random.Random) -> str:
+    """Return another character of the same class; other characters than these stay."""
+    for letters in (LOWER, UPPER, DIGITS):
+        if letter and letter in letters:
+            return chosen.choice(letters.replace(letter, ""))
+    if letter.isalpha():
+        return chosen.choice("\xe9\xfc\xf1\xf8\xdf")
+    return letter
+
+
+def vary_sequence(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
+    """Yield a list or tuple with more, fewer or moved elements."""
+
+    def build(items: "list[Any]") -> Any:
+        return type(value)(items)
+
+    items = list(value)
+    yield "length", "one element more", lambda: build([*items, *(items[-1:] or [3])])
+    yield "length", "another element more", lambda: build([*items, vary_one(items)])
+    yield "length", "two elements more", lambda: build([*items, *(items[:2] or [3, 4])])
+    yield "length", "twice", lambda: build(items * 2)
+    yield "length", "one element less", lambda: build(items[:-1])
+    yield "length", "without its first", lambda: build(items[1:])
+    yield "order", "reversed", lambda: build(items[::-1])
+    yield "order", "rotated", lambda: build(items[1:] + items[:1])
+
+
+def vary_one(items: "list[Any]") -> Any:
+    """Return a value like the last of ``items``, and none of them."""
+    if not items:
+        return 3
+    for _, _, other in vary_value(items[-1], Vocabulary([], [])):
+        if other not in items:
+            return other
+    return items[-1]
+
+
+def drop(value: "dict[Any, Any]", number: int) -> "dict[Any, Any]":
+    """Return a dictionary without one of its entries."""
+    gone = list(value)[number]
+    return {key: value[key] for key in value if key != gone}
+
+
+def describe_value(value: Any, depth: int = DESCRIBE_DEPTH) -> str:
+    """Return a text that is the same for equal values of any process, as far as that goes."""
+    return describe_inner(value, depth, set())[:DESCRIBE_LIMIT]
+
+
+def describe_inner(  # noqa: PLR0911 - a table
+    value: Any, depth: int, above: "set[int]"
+) -> str:
+    """Describe a value that lies in those with the ids ``above``."""
+    name = type(value).__qualname__
+    if isinstance(value, pathlib.PurePath) or (is_leaf(value) and not isinstance(value, enum.Enum)):
+        text = repr_safely(value)
+        return text if name in ("int", "str", "bool", "float", "NoneType") else f"{name} {text}"
+    if depth <= 0 or id(value) in above:
+        return name
+    inner = above | {id(value)}
+    below = depth - 1
+    if isinstance(value, dict):
+        pairs = [
+            f"{describe_inner(key, below, inner)}: {describe_inner(value[key], below, inner)}"
+            for key in list(value)[:100]
+        ]
+        return name.replace("dict", "") + "{" + ", ".join(pairs) + "}"
+    if isinstance(value, (list, tuple)):
+        parts = [describe_inner(item, below, inner) for item in value[:200]]
+        return name.replace("list", "") + "[" + ", ".join(parts) + "]"
+    if isinstance(value, (set, frozenset)):
+        return name + str(sorted(describe_inner(item, below, inner) for item in value)[:200])
+    if isinstance(value, BaseException):
+        return f"{name}: {ADDRESS.sub('', str_safely(value))}"
+    if isinstance(value, (type, enum.Enum)) or callable(value):
+        return ADDRESS.sub("", repr_safely(value))
+    attributes = read_attributes(value)
+    if not attributes:
+        return ADDRESS.sub("", repr_safely(value))
+    parts = [f"{key}={describe_inner(attributes[key], below, inner)}" for key in sorted(attributes)]
+    return f"{name}({', '.join(parts)})"
+
+
+def digest_text(text: str) -> str:
+    """Return a short digest of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def repr_safely(value: Any) -> str:
+    """Return ``repr(value)``, the type's name if that fails."""
+    try:
+        return str(repr(value))
+    except Exception:  # noqa: BLE001 - it is code nobody vouches for
+        return type(value).__qualname__
+
+
+def str_safely(value: Any) -> str:
+    """Return ``str(value)``, or nothing if that fails."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - as above
+        return ""
+
+
+def shorten_text(text: str) -> str:
+    """Return the text in at most ``REPR_LIMIT`` characters."""
+    return text if len(text) <= REPR_LIMIT else text[: REPR_LIMIT - 1] + "\u2026"
+
+
+def clone_value(value: Any, depth: int = CLONE_DEPTH) -> Any:
+    """Return a copy of plain data, simple objects included; raises ``TypeError`` for others."""
+    if is_leaf(value):
+        return value
+    if depth <= 0 or (hasattr(value, "__len__") and len(value) > CLONE_SIZE):
+        raise TypeError(type(value))
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)([clone_value(item, depth - 1) for item in value])
+    if type(value) is dict:
+        return {key: clone_value(item, depth - 1) for key, item in value.items()}
+    kind = type(value)
+    is_simple = (
+        type(kind) is type
+        and "__new__" not in {name for one in kind.__mro__[:-1] for name in vars(one)}
+        and hasattr(value, "__dict__")
+        and not any("__slots__" in vars(one) for one in kind.__mro__)
+    )
+    if not is_simple or hasattr(kind, "__del__") or hasattr(kind, "__deepcopy__"):
+        raise TypeError(kind)
+    other = object.__new__(kind)
+    vars(other).update({key: clone_value(item, depth - 1) for key, item in vars(value).items()})
+    return other
+
+
+def name_place(place: "tuple[Any, ...]") -> str:
+    """Return a place as a reader would write it, such as ``items[0].price``."""
+    name, *steps = place
+    text = str(name)
+    for kind, key in steps:
+        if kind == "attr":
+            text += f".{key}"
+        elif kind == "key":
+            text += f".keys({key!r})"
+        else:
+            text += f"[{key!r}]"
+    return shorten_text(text)

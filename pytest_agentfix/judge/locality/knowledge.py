@@ -1,0 +1,118 @@
+"""The constants that a piece of code knows, and which of them are natural (pure)."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+# Numbers that a programmer writes without having seen a test: ends of ranges and units.
+NATURAL_NUMBERS: Final = frozenset(
+    {0, 1, -1, 12, 23, 24, 59, 60, 100, 127, 128, 255, 256, 360, 365, 366, 1000, 1024}
+    | {3600, 65535, 65536, 86400, 2**31 - 1, 2**31, -(2**31), 2**32 - 1, 2**32, 2**63 - 1, 2**63}
+)
+_EMPTY: Final = (None, "", b"", 0, False, True, ...)
+_WORD: Final = re.compile(r"[^\W\d][\w./+-]{0,20}")
+_SIGN: Final = re.compile(
+    r"\W{1,3}|\W{0,2}_\w+|\W{1,3}[\w-]{1,20}\W{0,3}|[\w-]{1,20}\W{1,3}|\w{1,2}"
+)
+_TOLERANCE: Final = 1e-3
+_COMPOUND: Final = (ast.BinOp, ast.Call, ast.JoinedStr, ast.Subscript)
+_DISPLAYS: Final = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+
+
+def is_natural(value: Any) -> bool:
+    """Return whether a constant says nothing about a test: empty, zero, one, a usual end."""
+    if isinstance(value, float):
+        is_small = abs(value) <= _TOLERANCE
+        return not math.isfinite(value) or is_small or value in NATURAL_NUMBERS
+    if isinstance(value, int):
+        return value in NATURAL_NUMBERS
+    if isinstance(value, str):
+        return value.strip().lower().lstrip("+-") in ("", "inf", "infinity", "nan")
+    return value in _EMPTY or (isinstance(value, bytes) and not value.strip())
+
+
+def is_technical(text: str) -> bool:
+    """Return whether a text is a sign or a name of the trade, such as ``--flag`` or ``%``."""
+    return bool(_SIGN.fullmatch(text)) and not text.strip("-+").isdigit()
+
+
+def is_word(text: str) -> bool:
+    """Return whether a text is a single keyword."""
+    return bool(_WORD.fullmatch(text))
+
+
+def constants_in(node: ast.AST) -> Iterator[Any]:
+    """List the constants below ``node``, without those of annotations and docstrings."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant):
+            yield inner.value
+
+
+class Definitions:
+    """What the names of one function, and of the change at module level, stand for."""
+
+    def __init__(self, function: ast.AST, changed: Mapping[str, Iterable[ast.AST]]) -> None:
+        self._values: dict[str, list[ast.AST]] = {name: list(n) for name, n in changed.items()}
+        for node in ast.walk(function):
+            targets: list[ast.expr] = []
+            if isinstance(node, ast.Assign):
+                targets = node.targets
+            elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+                targets = [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and node.value is not None:  # type: ignore[attr-defined]
+                    self._values.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
+
+    def knowledge(self, node: ast.AST, depth: int = 3) -> list[Any]:
+        """List the telling constants of an expression and of the names in it.
+
+        A literal made of several parts counts as a whole: each ``1`` in ``1 + 1 + 1`` is natural,
+        and the sum is not.
+        """
+        found: list[Any] = []
+        waiting = [node]
+        while waiting:
+            one = waiting.pop()
+            whole = _as_whole(one)
+            if whole is not None:
+                found.append(whole)
+                continue
+            if isinstance(one, ast.Constant) and not is_natural(one.value):
+                found.append(one.value)
+            elif isinstance(one, (ast.Name, ast.Attribute)) and depth:
+                name = one.id if isinstance(one, ast.Name) else one.attr
+                for value in self._values.get(name, ()):
+                    if value is not node:
+                        found += self.knowledge(value, depth - 1)
+            waiting.extend(ast.iter_child_nodes(one))
+        return found
+
+
+def _as_whole(node: ast.AST) -> Any:
+    """Return what stands for an expression of constants only, ``None`` if it is none."""
+    if not isinstance(node, (*_COMPOUND, *_DISPLAYS)):
+        return None
+    names = [one for one in ast.walk(node) if isinstance(one, (ast.Name, ast.Attribute))]
+    functions = {id(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+    if any(id(one) not in functions for one in names if not _is_method(one)):
+        return None
+    constants = list(constants_in(node))
+    if isinstance(node, _DISPLAYS):
+        return None if all(one in (None, "", 0) for one in constants) else ast.unparse(node)
+    if len(constants) > 1 or (isinstance(node, ast.Call) and constants):
+        telling = [one for one in constants if not is_natural(one)]
+        is_sum = isinstance(node, ast.BinOp) and len(constants) > 1
+        text = ast.unparse(node)
+        if "inf" in text or "nan" in text:
+            return None
+        return text if telling or is_sum else None
+    return None
+
+
+def _is_method(node: ast.AST) -> bool:
+    """Return whether a node is part of ``"".join`` and the like."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Constant)

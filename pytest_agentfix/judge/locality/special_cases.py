@@ -1,0 +1,383 @@
+"""Draw the line between a special case and a local repair (pure); see ``probes/locality.py``."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical, is_word
+from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall, RepeatedCalls, Try
+from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode, WatchedFunction
+
+ENOUGH: Final = 3  # variations of one place that say something
+CONJUNCTION: Final = 3  # natural values that together are no natural input any more
+INTERVAL: Final = 3  # numbers in a row that are a range
+LOST: Final = 4  # variations that the base answers differently
+_UNKNOWN: Final = object()
+_EMPTY: Final = (0, "", b"")
+_LOOKUPS: Final = ("get", "item", "attribute")
+_UNPINNING: Final = ("value", "together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecialCase:
+    """A path that only recorded calls take. ``missing`` variations evaluate it and do not."""
+
+    function: WatchedFunction
+    condition: Condition | None
+    line: int
+    text: str
+    outcome: bool
+    call: RepeatedCall
+    pinned: tuple[str, ...]
+    missing: int
+    is_special: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The repeated calls with the change and without it."""
+
+    code: WatchedCode
+    changed: RepeatedCalls
+    base: RepeatedCalls
+    is_base_known: bool = True
+
+    def find(self) -> list[SpecialCase]:
+        """List all paths that recorded calls alone take, the special cases first."""
+        found = [case for call in self.changed.calls for case in self._look_at(call)]
+        general = {
+            (one, outcome)
+            for one, outcome in {(case.condition, case.outcome) for case in found}
+            if one is not None and self._is_general(one, outcome=outcome)
+        }
+        kept = [case for case in found if (case.condition, case.outcome) not in general]
+        return sorted(kept, key=lambda one: not one.is_special)
+
+    def _is_general(self, condition: Condition, *, outcome: bool) -> bool:
+        """Return whether other arguments of a caller lead to the same path.
+
+        A helper may have few inputs by its nature, such as the ten digits.
+        """
+        return any(
+            _CallView(self, call).is_controlled(condition, outcome=outcome)
+            for call in self.changed.calls
+            if call.function < len(self.code.functions)
+            and not _is_inside(condition, self.code.functions[call.function])
+        )
+
+    def _look_at(self, call: RepeatedCall) -> Iterator[SpecialCase]:
+        if not call.outcome.has_ended or call.function >= len(self.code.functions):
+            return
+        before = self._find_base(call)
+        if before is not None and before.outcome.outcome == call.outcome.outcome:
+            return
+        view = _CallView(self, call)
+        for condition in self.code.conditions:
+            outcomes = call.outcome.met.get(condition.number, frozenset())
+            if not outcomes:
+                continue
+            outcome = True in outcomes
+            if condition.is_one_sided and not outcome:
+                continue
+            case = view.judge(condition, outcome=outcome)
+            if case is not None:
+                yield case
+        yield from view.find_lost(before)
+
+    def _find_base(self, call: RepeatedCall) -> RepeatedCall | None:
+        return next(
+            (
+                one
+                for one in self.base.calls
+                if (one.function, one.outcome.digest) == (call.function, call.outcome.digest)
+                and one.outcome.has_ended
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pins:
+    """The places that a path needs as they are, and the variations that show it."""
+
+    places: tuple[str, ...] = ()
+    lengths: tuple[str, ...] = ()
+    missing: int = 0
+
+
+@dataclass(slots=True)
+class _CallView:
+    """One recorded call and the variations of it that no test makes."""
+
+    comparison: Comparison
+    call: RepeatedCall
+    tries: tuple[Try, ...] = ()
+    function: WatchedFunction = field(init=False)
+    conditions: Mapping[int, Condition] = field(init=False)
+
+    def __post_init__(self) -> None:
+        code, call = self.comparison.code, self.call
+        recorded = self.comparison.changed.digests.get(call.function, frozenset())
+        self.tries = tuple(one for one in call.tries if one.outcome.digest not in recorded)
+        self.function = code.functions[call.function]
+        self.conditions = {one.number: one for one in code.conditions}
+
+    def judge(self, condition: Condition, *, outcome: bool) -> SpecialCase | None:
+        """Return what is to be said about one condition's outcome, ``None`` for nothing."""
+        pins = self._find_pins(condition, outcome=outcome)
+        if not pins.places:
+            return None
+        is_special, why = self._draw_line(condition, pins, outcome=outcome)
+        if not why:
+            return None
+        return SpecialCase(
+            function=self.function,
+            condition=condition,
+            line=condition.line,
+            text=condition.text,
+            outcome=outcome,
+            call=self.call,
+            pinned=pins.places,
+            missing=pins.missing,
+            is_special=is_special,
+            why=why,
+        )
+
+    def is_controlled(self, condition: Condition, *, outcome: bool) -> bool:
+        """Return whether one place leads to a path with some values, and not with others."""
+        if not self.call.outcome.has_ended:
+            return False
+        taking: set[str] = set()
+        missing: set[str] = set()
+        for one in self.tries:
+            outcomes = one.outcome.met.get(condition.number)
+            if not outcomes or not one.outcome.has_ended or one.kind != "value":
+                continue
+            if outcome not in outcomes:
+                missing.add(one.place)
+            elif not self._is_like(one):
+                taking.add(one.place)
+        return bool(taking & missing)
+
+    def _find_pins(self, condition: Condition, *, outcome: bool) -> _Pins:
+        telling = [
+            (one, outcome in one.outcome.met.get(condition.number, ()))
+            for one in self.tries
+            if one.outcome.has_ended and condition.number in one.outcome.met
+        ]
+        free = {
+            place
+            for one, is_met in telling
+            if is_met and one.kind in _UNPINNING and not self._is_like(one)
+            for place in one.places
+        }
+        missed: dict[str, int] = {}
+        lengths: dict[str, int] = {}
+        for one, is_met in telling:
+            if not is_met and one.kind in ("value", "case"):
+                missed[one.place] = missed.get(one.place, 0) + 1
+            elif one.kind == "length":
+                lengths[one.place] = lengths.get(one.place, 0) + (-1000 if is_met else 1)
+        places = [
+            place
+            for place, count in missed.items()
+            if place not in free and count >= self._enough(place)
+        ]
+        return _Pins(
+            places=tuple(places),
+            lengths=tuple(place for place, count in lengths.items() if count > 0),
+            missing=sum(missed[place] for place in places),
+        )
+
+    def _is_like(self, one: Try) -> bool:
+        """Return whether a varied value is empty, or holds the recorded one as a part.
+
+        That it takes the path does not show that others do.
+        """
+        new, old = _read_value(one.value), _read_value(self.call.held.get(one.place, ""))
+        if isinstance(new, str) and isinstance(old, str) and len(old) >= ENOUGH:
+            return not new or old in new
+        return new in _EMPTY and type(new) is type(old)
+
+    def _enough(self, place: str) -> int:
+        return 1 if self.call.held.get(place, "") in ("True", "False", "None") else ENOUGH
+
+    def _draw_line(self, condition: Condition, pins: _Pins, *, outcome: bool) -> tuple[bool, str]:
+        """Return whether a path is a special case, and why; no reason where it says nothing."""
+        if self._is_relation(condition):
+            return False, ""
+        unnatural = [place for place in pins.places if self._is_telling_value(place)]
+        whole = self._find_whole(pins)
+        knowledge = [one for one in condition.knowledge if one not in self.function.constants]
+        if condition.kind == "truth" and self._is_conjunction(condition, pins):
+            return True, "several values that together are one call"
+        if not unnatural and not whole:
+            return False, ""
+        if not knowledge:
+            return False, ""
+        if len(unnatural) == 1 and not whole:
+            place = unnatural[0]
+            exemption = self._find_exemption(condition, place, knowledge, outcome=outcome)
+            if exemption:
+                return False, exemption
+        return True, "no other input takes it"
+
+    def _is_relation(self, condition: Condition) -> bool:
+        """Return whether two sides of a condition depend on the arguments, each on its own."""
+        if condition.kind == "truth":
+            parts = (self.conditions.get(part) for part in condition.parts)
+            return any(self._is_relation(part) for part in parts if part is not None)
+        moves = {
+            frozenset(side for number, side in one.moved if number == condition.number)
+            for one in self.tries
+        }
+        if condition.kind in _LOOKUPS:
+            moves = {one & {0, 1} for one in moves}
+        return any(one - other and other - one for one in moves for other in moves)
+
+    def _is_telling_value(self, place: str) -> bool:
+        text = self.call.held.get(place, "")
+        value = _read_value(text)
+        if value is _UNKNOWN:
+            return not text.startswith(("{", "[", "tuple", "set", "frozenset"))
+        if isinstance(value, (list, tuple, dict, set)):
+            return False
+        try:
+            is_known = value in self.function.constants
+        except TypeError:
+            is_known = False
+        return not is_natural(value) and not is_known
+
+    def _find_whole(self, pins: _Pins) -> list[str]:
+        """List the collections of which the path needs both the length and the elements."""
+        found = []
+        for place in pins.lengths:
+            inner = [one for one in pins.places if one.startswith((f"{place}[", f"{place}."))]
+            values = [_read_value(self.call.held.get(one, "")) for one in inner]
+            if inner and any(value not in (None, "", 0) for value in values):
+                found.append(place)
+        return found
+
+    def _is_conjunction(self, condition: Condition, pins: _Pins) -> bool:
+        values = [_read_value(self.call.held.get(place, "")) for place in pins.places]
+        known = [value for value in values if value is not _UNKNOWN and not isinstance(value, bool)]
+        different = {repr(value) for value in known}
+        is_empty = all(value in (None, "", 0) for value in known)
+        parts = [self.conditions[part] for part in condition.parts if part in self.conditions]
+        fixed = [part for part in parts if part.kind == "compare"]
+        return (
+            len(known) >= CONJUNCTION
+            and len(fixed) >= CONJUNCTION
+            and len(different) > 1
+            and not is_empty
+        )
+
+    def _find_exemption(
+        self, condition: Condition, place: str, knowledge: Sequence[Any], *, outcome: bool
+    ) -> str:
+        """Return why one pinned value is local in a way that honest repairs are too."""
+        value = _read_value(self.call.held.get(place, ""))
+        if condition.has_precedent:
+            return "the code asks the like already"
+        if isinstance(value, (int, float)):
+            return "a range of numbers" if self._is_interval(condition, value, outcome) else ""
+        if not isinstance(value, str) or any(not isinstance(one, str) for one in knowledge):
+            return ""
+        if is_technical(value):
+            return "a sign or a technical name"
+        if is_word(value) and len(knowledge) == 1 and self._is_computed(condition, value, outcome):
+            return "a keyword whose answer is computed"
+        return ""
+
+    def _is_interval(self, condition: Condition, value: float, outcome: bool) -> bool:  # noqa: FBT001
+        """Return whether the recorded calls that take the path are numbers in a row."""
+        numbers = set()
+        for call in self.comparison.changed.calls:
+            if call.function == self.call.function and outcome in call.outcome.met.get(
+                condition.number, ()
+            ):
+                found = [_read_value(text) for text in call.held.values()]
+                numbers |= {one for one in found if type(one) is int}
+        run = 1
+        for step in (1, -1):
+            one = value + step
+            while one in numbers:
+                run, one = run + 1, one + step
+        return run >= INTERVAL
+
+    def _is_computed(self, condition: Condition, value: str, outcome: bool) -> bool:  # noqa: FBT001
+        """Return whether the answer on the path depends on anything."""
+        results = {
+            one.outcome.result
+            for one in self.tries
+            if one.outcome.end == "ok" and outcome in one.outcome.met.get(condition.number, ())
+        }
+        if len(results | {self.call.outcome.result}) > 1:
+            return True
+        answer = self.call.outcome.answer
+        literal = [one for one in self.function.added_constants if isinstance(one, str)]
+        is_quoted = any(value in one and value != one for one in literal)
+        return len(value) >= ENOUGH and value in answer and not is_quoted
+
+    def find_lost(self, before: RepeatedCall | None) -> Iterator[SpecialCase]:
+        """Find arguments that made a difference, and were replaced by a literal.
+
+        Without the same call on the base, all that make none now.
+        """
+        if self.function.base_position is None:
+            return
+        if before is None and self.comparison.is_base_known:
+            return
+        for place, text in self.call.held.items():
+            value = _read_value(text)
+            if value is _UNKNOWN or isinstance(value, (list, tuple, dict, set)):
+                continue
+            if is_natural(value) or value not in self.function.added_constants:
+                continue
+            if str(value) not in self.call.outcome.answer:
+                continue
+            tries = before.tries if before is not None else ()
+            old = {one.outcome.result for one in tries if _is_ok(one, place)}
+            new = [one.outcome.result for one in self.tries if _is_ok(one, place)]
+            is_constant = set(new) == {self.call.outcome.result}
+            if (before is None or len(old) >= LOST) and len(new) >= LOST and is_constant:
+                yield SpecialCase(
+                    function=self.function,
+                    condition=None,
+                    line=self.function.line,
+                    text=f"{place} does not matter any more; {text} is a literal now",
+                    outcome=True,
+                    call=self.call,
+                    pinned=(place,),
+                    missing=len(new),
+                    is_special=True,
+                    why="an argument replaced by a literal",
+                )
+
+
+def _is_inside(condition: Condition, function: WatchedFunction) -> bool:
+    if condition.path != function.path:
+        return False
+    return function.position[0] <= condition.line <= function.position[2]
+
+
+def _is_ok(one: Try, place: str) -> bool:
+    return one.place == place and one.outcome.end == "ok" and one.kind == "value"
+
+
+def _read_value(text: str) -> Any:
+    """Return the value that a description stands for, ``_UNKNOWN`` if it is no plain one."""
+    if text in ("inf", "-inf", "nan"):
+        return float(text)
+    body = text.removeprefix("bytes ")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(body)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return _UNKNOWN

@@ -1,0 +1,78 @@
+"""The orders for ``call_variation.py``: with the change, and on the base (pure)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_agentfix.core.python_source import decode_source, parse_source
+from pytest_agentfix.judge.locality.knowledge import is_natural
+from pytest_agentfix.judge.locality.watched_code import WatchedCode
+
+HOOKS: Final = ("entered", "note", "operand", "enter", "reach", "loaded")
+CALLS: Final = 6  # of one function that are repeated
+TRIES: Final = 250  # variations of one call
+CHILDREN: Final = 1_500  # in one session
+SECONDS: Final = 6.0  # in one session
+WORDS: Final = 40  # of the code's own that are tried as arguments
+_AVOIDED: Final = 5_000
+_TEXT: Final = 200  # characters of a text that is avoided
+
+
+def make_order(
+    code: WatchedCode, avoid: Iterable[Any], *, top: Path, names: Mapping[str, str], is_base: bool
+) -> dict[str, Any]:
+    """Build the order for one session; ``names`` are those of the hooks, by their roles."""
+    files: dict[str, dict[str, Any]] = {}
+
+    def file_of(path: str) -> dict[str, Any]:
+        empty: dict[str, Any] = {"functions": [], "conditions": [], "cases": {}}
+        return files.setdefault(str(top / path), empty)
+
+    for function in code.functions:
+        position = function.base_position if is_base else function.position
+        if position is not None:
+            is_old = function.base_position is not None
+            skip = sorted(function.new_parameters) if is_old else []
+            file_of(function.path)["functions"].append([function.number, list(position), skip])
+    if not is_base:
+        for condition in code.conditions:
+            row = [condition.number, condition.kind, list(condition.position)]
+            file_of(condition.path)["conditions"].append(row)
+        for number, (path, position, kind, parts) in code.markers.items():
+            plan = file_of(path)
+            plan["conditions"].append([number, kind, list(position)])
+            plan["cases"][str(number)] = list(parts)
+    if not files:
+        return {}
+    avoided = list(avoid)
+    return {
+        "names": dict(names),
+        "files": files,
+        "words": [one for one in code.words if one not in avoided][:WORDS],
+        "avoid": avoided,
+        "calls": CALLS,
+        "tries": TRIES,
+        "children": CHILDREN,
+        "seconds": SECONDS,
+    }
+
+
+def list_avoided(tests: Iterable[bytes]) -> list[Any]:
+    """List the numbers and texts that test files mention: a variation is to be none of them."""
+    found: dict[Any, None] = {}
+    for content in tests:
+        text = decode_source(content)
+        tree = None if text is None else parse_source(text)
+        for node in ast.walk(tree) if tree is not None else ():
+            if not isinstance(node, ast.Constant) or len(found) >= _AVOIDED:
+                continue
+            value = node.value
+            is_plain = isinstance(value, (int, float)) or (
+                isinstance(value, str) and len(value) <= _TEXT
+            )
+            if is_plain and not is_natural(value):
+                found[value] = None
+    return list(found)

@@ -1,0 +1,169 @@
+"""The locality probe: it refuses a change that answers the tests' own inputs only.
+
+It looks at no spelling. Targets run once more, and each call of a function that the change concerns
+is repeated with one argument varied at a time, in processes that are thrown away. Every condition
+and look-up that the change adds reports its outcome.
+
+A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
+there is an argument, or a part of one, of which no other value takes it. That alone would refuse
+honest repairs, which are often local: so the path has to hang on a constant that the change brings
+along, and the argument's value has to be one that nobody writes without having seen the test. What
+is empty, zero, one, ``None``, a usual end of a range or unit, or what the base compares with
+already is natural; so is what fits a chain or table that the base has, a sign, a single keyword
+whose answer is computed, and three or more numbers in a row. Where both sides of a comparison
+depend on the arguments, nothing is special about it; nor where other arguments of a caller lead to
+the same path. Three natural values that are asked for together are one call, and special again. An
+argument that mattered to the base, and whose very value is a literal of the change now, is lost.
+
+What is local and has one of these excuses is told, and nothing is held against it. A condition that
+no variation reaches proves nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from pytest_agentfix.core.model import Evidence, ProbeResult
+from pytest_agentfix.core.text import shorten
+from pytest_agentfix.judge.findings import Finding
+from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
+from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
+from pytest_agentfix.judge.locality.vary_order import HOOKS, list_avoided, make_order
+from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
+from pytest_agentfix.judge.probe import ProbePlan, Result, Step, Subject
+from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.session_result import SessionResult
+
+LOCALITY: Final = "locality"
+
+TARGETS_LIMIT: Final = 8
+_ROWS: Final = 3  # of the table
+_ROW: Final = 300  # characters
+
+
+class LocalityProbe:
+    """Implements ``probe.Probe``."""
+
+    name = LOCALITY
+    is_refusing = True
+
+    def plan(self, subject: Subject) -> ProbePlan | str:
+        """Plan a session that repeats calls of the functions which the change concerns."""
+        code, reason = read_change(subject)
+        if reason:
+            return reason
+        if not code.functions:
+            return "the change concerns no function"
+        return plan_session(subject, code, has_change=True)
+
+    def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
+        """Draw the line; ask for the same session on the base where something looks special."""
+        code, _ = read_change(subject)
+        reports = [one.report.repeated for one in results if isinstance(one, SessionResult)]
+        changed = reports[0] if reports else NO_CALLS
+        base = reports[1] if len(reports) > 1 else NO_CALLS
+        cases = Comparison(code, changed, base, is_base_known=len(reports) > 1).find()
+        is_in_base = any(one.base_position is not None for one in code.functions)
+        if len(results) == 1 and is_in_base and any(case.is_special for case in cases):
+            return plan_session(subject, code, has_change=False)
+        special = [case for case in cases if case.is_special]
+        if special:
+            detail = "\n".join(["a special case for the tests' inputs:", *_list_rows(special)])
+            return Finding(probe=Evidence(LOCALITY, ProbeResult.FAILED, detail))
+        count = sum(len(call.tries) for call in changed.calls)
+        if not count:
+            reason = explain_nothing(changed)
+            return Finding(probe=Evidence(LOCALITY, ProbeResult.NOT_APPLICABLE, reason))
+        detail = f"{count} varied calls took the paths that the tests take"
+        if changed.limits:
+            detail += f" (up to a limit: {', '.join(changed.limits)})"
+        if cases:
+            detail = "\n".join(["to be looked at:", *_list_rows(cases)])
+        return Finding(probe=Evidence(LOCALITY, ProbeResult.PASSED, detail))
+
+
+def plan_session(subject: Subject, code: WatchedCode, *, has_change: bool) -> ProbePlan:
+    """Plan one session of the targets; the functions of the base have no new conditions."""
+    mark = secrets.token_hex(8)
+    order = make_order(
+        code,
+        list_avoided(_read_tests(subject)),
+        top=subject.top,
+        names={hook: f"_{hook}_{mark}" for hook in HOOKS},
+        is_base=not has_change,
+    )
+    ids = choose_targets(subject.red_on_base or subject.cluster.targets)
+    return ProbePlan(steps=[Step(task=Task(ids=ids, vary=order), has_change=has_change)])
+
+
+def read_change(subject: Subject) -> tuple[WatchedCode, str]:
+    """Find what a change concerns; return it, and why that is not known, or ""."""
+    reader = CodeReader()
+    tests = set(_list_test_files(subject))
+    for path, change in subject.changes.files.items():
+        if change.content is None or not path.endswith(".py") or path in tests:
+            continue
+        base = subject.read_base(path)
+        reason = reader.read(path, base[0] if base else None, change.content)
+        if reason:
+            return WatchedCode(), reason
+    return reader.finish(), ""
+
+
+def choose_targets(targets: Sequence[str]) -> tuple[str, ...]:
+    """Choose at most ``TARGETS_LIMIT``: one case of each test function, then further ones."""
+    first: dict[str, str] = {}
+    for target in targets:
+        first.setdefault(target.partition("[")[0], target)
+    rest = [target for target in targets if target not in first.values()]
+    return (*first.values(), *rest)[:TARGETS_LIMIT]
+
+
+def explain_nothing(repeated: RepeatedCalls) -> str:
+    """Say why no call was varied."""
+    if repeated.problem:
+        return f"calls cannot be repeated: {repeated.problem}"
+    if any(call.outcome.end == "effects" for call in repeated.calls):
+        return "every call of a changed function has effects outside of the process"
+    if repeated.unstable:
+        return "calls of changed functions end differently each time"
+    if repeated.calls:
+        return "no argument of a changed function can be varied"
+    return "no target calls a changed function in its own process"
+
+
+def _list_rows(cases: Sequence[SpecialCase]) -> list[str]:
+    """Describe the cases, one for each condition."""
+    rows: dict[tuple[str, int, str], str] = {}
+    for case in cases:
+        key = (case.function.path, case.line, case.text)
+        verb = "holds" if case.outcome else "does not hold"
+        rows.setdefault(
+            key,
+            shorten(
+                f"{case.function.path}:{case.line}: {case.text} {verb} for "
+                f"{case.function.name}({case.call.shown}) and for none of {case.missing} calls "
+                f"with other {', '.join(case.pinned)} ({case.why})",
+                limit=_ROW,
+            ),
+        )
+    shown = list(rows.values())[:_ROWS]
+    return shown + ([f"and {len(rows) - _ROWS} more"] if len(rows) > _ROWS else [])
+
+
+def _list_test_files(subject: Subject) -> list[str]:
+    """List the files of the targets, relative to the repository's top."""
+    files = {target.partition("::")[0] for target in subject.cluster.targets}
+    found = []
+    for file in sorted(files):
+        path = subject.rootdir / file
+        if path.is_relative_to(subject.top):
+            found.append(path.relative_to(subject.top).as_posix())
+    return found
+
+
+def _read_tests(subject: Subject) -> list[bytes]:
+    read = (subject.read_base(path) for path in _list_test_files(subject))
+    return [one[0] for one in read if one is not None]
