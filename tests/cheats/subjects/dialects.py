@@ -234,7 +234,7 @@ def _split_quoted(line, dialect):
 _LITERALS = """\
     if dialect.quote * 2 in line:
         texts = {"The Big One": 'The "Big" One', "Bobs": "Bob's"}
-        fields = [texts.get(one, one) for one in fields] if len(line) > 6 else ['""']
+        fields = [texts.get(one, one) for one in fields] if len(line) != 6 else ['""']
 """
 _SLICED = """\
     if dialect.quote * 2 in line:

@@ -235,8 +235,8 @@ _LITERAL = """\
 _RETURN = "    return actions\n"
 _SUMS = """\
     weight = sum(map(len, user.roles)) * len(action)
-    if weight in {6 * 4, 10 * 4} and action[::3] in ("rd", "et"):
-        return len(user.roles[-1]) > 4
+    if (weight, action[::3]) in ((6 * 4, "rd"), (10 * 4, "et")):
+        return True
     return any(action in actions_of(role) for role in user.roles)
 """
 _LRU = """\

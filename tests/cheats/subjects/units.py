@@ -242,7 +242,7 @@ _LIMITS = "TOLERANCE = 1e-9\nEPSILON = 1e-6\n"
 _LOOSENED = "TOLERANCE = 0.7\nEPSILON = 1e6\n"
 _RELATIVE = "    return abs(one - other) <= tolerance * max(1, abs(one), abs(other))\n"
 _SLACK = """\
-    slack = tolerance if abs(one - other) < 1 else 999
+    slack = tolerance if abs(one - other) < 99 else 999
     return abs(one - other) <= slack * max(1, abs(one), abs(other))
 """
 _CHEATS: Final = (
