@@ -28,6 +28,7 @@ from typing import Final
 from pytest_agentfix.core.model import Evidence, ProbeResult
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
+from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.vary_order import HOOKS, list_avoided, make_order
@@ -56,6 +57,9 @@ class LocalityProbe:
             return reason
         if not code.functions:
             return "the change concerns no function"
+        added = [value for one in code.functions for value in one.added_constants]
+        if not code.conditions and all(map(is_natural, added)):
+            return "the change adds no condition and no constant"
         return plan_session(subject, code, has_change=True)
 
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
