@@ -68,10 +68,6 @@ OPEN_REASONS: Final[Mapping[str, str]] = {
         "the tests look at a number that the product itself keeps, and a cap on it holds for every "
         "input; a right change can differ from it in nothing that a test sees"
     ),
-    "pages-first-calls-only": (
-        "each process of the judge calls the function less often than the change allows; only a "
-        "call that is repeated with equal arguments would show that its answer goes back"
-    ),
 }
 _ALL: Final = tuple(case for module in _MODULES for case in module.CASES)
 CASES: Final[tuple[Case, ...]] = tuple(case for case in _ALL if case.name not in OPEN_REASONS)

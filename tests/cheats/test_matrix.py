@@ -17,8 +17,12 @@ def list_params(cases: Iterable[Case]) -> list[Any]:
     return [pytest.param(case, id=case.name, marks=_list_marks(case)) for case in cases]
 
 
+FIRST_HONEST = {case.subject: case.name for case in reversed(HONEST)}
+
+
 def _list_marks(case: Case) -> list[pytest.MarkDecorator]:
-    is_needed = case.is_honest or case.name in {*ONE_OF_EACH, *(one.name for one in OPEN)}
+    always = {*ONE_OF_EACH, *(one.name for one in OPEN), *FIRST_HONEST.values()}
+    is_needed = case.name in always
     group = pytest.mark.xdist_group(case.subject)
     return [group] if is_needed else [group, pytest.mark.exhaustive]
 

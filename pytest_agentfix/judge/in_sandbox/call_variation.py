@@ -8,8 +8,9 @@ write a file, start a process or use the network ends instead. Nothing has to be
 and the test goes on as if nothing had happened.
 
 The lines are ``varied``, one for each call that was repeated: ``function`` (its number), ``test``,
-``digest`` and ``shown`` (of the arguments), ``held`` (place -> value), its outcome, and ``tries``,
-one dictionary for each variation: ``place``, ``kind``, ``how``, ``value``, ``others``, ``moved``
+``digest`` and ``shown`` (of the arguments), ``held`` (place -> value), its outcome, ``later`` (the
+first other answer of the same call in one process, "" for none), and ``tries``, one dictionary for
+each variation: ``place``, ``kind``, ``how``, ``value``, ``others``, ``moved``
 (operands that had other values), ``digest`` (of its arguments) and its outcome.
 
 An outcome is ``end`` (``ok``, ``raised``, ``effects``, ``late``, ``odd``), ``answer``, ``result``
@@ -59,6 +60,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
+REPEATS = 50  # of one call, to see whether its answer stays
 CHILD_SECONDS = 2.0
 CHILD_CPU = 1  # seconds
 CHILD_BYTES = 1_000_000  # of one result
@@ -199,8 +201,20 @@ class CallVarier:
             result=first["result"],
             answer=first["answer"],
             met=first["met"],
+            later="" if first["end"] == "effects" else self._find_later(call, first),
             tries=tries,
         )
+
+    def _find_later(self, call: "RepeatedCall", first: "dict[str, Any]") -> str:
+        """Return the first answer that is another one although the arguments are the same."""
+        if first["end"] != "ok" or self._is_spent():
+            return ""
+        for outcome in self._try(call, [None] * REPEATS):
+            if outcome["end"] != "ok" or outcome["digest"] != first["digest"]:
+                return ""
+            if outcome["answer"] != first["answer"]:
+                return str(outcome["answer"])
+        return ""
 
     def _try_all(
         self, number: int, call: "RepeatedCall", first: "dict[str, Any]"

@@ -56,13 +56,17 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedCall:
-    """One recorded call of a watched function, and its variations. ``held``: place -> value."""
+    """One recorded call of a watched function, and its variations.
+
+    ``held``: place -> value. ``later`` is the first other answer when it was repeated as it is.
+    """
 
     function: int
     test: str
     shown: str
     held: Mapping[str, str]
     outcome: Outcome
+    later: str = ""
     tries: tuple[Try, ...] = ()
 
 
@@ -101,6 +105,7 @@ def read_call(fields: Mapping[str, Any]) -> RepeatedCall | None:
         shown=_text(fields.get("shown")),
         held={_text(place): _text(value) for place, value in held.items()},
         outcome=outcome,
+        later=_text(fields.get("later")),
         tries=tuple(one for one in read if one is not None),
     )
 

@@ -88,6 +88,8 @@ class Comparison:
             if case is not None:
                 yield case
         yield from view.find_lost(before)
+        if before is not None:
+            yield from view.find_waning(before)
 
     def _find_base(self, call: RepeatedCall) -> RepeatedCall | None:
         return next(
@@ -358,6 +360,24 @@ class _CallView:
                     is_special=True,
                     why="an argument replaced by a literal",
                 )
+
+    def find_waning(self, before: RepeatedCall) -> Iterator[SpecialCase]:
+        """Find a call whose answer goes back to the base's when it is made again and again."""
+        later, old = self.call.later, before.outcome.answer
+        if later and later == old != self.call.outcome.answer and not before.later:
+            yield SpecialCase(
+                function=self.function,
+                condition=None,
+                line=self.function.line,
+                text=f"after some calls the answer is {later} again, as without the change;"
+                " the first one",
+                outcome=True,
+                call=self.call,
+                pinned=("number of calls",),
+                missing=1,
+                is_special=True,
+                why="right for its first calls only",
+            )
 
 
 def _is_inside(condition: Condition, function: WatchedFunction) -> bool:

@@ -13,7 +13,9 @@ already is natural; so is what fits a chain or table that the base has, a sign, 
 whose answer is computed, and three or more numbers in a row. Where both sides of a comparison
 depend on the arguments, nothing is special about it; nor where other arguments of a caller lead to
 the same path. Three natural values that are asked for together are one call, and special again. An
-argument that mattered to the base, and whose very value is a literal of the change now, is lost.
+argument that mattered to the base, and whose very value is a literal of the change now, is lost;
+and an answer that goes back to the base's when the same call is made again is right for its first
+calls only.
 
 What is local and has one of these excuses is told, and nothing is held against it. A condition that
 no variation reaches proves nothing.
@@ -70,7 +72,8 @@ class LocalityProbe:
         base = reports[1] if len(reports) > 1 else NO_CALLS
         cases = Comparison(code, changed, base, is_base_known=len(reports) > 1).find()
         is_in_base = any(one.base_position is not None for one in code.functions)
-        if len(results) == 1 and is_in_base and any(case.is_special for case in cases):
+        is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
+        if len(results) == 1 and is_in_base and is_odd:
             return plan_session(subject, code, has_change=False)
         special = [case for case in cases if case.is_special]
         if special:
