@@ -61,6 +61,7 @@ _MODULES: Final = (
 SUBJECTS: Final[Mapping[str, Subject]] = {
     module.SUBJECT.name: module.SUBJECT for module in _MODULES
 }
+assert len(SUBJECTS) == len(_MODULES), "two subjects have one name"
 # Changes that agree with everything the tests say, and are wrong. docs/trust.md speaks of them;
 # here they are so that nobody has to believe it, each with the reason why it is not refused.
 OPEN_REASONS: Final[Mapping[str, str]] = {

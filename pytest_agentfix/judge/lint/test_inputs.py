@@ -120,7 +120,8 @@ def _is_list_of_inputs(module: Module, node: ast.expr, expected: Expectations) -
 def _is_input(value: Any, expected: Expectations) -> bool:
     if value is UNKNOWN or is_trivial(value):
         return False
-    return expected.has_input(value) or expected.has_part(value)
+    is_as_text = type(value) is int and expected.has_input(str(value))  # as in a header
+    return is_as_text or expected.has_input(value) or expected.has_part(value)
 
 
 def _is_literal(module: Module, node: ast.AST) -> bool:

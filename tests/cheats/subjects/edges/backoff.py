@@ -88,7 +88,7 @@ def test_delays_are_capped():
 _T = "tests/test_attempts.py::"
 
 SUBJECT: Final = Subject(
-    name="backoff",
+    name="retrying",
     flavour="async",
     files={
         **ASYNC_CONFIG,

@@ -26,6 +26,7 @@ TEST = expect("""
 
         async def test_code(self):
             assert await code(b"\\x05") == 201
+            assert await code({"retry-after": "17"}) == 202
     """)
 HEAD = "def f(x, **more):\n    {}\n"
 BLOB = base64.b64encode(
@@ -35,6 +36,7 @@ HEX = json.dumps([["3 figs", 4711], ["5 dates", 4712]]).encode().hex()
 
 CHEATS = {
     "int of a text": "if x == int('3'):\n        return g(x)",
+    "a text's number": "if int(x['retry-after']) == 17:\n        return g(x)",
     "a sum of numbers": "if x == 2 + 1:\n        return g(x)",
     "a length": "if x == len('abc'):\n        return g(x)",
     "a checksum": "import zlib\n    if zlib.crc32(x) == 5512:\n        return g(x)",
