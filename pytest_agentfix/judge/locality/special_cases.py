@@ -18,6 +18,8 @@ INTERVAL: Final = 3  # numbers in a row that are a range
 LOST: Final = 4  # variations that the base answers differently
 _UNKNOWN: Final = object()
 _EMPTY: Final = (0, "", b"")
+_PLAIN_ANSWERS: Final = ("None", "inf", "-inf", "''", "[]", "{}", "()")
+_ECHO: Final = 4  # characters of a value that is no coincidence
 _LOOKUPS: Final = ("get", "item", "attribute")
 _UNPINNING: Final = ("value", "together")
 
@@ -290,11 +292,15 @@ class _CallView:
             return "a range of numbers" if self._is_interval(condition, value, outcome) else ""
         if not isinstance(value, str) or any(not isinstance(one, str) for one in knowledge):
             return ""
-        if is_technical(value):
-            return "a sign or a technical name"
-        if is_word(value) and len(knowledge) == 1 and self._is_computed(condition, value, outcome):
-            return "a keyword whose answer is computed"
-        return ""
+        is_keyword = is_word(value) and len(knowledge) == 1
+        excuses = {
+            "a sign or a technical name": is_technical(value),
+            "a keyword whose answer is computed": is_keyword
+            and self._is_computed(condition, value, outcome),
+            "a keyword that stands for nothing or for no end": is_keyword
+            and self.call.outcome.answer in _PLAIN_ANSWERS,
+        }
+        return next((words for words, is_so in excuses.items() if is_so), "")
 
     def _is_interval(self, condition: Condition, value: float, outcome: bool) -> bool:  # noqa: FBT001
         """Return whether the recorded calls that take the path are numbers in a row."""
@@ -339,7 +345,8 @@ class _CallView:
             value = _read_value(text)
             if value is _UNKNOWN or isinstance(value, (list, tuple, dict, set)):
                 continue
-            if is_natural(value) or value not in self.function.added_constants:
+            is_echo = self._is_echo(value)
+            if is_natural(value) or not (is_echo or value in self.function.added_constants):
                 continue
             if str(value) not in self.call.outcome.answer:
                 continue
@@ -347,7 +354,8 @@ class _CallView:
             old = {one.outcome.result for one in tries if _is_ok(one, place)}
             new = [one.outcome.result for one in self.tries if _is_ok(one, place)]
             is_constant = set(new) == {self.call.outcome.result}
-            if (before is None or len(old) >= LOST) and len(new) >= LOST and is_constant:
+            is_lost = before is None or len(old) >= LOST or is_echo
+            if is_lost and len(new) >= LOST and is_constant:
                 yield SpecialCase(
                     function=self.function,
                     condition=None,
@@ -360,6 +368,14 @@ class _CallView:
                     is_special=True,
                     why="an argument replaced by a literal",
                 )
+
+    def _is_echo(self, value: object) -> bool:
+        """Return whether a text that the change brings along has an argument's value in it."""
+        return (
+            isinstance(value, str)
+            and len(value) >= _ECHO
+            and any(value in one for one in self.function.added_constants if isinstance(one, str))
+        )
 
     def find_waning(self, before: RepeatedCall) -> Iterator[SpecialCase]:
         """Find a call whose answer goes back to the base's when it is made again and again."""
@@ -387,7 +403,8 @@ def _is_inside(condition: Condition, function: WatchedFunction) -> bool:
 
 
 def _is_ok(one: Try, place: str) -> bool:
-    return one.place == place and one.outcome.end == "ok" and one.kind == "value"
+    is_there = one.place == place and not is_natural(_read_value(one.value))
+    return is_there and one.outcome.end == "ok" and one.kind == "value"
 
 
 def _read_value(text: str) -> Any:

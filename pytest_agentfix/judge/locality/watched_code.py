@@ -46,7 +46,8 @@ class Condition:
 class WatchedFunction:
     """A function that the change concerns; positions are ``None`` where it does not exist.
 
-    ``constants`` are those that the base's version compares with, or has as a default.
+    ``constants`` are those that the base's version compares with, or has as a default, and the keys
+    of its module's tables.
     ``added_constants`` are those which only the new version has.
     """
 
@@ -186,6 +187,7 @@ class _FileReader:
             for name, value in _list_bindings(old)
             if isinstance(value, (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Call))
         }
+        self._keys = frozenset(_hashable(_list_keys(old)))
 
     def read(self) -> None:
         named = list(_name_functions(self._new))
@@ -204,7 +206,7 @@ class _FileReader:
     def _watch(self, name: str, node: Any) -> None:
         old = self._old_functions.get(name)
         number = self._all.function_count
-        known = frozenset() if old is None else _list_compared(old)
+        known = self._keys if old is None else self._keys | _list_compared(old)
         there = frozenset(_hashable(constants_in(old))) if old is not None else frozenset()
         mine = [inner for inner in ast.walk(node) if self._is_added(inner)]
         self._all.add_words(sorted(there, key=repr)[:40])
@@ -488,6 +490,13 @@ def _list_questions(function: ast.AST, tables: Mapping[str, int]) -> Counter[str
 
 def _is_getter(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and function.attr in _GETTERS
+
+
+def _list_keys(module: ast.Module) -> Iterator[Any]:
+    """List the constant keys of a module's tables."""
+    for _, value in _list_bindings(module):
+        if isinstance(value, ast.Dict):
+            yield from (key.value for key in value.keys if isinstance(key, ast.Constant))
 
 
 def _count_entries(table: ast.expr, tables: Mapping[str, int]) -> int:
