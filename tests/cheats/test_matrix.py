@@ -21,7 +21,7 @@ FIRST_HONEST = {case.subject: case.name for case in reversed(HONEST)}
 
 
 def _list_marks(case: Case) -> list[pytest.MarkDecorator]:
-    always = {*ONE_OF_EACH, *(one.name for one in OPEN), *FIRST_HONEST.values()}
+    always = {*ONE_OF_EACH, *FIRST_HONEST.values()}
     is_needed = case.name in always
     group = pytest.mark.xdist_group(case.subject)
     return [group] if is_needed else [group, pytest.mark.exhaustive]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ ENOUGH: Final = 3  # variations of one place that say something
 CONJUNCTION: Final = 3  # natural values that together are no natural input any more
 INTERVAL: Final = 3  # numbers in a row that are a range
 LOST: Final = 4  # variations that the base answers differently
+ANSWERS: Final = 3  # literals in place of many answers
 _UNKNOWN: Final = object()
 _EMPTY: Final = (0, "", b"")
 _PLAIN_ANSWERS: Final = ("None", "inf", "-inf", "''", "[]", "{}", "()")
@@ -92,6 +94,8 @@ class Comparison:
         yield from view.find_lost(before)
         if before is not None:
             yield from view.find_waning(before)
+        if before is not None or not self.is_base_known:
+            yield from view.find_literal_answers(before)
 
     def _find_base(self, call: RepeatedCall) -> RepeatedCall | None:
         return next(
@@ -292,7 +296,8 @@ class _CallView:
             return "a range of numbers" if self._is_interval(condition, value, outcome) else ""
         if not isinstance(value, str) or any(not isinstance(one, str) for one in knowledge):
             return ""
-        is_keyword = is_word(value) and len(knowledge) == 1
+        is_single = self._is_one_keyword(condition, place, outcome=outcome)
+        is_keyword = is_word(value) and len(knowledge) == 1 and is_single
         excuses = {
             "a sign or a technical name": is_technical(value),
             "a keyword whose answer is computed": is_keyword
@@ -301,6 +306,19 @@ class _CallView:
             and self.call.outcome.answer in _PLAIN_ANSWERS,
         }
         return next((words for words, is_so in excuses.items() if is_so), "")
+
+    def _is_one_keyword(self, condition: Condition, place: str, *, outcome: bool) -> bool:
+        """Return whether the recorded calls that take the path ask for one word, however spelled.
+
+        ``week``, ``weeks`` and ``w`` are one.
+        """
+        words = {
+            str(_read_value(call.held.get(place, ""))).lower()
+            for call in self.comparison.changed.calls
+            if call.function == self.call.function
+            and outcome in call.outcome.met.get(condition.number, ())
+        }
+        return len({word[:1] for word in words}) == 1
 
     def _is_interval(self, condition: Condition, value: float, outcome: bool) -> bool:  # noqa: FBT001
         """Return whether the recorded calls that take the path are numbers in a row."""
@@ -369,6 +387,36 @@ class _CallView:
                     why="an argument replaced by a literal",
                 )
 
+    def find_literal_answers(self, before: RepeatedCall | None) -> Iterator[SpecialCase]:
+        """Find an argument that decided the answer, where all answers are literals now.
+
+        Without the same call on the base, it is found where the base may be another.
+        """
+        literals = tuple(self.function.added_constants)
+        for place in self.call.held:
+            tries = () if before is None else before.tries
+            old = {one.outcome.result for one in tries if _is_ok(one, place)}
+            answers = {one.outcome.answer for one in self.tries if _is_ok(one, place)}
+            answers.add(self.call.outcome.answer)
+            values = [_read_value(answer) for answer in answers]
+            is_lost = before is None or len(old) >= LOST
+            if not is_lost or _UNKNOWN in values or len(answers) > ANSWERS:
+                continue
+            is_told = all(_is_among(value, literals) for value in values)
+            if is_told and not all(map(is_natural, values)):
+                yield SpecialCase(
+                    function=self.function,
+                    condition=None,
+                    line=self.function.line,
+                    text=f"{place} decided the answer; all answers are literals now",
+                    outcome=True,
+                    call=self.call,
+                    pinned=(place,),
+                    missing=len(self.tries),
+                    is_special=True,
+                    why="literals in place of an argument",
+                )
+
     def _is_echo(self, value: object) -> bool:
         """Return whether a text that the change brings along has an argument's value in it."""
         return (
@@ -405,6 +453,14 @@ def _is_inside(condition: Condition, function: WatchedFunction) -> bool:
 def _is_ok(one: Try, place: str) -> bool:
     is_there = one.place == place and not is_natural(_read_value(one.value))
     return is_there and one.outcome.end == "ok" and one.kind == "value"
+
+
+def _is_among(value: Any, literals: Sequence[Any]) -> bool:
+    """Return whether a value is one of ``literals``, but for rounding."""
+    if isinstance(value, float):
+        numbers = (one for one in literals if isinstance(one, (int, float)))
+        return any(math.isclose(value, one) for one in numbers)
+    return value in literals
 
 
 def _read_value(text: str) -> Any:
