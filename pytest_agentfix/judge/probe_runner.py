@@ -200,36 +200,45 @@ class ProbeRunner:
         owned: ExitStack,
         runner: SessionRunner,
     ) -> _Outcome:
-        """Carry out the probes that share the targets' sandbox, one after the other."""
-        found = _Outcome()
+        """Carry out the probes that share the targets' sandbox, one after the other.
+
+        Those that ask for more sessions get them once it is closed.
+        """
         with owned:
-            for probe, plan in plans:
-                found += self._carry_out(probe, plan, subject, runner, sandbox)
+            begun = [_Progress(probe, plan) for probe, plan in plans]
+            for one in begun:
+                self._run_plan(one, subject, runner, sandbox)
+        found = _Outcome()
+        for one in begun:
+            found += self._finish(one, subject, runner)
         return found
 
     def _carry_out_alone(
         self, probe: Probe, plan: ProbePlan | str, subject: Subject, runner: SessionRunner
     ) -> _Outcome:
-        return self._carry_out(probe, plan, subject, runner)
+        return self._finish(_Progress(probe, plan), subject, runner)
 
-    def _carry_out(
+    def _finish(self, progress: _Progress, subject: Subject, runner: SessionRunner) -> _Outcome:
+        """Run the sessions of a probe for as long as it asks for more."""
+        while isinstance(progress.plan, ProbePlan):
+            self._run_plan(progress, subject, runner, None)
+        return _Outcome((conclude(progress.probe, progress.plan),), tuple(progress.runs))
+
+    def _run_plan(
         self,
-        probe: Probe,
-        plan: ProbePlan | Finding | str,
+        progress: _Progress,
         subject: Subject,
         runner: SessionRunner,
-        sandbox: Sandbox | None = None,
-    ) -> _Outcome:
-        """Run the sessions of a probe, and more of them for as long as it asks for more."""
-        results: list[Result] = []
-        runs: list[SessionResult] = []
-        while isinstance(plan, ProbePlan):
-            for step, result in self._run_steps(plan, subject, runner, sandbox):
-                results.append(result)
-                if step.has_to_pass and isinstance(result, SessionResult):
-                    runs.append(result)
-            plan = probe.verdict(subject, tuple(results))
-        return _Outcome((conclude(probe, plan),), tuple(runs))
+        sandbox: Sandbox | None,
+    ) -> None:
+        """Run the sessions of one plan, and ask the probe what follows."""
+        plan = progress.plan
+        assert isinstance(plan, ProbePlan)
+        for step, result in self._run_steps(plan, subject, runner, sandbox):
+            progress.results.append(result)
+            if step.has_to_pass and isinstance(result, SessionResult):
+                progress.runs.append(result)
+        progress.plan = progress.probe.verdict(subject, tuple(progress.results))
 
     def _run_steps(
         self,
@@ -269,6 +278,16 @@ class ProbeRunner:
             patience=self.patience,
             usual=subject.variants.usual,
         )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """A probe under way: its next plan or its finding, and the sessions so far."""
+
+    probe: Probe
+    plan: ProbePlan | Finding | str
+    results: list[Result] = field(default_factory=list)
+    runs: list[SessionResult] = field(default_factory=list)  # those that had to be green
 
 
 @dataclass(frozen=True, slots=True)
