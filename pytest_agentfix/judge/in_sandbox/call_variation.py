@@ -60,6 +60,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
+WAITING = 5  # seconds that pass count as one of the processor's
 REPEATS = 50  # of one call, to see whether its answer stays
 CHILD_SECONDS = 2.0
 CHILD_CPU = 1  # seconds
@@ -178,15 +179,15 @@ class CallVarier:
             return
         if self._is_spent() or self._late.get(number, 0) >= LATE_LIMIT:
             return
-        began = time.monotonic()
+        began = read_clocks()
         (first,), (second,) = self._try(call, [None]), self._try(call, [None])
         if first != second or first["end"] in ("late", "odd"):
             self._unstable += 1
-            self._spent += time.monotonic() - began
+            self._spent += find_spent(began)
             return
         places = find_places(call.arguments, skip=self._skip[number])
         tries = [] if first["end"] == "effects" else self._try_all(number, call, first)
-        self._spent += time.monotonic() - began
+        self._spent += find_spent(began)
         self._writer.write(
             "varied",
             function=number,
@@ -220,12 +221,12 @@ class CallVarier:
         self, number: int, call: "RepeatedCall", first: "dict[str, Any]"
     ) -> "list[dict[str, Any]]":
         tries: list[dict[str, Any]] = []
-        began = time.monotonic()
+        began = read_clocks()
         waiting = vary(call.arguments, self._vocabulary, skip=self._skip[number])
         if len(waiting) > self._order["tries"]:
             self._limits["variations of one call"] = None
             waiting = waiting[: self._order["tries"]]
-        while waiting and not self._is_spent(time.monotonic() - began):
+        while waiting and not self._is_spent(find_spent(began)):
             group = waiting[:TOGETHER] if call.is_plain else waiting[:1]
             outcomes = self._try_group(call, group, first)
             tries += [describe_try(*one, first) for one in zip(group, outcomes)]  # noqa: B905 - Python 3.8
@@ -288,6 +289,21 @@ class CallVarier:
         with contextlib.suppress(OSError):
             os.waitpid(child, 0)
         return [{**NO_OUTCOME, **one} for one in found]
+
+
+def read_clocks() -> "tuple[float, float]":
+    """Return the processor seconds of this process and its children so far, and the time."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used), time.monotonic()
+
+
+def find_spent(began: "tuple[float, float]") -> float:
+    """Return the processor seconds since then; of mere waiting only a part counts.
+
+    How much is varied must not depend on what else a machine does.
+    """
+    now = read_clocks()
+    return max(now[0] - began[0], (now[1] - began[1]) / WAITING)
 
 
 def describe_try(
