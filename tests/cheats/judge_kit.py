@@ -43,7 +43,7 @@ from tests.cheats import failure_dump
 PLUGIN = "agentfix_failure_dump"  # a name of its own: projects have a package ``tests`` too
 # Seconds for one judgement, and for one session of the targets: some cheats hang. What is to be
 # accepted is not to fail for a busy machine.
-LIMIT, PATIENCE = 100.0, 15.0
+LIMIT, PATIENCE = 200.0, 60.0
 LONG_LIMIT, LONG_PATIENCE = 400.0, 100.0
 __all__ = ["LINT", "POLICY", "TIME", "Changes", "JudgedChange", "JudgedProject"]
 POLICY = "policy"

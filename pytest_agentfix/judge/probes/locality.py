@@ -67,6 +67,9 @@ class LocalityProbe:
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
         """Draw the line; ask for the same session on the base where something looks special."""
         code, _ = read_change(subject)
+        trouble = next((one.trouble for one in results if is_cut(one)), "")
+        if trouble:
+            return Finding.impossible(LOCALITY, f"the session that repeats calls {trouble}")
         reports = [one.report.repeated for one in results if isinstance(one, SessionResult)]
         changed = reports[0] if reports else NO_CALLS
         base = reports[1] if len(reports) > 1 else NO_CALLS
@@ -89,6 +92,13 @@ class LocalityProbe:
         if cases:
             detail = "\n".join(["to be looked at:", *_list_rows(cases)])
         return Finding(probe=Evidence(LOCALITY, ProbeResult.PASSED, detail))
+
+
+def is_cut(result: Result) -> bool:
+    """Return whether a session ended before it had reported the calls that it repeated."""
+    return bool(result.trouble) and not (
+        isinstance(result, SessionResult) and result.report.is_complete
+    )
 
 
 def plan_session(subject: Subject, code: WatchedCode, *, has_change: bool) -> ProbePlan:
