@@ -172,7 +172,7 @@ class FakeJudge:
         note: str = "",  # noqa: ARG002
     ) -> tuple[ChangeSet, Judgement]:
         """Record the call; leave out the configured paths."""
-        self.journal.append(f"minimise: {', '.join(changes.files)}")
+        self.journal.append(f"minimise: {', '.join(sorted(changes.files))}")
         self.deadlines.append(deadline)
         if self.trouble is not None:
             raise self.trouble

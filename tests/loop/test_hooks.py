@@ -81,8 +81,12 @@ def test_a_probe_of_the_projects_own(project: Project, start_model: StartModel) 
     conftest = example.removeprefix("python\n")
     project.write({"conftest.py": conftest, "checks/slow.py": SLOW_CHECK})
     project.commit_all("a probe")
-    special = edit(project, "calc.py", "left - right", "right + 1 if left == 1 else left - right")
-    honest = edit(project, "calc.py", "right + 1 if left == 1 else left - right", "left + right")
+    special = edit(
+        project, "calc.py", "left - right", "left + right if left < right else left - right"
+    )
+    honest = edit(
+        project, "calc.py", "left + right if left < right else left - right", "left + right"
+    )
     model = start_model(Turns([special, honest]))
     ran = project.run("-p", "no:cacheprovider", "test_calc.py", url=model.base_url)
     assert (ran.verdicts, ran.status) == (["fixed"], 0), ran.output
