@@ -292,7 +292,7 @@ class _Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What probes found, and their sessions that had to be green."""
+    """The findings of probes, and their sessions that had to be green."""
 
     findings: tuple[Finding, ...] = ()
     runs: tuple[SessionResult, ...] = ()

@@ -19,7 +19,7 @@ KEYS_LIMIT = 2_000  # of a container that are remembered when its module has bee
 
 
 class ConditionNotes:
-    """What the conditions of one call came to; nothing is noted until ``start``.
+    """Notes how the conditions of one call end; nothing is noted until ``start``.
 
     ``met`` maps a condition's number to the outcomes it had, ``operands`` its number and that of
     the operand to a digest of all values the operand had.

@@ -53,7 +53,7 @@ def constants_in(node: ast.AST) -> Iterator[Any]:
 
 
 class Definitions:
-    """What the names of one function, and of the change at module level, stand for."""
+    """The meaning of the names of one function, and of the change at module level."""
 
     def __init__(self, function: ast.AST, changed: Mapping[str, Iterable[ast.AST]]) -> None:
         self._values: dict[str, list[ast.AST]] = {name: list(n) for name, n in changed.items()}

@@ -1,4 +1,4 @@
-"""What a change concerns, and the line between special cases and local repairs, without a run."""
+"""The parts that a change concerns, and the line between special cases and local repairs."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_no_other_model_is_chosen_for_reviews_by_the_same_one() -> None:
 
 
 def test_reviews_by_another_provider_get_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What names the key for the run is for the run's own provider."""
+    """The variable that names the run's key is for the run's own provider."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
     monkeypatch.delenv("GROQ_API_KEY", raising=False)
     settings = Settings(
