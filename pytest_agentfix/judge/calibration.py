@@ -18,7 +18,6 @@ from pytest_agentfix.judge.findings import RED
 from pytest_agentfix.judge.probes.plain_call import list_plain_tasks
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
-from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
@@ -49,7 +48,7 @@ def calibrate(
     known = replace(
         rule_out_endless_calls(variant_plan, base_run),
         sys_path=base_run.report.sys_path,
-        usual=UsualSession(is_tallied=not base_run.has_odd_tally, end=base_run.end),
+        usual=base_run.as_usual,
     )
     with open_sandbox() as sandbox:
         checked = _calibrate_added(sandbox, sessions, known, base_run, deadline)

@@ -112,7 +112,7 @@ class Reverifier:
             findings = _check_without_change(request, base)
             if any(finding.has_failed for finding in findings):
                 return _merge_with_earlier(request, findings)
-            usual = UsualSession(is_tallied=not base.has_odd_tally, end=base.end)
+            usual = base.as_usual
             run = None if together is None else _result_or_none(together)
             if run is not None:
                 run = replace(run, usual=usual)
@@ -191,8 +191,7 @@ def _result_or_none(together: Future[SessionResult]) -> SessionResult | None:
 
 def _check_without_change(request: Reverification, run: SessionResult) -> list[Finding]:
     """Check that the targets are still red without the change, and that the session is honest."""
-    usual = UsualSession(is_tallied=not run.has_odd_tally, end=run.end)
-    known = replace(run, usual=usual)
+    known = replace(run, usual=run.as_usual)
     check_base(known)
     finding = probe_fail_before(request.cluster, known)
     if finding.has_failed:

@@ -27,7 +27,6 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from pytest_agentfix.core.model import Evidence, ProbeResult
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.knowledge import is_natural
@@ -81,17 +80,17 @@ class LocalityProbe:
         special = [case for case in cases if case.is_special]
         if special:
             detail = "\n".join(["a special case for the tests' inputs:", *_list_rows(special)])
-            return Finding(probe=Evidence(LOCALITY, ProbeResult.FAILED, detail))
+            return Finding.failed(LOCALITY, detail)
         count = sum(len(call.tries) for call in changed.calls)
         if not count:
             reason = explain_nothing(changed)
-            return Finding(probe=Evidence(LOCALITY, ProbeResult.NOT_APPLICABLE, reason))
+            return Finding.impossible(LOCALITY, reason)
         detail = f"{count} varied calls took the paths that the tests take"
         if changed.limits:
             detail += f" (up to a limit: {', '.join(changed.limits)})"
         if cases:
             detail = "\n".join(["to be looked at:", *_list_rows(cases)])
-        return Finding(probe=Evidence(LOCALITY, ProbeResult.PASSED, detail))
+        return Finding.passed(LOCALITY, detail)
 
 
 def is_cut(result: Result) -> bool:

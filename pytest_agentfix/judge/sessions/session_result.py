@@ -87,6 +87,11 @@ class SessionResult:
         )
 
     @property
+    def as_usual(self) -> UsualSession:
+        """Its oddities, for a session on the base: with a change they are none."""
+        return UsualSession(is_tallied=not self.has_odd_tally, end=self.end)
+
+    @property
     def is_forged(self) -> bool:
         """Tell whether the report differs from the run in a way that no honest mistake explains.
 
