@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import comb
 from typing import Final
 
-MOST_PAIRS: Final = 8
+MOST_PAIRS: Final = 12
 LEAST_PAIRS: Final = 4  # where no test of the suite has been red by chance
 FEW: Final = 3  # runs after which a test that was mostly green is taken to be red by chance
 SURE: Final = 0.005  # probability of such runs if the change made no difference
-LIKELY: Final = 0.05  # the same, for those that are still open after the last pair
+LIKELY: Final = 0.05  # the same, after the last pair, for those that were never green with it
 
 
 class Decision(enum.Enum):
@@ -77,21 +77,24 @@ class Tally:
     def probability(self) -> float:
         """The probability of as many red runs with the change if it makes no difference.
 
-        Fisher's exact test, one-sided.
+        Fisher's exact test, one-sided. The first run with the change does not count: it is red
+        because the tests that were red in it are the ones that are asked about.
         """
-        red, runs = self.with_red + self.base_red, self.with_runs + self.base_runs
-        most = min(red, self.with_runs)
+        with_red, with_runs = max(self.with_red - 1, 0), max(self.with_runs - 1, 0)
+        red, runs = with_red + self.base_red, with_runs + self.base_runs
+        most = min(red, with_runs)
         ways = (
-            comb(self.with_runs, one) * comb(self.base_runs, red - one)
-            for one in range(self.with_red, most + 1)
+            comb(with_runs, one) * comb(self.base_runs, red - one)
+            for one in range(with_red, most + 1)
         )
         return sum(ways) / comb(runs, red)
 
     def _is_likely(self) -> bool:
         """Tell whether it looks broken after few runs, when there is no time for more."""
-        if self.with_red == self.with_runs and not self.base_red:
+        is_always_red = self.with_red == self.with_runs
+        if is_always_red and not self.base_red:
             return True
-        return self.probability <= LIKELY
+        return self.probability <= (LIKELY if is_always_red else SURE)
 
     def __str__(self) -> str:
         with_change = f"red in {self.with_red} of {self.with_runs} runs with the change"
