@@ -50,7 +50,7 @@ class Finding:
     ``ports.Reproduction``.
     """
 
-    probe: Evidence
+    evidence: Evidence
     red: tuple[TestOutcome, ...] = ()
     is_refusing: bool = False
     missing: str = ""
@@ -59,12 +59,12 @@ class Finding:
     @property
     def has_failed(self) -> bool:
         """Tell whether the probe speaks against the change."""
-        return self.probe.result is ProbeResult.FAILED
+        return self.evidence.result is ProbeResult.FAILED
 
     @classmethod
-    def passed(cls, name: str, detail: str) -> Finding:
+    def passed(cls, name: str, detail: str, *, red: tuple[TestOutcome, ...] = ()) -> Finding:
         """Return what a probe finds that has nothing against the change."""
-        return cls(probe=Evidence(name, ProbeResult.PASSED, detail))
+        return cls(evidence=Evidence(name, ProbeResult.PASSED, detail), red=red)
 
     @classmethod
     def failed(
@@ -73,32 +73,31 @@ class Finding:
         detail: str,
         *,
         red: tuple[TestOutcome, ...] = (),
-        is_refusing: bool = False,
+        missing: str = "",
+        unfit: tuple[str, ...] = (),
     ) -> Finding:
         """Return what a probe finds that speaks against the change."""
         evidence = Evidence(name, ProbeResult.FAILED, detail)
-        return cls(probe=evidence, red=red, is_refusing=is_refusing)
+        return cls(evidence=evidence, red=red, missing=missing, unfit=unfit)
 
     @classmethod
     def impossible(cls, name: str, reason: str) -> Finding:
         """Return the finding of a probe that does not apply."""
         detail = reason or "there is nothing it applies to"
-        return cls(probe=Evidence(name, ProbeResult.NOT_APPLICABLE, detail))
+        return cls(evidence=Evidence(name, ProbeResult.NOT_APPLICABLE, detail))
 
 
 def make_judgement(findings: Sequence[Finding]) -> Judgement:
     """Combine all findings into a judgement."""
     failed = [finding for finding in findings if finding.has_failed]
     return Judgement(
-        probes=tuple(finding.probe for finding in findings),
+        probes=tuple(finding.evidence for finding in findings),
         red=tuple(outcome for finding in failed for outcome in finding.red),
         is_refused=any(finding.is_refusing for finding in failed),
     )
 
 
-NOTHING_ELSE_PASSED: Final = Finding(
-    probe=Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, "nothing else passed before")
-)
+NOTHING_ELSE_PASSED: Final = Finding.impossible(PASS_TO_PASS, "nothing else passed before")
 
 
 def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool = False) -> Finding:
@@ -121,11 +120,10 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
         detail = f"cannot be run in the sandbox: {missing}"
     elif red:
         detail = f"{summarise(outcomes)} without the change"
-        return Finding(probe=Evidence(FAIL_BEFORE, ProbeResult.PASSED, detail), red=red)
+        return Finding.passed(FAIL_BEFORE, detail, red=red)
     else:
         detail = f"{summarise(outcomes)} in the sandbox without any change"
-    probe = Evidence(FAIL_BEFORE, ProbeResult.FAILED, detail)
-    return Finding(probe=probe, red=red, missing=missing, unfit=unfit)
+    return Finding.failed(FAIL_BEFORE, detail, red=red, missing=missing, unfit=unfit)
 
 
 def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[str] = ()) -> Finding:
@@ -135,14 +133,12 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
     """
     shown = [target for target in cluster.targets if target not in withheld]
     outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
-    red = [outcome for outcome in outcomes if not outcome.is_passed]
+    red = tuple(outcome for outcome in outcomes if not outcome.is_passed)
     if run.trouble:
         return fail_untrusted(TARGET, run, red or outcomes)
     if red:
-        detail = f"{summarise(red)} with the change"
-        return Finding(probe=Evidence(TARGET, ProbeResult.FAILED, detail), red=tuple(red))
-    detail = f"{count_tests(len(shown))} passed with the change"
-    return Finding(probe=Evidence(TARGET, ProbeResult.PASSED, detail))
+        return Finding.failed(TARGET, f"{summarise(red)} with the change", red=red)
+    return Finding.passed(TARGET, f"{count_tests(len(shown))} passed with the change")
 
 
 def has_red(ids: Iterable[str], run: SessionResult) -> bool:
@@ -161,7 +157,7 @@ def fail_untrusted(name: str, run: SessionResult, outcomes: Sequence[TestOutcome
         )
         for outcome in outcomes
     )
-    return Finding(probe=Evidence(name, ProbeResult.FAILED, run.trouble), red=red)
+    return Finding.failed(name, run.trouble, red=red)
 
 
 def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[TestOutcome]:

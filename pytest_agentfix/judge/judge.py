@@ -218,7 +218,7 @@ class SandboxJudge:
         results = runner.run(subject)
         findings += results.by_name.values()
         for finding in findings:
-            _log.debug("%s: %s", cluster.slug, finding.probe)
+            _log.debug("%s: %s", cluster.slug, finding.evidence)
         return replace(
             make_judgement(findings),
             covering=results.coverage.all,

@@ -59,9 +59,9 @@ class ProbeResults:
 
     def add(self, finding: Finding) -> None:
         """Record a finding, unless its probe has already failed."""
-        known = self.by_name.get(finding.probe.name)
+        known = self.by_name.get(finding.evidence.name)
         if known is None or not known.has_failed:
-            self.by_name[finding.probe.name] = finding
+            self.by_name[finding.evidence.name] = finding
 
     @property
     def has_failed(self) -> bool:

@@ -18,10 +18,8 @@ from typing import Final
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
-    Evidence,
     Excuse,
     Neighbours,
-    ProbeResult,
     TestOutcome,
 )
 from pytest_agentfix.judge.findings import (
@@ -226,7 +224,7 @@ class PendingRegressions:
         """
         others, shuffled = self.others.result(), self.shuffled.result()
         if shuffled is None:
-            no_coverage = Coverage(problem=NOTHING_ELSE_PASSED.probe.detail, is_known=True)
+            no_coverage = Coverage(problem=NOTHING_ELSE_PASSED.evidence.detail, is_known=True)
             return RegressionResult(finding=NOTHING_ELSE_PASSED, coverage=no_coverage)
         first = [*others, shuffled]
         results: list[OrderResult] = []
@@ -314,18 +312,16 @@ def _make_finding(
         where = results[-1].order
         names = name_tests([outcome.nodeid for outcome in red])
         detail = f"{summarise(red)} with the change, {where}: {names}"
-        return Finding(probe=Evidence(PASS_TO_PASS, ProbeResult.FAILED, detail), red=red)
+        return Finding.failed(PASS_TO_PASS, detail, red=red)
     if results[-1].trouble:
         outcomes = [last.report.outcome_below(nodeid) for nodeid in results[-1].passed]
         return fail_untrusted(PASS_TO_PASS, last, outcomes)
     notes = _describe_exceptions(neighbours)
     if not neighbours.judged:
         detail = "; ".join(["nothing else that passed before can be judged", *notes])
-        return Finding(probe=Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail))
+        return Finding.impossible(PASS_TO_PASS, detail)
     detail = f"{count_tests(neighbours.judged)} still passed, {_describe_orders(results)}"
-    return Finding(
-        probe=Evidence(PASS_TO_PASS, ProbeResult.PASSED, "; ".join([detail, *notes])),
-    )
+    return Finding.passed(PASS_TO_PASS, "; ".join([detail, *notes]))
 
 
 def _describe_orders(results: Sequence[OrderResult]) -> str:

@@ -163,18 +163,18 @@ class Reproducer:
             return self._explain_missing(cluster, run, finding), ()
         differences = self.comparison.find_differences(cluster, finding.red)
         lacking = [one for one in differences if one.is_lacking]
-        probe = finding.probe
+        evidence = finding.evidence
         if lacking:
             missing = lacking[0].summary
-            probe = replace(
-                probe,
+            evidence = replace(
+                evidence,
                 result=ProbeResult.FAILED,
                 detail=f"fails in the sandbox for want of something: {missing}",
             )
             unfit = tuple(one.nodeid for one in lacking)
-            return replace(finding, probe=probe, missing=missing, unfit=unfit), ()
-        detail = f"{probe.detail}{describe_differences(differences)}"
-        return replace(finding, probe=replace(probe, detail=detail)), differences
+            return replace(finding, evidence=evidence, missing=missing, unfit=unfit), ()
+        detail = f"{evidence.detail}{describe_differences(differences)}"
+        return replace(finding, evidence=replace(evidence, detail=detail)), differences
 
     def _explain_missing(self, cluster: Cluster, run: SessionResult, finding: Finding) -> Finding:
         """Put the user's failure beside the error that keeps a target from being collected."""
@@ -186,7 +186,8 @@ class Reproducer:
         outcome = error.as_outcome(target)
         missing = self.comparison.describe(failure, outcome, is_lacking=True).summary
         detail = f"cannot be run in the sandbox: {missing}"
-        return replace(finding, probe=replace(finding.probe, detail=detail), missing=missing)
+        evidence = replace(finding.evidence, detail=detail)
+        return replace(finding, evidence=evidence, missing=missing)
 
     def _list_added(self, added: VariantPlan) -> frozenset[str]:
         """List the additions' own files as a sandbox's ``collect`` names them."""

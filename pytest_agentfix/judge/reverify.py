@@ -223,13 +223,12 @@ def _read_one_session(request: Reverification, run: SessionResult) -> Regression
     ids = request.other_tests
     coverage = Coverage.read(run, frozenset(ids), request.impact)
     if ids:
-        probe = Evidence(PASS_TO_PASS, ProbeResult.PASSED, f"{count_tests(len(ids))} still passed")
+        finding = Finding.passed(PASS_TO_PASS, f"{count_tests(len(ids))} still passed")
     else:
         coverage = Coverage(is_known=True)
-        detail = "no other test runs lines of both"
-        probe = Evidence(PASS_TO_PASS, ProbeResult.NOT_APPLICABLE, detail)
+        finding = Finding.impossible(PASS_TO_PASS, "no other test runs lines of both")
     return RegressionResult(
-        finding=Finding(probe=probe),
+        finding=finding,
         runs=(run,),
         coverage=coverage,
         neighbours=Neighbours(total=len(ids)),
@@ -247,9 +246,8 @@ def _merge_with_earlier(
     seen = make_judgement(findings)
     probes = {probe.name: probe for probe in earlier.probes}
     for finding in findings:
-        probes[finding.probe.name] = _combine_evidence(
-            request, finding.probe, probes.get(finding.probe.name)
-        )
+        evidence = finding.evidence
+        probes[evidence.name] = _combine_evidence(request, evidence, probes.get(evidence.name))
     renewed = replace(
         seen,
         probes=tuple(probes.values()),

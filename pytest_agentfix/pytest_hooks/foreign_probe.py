@@ -42,7 +42,7 @@ class ForeignProbe:
             return Finding.impossible(self.name, answer)
         if isinstance(answer, ProbePlan):
             return answer
-        return replace(answer, probe=replace(answer.probe, name=self.name))
+        return replace(answer, evidence=replace(answer.evidence, name=self.name))
 
     def _ask(self, question: Callable[[], T], kinds: tuple[type, ...]) -> T | str:
         try:

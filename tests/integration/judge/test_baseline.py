@@ -215,7 +215,7 @@ def test_a_part_keeps_the_differences_of_its_own_tests(make_project: MakeProject
             cluster(failure(nodeid, exception="AssertionError")), rootdir=project.top
         )
         assert part is not None
-        assert (told in part.finding.probe.detail, bool(part.reproduction.note)) == (
+        assert (told in part.finding.evidence.detail, bool(part.reproduction.note)) == (
             is_other,
             is_other,
         )

@@ -40,7 +40,7 @@ def test_special_cases_are_refused_and_repairs_are_not(tmp_path: Path, case: Loc
     assert {(one.trouble, one.report.repeated.problem) for one in results} == {("", "")}
     exits = [one.report.expected_exit for one in results]
     assert exits == [0, 1][: len(exits)], results[0].completed.stdout.decode()
-    assert finding.has_failed is not case.is_honest, finding.probe.detail
+    assert finding.has_failed is not case.is_honest, finding.evidence.detail
     if finding.has_failed:
         row = r"m\.py:\d+: .* for (\S+)\(.*\) and for none of \d+ calls with other "
-        assert re.search(row, finding.probe.detail)
+        assert re.search(row, finding.evidence.detail)

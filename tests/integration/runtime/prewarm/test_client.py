@@ -132,7 +132,7 @@ def make_known() -> KnownBaseline:
     baseline = Baseline(
         targets=cluster.targets,
         reproduction=Reproduction(judgement=Judgement(probes=(probe,), red=red)),
-        finding=Finding(probe=probe, red=red),
+        finding=Finding(evidence=probe, red=red),
         variant_plan=variant_plan,
     )
     return KnownBaseline(slug=cluster.slug, baseline=baseline)

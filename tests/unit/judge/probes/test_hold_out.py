@@ -36,7 +36,7 @@ def make_subject(change: bytes = BASE.replace(b"return 1", b"return 2"), **more:
 
 def tell(finding: Finding | ProbePlan) -> tuple[str, str]:
     assert isinstance(finding, Finding)
-    return finding.probe.result.value, finding.probe.detail
+    return finding.evidence.result.value, finding.evidence.detail
 
 
 def outcome(nodeid: str, how: str) -> TestOutcome:
