@@ -33,7 +33,6 @@ class Room(enum.Enum):
 
     OWN = "fresh ones"
     OF_TARGETS = "the one in which the targets were green, before it is removed"
-    OF_ALL = "none: it reads the results of every session that had to be green"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

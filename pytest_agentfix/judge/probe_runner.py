@@ -8,7 +8,7 @@ the remaining ones are stopped and ignored.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,13 +39,13 @@ SHARE: Final = 4  # the divisor of the remaining time that each session of the l
 # Findings in groups that belong together.
 Groups = Generator[Sequence[Finding], None, None]
 
-PROBES: Final[Sequence[Probe]] = (
-    RedGreenRedProbe(),
-    MutantProbe(),
-    CloneProbe(),
-    PlainCallProbe(),
-    LocalityProbe(),
-)
+PROBES: Final[Sequence[Callable[[], Probe]]] = (
+    RedGreenRedProbe,
+    MutantProbe,
+    CloneProbe,
+    PlainCallProbe,
+    LocalityProbe,
+)  # made anew for each change set, so that ``verdict`` may use what ``plan`` found
 CHECKS: Final[Sequence[Probe]] = (ReportProbe(), CanaryProbe())  # of the sessions of all others
 
 
@@ -107,14 +107,16 @@ class ProbeRunner:
             yield from self._check_targets(subject, first)
             # The longest first.
             regressions = self.regressions.start(self._make_query(subject), jobs)
-            plans = [(probe, probe.plan(subject)) for probe in (*PROBES, *self.more)]
+            probes = (*(make() for make in PROBES), *self.more)
+            plans = [(probe, probe.plan(subject)) for probe in probes]
             # Ours last: it undoes the change there.
             shared = [one for one in reversed(plans) if _is_shared(one[1])]
             job = partial(self._carry_out_beside, shared, subject, sandbox, owned.pop_all())
             pending = [jobs.start(job)]
         for probe, plan in plans:
             if not _is_shared(plan):
-                pending.append(jobs.start(partial(self._carry_out_alone, probe, plan, subject)))
+                progress = _Progress(probe, subject, plan)
+                pending.append(jobs.start(partial(self._carry_out_alone, progress)))
         runs = [first]
         for one in pending:
             found = one.result()
@@ -164,16 +166,18 @@ class ProbeRunner:
     def _hold_out(self, subject: Subject, coverage: Coverage, jobs: ParallelSessions) -> Finding:
         """Carry out the last probe, which needs the coverage; its sessions run side by side."""
         known = replace(subject, covering=coverage.covering, covering_problem=coverage.problem)
-        probe, results = HoldOutProbe(), list[Result]()
-        plan: ProbePlan | Finding | str = probe.plan(known)
-        while isinstance(plan, ProbePlan):
-            # It can only add evidence, so it must not use up the time of what follows.
-            seconds = jobs.runner.sessions.remaining(self.deadline) / SHARE
-            timid = replace(self, patience=min(self.patience, seconds))
-            pending = [jobs.start(partial(timid.run_alone, step, subject)) for step in plan.steps]
-            results += [one.result() for one in pending]
-            plan = probe.verdict(known, tuple(results))
-        return conclude(probe, plan)
+        progress = _Progress(HoldOutProbe(), known, HoldOutProbe().plan(known))
+        return progress.finish(partial(self._run_side_by_side, known, jobs)).findings[0]
+
+    def _run_side_by_side(
+        self, subject: Subject, jobs: ParallelSessions, plan: ProbePlan
+    ) -> Iterator[tuple[Step, Result]]:
+        # It can only add evidence, so it must not use up the time of what follows.
+        seconds = jobs.runner.sessions.remaining(self.deadline) / SHARE
+        timid = replace(self, patience=min(self.patience, seconds))
+        pending = [jobs.start(partial(timid.run_alone, step, subject)) for step in plan.steps]
+        for step, one in zip(plan.steps, pending, strict=True):
+            yield step, one.result()
 
     def run_alone(self, step: Step, subject: Subject, runner: SessionRunner) -> Result:
         """Run one session in a fresh sandbox; raises as ``Sessions.run_in_time`` does."""
@@ -205,47 +209,19 @@ class ProbeRunner:
         Those that ask for more sessions get them once it is closed.
         """
         with owned:
-            begun = [_Progress(probe, plan) for probe, plan in plans]
+            begun = [_Progress(probe, subject, plan) for probe, plan in plans]
             for one in begun:
-                self._run_plan(one, subject, runner, sandbox)
+                one.take(partial(self._run_steps, subject, runner, sandbox))
         found = _Outcome()
         for one in begun:
-            found += self._finish(one, subject, runner)
+            found += self._carry_out_alone(one, runner)
         return found
 
-    def _carry_out_alone(
-        self, probe: Probe, plan: ProbePlan | str, subject: Subject, runner: SessionRunner
-    ) -> _Outcome:
-        return self._finish(_Progress(probe, plan), subject, runner)
-
-    def _finish(self, progress: _Progress, subject: Subject, runner: SessionRunner) -> _Outcome:
-        """Run the sessions of a probe for as long as it asks for more."""
-        while isinstance(progress.plan, ProbePlan):
-            self._run_plan(progress, subject, runner, None)
-        return _Outcome((conclude(progress.probe, progress.plan),), tuple(progress.runs))
-
-    def _run_plan(
-        self,
-        progress: _Progress,
-        subject: Subject,
-        runner: SessionRunner,
-        sandbox: Sandbox | None,
-    ) -> None:
-        """Run the sessions of one plan, and ask the probe what follows."""
-        plan = progress.plan
-        assert isinstance(plan, ProbePlan)
-        for step, result in self._run_steps(plan, subject, runner, sandbox):
-            progress.results.append(result)
-            if step.has_to_pass and isinstance(result, SessionResult):
-                progress.runs.append(result)
-        progress.plan = progress.probe.verdict(subject, tuple(progress.results))
+    def _carry_out_alone(self, progress: _Progress, runner: SessionRunner) -> _Outcome:
+        return progress.finish(partial(self._run_steps, progress.subject, runner, None))
 
     def _run_steps(
-        self,
-        plan: ProbePlan,
-        subject: Subject,
-        runner: SessionRunner,
-        shared: Sandbox | None,
+        self, subject: Subject, runner: SessionRunner, shared: Sandbox | None, plan: ProbePlan
     ) -> Iterator[tuple[Step, Result]]:
         """Run the sessions of a plan; those with the change in ``shared`` if the plan asks so."""
         with ExitStack() as owned:
@@ -285,9 +261,25 @@ class _Progress:
     """A probe under way: its next plan or its finding, and the sessions so far."""
 
     probe: Probe
+    subject: Subject
     plan: ProbePlan | Finding | str
     results: list[Result] = field(default_factory=list)
     runs: list[SessionResult] = field(default_factory=list)  # those that had to be green
+
+    def take(self, run: Callable[[ProbePlan], Iterable[tuple[Step, Result]]]) -> None:
+        """Have the sessions of the plan run, and ask the probe what follows."""
+        assert isinstance(self.plan, ProbePlan)
+        for step, result in run(self.plan):
+            self.results.append(result)
+            if step.has_to_pass and isinstance(result, SessionResult):
+                self.runs.append(result)
+        self.plan = self.probe.verdict(self.subject, tuple(self.results))
+
+    def finish(self, run: Callable[[ProbePlan], Iterable[tuple[Step, Result]]]) -> _Outcome:
+        """Have sessions run for as long as the probe asks for more."""
+        while isinstance(self.plan, ProbePlan):
+            self.take(run)
+        return _Outcome((conclude(self.probe, self.plan),), tuple(self.runs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pytest_agentfix.judge.findings import RED, Finding, count_tests, describe_outcome
-from pytest_agentfix.judge.probe import ProbePlan, Result, Room, Subject
+from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.variants.plan import CANARY
 
@@ -18,9 +18,9 @@ class CanaryProbe:
     is_refusing: Final = True
 
     def plan(self, subject: Subject) -> ProbePlan | str:
-        """Return no session of its own."""
+        """Return no session of its own: ``check_sessions`` gives it those of all others."""
         added = subject.variants.canary
-        return ProbePlan(room=Room.OF_ALL) if added.ids else added.reason
+        return ProbePlan() if added.ids else added.reason
 
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding:
         """Check that every canary is red."""

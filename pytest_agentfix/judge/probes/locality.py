@@ -46,16 +46,20 @@ _ROW: Final = 300  # characters
 
 
 class LocalityProbe:
-    """Implements ``probe.Probe``."""
+    """Implements ``probe.Probe`` for one change set."""
 
     name = LOCALITY
     is_refusing = True
+
+    def __init__(self) -> None:
+        self._code = WatchedCode()
 
     def plan(self, subject: Subject) -> ProbePlan | str:
         """Plan a session that repeats calls of the functions which the change concerns."""
         code, reason = read_change(subject)
         if reason:
             return reason
+        self._code = code
         if not code.functions:
             return "the change concerns no function"
         added = [value for one in code.functions for value in one.added_constants]
@@ -65,7 +69,7 @@ class LocalityProbe:
 
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
         """Draw the line; ask for the same session on the base where something looks special."""
-        code, _ = read_change(subject)
+        code = self._code
         trouble = next((one.trouble for one in results if is_cut(one)), "")
         if trouble:
             return Finding.impossible(LOCALITY, f"the session that repeats calls {trouble}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pytest_agentfix.judge.findings import Finding
-from pytest_agentfix.judge.probe import ProbePlan, Result, Room, Subject
+from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 REPORT: Final = "report"
@@ -19,8 +19,8 @@ class ReportProbe:
     is_refusing: Final = True
 
     def plan(self, subject: Subject) -> ProbePlan | str:  # noqa: ARG002 - the protocol's
-        """Return no session of its own."""
-        return ProbePlan(room=Room.OF_ALL)
+        """Return no session of its own: ``check_sessions`` gives it those of all others."""
+        return ProbePlan()
 
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding:  # noqa: ARG002
         """Check that no report is forged."""
