@@ -5,68 +5,12 @@ They look most like special cases, so they are what a judge is likeliest to refu
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from typing import Final
 
-from tests.cheats.subjects.edges import (
-    averages,
-    backoff,
-    batches,
-    booknumbers,
-    catalogues,
-    clocks,
-    contacts,
-    exams,
-    exports,
-    filesizes,
-    headers,
-    invoices,
-    leapyears,
-    markups,
-    members,
-    nouns,
-    openings,
-    ordinals,
-    origins,
-    parcels,
-    phrases,
-    queries,
-    quotas,
-    rankings,
-    rents,
-    replies,
-    shelves,
-    teasers,
-    timespans,
-)
-
-MODULES: Final = (
-    averages,
-    backoff,
-    batches,
-    booknumbers,
-    catalogues,
-    clocks,
-    contacts,
-    exams,
-    exports,
-    filesizes,
-    headers,
-    invoices,
-    leapyears,
-    markups,
-    members,
-    nouns,
-    openings,
-    ordinals,
-    origins,
-    parcels,
-    phrases,
-    queries,
-    quotas,
-    rankings,
-    rents,
-    replies,
-    shelves,
-    teasers,
-    timespans,
+MODULES: Final = tuple(
+    import_module(f"{__name__}.{found.name}")
+    for found in pkgutil.iter_modules(__path__)
+    if found.name != "layout"
 )
