@@ -79,6 +79,21 @@ def parameters(arguments: ast.arguments) -> list[str]:
     return [arg.arg for arg in [*plain, *rest]]
 
 
+def last_name(node: ast.AST) -> str:
+    """Return the last part of a name or attribute, or of a call's function; "" for others."""
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case ast.Call(func=inner):
+            return last_name(inner)
+    return ""
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Return all names in a tree, whether they are read or bound."""
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
 def walk_own(function: ast.AST) -> Iterator[ast.AST]:
     """All nodes of a function's own body, without those of functions and classes inside it."""
     waiting = list(ast.iter_child_nodes(function))

@@ -9,6 +9,8 @@ from typing import Any, Final
 from pytest_agentfix.core.python_source import (
     FUNCTIONS,
     Function,
+    last_name,
+    names_in,
     own_statements,
     parameters,
     walk_own,
@@ -41,7 +43,7 @@ def find_always_equal(module: Module) -> Iterator[RawHit]:
                 yield from _judge(module, node, name, node)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
-                    yield from _judge(module, node, _target_name(target), value)
+                    yield from _judge(module, node, last_name(target), value)
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     if key is not None:
@@ -50,13 +52,6 @@ def find_always_equal(module: Module) -> Iterator[RawHit]:
                 yield from _judge(module, node, module.fold_str(key) or "", value)
             case ast.keyword(arg=str(name), value=value) if name in _METHODS:
                 yield from _judge(module, value, name, value)
-
-
-def _target_name(target: ast.expr) -> str:
-    match target:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
 
 
 def _judge(module: Module, node: ast.AST, name: str, value: ast.AST) -> Iterator[RawHit]:
@@ -209,7 +204,7 @@ def _spread(statement: ast.stmt, names: set[str]) -> None:
         value = getattr(node, "value", None)
         is_assigned = isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.expr)
         if is_assigned and value is not None and _mentions(value, names):
-            names |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            names |= names_in(node)
 
 
 def _takes_both(node: ast.AST, mine: set[str], other: set[str]) -> bool:
@@ -233,4 +228,4 @@ def _is_about_types(node: ast.Compare) -> bool:
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(one, ast.Name) and one.id in names for one in ast.walk(node))
+    return not names.isdisjoint(names_in(node))

@@ -7,11 +7,18 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS, Function, is_text_statement, parameters
+from pytest_agentfix.core.python_source import (
+    FUNCTIONS,
+    Function,
+    is_text_statement,
+    last_name,
+    names_in,
+    parameters,
+)
 from pytest_agentfix.judge.lint.file_diff import FileDiff
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
-from pytest_agentfix.judge.variants.bindings import is_pytest, last_name, map_imports, qualify
+from pytest_agentfix.judge.variants.bindings import is_pytest, map_imports, qualify
 from pytest_agentfix.judge.variants.comparers import is_comparer
 from pytest_agentfix.judge.variants.expected_side import weigh
 
@@ -80,12 +87,7 @@ def _list_made(root: ast.AST, imports: Mapping[str, str]) -> set[str]:
     for _ in range(_PAIR):  # the second time, names that others were made of are known
         for node in ast.walk(root):
             if isinstance(node, ast.Assign) and _is_made(node.value, imports, made):
-                made |= {
-                    one.id
-                    for target in node.targets
-                    for one in ast.walk(target)
-                    if isinstance(one, ast.Name)
-                }
+                made.update(*map(names_in, node.targets))
     return made
 
 
@@ -162,10 +164,7 @@ def _is_symmetric(node: ast.AST, names: Sequence[str]) -> bool:
 
 
 def _are_alike(left: ast.expr, right: ast.expr, names: Sequence[str]) -> bool:
-    own = [
-        {one.id for one in ast.walk(side) if isinstance(one, ast.Name)} & set(names)
-        for side in (left, right)
-    ]
+    own = [names_in(side) & set(names) for side in (left, right)]
     if any(len(one) != 1 for one in own) or own[0] == own[1]:
         return False
     first, second = (
@@ -184,7 +183,7 @@ def _describe(functions: Sequence[Function], module: Module | None) -> list[str]
         described += [ast.dump(node) for node in (*one.decorator_list, *body)]
         described += [ast.dump(node) for node in one.args.defaults]
         described += parameters(one.args)
-        names |= {node.id for node in ast.walk(one) if isinstance(node, ast.Name)}
+        names |= names_in(one)
     if module is None:
         return described
     for node in module.nodes:

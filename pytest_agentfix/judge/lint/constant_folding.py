@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pytest_agentfix.judge.lint.folded import LIMIT, UNKNOWN, Pairs, Unknown
@@ -108,8 +108,7 @@ def _fold_dict(node: ast.Dict, look: Look) -> Any:
             pairs += inner
         else:
             pairs.append((UNKNOWN if key is None else look(key), inner))
-    is_known = UNKNOWN not in [one for pair in pairs for one in pair if isinstance(one, Unknown)]
-    return pairs if is_known else UNKNOWN
+    return UNKNOWN if _all([one for pair in pairs for one in pair]) is UNKNOWN else pairs
 
 
 def _fold_joined(node: ast.JoinedStr, look: Look) -> Any:
@@ -211,13 +210,9 @@ def _fold_call(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | Non
 def _fold_with_keywords(node: ast.Call, name: str | None, look: Look) -> Any:
     arguments = _all([look(argument) for argument in node.args])
     keywords = {keyword.arg or "": look(keyword.value) for keyword in node.keywords}
-    if arguments is UNKNOWN or "" in keywords or UNKNOWN in _unknown(keywords.values()):
+    if UNKNOWN in (arguments, _all([*keywords.values()])) or "" in keywords:
         return UNKNOWN
     return fold_keywords(name, arguments, keywords)
-
-
-def _unknown(values: Iterable[Any]) -> list[Unknown]:
-    return [value for value in values if isinstance(value, Unknown)]
 
 
 def _fold_map(node: ast.Call, look: Look, dotted: Callable[[ast.AST], str | None]) -> Any:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
 from pytest_agentfix.judge.lint.constant_folding import fold_with
 from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.equalities import table_keys
@@ -37,7 +37,6 @@ _TELLING: Final = frozenset(
     {"bytes", "chr", "hex", "bin", "oct", "str", "repr", "tuple", "list", "reversed", "join"}
     | {"encode", "swapcase", "from_bytes", "format", "int", "bytearray"}
 )
-_NAMESPACES: Final = frozenset({"globals", "locals", "vars"})
 _INPUTS: Final = 300  # that are tried
 _COMPARED: Final = 2_000  # comparisons of one file for which they are
 _DIGITS: Final = 30
@@ -179,11 +178,8 @@ def _is_telling(module: Module, node: ast.AST) -> bool:  # noqa: PLR0911 - a tab
 
 
 def _is_plain(module: Module, node: ast.AST) -> bool:
-    return module.fold(node) is not UNKNOWN or _is_telling(module, node) or _is_type(node)
-
-
-def _is_type(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("int", "str", "bytes")
+    is_type = isinstance(node, ast.Name) and node.id in ("int", "str", "bytes")
+    return is_type or module.fold(node) is not UNKNOWN or _is_telling(module, node)
 
 
 def _find_dispatch(module: Module, expected: Expectations) -> Iterator[RawHit]:
@@ -216,17 +212,13 @@ def _name_prefixes(module: Module, node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Call(args=[_, name, *_]) if module.dotted(node.func) == "builtins.getattr":
             yield from _beginnings(name)
-        case ast.Subscript(
-            value=ast.Call(func=ast.Name(id="globals" | "locals" | "vars")), slice=name
+        case (
+            ast.Subscript(value=table, slice=name)
+            | ast.Call(func=ast.Attribute(value=table, attr="get"), args=[name, *_])
         ):
-            yield from _beginnings(name)
-        case ast.Call(
-            func=ast.Attribute(
-                value=ast.Call(func=ast.Name(id="globals" | "locals" | "vars")), attr="get"
-            ),
-            args=[name, *_],
-        ):
-            yield from _beginnings(name)
+            match table:
+                case ast.Call(func=ast.Name(id="globals" | "locals" | "vars")):
+                    yield from _beginnings(name)
 
 
 def _beginnings(name: ast.expr) -> Iterator[str]:
@@ -268,23 +260,15 @@ def _is_checksum_asked(module: Module, left: ast.expr, right: ast.expr) -> bool:
 def _makes_checksum(node: ast.AST) -> bool:
     """Return whether a value is a number or text that stands for a whole input."""
     for inner in ast.walk(node):
-        match inner:
-            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=arguments):
-                if name in DIGESTS:
-                    return True
-                if name == "sum" and _mentions_characters(arguments):
-                    return True
+        name = last_name(inner) if isinstance(inner, ast.Call) else ""
+        if name in DIGESTS or (name == "sum" and _mentions_characters(inner)):
+            return True
     return False
 
 
-def _mentions_characters(nodes: list[ast.expr]) -> bool:
-    names = [
-        name.id if isinstance(name, ast.Name) else name.attr
-        for node in nodes
-        for name in ast.walk(node)
-        if isinstance(name, (ast.Name, ast.Attribute))
-    ]
-    return any(name in ("ord", "encode") for name in names)
+def _mentions_characters(call: ast.AST) -> bool:
+    names = {last_name(one) for part in getattr(call, "args", ()) for one in ast.walk(part)}
+    return not names.isdisjoint({"ord", "encode"})
 
 
 def _is_same(module: Module, key: ast.expr, value: ast.expr) -> bool:

@@ -177,6 +177,11 @@ def raw_hit(
     )
 
 
+def mark(node: ast.AST, capability: str) -> RawHit:
+    """Record that the file can do something; never a hit by itself."""
+    return raw_hit("", node, "", key="", capability=capability)
+
+
 def qualified(module: Module, node: ast.AST) -> str:
     """Join the names of the functions and classes around ``node`` (and its own) with dots."""
     around = [node, *module.ancestors(node)]

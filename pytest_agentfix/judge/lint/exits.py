@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
 from pytest_agentfix.judge.lint.dotted_names import (
     OUTCOMES,
     is_in_main_guard,
+    mark,
     name_hit,
     raw_hit,
 )
@@ -35,7 +36,7 @@ def find_exits(module: Module) -> Iterator[RawHit]:
             continue
         # An exit that a failing test expects by name does not get around the test.
         yield name_hit("process-exit", use, "exit" if _is_in_main(module, use.node) else "")
-        yield _mark(use.node, "exit")
+        yield mark(use.node, "exit")
 
 
 def find_outcomes(module: Module) -> Iterator[RawHit]:
@@ -47,21 +48,10 @@ def find_outcomes(module: Module) -> Iterator[RawHit]:
         if root in _GUARDED and is_in_main_guard(module, use.node):
             continue
         yield name_hit("test-outcome", use, "runner")
-    yield from _find_outcome_names(module)
-
-
-def _find_outcome_names(module: Module) -> Iterator[RawHit]:
     for node in module.nodes:
         match node:
-            case ast.Raise(exc=ast.expr() as exc) if _last_name(exc) in _OUTCOME_NAMES:
-                yield raw_hit("test-outcome", node, f"raises {_last_name(exc)}")
-
-
-def _last_name(node: ast.expr) -> str:
-    inner = node.func if isinstance(node, ast.Call) else node
-    if isinstance(inner, ast.Attribute):
-        return inner.attr
-    return inner.id if isinstance(inner, ast.Name) else ""
+            case ast.Raise(exc=ast.expr() as exc) if last_name(exc) in _OUTCOME_NAMES:
+                yield raw_hit("test-outcome", node, f"raises {last_name(exc)}")
 
 
 def _is_only_handled(module: Module, node: ast.AST) -> bool:
@@ -81,11 +71,6 @@ def _is_in_main(module: Module, node: ast.AST) -> bool:
         isinstance(outer, FUNCTIONS) and _MAIN.fullmatch(outer.name)
         for outer in module.ancestors(node)
     )
-
-
-def _mark(node: ast.AST, capability: str) -> RawHit:
-    """Record that the file can do something; never a hit by itself."""
-    return raw_hit("", node, "", key=capability, capability=capability)
 
 
 def is_expected(one: RawHit, raised: frozenset[str]) -> bool:

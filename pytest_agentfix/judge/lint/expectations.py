@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.lint.comparators import find_comparing_calls
-from pytest_agentfix.judge.lint.literal_roles import RAISES, find_roles, last_name, list_keys
+from pytest_agentfix.judge.lint.literal_roles import RAISES, find_roles, list_keys
 from pytest_agentfix.judge.lint.literals import literal_key
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.source_tree import SourceTree
@@ -104,7 +105,8 @@ def _read(used: UsedDefinitions) -> Expectations:
     for module, root in used:
         for node in ast.walk(root):
             if isinstance(node, ast.Call) and last_name(node.func) in RAISES:
-                raised |= {last_name(argument) for argument in node.args[:1]}
+                kinds = [getattr(one, "elts", [one])[:1] for one in node.args[:1]]
+                raised |= {last_name(kind) for one in kinds for kind in one}
             if len(inputs) + len(outputs) < _LITERALS:
                 is_input, is_output = find_roles(module, node, root, helpers)
                 keys = list(list_keys(module.fold(node))) if is_input or is_output else []

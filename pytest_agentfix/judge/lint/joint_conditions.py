@@ -169,8 +169,7 @@ def _longer_texts(module: Module, node: ast.Name) -> Iterator[str]:
 def _is_called(module: Module, node: ast.Name) -> bool:
     """Return whether only a method of ``node`` is called: ``self.answer(...)``."""
     outer = module.parent(node)
-    call = module.parent(outer) if outer is not None else None
-    return isinstance(call, ast.Call) and call.func is outer
+    return outer is not None and module.is_called(outer)
 
 
 def _list_keys(module: Module, node: ast.AST) -> Iterator[Any]:

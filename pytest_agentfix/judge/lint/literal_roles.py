@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_agentfix.core.python_source import is_text_statement
+from pytest_agentfix.core.python_source import is_text_statement, last_name
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.literals import literal_key, parts
 from pytest_agentfix.judge.lint.module import Module
@@ -127,7 +127,7 @@ def _is_question(call: ast.Call) -> bool:
 
 def _is_transparent(call: ast.Call) -> bool:
     """Return whether a call only makes a value of its arguments, or lists a test's cases."""
-    return last_name(call.func) in _TRANSPARENT
+    return not isinstance(call.func, ast.Call) and last_name(call) in _TRANSPARENT
 
 
 def _is_row(module: Module, node: ast.AST) -> bool:
@@ -135,13 +135,3 @@ def _is_row(module: Module, node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or not last_name(node.func)[:1].isupper():
         return False
     return isinstance(module.parent(node), (ast.List, ast.Tuple, ast.Set, ast.Dict))
-
-
-def last_name(node: ast.AST) -> str:
-    """Return the last part of a name, of the first one in a tuple; "" if there is none."""
-    match node:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-        case ast.Tuple(elts=[first, *_]):
-            return last_name(first)
-    return ""

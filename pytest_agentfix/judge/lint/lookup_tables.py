@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.dotted_names import raw_hit
+from pytest_agentfix.judge.lint.dotted_names import mark, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN, Pairs
 from pytest_agentfix.judge.lint.hits import RawHit
@@ -32,7 +32,7 @@ def find_tables(  # noqa: C901 - a table
             entries = entries or _folded_entries(module, node)
             capability = _describe(module, node, entries)
             if entries and capability:
-                yield raw_hit("", node, "", key="", capability=capability)
+                yield mark(node, capability)
             if entries and _is_copied(entries, expected):
                 yield _hit(node, len(entries), capability)
             elif isinstance(node, ast.Dict) and _is_keyed(module, node, expected):
@@ -42,7 +42,7 @@ def find_tables(  # noqa: C901 - a table
             entries = [pair for one in node.body for pair in _member(module, one)]
             capability = f"table:{node.name}"
             if entries:
-                yield raw_hit("", node, "", key="", capability=capability)
+                yield mark(node, capability)
             if entries and _is_copied(entries, expected):
                 yield _hit(node, len(entries), capability)
         elif isinstance(node, ast.Subscript):

@@ -84,6 +84,15 @@ class Module:
             yield parent
             parent = self.parent(parent)
 
+    def is_called(self, node: ast.AST) -> bool:
+        """Return whether ``node`` is the function of a call."""
+        call = self.parent(node)
+        return isinstance(call, ast.Call) and call.func is node
+
+    def is_in_raise(self, node: ast.AST) -> bool:
+        """Return whether ``node`` is part of an exception that is raised."""
+        return any(isinstance(outer, ast.Raise) for outer in self.ancestors(node))
+
     def scope(self, node: ast.AST) -> Scope:
         """Return the scope of ``node``."""
         return self._scopes[id(node)]

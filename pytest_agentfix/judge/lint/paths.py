@@ -30,7 +30,10 @@ def list_paths(module: Module, node: ast.AST) -> Iterator[Path]:
     match node:
         case ast.If(test=test, body=body, orelse=orelse):
             yield find_equalities(module, test), body
-            yield find_equalities(module, test, holds=False), [*orelse, *_after(module, node)]
+            yield (
+                find_equalities(module, test, holds=False),
+                [*orelse, *list_following(module, node, _GUARDS)],
+            )
         case ast.While(test=test, body=body):
             yield find_equalities(module, test), body
         case ast.IfExp(test=test, body=one, orelse=other):
@@ -110,14 +113,11 @@ def _guards_before(module: Module, outer: ast.AST, child: ast.AST) -> list[Equal
     return found
 
 
-def _only_leaves(guard: ast.If) -> bool:
-    return not guard.orelse and isinstance(guard.body[-1], _LEAVES)
-
-
-def _after(module: Module, node: ast.If) -> list[ast.AST]:
+def list_following(module: Module, node: ast.If, limit: int) -> list[ast.AST]:
+    """List the statements that follow an ``if`` whose body leaves."""
     following: list[ast.AST] = []
     after = module.following(node) if isinstance(node.body[-1], _LEAVES) else None
-    while after is not None and len(following) < _GUARDS:
+    while after is not None and len(following) < limit:
         following.append(after)
         after = module.following(after)
     return following

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.literals import is_trivial
@@ -80,7 +81,8 @@ def _compare(
         if isinstance(value, list) or isinstance(right, ast.Dict):
             return _among(value, expected)
     if _calls(left, DIGESTS) or _calls(right, DIGESTS):
-        return Closeness.INPUT if _has_literal(module, left, right) else Closeness.NONE
+        has_literal = any(module.fold(side) is not UNKNOWN for side in (left, right))
+        return Closeness.INPUT if has_literal else Closeness.NONE
     if _is_disguise(module, left, right) or _is_disguise(module, right, left):
         return Closeness.PARTICULAR
     found = [_literal(module, side, expected) for side in (left, right)]
@@ -127,18 +129,10 @@ def _difference(module: Module, node: ast.AST, expected: Expectations) -> Closen
 
 
 def _calls(node: ast.AST, names: frozenset[str]) -> bool:
-    for inner in ast.walk(node):
-        match inner:
-            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in names:
-                return True
-    return False
+    return any(isinstance(one, ast.Call) and last_name(one) in names for one in ast.walk(node))
 
 
 def _is_disguise(module: Module, call: ast.expr, literal: ast.expr) -> bool:
     value = module.fold(literal)
     is_plain = isinstance(call, ast.Call) and _calls(call, _DISGUISES)
     return is_plain and isinstance(value, int) and value not in (0, 1, True)
-
-
-def _has_literal(module: Module, *nodes: ast.expr) -> bool:
-    return any(module.fold(node) is not UNKNOWN for node in nodes)

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS, Function, fingerprint, lines_of, walk_own
+from pytest_agentfix.core.python_source import (
+    FUNCTIONS,
+    Function,
+    fingerprint,
+    lines_of,
+    names_in,
+    walk_own,
+)
 from pytest_agentfix.judge.lint.answers import split
 from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
@@ -89,13 +96,7 @@ def _list_slots(module: Module) -> Slots:
 
 def _own_slots(function: Function) -> Iterator[tuple[str, ast.expr]]:
     own = list(walk_own(function))
-    raised = {
-        name.id
-        for node in own
-        if isinstance(node, ast.Raise)
-        for name in ast.walk(node)
-        if isinstance(name, ast.Name)
-    }
+    raised = {name for node in own if isinstance(node, ast.Raise) for name in names_in(node)}
     for node in own:
         match node:
             case ast.Return(value=ast.expr() as value):
@@ -155,16 +156,11 @@ def _path(module: Module, name: ast.Name) -> str:
     inner: ast.AST = name
     for outer in module.ancestors(name):
         is_item = isinstance(outer, ast.Subscript) and module.fold(outer.slice) is not UNKNOWN
-        is_part = isinstance(outer, ast.Attribute) and not _is_called(module, outer)
+        is_part = isinstance(outer, ast.Attribute) and not module.is_called(outer)
         if not (is_item or is_part) or getattr(outer, "value", None) is not inner:
             break
         inner = outer
     return ast.unparse(inner)
-
-
-def _is_called(module: Module, node: ast.AST) -> bool:
-    call = module.parent(node)
-    return isinstance(call, ast.Call) and call.func is node
 
 
 def _is_read(path: str, left: set[str]) -> bool:

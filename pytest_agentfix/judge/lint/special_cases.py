@@ -13,33 +13,21 @@ from pytest_agentfix.core.python_source import (
     parameters,
 )
 from pytest_agentfix.judge.lint.answers import find_answers, is_encoded, split
-from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
+from pytest_agentfix.judge.lint.dotted_names import mark, qualified, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.literals import is_rich, is_trivial, literal_key
 from pytest_agentfix.judge.lint.module import Module
+from pytest_agentfix.judge.lint.paths import list_following
 from pytest_agentfix.judge.lint.recognition import Closeness, Recognition, recognise
 
 RULE: Final = "special-case"
 _MAKERS: Final = frozenset(
-    {
-        "int",
-        "float",
-        "str",
-        "bytes",
-        "list",
-        "tuple",
-        "dict",
-        "set",
-        "frozenset",
-        "date",
-        "datetime",
-    }
-    | {"timedelta", "complex"}
+    {"int", "float", "str", "bytes", "list", "tuple", "dict", "set", "frozenset", "date"}
+    | {"datetime", "timedelta", "complex"}
 )
 _REACH: Final = 3  # statements after an ``if`` that are still its other branch
-_ENDS: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 Find = Callable[[Module, Expectations], Iterator[RawHit]]
 
 
@@ -63,12 +51,10 @@ def find_chains(module: Module) -> Iterator[RawHit]:
                 name = qualified(module, node)
                 counts[name] = counts.get(name, 0) + 1
                 if counts[name] > 1:
-                    yield raw_hit("", node, "", key="", capability=f"once:{name}")
+                    yield mark(node, f"once:{name}")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if _constant_answers(module, node):
-                    yield raw_hit(
-                        "", node, "", key="", capability=f"constant:{qualified(module, node)}"
-                    )
+                    yield mark(node, f"constant:{qualified(module, node)}")
 
 
 def _is_plain(module: Module, test: ast.expr) -> bool:
@@ -99,7 +85,7 @@ def list_branches(  # noqa: C901 - a table
     """List all conditions that ``node`` makes, each with its two branches."""
     match node:
         case ast.If(test=test, body=body, orelse=orelse):
-            yield test, list(body), [*orelse, *_after(module, node)]
+            yield test, list(body), [*orelse, *list_following(module, node, _REACH)]
         case ast.While(test=test, body=body, orelse=orelse):
             yield test, list(body), list(orelse)
         case ast.IfExp(test=test, body=one, orelse=other):
@@ -125,16 +111,6 @@ def _question(case: ast.match_case) -> ast.expr:
         ast.Compare(left=name, ops=[ast.Eq()], comparators=[value]) for value in values
     ]
     return ast.BoolOp(op=ast.Or(), values=[*asked, *([case.guard] if case.guard else [])])
-
-
-def _after(module: Module, node: ast.If) -> list[ast.AST]:
-    """Return the statements that follow an ``if`` whose body leaves."""
-    following: list[ast.AST] = []
-    after = module.following(node) if isinstance(node.body[-1], _ENDS) else None
-    while after is not None and len(following) < _REACH:
-        following.append(after)
-        after = module.following(after)
-    return following
 
 
 def _answered(
@@ -221,5 +197,5 @@ def _find_encoded(module: Module, expected: Expectations) -> Iterator[RawHit]:
         value = module.fold(node)
         if not isinstance(value, (str, bytes)) or not _is_answer(value, expected):
             continue
-        if not any(isinstance(outer, ast.Raise) for outer in module.ancestors(node)):
+        if not module.is_in_raise(node):
             yield _hit(node, "hides", value)

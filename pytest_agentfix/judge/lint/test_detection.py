@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.lint.dotted_names import raw_hit
 from pytest_agentfix.judge.lint.hits import RawHit, printable
 from pytest_agentfix.judge.lint.module import Module
@@ -86,7 +87,9 @@ def _is_asked(module: Module, node: ast.AST) -> bool:
         return child is parent.slice and module.dotted(parent.value) in _SURROUNDINGS
     if isinstance(parent, ast.MatchValue):
         return True
-    return isinstance(parent, ast.Call) and child is not parent.func and _called(parent) in _ASKERS
+    return (
+        isinstance(parent, ast.Call) and child is not parent.func and last_name(parent) in _ASKERS
+    )
 
 
 def _asks_surroundings(module: Module, node: ast.AST) -> bool:
@@ -112,17 +115,10 @@ def _is_surrounding(module: Module, node: ast.AST) -> bool:
     return False
 
 
-def _called(call: ast.Call) -> str:
-    match call.func:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""
-
-
 def find_test_reading(module: Module) -> Iterator[RawHit]:
     """Find texts that name test files, and ways to read files that are not data."""
     for node, text in module.strings():
-        if "://" in text or "\n" in text or _is_in_raise(module, node):
+        if "://" in text or "\n" in text or module.is_in_raise(node):
             continue
         if _TEST_FILE.search(text) and not _is_asked(module, node):
             yield raw_hit("reads-tests", node, f"names {printable(text)!r}", key=text)
@@ -149,7 +145,7 @@ def _is_path_part(module: Module, node: ast.AST) -> bool:
             return True
         if isinstance(outer, ast.JoinedStr):
             return True
-        if isinstance(outer, ast.Call) and _called(outer) in _READERS | {"replace", "startswith"}:
+        if isinstance(outer, ast.Call) and last_name(outer) in _READERS | {"replace", "startswith"}:
             return True
     return False
 
@@ -157,11 +153,11 @@ def _is_path_part(module: Module, node: ast.AST) -> bool:
 def _reads_file(module: Module, call: ast.Call) -> bool:
     for argument in call.args:
         for inner in ast.walk(argument):
-            if isinstance(inner, ast.Call) and _called(inner) in _FILE_READS:
+            if isinstance(inner, ast.Call) and last_name(inner) in _FILE_READS:
                 return True
             if isinstance(inner, ast.Name):
                 value = module.scope(inner).constant(inner.id)
-                if isinstance(value, ast.Call) and _called(value) in _FILE_READS:
+                if isinstance(value, ast.Call) and last_name(value) in _FILE_READS:
                     return True
     return False
 
@@ -173,10 +169,6 @@ def _is_foreign_file(module: Module, node: ast.Attribute) -> bool:
         for inner in ast.walk(node.value)
         if isinstance(inner, (ast.Attribute, ast.Name))
     )
-
-
-def _is_in_raise(module: Module, node: ast.AST) -> bool:
-    return any(isinstance(outer, ast.Raise) for outer in module.ancestors(node))
 
 
 def find_environment_checks(module: Module) -> Iterator[RawHit]:

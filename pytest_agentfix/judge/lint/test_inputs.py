@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.dotted_names import raw_hit
+from pytest_agentfix.judge.lint.dotted_names import mark, raw_hit
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.hits import RawHit, printable
@@ -38,7 +38,7 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
     for node in module.nodes:
         for subject, literal in _list_asked(module, node):
             capability = f"asks:{ast.unparse(subject)}"
-            yield raw_hit("", node, "", key="", capability=capability)
+            yield mark(node, capability)
             is_whole = isinstance(node, ast.Compare) and isinstance(node.ops[0], _WHOLE)
             revealing = _find_revealing(module, literal, expected, is_whole=is_whole)
             if revealing:
@@ -46,7 +46,7 @@ def find_inputs(module: Module, expected: Expectations) -> Iterator[RawHit]:
                 yield _hit(place, revealing[0], capability)
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             capability = f"list:{ast.unparse(_target(module, node))}"
-            yield raw_hit("", node, "", key="", capability=capability)
+            yield mark(node, capability)
             if _is_list_of_inputs(module, node, expected):
                 what = "a list of the tests' own inputs"
                 yield raw_hit(RULE, node, what, capability=capability)

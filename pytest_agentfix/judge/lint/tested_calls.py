@@ -12,9 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS, Function, is_text_statement, walk_own
+from pytest_agentfix.core.python_source import (
+    FUNCTIONS,
+    Function,
+    is_text_statement,
+    last_name,
+    walk_own,
+)
 from pytest_agentfix.judge.lint.folded import UNKNOWN, Pairs
-from pytest_agentfix.judge.lint.literal_roles import find_roles, last_name, list_keys
+from pytest_agentfix.judge.lint.literal_roles import find_roles, list_keys
 from pytest_agentfix.judge.lint.module import Module
 from pytest_agentfix.judge.lint.source_tree import Definition, list_defined
 from pytest_agentfix.judge.lint.used_definitions import UsedDefinitions

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_agentfix.judge.lint.dotted_names import qualified, raw_hit
+from pytest_agentfix.judge.lint.dotted_names import mark, qualified, raw_hit
 from pytest_agentfix.judge.lint.equalities import Equality, find_equalities, subject_of
 from pytest_agentfix.judge.lint.expectations import Expectations
 from pytest_agentfix.judge.lint.folded import Pairs
@@ -34,7 +34,7 @@ def find_truth_sets(module: Module, expected: Expectations) -> Iterator[RawHit]:
             if one is None or len(one.literals) < _MANY:
                 continue
             capability = f"truth:{qualified(module, node)}:{one.subject}"
-            yield raw_hit("", node, "", key="", capability=capability)
+            yield mark(node, capability)
             if _is_tested(one, expected):
                 is_refused = is_answer and _is_exact(one, expected)
                 what = f"is true for the tests' own inputs: {_show(one)}"

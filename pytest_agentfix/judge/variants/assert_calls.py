@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pytest_agentfix.judge.variants.bindings import last_name, qualify
+from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.judge.variants.bindings import qualify
 from pytest_agentfix.judge.variants.changed_values import Change, Changer
 from pytest_agentfix.judge.variants.random_names import make_number, split_words
 

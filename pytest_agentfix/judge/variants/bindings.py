@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS
 
 _PYTEST: Final = ("pytest", "_pytest")
@@ -35,15 +36,6 @@ def qualify(node: ast.AST, imports: Mapping[str, str]) -> str:
     if not isinstance(node, ast.Name):
         return ""
     return ".".join([imports.get(node.id, node.id), *reversed(parts)])
-
-
-def last_name(node: ast.AST) -> str:
-    """Return the last part of a name, an attribute, or a call's function."""
-    if isinstance(node, ast.Call):
-        return last_name(node.func)
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def is_pytest(dotted: str) -> bool:

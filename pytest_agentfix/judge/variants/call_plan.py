@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.variants.bindings import (
     is_pytest,
-    last_name,
     list_arguments,
     list_bound,
     list_references,

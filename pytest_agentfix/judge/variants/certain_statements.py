@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pytest_agentfix.judge.variants.bindings import last_name, list_identifiers, walk_scope
+from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.judge.variants.bindings import list_identifiers, walk_scope
 from pytest_agentfix.judge.variants.locate import DEFINITIONS
 
 _LEAVES: Final = (ast.Return, ast.Yield, ast.YieldFrom)

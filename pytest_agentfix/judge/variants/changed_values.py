@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.judge.variants.bindings import last_name, list_identifiers, qualify
+from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.judge.variants.bindings import list_identifiers, qualify
 from pytest_agentfix.judge.variants.expected_side import MAKERS, weigh
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 from pytest_agentfix.judge.variants.replay import Replay, ReplayNames, make_replay

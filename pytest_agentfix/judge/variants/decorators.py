@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pytest_agentfix.judge.variants.bindings import (
-    last_name,
-    list_identifiers,
-    qualify,
-)
+from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.judge.variants.bindings import list_identifiers, qualify
 from pytest_agentfix.judge.variants.random_names import split_words
 
 _MARK: Final = "pytest.mark."

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Final
 
-from pytest_agentfix.judge.variants.bindings import last_name
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.variants.random_names import split_words
 
 # Calls that only make a value of their arguments.

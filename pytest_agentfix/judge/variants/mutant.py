@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.variants.bindings import (
-    last_name,
     list_bound,
     list_identifiers,
     list_references,

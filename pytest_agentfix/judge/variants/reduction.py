@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.python_source import last_name
 from pytest_agentfix.judge.variants.bindings import (
     is_fixture,
     is_pytest,
-    last_name,
     list_bound,
     list_identifiers,
     list_references,

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from pytest_agentfix.judge.variants.bindings import last_name, qualify
+from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.judge.variants.bindings import qualify
 from pytest_agentfix.judge.variants.comparers import is_comparer
 from pytest_agentfix.judge.variants.expected_side import has_names, weigh
 from pytest_agentfix.judge.variants.random_names import split_words
