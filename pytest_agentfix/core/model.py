@@ -14,6 +14,12 @@ ReadBase = Callable[[str], "tuple[bytes, bool] | None"]
 """Content and executable bit of a path of the base; ``None`` where the base has no such file."""
 
 
+def read_content(read_base: ReadBase, path: str) -> bytes | None:
+    """Return the content of a file of the base, ``None`` if there is no such file."""
+    found = read_base(path)
+    return None if found is None else found[0]
+
+
 class Phase(enum.Enum):
     """The phase of a test in which it failed."""
 

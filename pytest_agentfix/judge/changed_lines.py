@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pytest_agentfix.core.model import ChangeSet, ReadBase
+from pytest_agentfix.core.model import ChangeSet, ReadBase, read_content
 from pytest_agentfix.judge.lint.file_diff import find_added
 from pytest_agentfix.judge.sessions.orders import Files
 
@@ -20,8 +20,8 @@ def find_changed_lines(
     found = {}
     for path, change in changes.files.items():
         if change.content is not None and path.endswith(".py"):
-            base = read_base(path)
-            found[str(top / path)] = _compare(base[0] if base else b"", change.content)
+            base = read_content(read_base, path) or b""
+            found[str(top / path)] = _compare(base, change.content)
     return {path: lines for path, lines in found.items() if lines}
 
 
@@ -51,6 +51,5 @@ def render_files(
     files: dict[str, bytes | None] = {}
     for path in paths:
         change = changes.files.get(path)
-        base = read_base(path)
-        files[str(top / path)] = change.content if change else base[0] if base else None
+        files[str(top / path)] = change.content if change else read_content(read_base, path)
     return files

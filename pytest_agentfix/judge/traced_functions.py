@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from pytest_agentfix.core.model import ChangeSet, ReadBase
+from pytest_agentfix.core.model import ChangeSet, ReadBase, read_content
 from pytest_agentfix.core.python_source import FUNCTIONS, Function, decode_source, parse_source
 from pytest_agentfix.judge.lint.file_diff import match_lines
 from pytest_agentfix.judge.sessions.orders import Traced, TracedFunction
@@ -50,8 +50,8 @@ def find_altered_functions(
     numbers = count(1)
     for path, change in changes.files.items():
         if path.endswith(".py"):
-            base = read_base(path)
-            old, new = _compare(base[0] if base else b"", change.content or b"", numbers)
+            base = read_content(read_base, path) or b""
+            old, new = _compare(base, change.content or b"", numbers)
             on_base[str(top / path)], with_change[str(top / path)] = old, new
     return AlteredFunctions(on_base=_drop_empty(on_base), with_change=_drop_empty(with_change))
 

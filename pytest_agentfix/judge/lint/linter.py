@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
-from pytest_agentfix.core.model import ChangeSet, ReadBase
+from pytest_agentfix.core.model import ChangeSet, ReadBase, read_content
 from pytest_agentfix.judge.lint.always_equal import find_always_equal
 from pytest_agentfix.judge.lint.comparators import find_changed_comparers
 from pytest_agentfix.judge.lint.disguises import find_disguises, find_hidden_inputs
@@ -38,8 +39,12 @@ _FINDERS: Final = (
     find_always_equal, find_swallowed, find_unicode, find_chains, find_disguises,
     find_environment_checks,
 )  # fmt: skip
+_SEARCHES: Final = (
+    find_special_cases, find_tables, find_inputs, find_hidden_inputs, find_truth_sets
+)  # fmt: skip
 _MANY: Final = 20  # hits of one rule in one file that are shown
 _ONCE: Final = "once:"  # a capability that excuses one finding, not two
+T = TypeVar("T")
 Placed = tuple[str, RawHit]  # a path, and what was found there
 _NO_LEVELS: Final[Mapping[str, Level]] = MappingProxyType({})
 
@@ -57,7 +62,7 @@ def lint_changes(
     ``levels`` overrides the rules' own by name. Files that are ``is_exempt`` are skipped.
     """
     diffs = [
-        FileDiff.of(path, _content(read_base(path)), change.content)
+        FileDiff.of(path, read_content(read_base, path), change.content)
         for path, change in sorted(changes.files.items())
         if not is_exempt(path)
     ]
@@ -65,10 +70,6 @@ def lint_changes(
     hits = (_hit(path, found, known) for path, found in _find_all(diffs, expectations))
     shown = [hit for hit in dict.fromkeys(hits) if hit.level is not Level.OFF]
     return tuple(_without_many(_without_echoes(sorted(shown, key=_order))))
-
-
-def _content(base: tuple[bytes, bool] | None) -> bytes | None:
-    return None if base is None else base[0]
 
 
 def _order(hit: LintHit) -> tuple[str, int, str, str]:
@@ -101,32 +102,28 @@ def _without_many(hits: Iterable[LintHit]) -> Iterator[LintHit]:
 
 def _find_all(diffs: Sequence[FileDiff], expected: Expectations) -> Iterator[Placed]:
     pairs: list[_Pair] = []
-    compared = frozenset[tuple[str, str]]().union(*(_find_compared(diff.old) for diff in diffs))
+    compared = Compared().union(*(_dare(partial(list_compared, d.old)) or () for d in diffs))
     for diff in diffs:
-        old = _find(diff.old, expected, compared)
-        new = _find(diff.new, expected, compared)
+        old, new = (
+            _dare(partial(_find, module, expected, compared)) for module in (diff.old, diff.new)
+        )
         if diff.is_unparsable or new is None:
             yield diff.path, _unparsable(diff)
         pairs.append(_Pair(diff, old or (), new or ()))
-        yield from ((diff.path, found) for found in _find_replaced(diff, expected))
+        replaced = _dare(partial(find_replaced, diff, expected)) or ()
+        yield from ((diff.path, found) for found in replaced)
     for path, found in _find_surplus(pairs):
         if not is_expected(found, expected.raised):
             yield path, found
     yield from find_changed_comparers(diffs, expected.comparing)
 
 
-def _find_replaced(diff: FileDiff, expected: Expectations) -> list[RawHit]:
+def _dare(find: Callable[[], Iterable[T]]) -> tuple[T, ...] | None:
+    """Return what is found, ``None`` if the tree is too deep."""
     try:
-        return list(find_replaced(diff, expected))
+        return tuple(find())
     except (RecursionError, MemoryError):
-        return []
-
-
-def _find_compared(module: Module | None) -> Compared:
-    try:
-        return list_compared(module)
-    except (RecursionError, MemoryError):
-        return frozenset()
+        return None
 
 
 def _unparsable(diff: FileDiff) -> RawHit:
@@ -144,23 +141,15 @@ class _Pair:
     new: tuple[RawHit, ...]
 
 
-def _find(
-    module: Module | None, expected: Expectations, compared: Compared
-) -> tuple[RawHit, ...] | None:
-    """Find all constructs that rules are about; ``None`` if the tree is too deep."""
+def _find(module: Module | None, expected: Expectations, compared: Compared) -> Iterator[RawHit]:
+    """Find all constructs that rules are about."""
     if module is None:
-        return ()
-    try:
-        found = [one for find in _FINDERS for one in find(module)]
-        found += find_special_cases(module, expected)
-        found += find_tables(module, expected)
-        found += find_inputs(module, expected)
-        found += find_hidden_inputs(module, expected)
-        found += find_joint(module, expected, compared)
-        found += find_truth_sets(module, expected)
-    except (RecursionError, MemoryError):
-        return None
-    return tuple(found)
+        return
+    for find in _FINDERS:
+        yield from find(module)
+    for search in _SEARCHES:
+        yield from search(module, expected)
+    yield from find_joint(module, expected, compared)
 
 
 def _find_surplus(pairs: Sequence[_Pair]) -> Iterator[Placed]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase
+from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, read_content
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.lint import (
     Expectations,
@@ -69,7 +70,7 @@ def lint(  # noqa: PLR0913 - all by name
     is_exempt: Callable[[str], bool],
 ) -> tuple[LintHit, ...]:
     """Lint what the change adds; never raises because of the content of a file."""
-    tree = SourceTree(lambda path: _content(read_base(path)), is_test=is_exempt)
+    tree = SourceTree(partial(read_content, read_base), is_test=is_exempt)
     expectations = Expectations()
     for path, names in _list_tests(cluster).items():
         full = rootdir / path
@@ -86,18 +87,10 @@ def lint(  # noqa: PLR0913 - all by name
     )
 
 
-def _content(base: tuple[bytes, bool] | None) -> bytes | None:
-    return None if base is None else base[0]
-
-
 def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
     """Group the names of the failing tests by file."""
     tests: dict[str, list[tuple[str, ...]]] = {}
-    for target in _iterate(cluster):
+    for failure in {failure.function: failure for failure in cluster.failures}.values():
+        target = PlannedTest.of(failure)
         tests.setdefault(target.path, []).append(target.name)
     return tests
-
-
-def _iterate(cluster: Cluster) -> Iterator[PlannedTest]:
-    for function in {failure.function: failure for failure in cluster.failures}.values():
-        yield PlannedTest.of(function)

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from pytest_agentfix.core.python_source import last_name
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
+from pytest_agentfix.judge.variants.locate import DEFINITIONS
 
 _PYTEST: Final = ("pytest", "_pytest")
 

@@ -6,18 +6,14 @@ import ast
 import builtins
 import copy
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS, Function, names_in
 from pytest_agentfix.judge.variants.bindings import list_arguments, list_bound, map_imports
 from pytest_agentfix.judge.variants.lineage import Ancestor, Project
-from pytest_agentfix.judge.variants.locate import (
-    FUNCTIONS,
-    Function,
-    find_class,
-    list_definitions,
-)
+from pytest_agentfix.judge.variants.locate import find_class, list_definitions
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.results import TestName
 
@@ -122,11 +118,10 @@ class _Copier:
             return _GLOBAL
         members = {name for one in self.ancestor.node.body for name in list_bound(one)}
         early = [*method.decorator_list, *_list_defaults(method)]
-        if members & {one.id for part in early for one in _list_names(part)}:
+        if any(members & names_in(part) for part in early):
             return _CLASS_NAMES
-        root = next(_list_names(self.ancestor.expression))
         known = {name for one in self.tree.body for name in list_bound(one)}
-        return "" if {root.id, "*"} & known else _LOCAL_BASE
+        return "" if {*names_in(self.ancestor.expression), "*"} & known else _LOCAL_BASE
 
     def copy(self, method: Function) -> Function:
         copied = copy.deepcopy(method)
@@ -160,7 +155,7 @@ class _Copier:
         own = {name for one in self.tree.body for name in list_bound(one)}
         theirs, ours = map_imports(other), map_imports(self.tree)
         found: dict[str, ast.expr] = {}
-        for name in sorted({one.id for one in _list_names(method)} - local):
+        for name in sorted(names_in(method) - local):
             if name not in bound and name in _BUILTINS:
                 continue
             if name in theirs and not theirs[name].startswith("."):
@@ -215,10 +210,6 @@ class _Rewriter(ast.NodeTransformer):
         if not name.startswith("__") or name.endswith("__"):
             return name
         return f"_{self.copier.ancestor.node.name.lstrip('_')}{name}"
-
-
-def _list_names(node: ast.AST) -> Iterator[ast.Name]:
-    return (one for one in ast.walk(node) if isinstance(one, ast.Name))
 
 
 def _list_defaults(method: Function) -> list[ast.expr]:

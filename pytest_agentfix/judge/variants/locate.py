@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from pytest_agentfix.core.python_source import FUNCTIONS, Function
 from pytest_agentfix.judge.variants.results import TestName
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
-FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINITIONS: Final = (*FUNCTIONS, ast.ClassDef)
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers")
 _ELSEWHERE: Final = "it is not defined in its module's own text"
 _TWICE: Final = "its module defines it more than once"
@@ -55,30 +54,31 @@ def find_places(
 
 def find_class(tree: ast.Module, names: Sequence[str]) -> tuple[ast.ClassDef, ...]:
     """Find a class by its name and those around it; () if one of them is not there."""
-    body: Sequence[ast.AST] = tree.body
+    classes = _find_classes(tree, names)
+    return () if isinstance(classes, str) else classes
+
+
+def _find_classes(tree: ast.Module, names: Sequence[str]) -> tuple[ast.ClassDef, ...] | str:
+    holder: ast.Module | ast.ClassDef = tree
     classes: list[ast.ClassDef] = []
     for name in names:
-        one = _find_one(body, name)
+        one = _find_one(holder.body, name)
         if not isinstance(one, ast.ClassDef):
-            return ()
+            return one if isinstance(one, str) else _ELSEWHERE
         classes.append(one)
-        body = one.body
+        holder = one
     return tuple(classes)
 
 
 def _find(tree: ast.Module, name: TestName) -> SourcePlace | str:
-    body: Sequence[ast.AST] = tree.body
-    classes: list[ast.ClassDef] = []
-    for part in name[:-1]:
-        one = _find_one(body, part)
-        if not isinstance(one, ast.ClassDef):
-            return one if isinstance(one, str) else _ELSEWHERE
-        classes.append(one)
-        body = one.body
+    classes = _find_classes(tree, name[:-1])
+    if isinstance(classes, str):
+        return classes
+    body = classes[-1].body if classes else tree.body
     last = _find_one(body, name[-1]) if name else _ELSEWHERE
     if not isinstance(last, FUNCTIONS):
         return last if isinstance(last, str) else _ELSEWHERE
-    return SourcePlace(name=name, function=last, classes=tuple(classes))
+    return SourcePlace(name=name, function=last, classes=classes)
 
 
 def _find_one(body: Iterable[ast.AST], name: str) -> Definition | str:

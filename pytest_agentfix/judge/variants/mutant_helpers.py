@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
+from pytest_agentfix.core.python_source import names_in
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 
 # Python 3.8, with builtins only through their module: a star import may have replaced them.
@@ -220,7 +221,7 @@ class Helpers:
 
     def list_statements(self, tree: ast.Module) -> list[ast.stmt]:
         """List the definitions of the helpers that ``tree`` refers to."""
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        used = names_in(tree)
         texts = {
             self.changed: _CHANGED,
             self.replaced: _REPLACED,

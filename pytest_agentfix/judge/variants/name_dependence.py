@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
 from pytest_agentfix.judge.variants.bindings import is_pytest, list_arguments, qualify
-from pytest_agentfix.judge.variants.locate import FUNCTIONS, SourcePlace
+from pytest_agentfix.judge.variants.locate import SourcePlace
 from pytest_agentfix.judge.variants.random_names import split_words
 from pytest_agentfix.judge.variants.source_text import split_docstring
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
 from pytest_agentfix.judge.variants.bindings import is_autouse, list_bound
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS, list_definitions
+from pytest_agentfix.judge.variants.locate import DEFINITIONS, list_definitions
 from pytest_agentfix.judge.variants.random_names import split_words
 from pytest_agentfix.judge.variants.test_scope import SETUP
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.core.python_source import FUNCTIONS, last_name
 from pytest_agentfix.judge.variants.bindings import (
     is_fixture,
     is_pytest,
@@ -15,7 +15,7 @@ from pytest_agentfix.judge.variants.bindings import (
     list_identifiers,
     list_references,
 )
-from pytest_agentfix.judge.variants.locate import DEFINITIONS, FUNCTIONS, SourcePlace
+from pytest_agentfix.judge.variants.locate import DEFINITIONS, SourcePlace
 from pytest_agentfix.judge.variants.test_scope import is_test
 
 USES_PYTEST: Final = "it uses pytest itself"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.core.python_source import last_name, names_in
 from pytest_agentfix.judge.variants.bindings import qualify
 from pytest_agentfix.judge.variants.comparers import is_comparer
 from pytest_agentfix.judge.variants.expected_side import has_names, weigh
@@ -224,7 +224,7 @@ class _Splitter:
         generators: list[tuple[ast.comprehension, ast.comprehension]] = []
         for one in node.generators:
             iterated = self.split(one.iter)
-            self.bound |= {name.id for name in ast.walk(one.target) if isinstance(name, ast.Name)}
+            self.bound |= names_in(one.target)
             ifs = _unzip([self.split(each) for each in one.ifs])
             pair = [
                 ast.comprehension(target=one.target, iter=each, ifs=conditions, is_async=0)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_agentfix.core.model import Failure, ItemKind, ReadBase
+from pytest_agentfix.core.model import Failure, ItemKind, ReadBase, read_content
 from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.random_names import make_word
 from pytest_agentfix.judge.variants.results import TestName
@@ -17,8 +17,7 @@ def read_file(path: Path, *, top: Path, read_base: ReadBase) -> bytes | None:
     """Read an absolute path from the base, ``None`` if the tree has no such file."""
     if not path.is_relative_to(top):
         return None
-    found = read_base(path.relative_to(top).as_posix())
-    return None if found is None else found[0]
+    return read_content(read_base, path.relative_to(top).as_posix())
 
 
 def read_conftests(path: Path, *, top: Path, read_base: ReadBase) -> Iterator[str]:

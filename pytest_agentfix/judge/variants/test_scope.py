@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from pytest_agentfix.core.python_source import FUNCTIONS
 from pytest_agentfix.judge.variants.bindings import (
     is_autouse,
     is_fixture,
@@ -13,7 +14,7 @@ from pytest_agentfix.judge.variants.bindings import (
     list_bound,
     list_references,
 )
-from pytest_agentfix.judge.variants.locate import FUNCTIONS, SourcePlace
+from pytest_agentfix.judge.variants.locate import SourcePlace
 
 SETUP: Final = frozenset(
     f"{when}_{what}"
