@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -32,81 +32,87 @@ _ENDLESS: Final = "it runs into a time limit, which only pytest keeps"
 _OTHERWISE: Final = "outside pytest it does not fail as it does in it"
 
 
-def calibrate(
-    open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
-    sessions: Sessions,
-    variant_plan: VariantPlan,
-    base_run: SessionResult,
-    *,
-    deadline: float,
-) -> VariantPlan:
-    """Return ``variant_plan`` without the additions that do not hold on the base.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrator:
+    """Leaves out the additions that do not hold on the base.
 
     ``open_sandbox`` opens sandboxes with the base; ``base_run`` is the session of the cluster's own
     tests in one.
     """
-    known = replace(
-        rule_out_endless_calls(variant_plan, base_run),
-        sys_path=base_run.report.sys_path,
-        usual=base_run.as_usual,
-    )
-    with open_sandbox() as sandbox:
-        checked = _calibrate_added(sandbox, sessions, known, base_run, deadline)
-    return recheck_plain_calls(open_sandbox, sessions, checked, base_run, deadline=deadline)
 
+    open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
+    sessions: Sessions
+    base_run: SessionResult
+    deadline: float
 
-def recheck_plain_calls(
-    open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
-    sessions: Sessions,
-    variant_plan: VariantPlan,
-    base_run: SessionResult,
-    *,
-    deadline: float,
-) -> VariantPlan:
-    """Return ``variant_plan`` without the plain calls that end differently in a fresh sandbox."""
-    if not variant_plan.of(PLAIN).ids:
-        return variant_plan
-    with open_sandbox() as sandbox:
-        others = find_differing_plain_calls(
-            sandbox, sessions, variant_plan, base_run, deadline=deadline
+    def calibrate(self, variant_plan: VariantPlan) -> VariantPlan:
+        """Return ``variant_plan`` without the additions that do not hold on the base."""
+        known = replace(self.rule_out_endless_calls(variant_plan), usual=self.base_run.as_usual)
+        with self.open_sandbox() as sandbox:
+            checked = self._calibrate_added(sandbox, known)
+        return self.recheck_plain_calls(checked)
+
+    def rule_out_endless_calls(self, variant_plan: VariantPlan) -> VariantPlan:
+        """Return the plan with the base's import path, and without calls that would never end.
+
+        These are the calls of tests that ran into a time limit, which only pytest keeps.
+        """
+        report = self.base_run.report
+        targets = variant_plan.of(PLAIN).ids
+        endless = [one for one in targets if has_timed_out(report.outcome_of(one))]
+        known = variant_plan.without(PLAIN, dict.fromkeys(endless, _ENDLESS))
+        return replace(known, sys_path=report.sys_path)
+
+    def recheck_plain_calls(self, variant_plan: VariantPlan) -> VariantPlan:
+        """Return ``variant_plan`` without the plain calls that end differently in a new sandbox."""
+        if not variant_plan.of(PLAIN).ids:
+            return variant_plan
+        with self.open_sandbox() as sandbox:
+            others = self.find_differing_plain_calls(sandbox, variant_plan)
+        return variant_plan.without(PLAIN, dict.fromkeys(others, _OTHERWISE))
+
+    def _calibrate_added(self, sandbox: Sandbox, variant_plan: VariantPlan) -> VariantPlan:
+        if not variant_plan.added_ids:
+            return variant_plan
+        task = Task(ids=variant_plan.added_ids, files=variant_plan.added_files)
+        run = self.sessions.run_in_time(
+            sandbox,
+            task,
+            self.deadline,
+            patience=CALIBRATION_PATIENCE,
+            usual=variant_plan.usual,
         )
-    return variant_plan.without(PLAIN, dict.fromkeys(others, _OTHERWISE))
+        if run.trouble or not are_red(run, variant_plan.canaries):
+            for probe in (CLONE, CANARY):
+                everything = dict.fromkeys(variant_plan.of(probe).ids, _NO_ADDITIONS)
+                variant_plan = variant_plan.without(probe, everything)
+            return variant_plan
+        others = find_differing_clones(variant_plan, run, self.base_run)
+        return variant_plan.without(CLONE, dict.fromkeys(others, _OTHER_NAME))
 
+    def find_differing_plain_calls(
+        self, sandbox: Sandbox, variant_plan: VariantPlan, files: Files = MappingProxyType({})
+    ) -> list[str]:
+        """List the targets whose plain calls end differently.
 
-def rule_out_endless_calls(variant_plan: VariantPlan, base_run: SessionResult) -> VariantPlan:
-    """Return ``variant_plan`` without plain calls of targets that only a time limit ended."""
-    endless = [
-        target
-        for target in variant_plan.of(PLAIN).ids
-        if has_timed_out(base_run.report.outcome_of(target))
-    ]
-    return variant_plan.without(PLAIN, dict.fromkeys(endless, _ENDLESS))
-
-
-def _calibrate_added(
-    sandbox: Sandbox,
-    sessions: Sessions,
-    variant_plan: VariantPlan,
-    base_run: SessionResult,
-    deadline: float,
-) -> VariantPlan:
-    if not variant_plan.added_ids:
-        return variant_plan
-    task = Task(ids=variant_plan.added_ids, files=variant_plan.added_files)
-    run = sessions.run_in_time(
-        sandbox,
-        task,
-        deadline,
-        patience=CALIBRATION_PATIENCE,
-        usual=variant_plan.usual,
-    )
-    if run.trouble or not are_red(run, variant_plan.canaries):
-        for probe in (CLONE, CANARY):
-            everything = dict.fromkeys(variant_plan.of(probe).ids, _NO_ADDITIONS)
-            variant_plan = variant_plan.without(probe, everything)
-        return variant_plan
-    others = find_differing_clones(variant_plan, run, base_run)
-    return variant_plan.without(CLONE, dict.fromkeys(others, _OTHER_NAME))
+        ``files`` are written beside the tests' own.
+        """
+        others: list[str] = []
+        seconds = self.base_run.completed.seconds * _PLAIN_FACTOR + _PLAIN_EXTRA
+        targets = {call: target for target, call in variant_plan.of(PLAIN).ids.items()}
+        patience = min(seconds, CALIBRATION_PATIENCE)
+        for task in list_plain_tasks(variant_plan):
+            whole = {**files, **task.files}
+            run = self.sessions.run_plain(
+                sandbox, task.order, whole, self.deadline, patience=patience
+            )
+            called = [call["id"] for call in task.order["calls"]]
+            others += [
+                targets[call]
+                for call in called
+                if not is_alike(run, call, self.base_run, targets[call])
+            ]
+        return others
 
 
 def find_differing_clones(
@@ -118,33 +124,6 @@ def find_differing_clones(
         for target, clone in variant_plan.of(CLONE).ids.items()
         if describe_end(run, clone) != describe_end(base_run, target)
     ]
-
-
-def find_differing_plain_calls(  # noqa: PLR0913 - the last two by name
-    sandbox: Sandbox,
-    sessions: Sessions,
-    variant_plan: VariantPlan,
-    base_run: SessionResult,
-    *,
-    deadline: float,
-    files: Files = MappingProxyType({}),
-) -> list[str]:
-    """List the targets whose plain calls end differently.
-
-    ``files`` are written beside the tests' own.
-    """
-    others: list[str] = []
-    seconds = base_run.completed.seconds * _PLAIN_FACTOR + _PLAIN_EXTRA
-    targets = {call: target for target, call in variant_plan.of(PLAIN).ids.items()}
-    patience = min(seconds, CALIBRATION_PATIENCE)
-    for task in list_plain_tasks(variant_plan):
-        whole = {**files, **task.files}
-        run = sessions.run_plain(sandbox, task.order, whole, deadline, patience=patience)
-        called = [call["id"] for call in task.order["calls"]]
-        others += [
-            targets[call] for call in called if not is_alike(run, call, base_run, targets[call])
-        ]
-    return others
 
 
 def is_alike(plain: PlainRun, call: str, base_run: SessionResult, target: str) -> bool:

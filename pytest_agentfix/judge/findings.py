@@ -108,7 +108,7 @@ def probe_fail_before(cluster: Cluster, run: SessionResult, *, is_on_top: bool =
     nothing.
     """
     report, targets = run.report, cluster.targets
-    outcomes = [outcome for target in targets for outcome in outcomes_of(cluster, target, report)]
+    outcomes = list_outcomes(cluster, targets, report)
     if is_on_top:
         red = tuple(_find_unpassed(cluster, report))
     else:  # the items of a collector do not count: in the user's run they never started
@@ -132,7 +132,7 @@ def probe_targets(cluster: Cluster, run: SessionResult, *, withheld: Sequence[st
     Withheld targets have a probe of their own (``probes/hold_out.py``).
     """
     shown = [target for target in cluster.targets if target not in withheld]
-    outcomes = [outcome for target in shown for outcome in outcomes_of(cluster, target, run.report)]
+    outcomes = list_outcomes(cluster, shown, run.report)
     red = tuple(outcome for outcome in outcomes if not outcome.is_passed)
     if run.trouble:
         return fail_untrusted(TARGET, run, red or outcomes)
@@ -176,6 +176,13 @@ def outcomes_of(cluster: Cluster, target: str, report: RunReport) -> Sequence[Te
     if not any(item.is_passed for item in items):
         return (TestOutcome(nodeid=target, outcome="skipped", detail="None of its tests passed."),)
     return (TestOutcome(nodeid=target, outcome="passed"),)
+
+
+def list_outcomes(
+    cluster: Cluster, targets: Iterable[str], report: RunReport
+) -> tuple[TestOutcome, ...]:
+    """Return the outcomes of several targets, one after the other."""
+    return tuple(one for target in targets for one in outcomes_of(cluster, target, report))
 
 
 def _find_unpassed(cluster: Cluster, report: RunReport) -> Iterator[TestOutcome]:

@@ -20,7 +20,7 @@ from pytest_agentfix.core.model import (
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed_lines import render_files
 from pytest_agentfix.judge.ddmin import minimise
-from pytest_agentfix.judge.findings import outcomes_of
+from pytest_agentfix.judge.findings import list_outcomes
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.sessions import Sessions
@@ -132,9 +132,7 @@ class _Trial:
             usual=self.minimiser.usual,
         )
         outcomes = [
-            outcome
-            for target in self.cluster.targets
-            for outcome in outcomes_of(self.cluster, target, run.report)
+            *list_outcomes(self.cluster, self.cluster.targets, run.report),
+            *map(run.report.outcome_of, self.also),
         ]
-        outcomes += [run.report.outcome_of(nodeid) for nodeid in self.also]
         return not run.trouble and all(outcome.is_passed for outcome in outcomes)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from pytest_agentfix.core.model import ChangeSet, Neighbours, TestOutcome
+from pytest_agentfix.core.model import ChangeSet, Neighbours
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.changed_lines import find_changed_lines
-from pytest_agentfix.judge.findings import Finding, outcomes_of, probe_targets
+from pytest_agentfix.judge.findings import Finding, list_outcomes, probe_targets
 from pytest_agentfix.judge.impact import find_impact
 from pytest_agentfix.judge.probe import PlainTask, Probe, ProbePlan, Result, Room, Step, Subject
 from pytest_agentfix.judge.probes.canary import CanaryProbe
@@ -103,7 +103,8 @@ class ProbeRunner:
     def _run_all(self, subject: Subject, results: ProbeResults, jobs: ParallelSessions) -> Groups:
         with ExitStack() as owned:
             sandbox, first = self._run_targets(subject, jobs.runner, owned)
-            subject = replace(subject, outcomes=_list_outcomes(subject, first))
+            withheld = list_outcomes(subject.cluster, subject.withheld, first.report)
+            subject = replace(subject, outcomes=withheld)
             yield from self._check_targets(subject, first)
             # The longest first.
             regressions = self.regressions.start(self._make_query(subject), jobs)
@@ -315,12 +316,3 @@ def check_sessions(
 
 def _is_shared(plan: ProbePlan | str) -> bool:
     return isinstance(plan, ProbePlan) and plan.room is Room.OF_TARGETS
-
-
-def _list_outcomes(subject: Subject, run: SessionResult) -> tuple[TestOutcome, ...]:
-    """Return the outcomes of the targets that were withheld."""
-    return tuple(
-        outcome
-        for target in subject.withheld
-        for outcome in outcomes_of(subject.cluster, target, run.report)
-    )

@@ -19,12 +19,9 @@ from pytest_agentfix.core.model import Cluster, Collected, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
+    Calibrator,
     are_red,
-    calibrate,
     find_differing_clones,
-    find_differing_plain_calls,
-    recheck_plain_calls,
-    rule_out_endless_calls,
 )
 from pytest_agentfix.judge.failure_comparison import (
     Difference,
@@ -35,8 +32,8 @@ from pytest_agentfix.judge.failure_comparison import (
 from pytest_agentfix.judge.findings import (
     RED,
     Finding,
+    list_outcomes,
     make_judgement,
-    outcomes_of,
     probe_fail_before,
 )
 from pytest_agentfix.judge.sessions.command import Task
@@ -84,15 +81,12 @@ class Reproducer:
             if run is None:
                 return None
             litter = _list_paths(sandbox.collect()) - self._list_added(added)
-            known = replace(rule_out_endless_calls(added, run), sys_path=run.report.sys_path)
+            calibrator = self._make_calibrator(run, deadline)
+            known = calibrator.rule_out_endless_calls(added)
             gone = dict.fromkeys(added.added_files)
-            others = find_differing_plain_calls(
-                sandbox, self.sessions, known, run, deadline=deadline, files=gone
-            )
+            others = calibrator.find_differing_plain_calls(sandbox, known, gone)
         if others:  # what ran there before may be the reason
-            known = recheck_plain_calls(
-                self.open_sandbox, self.sessions, known, run, deadline=deadline
-            )
+            known = calibrator.recheck_plain_calls(known)
         return self._make_baseline(cluster, run, litter, known)
 
     def _run_in_one_session(
@@ -118,8 +112,13 @@ class Reproducer:
         finding, _ = self._examine(cluster, run)
         if not finding.red or finding.missing:
             return self._make_baseline(cluster, run, litter, VariantPlan())
-        known = calibrate(self.open_sandbox, self.sessions, added, run, deadline=deadline)
+        known = self._make_calibrator(run, deadline).calibrate(added)
         return self._make_baseline(cluster, run, litter, known)
+
+    def _make_calibrator(self, run: SessionResult, deadline: float) -> Calibrator:
+        return Calibrator(
+            open_sandbox=self.open_sandbox, sessions=self.sessions, base_run=run, deadline=deadline
+        )
 
     def _make_baseline(
         self,
@@ -206,11 +205,7 @@ def is_as_expected(cluster: Cluster, added: VariantPlan, run: SessionResult) -> 
     finding = probe_fail_before(cluster, run)
     if run.trouble or finding.missing or not are_red(run, added.canaries):
         return False
-    outcomes = [
-        outcome
-        for target in cluster.targets
-        for outcome in outcomes_of(cluster, target, run.report)
-    ]
+    outcomes = list_outcomes(cluster, cluster.targets, run.report)
     return (
         all(outcome.outcome in RED and outcome.nodeid in cluster.targets for outcome in outcomes)
         and not find_differing_clones(added, run, run)

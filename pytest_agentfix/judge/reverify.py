@@ -27,8 +27,8 @@ from pytest_agentfix.judge.findings import (
     Finding,
     count_tests,
     has_red,
+    list_outcomes,
     make_judgement,
-    outcomes_of,
     probe_fail_before,
     probe_targets,
 )
@@ -195,11 +195,7 @@ def _check_without_change(request: Reverification, run: SessionResult) -> list[F
     check_base(known)
     finding = probe_fail_before(request.cluster, known)
     if finding.has_failed:
-        outcomes = [
-            outcome
-            for target in request.cluster.targets
-            for outcome in outcomes_of(request.cluster, target, known.report)
-        ]
+        outcomes = list_outcomes(request.cluster, request.cluster.targets, known.report)
         # Only what passes has been fixed by others: not what is skipped, or not to be found.
         red = tuple(outcome for outcome in outcomes if not outcome.is_passed)
         finding = replace(finding, red=red)

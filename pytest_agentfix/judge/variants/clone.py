@@ -32,32 +32,19 @@ def make_clone(  # noqa: PLR0913 - all by name
     if not names:
         return SourceVariant(source=source, names={}, impossible={})
     try:
-        return _make(source, names, rng=rng, module=module, conftests=conftests, project=project)
+        tree = parse(source)
+        inherited = copy_inherited(tree, names, project, rng=rng)
+        places, missing = find_places(tree, names)
+        good, bad = split_renamable(
+            tree,
+            places,
+            module=module,
+            conftests=[*(parse(text) for text in conftests), *inherited.list_trees()],
+            imports=map_imports(tree),
+        )
+        renamed = rename(tree, good.values(), rng=rng)
+        text = render(tree) if good else source
     except UNREADABLE:
         return SourceVariant(source=source, names={}, impossible=refuse_all(names))
-
-
-def _make(  # noqa: PLR0913 - all by name
-    source: str,
-    names: Sequence[TestName],
-    *,
-    rng: random.Random,
-    module: str,
-    conftests: Sequence[str],
-    project: Project | None,
-) -> SourceVariant:
-    tree = parse(source)
-    inherited = copy_inherited(tree, names, project, rng=rng)
-    places, missing = find_places(tree, names)
-    missing |= inherited.impossible
-    good, bad = split_renamable(
-        tree,
-        places,
-        module=module,
-        conftests=[*(parse(text) for text in conftests), *inherited.list_trees()],
-        imports=map_imports(tree),
-    )
-    if not good:
-        return SourceVariant(source=source, names={}, impossible={**missing, **bad})
-    renamed = rename(tree, good.values(), rng=rng)
-    return SourceVariant(source=render(tree), names=renamed, impossible={**missing, **bad})
+    impossible = {**missing, **inherited.impossible, **bad}
+    return SourceVariant(source=text, names=renamed, impossible=impossible)
