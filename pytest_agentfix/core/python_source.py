@@ -81,11 +81,11 @@ def parameters(arguments: ast.arguments) -> list[str]:
 
 def last_name(node: ast.AST) -> str:
     """Return the last part of a name or attribute, or of a call's function; "" for others."""
+    while isinstance(node, ast.Call):
+        node = node.func
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name
-        case ast.Call(func=inner):
-            return last_name(inner)
     return ""
 
 
