@@ -9,9 +9,11 @@ and the test goes on as if nothing had happened.
 
 The lines are ``varied``, one for each call that was repeated: ``function`` (its number), ``test``,
 ``digest`` and ``shown`` (of the arguments), ``held`` (place -> value), its outcome, ``later`` (the
-first other answer of the same call in one process, "" for none), and ``tries``, one dictionary for
-each variation: ``place``, ``kind``, ``how``, ``value``, ``others``, ``moved``
-(operands that had other values), ``digest`` (of its arguments) and its outcome.
+first other answer of the same call in one process, "" for none), ``asked`` (condition -> the
+values that it asks about: those of the recorded call, those of all variations, each with the
+condition's outcomes), and ``tries``, one dictionary for each variation: ``place``, ``kind``,
+``how``, ``value``, ``others``, ``moved`` (operands that had other values), ``digest`` (of its
+arguments) and its outcome.
 
 An outcome is ``end`` (``ok``, ``raised``, ``effects``, ``late``, ``odd``), ``answer``, ``result``
 (a digest of answer and output), ``outcome`` (the same with what the arguments are afterwards) and
@@ -39,6 +41,7 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge.in_sandbox.asked_values import AskedValues, list_found, merge_asked
 from pytest_agentfix.judge.in_sandbox.condition_notes import (
     ConditionNotes,
     install_hooks,
@@ -61,6 +64,8 @@ ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
 WAITING = 5  # seconds that pass count as one of the processor's
+SHARE = 5  # a call may use up this part of the variations that are left
+TRIES_LEAST = 40  # variations of one call
 REPEATS = 50  # of one call, to see whether its answer stays
 CHILD_SECONDS = 2.0
 CHILD_CPU = 1  # seconds
@@ -70,7 +75,8 @@ LATE_LIMIT = 2  # children of one function that did not end
 FRAMES_LIMIT = 200
 
 NO_OUTCOME: "dict[str, Any]" = {
-    "end": "odd", "outcome": "", "result": "", "answer": "", "digest": "", "met": {}, "operands": {}
+    "end": "odd", "outcome": "", "result": "", "answer": "", "digest": "", "met": {},
+    "operands": {}, "asked": {},
 }  # fmt: skip
 
 # Events of the interpreter after which something outside of this process may be different.
@@ -98,10 +104,13 @@ class CallVarier:
             for plan in order["files"].values()
             for number, _, skip in plan["functions"]
         }
-        self._notes = ConditionNotes()
+        asked = {int(number): place for number, place in order["asked"].items()}
+        self._notes = ConditionNotes(AskedValues(asked))
+        self._again = frozenset(order["again"])  # digests of calls that are to be repeated
         self._test = ""
         self._is_open = False
         self._seen: dict[int, dict[str, None]] = {}
+        self._asked: set[tuple[int, str, str]] = set()  # function, condition, value found
         self._late: dict[int, int] = {}
         self._children = 0
         self._spent = 0.0
@@ -174,8 +183,10 @@ class CallVarier:
         if digest in seen or len(seen) >= DIGESTS_LIMIT:
             return
         seen[digest] = None
-        if len(seen) > self._order["calls"]:
+        is_further = len(seen) > self._order["calls"]
+        if is_further:
             self._limits["calls of one function"] = None
+        if len(seen) > self._order["calls"] + self._order["further"]:
             return
         if self._is_spent() or self._late.get(number, 0) >= LATE_LIMIT:
             return
@@ -185,8 +196,14 @@ class CallVarier:
             self._unstable += 1
             self._spent += find_spent(began)
             return
+        found = {(number, *one) for one in list_found(first["asked"])}
+        if is_further and found <= self._asked and digest not in self._again:
+            self._spent += find_spent(began)
+            return
+        self._asked |= found
         places = find_places(call.arguments, skip=self._skip[number])
         tries = [] if first["end"] == "effects" else self._try_all(number, call, first)
+        asked = merge_asked(first, tries)
         self._spent += find_spent(began)
         self._writer.write(
             "varied",
@@ -202,6 +219,7 @@ class CallVarier:
             result=first["result"],
             answer=first["answer"],
             met=first["met"],
+            asked=asked,
             later="" if first["end"] == "effects" else self._find_later(call, first),
             tries=tries,
         )
@@ -223,9 +241,10 @@ class CallVarier:
         tries: list[dict[str, Any]] = []
         began = read_clocks()
         waiting = vary(call.arguments, self._vocabulary, skip=self._skip[number])
-        if len(waiting) > self._order["tries"]:
+        limit = min(self._order["tries"], self._count_left())
+        if len(waiting) > limit:
             self._limits["variations of one call"] = None
-            waiting = waiting[: self._order["tries"]]
+            waiting = take_turns(waiting)[:limit]
         while waiting and not self._is_spent(find_spent(began)):
             group = waiting[:TOGETHER] if call.is_plain else waiting[:1]
             outcomes = self._try_group(call, group, first)
@@ -252,6 +271,11 @@ class CallVarier:
             call.is_plain = False
             return [self._try(call, [one])[0] for one in group]
         return outcomes
+
+    def _count_left(self) -> int:
+        """Return the share of one call in what is left: later calls are to have some as well."""
+        left: int = self._order["children"] - self._children
+        return max(left // SHARE, TRIES_LEAST)
 
     def _is_spent(self, more: float = 0.0) -> bool:
         if self._children >= self._order["children"]:
@@ -289,6 +313,17 @@ class CallVarier:
         with contextlib.suppress(OSError):
             os.waitpid(child, 0)
         return [{**NO_OUTCOME, **one} for one in found]
+
+
+def take_turns(variations: "list[Variation]") -> "list[Variation]":
+    """Return all of them, in an order in which no place has to wait for all of another one's."""
+    turns: dict[str, int] = {}
+    ordered = []
+    for number, one in enumerate(variations):
+        place = name_place(one.place)
+        turns[place] = turns.get(place, 0) + 1
+        ordered.append((turns[place], number, one))
+    return [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
 
 
 def read_clocks() -> "tuple[float, float]":
@@ -402,6 +437,7 @@ class RepeatedCall:
                 for number, outcomes in notes.met.items()
             },
             "operands": notes.digests(),
+            "asked": notes.asked.describe(),
         }
 
     def _describe_globals(self) -> str:

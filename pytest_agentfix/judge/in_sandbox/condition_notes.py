@@ -12,6 +12,7 @@ import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_agentfix.judge.in_sandbox.asked_values import AskedValues
 from pytest_agentfix.judge.in_sandbox.value_variation import describe_value, digest_text
 
 OPERAND_LIMIT = 20  # evaluations of one operand in one call that are compared
@@ -22,10 +23,11 @@ class ConditionNotes:
     """Notes how the conditions of one call end; nothing is noted until ``start``.
 
     ``met`` maps a condition's number to the outcomes it had, ``operands`` its number and that of
-    the operand to a digest of all values the operand had.
+    the operand to a digest of all values the operand had. ``asked`` are the values asked about.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asked: AskedValues) -> None:
+        self.asked = asked
         self.is_active = False
         self.met: dict[int, set[bool]] = {}
         self._operands: dict[tuple[int, int], list[str]] = {}
@@ -44,6 +46,7 @@ class ConditionNotes:
         self.met.clear()
         self._operands.clear()
         self._first.clear()
+        self.asked.forget()
 
     def start(self) -> None:
         """Note from now on."""
@@ -81,6 +84,7 @@ class ConditionNotes:
         return value
 
     def _note(self, number: int, value: Any) -> None:
+        self.asked.take_answer(number, value)
         first = self._first.pop(number, None)
         try:
             is_text = isinstance(value, (str, bytes)) and type(first) is type(value)
@@ -92,6 +96,7 @@ class ConditionNotes:
 
     def _meet(self, number: int, *, outcome: bool) -> None:
         self.met.setdefault(number, set()).add(outcome)
+        self.asked.take_outcome(number, outcome=outcome)
 
     def enter(self, number: int) -> None:
         """Note that a ``case`` or a handler is entered."""
@@ -118,6 +123,7 @@ class ConditionNotes:
         values = self._operands.setdefault((number, place), [])
         if len(values) < OPERAND_LIMIT:
             values.append(describe_value(value, 3))
+        self.asked.take_operand(number, place, value)
         kind = self._kinds.get(number)
         if place == 0:
             self._first[number] = value

@@ -27,6 +27,8 @@ PLACE_BREADTH = 5  # elements or attributes of one value
 PLACE_LIMIT = 24  # places of one call
 TEXT_POSITIONS = 8  # characters of a text that are replaced one by one
 TEXT_RANDOM = 20  # texts of the same shape, all characters replaced
+TEXT_WORDS = 4  # words of a text that are varied one by one
+NAMES_LIMIT = 12  # keys of dictionaries that are tried as names
 CLONE_DEPTH = 6
 CLONE_SIZE = 1_000  # elements of one collection
 DESCRIBE_DEPTH = 5
@@ -176,7 +178,15 @@ def vary(
     """List the variations of a call."""
     found: list[Variation] = []
     equal: dict[Any, list[Any]] = {}
-    for place, value in find_places(arguments, skip=skip):
+    places = find_places(arguments, skip=skip)
+    names = list_names(places)
+    for place, value in places:
+        if value in names and place[-1][0] != "key":
+            found += [
+                Variation(place, "value", "a key of another argument", name)
+                for name in names
+                if name != value
+            ]
         for kind, how, other in vary_value(value, vocabulary):
             if not (kind == "value" and vocabulary.avoids(other)):
                 found.append(Variation(place, kind, how, other))
@@ -190,6 +200,15 @@ def vary(
                 for _, how, other in others
             ]
     return found
+
+
+def list_names(places: "list[tuple[tuple[Any, ...], Any]]") -> "list[str]":
+    """Return the texts that are keys of dictionaries: only such a name may lead anywhere."""
+    found: dict[str, None] = {}
+    for _, value in places:
+        if isinstance(value, dict):
+            found.update((key, None) for key in value if isinstance(key, str))
+    return list(found)[:NAMES_LIMIT]
 
 
 def vary_value(value: Any, vocabulary: Vocabulary) -> "Iterator[tuple[str, str, Any]]":
@@ -302,9 +321,8 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
             digits = str(int(run[0]) + step).zfill(len(run[0]))[-max(len(run[0]), 1) :]
             other = text[: run.start()] + digits + text[run.end() :]
             yield "value", "another number in it", partial(build, other)
-    for word in list(re.finditer(r"[^\W\d]{2,}", text))[:4]:
-        other = text[: word.start()] + "qwerty"[: len(word[0])] + text[word.end() :]
-        yield "value", "another word in it", partial(build, other)
+    for how, other in vary_words(text):
+        yield "value", how, partial(build, other)
     yield "value", "longer", lambda: build(text + (replace_letter(text[-1:], shared) or "x"))
     yield "value", "longer", lambda: build(text + " xyz")
     yield "value", "longer in front", lambda: build("x" + text)
@@ -317,6 +335,16 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
     yield "order", "reversed", lambda: build(text[::-1])
     yield "order", "two characters swapped", lambda: build(text[1:2] + text[:1] + text[2:])
     yield "length", "twice", lambda: build(text * 2)
+
+
+def vary_words(text: str) -> "Iterator[tuple[str, str]]":
+    """Yield description and text with another word in it, a longer, a shorter or one less."""
+    words = list(re.finditer(r"[^\W\d]{2,}", text))[:TEXT_WORDS]
+    for word in words:
+        pieces = [("another", "qwerty"[: len(word[0])])]
+        pieces += [("longer", word[0] + "ish"), ("shorter", word[0][:-1]), ("no", "")]
+        for how, piece in pieces:
+            yield f"{how} word in it", text[: word.start()] + piece + text[word.end() :]
 
 
 def replace_letter(letter: str, chosen: random.Random) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 # Numbers that a programmer writes without having seen a test: ends of ranges and units.
@@ -57,6 +57,10 @@ class Definitions:
 
     def __init__(self, function: ast.AST, changed: Mapping[str, Iterable[ast.AST]]) -> None:
         self._values: dict[str, list[ast.AST]] = {name: list(n) for name, n in changed.items()}
+        arguments = getattr(function, "args", function)
+        self.parameters = frozenset(
+            one.arg for one in ast.walk(arguments) if isinstance(one, ast.arg)
+        )
         for node in ast.walk(function):
             targets: list[ast.expr] = []
             if isinstance(node, ast.Assign):
@@ -66,6 +70,10 @@ class Definitions:
             for target in targets:
                 if isinstance(target, ast.Name) and node.value is not None:  # type: ignore[attr-defined]
                     self._values.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
+
+    def find(self, name: str) -> Sequence[ast.AST]:
+        """Return what a name is bound to, as far as function and change show it."""
+        return self._values.get(name, ())
 
     def knowledge(self, node: ast.AST, depth: int = 3) -> list[Any]:
         """List the telling constants of an expression and of the names in it.

@@ -10,9 +10,11 @@ TEXT_LIMIT: Final = 400  # characters of anything that is shown
 TRIES_LIMIT: Final = 1_000  # of one call
 CALLS_LIMIT: Final = 500  # repeated, and lines about them
 CONDITIONS_LIMIT: Final = 10_000
+ASKED_LIMIT: Final = 1_000  # values of one condition
 DIGESTS_LIMIT: Final = 20_000
 ENDS: Final = frozenset({"ok", "raised", "effects", "late", "odd"})
 _NUMBER_LIMIT: Final = 1_000_000
+_SIDES: Final = ("recorded", "varied")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,23 @@ class Try:
         return (self.place, *self.others)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedValues:
+    """The values that a condition asks about, and its outcomes, for one recorded call.
+
+    ``varied`` are those of all variations of the call together.
+    """
+
+    recorded: Mapping[str, frozenset[bool]]
+    varied: Mapping[str, frozenset[bool]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedCall:
     """One recorded call of a watched function, and its variations.
 
     ``held``: place -> value. ``later`` is the first other answer when it was repeated as it is.
+    ``asked``: condition -> values.
     """
 
     function: int
@@ -68,6 +82,7 @@ class RepeatedCall:
     outcome: Outcome
     later: str = ""
     tries: tuple[Try, ...] = ()
+    asked: Mapping[int, AskedValues] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +112,8 @@ def read_call(fields: Mapping[str, Any]) -> RepeatedCall | None:
         return None
     outcome = _read_outcome(fields)
     read = [_read_try(one) for one in tries]
-    if outcome is None or None in read:
+    asked = _read_asked(fields.get("asked"))
+    if outcome is None or asked is None or None in read:
         return None
     return RepeatedCall(
         function=function,
@@ -107,6 +123,7 @@ def read_call(fields: Mapping[str, Any]) -> RepeatedCall | None:
         outcome=outcome,
         later=_text(fields.get("later")),
         tries=tuple(one for one in read if one is not None),
+        asked=asked,
     )
 
 
@@ -167,11 +184,36 @@ def _read_outcome(fields: Mapping[str, Any]) -> Outcome | None:
         outcome=_text(fields.get("outcome")),
         answer=_text(fields.get("answer")),
         met={
-            int(number[:9]): frozenset(letter == "T" for letter in letters[:2])
+            int(number[:9]): _read_letters(letters)
             for number, letters in met.items()
             if number.isdecimal() and isinstance(letters, str)
         },
     )
+
+
+def _read_asked(fields: object) -> dict[int, AskedValues] | None:
+    if not isinstance(fields, dict) or len(fields) > CONDITIONS_LIMIT:
+        return None
+    found = {}
+    for number, pair in fields.items():
+        if not number.isdecimal() or not isinstance(pair, list) or len(pair) != len(_SIDES):
+            return None
+        if not all(isinstance(one, dict) and len(one) <= ASKED_LIMIT for one in pair):
+            return None
+        sides = [
+            {
+                _text(value): _read_letters(letters)
+                for value, letters in side.items()
+                if isinstance(letters, str)
+            }
+            for side in pair
+        ]
+        found[int(number[:9])] = AskedValues(*sides)
+    return found
+
+
+def _read_letters(letters: str) -> frozenset[bool]:
+    return frozenset(letter == "T" for letter in letters[:2])
 
 
 def _is_number(value: object) -> TypeGuard[int]:

@@ -13,6 +13,7 @@ from pytest_agentfix.judge.locality.watched_code import WatchedCode
 
 HOOKS: Final = ("entered", "note", "operand", "enter", "reach", "loaded")
 CALLS: Final = 6  # of one function that are repeated
+FURTHER: Final = 24  # calls of one function that are repeated if they ask for something new
 TRIES: Final = 250  # variations of one call
 CHILDREN: Final = 1_500  # in one session
 SECONDS: Final = 6.0  # in one session
@@ -21,10 +22,19 @@ _AVOIDED: Final = 5_000
 _TEXT: Final = 200  # characters of a text that is avoided
 
 
-def make_order(
-    code: WatchedCode, avoid: Iterable[Any], *, top: Path, names: Mapping[str, str], is_base: bool
+def make_order(  # noqa: PLR0913 - an order, by name
+    code: WatchedCode,
+    avoid: Iterable[Any],
+    *,
+    top: Path,
+    names: Mapping[str, str],
+    is_base: bool,
+    again: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Build the order for one session; ``names`` are those of the hooks, by their roles."""
+    """Build the order for one session; ``names`` are those of the hooks, by their roles.
+
+    ``again`` are digests of calls that are repeated although they ask for nothing new.
+    """
     files: dict[str, dict[str, Any]] = {}
 
     def file_of(path: str) -> dict[str, Any]:
@@ -48,12 +58,18 @@ def make_order(
     if not files:
         return {}
     avoided = list(avoid)
+    asked = {
+        str(one.number): one.question.place for one in code.conditions if one.question is not None
+    }
     return {
         "names": dict(names),
         "files": files,
+        "asked": {} if is_base else asked,
+        "again": list(again),
         "words": [one for one in code.words if one not in avoided][:WORDS],
         "avoid": avoided,
         "calls": CALLS,
+        "further": FURTHER,
         "tries": TRIES,
         "children": CHILDREN,
         "seconds": SECONDS,

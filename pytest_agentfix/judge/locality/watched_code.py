@@ -11,6 +11,7 @@ from typing import Any, Final
 from pytest_agentfix.core.python_source import FUNCTIONS, decode_source, parse_source
 from pytest_agentfix.judge.lint.file_diff import find_added
 from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in
+from pytest_agentfix.judge.locality.questions import Question, find_question
 
 TEXT_LIMIT: Final = 80  # characters of a condition that are shown
 _OPENERS: Final = (*FUNCTIONS, ast.Lambda)
@@ -40,6 +41,7 @@ class Condition:
     parts: tuple[int, ...] = ()
     has_precedent: bool = False
     is_one_sided: bool = False
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +280,7 @@ class _FileReader:
                     has_precedent=_has_precedent(node, asked),
                     is_one_sided=kind in ("get", "item", "attribute")
                     or (kind in ("call", "product") and id(node) not in tests),
+                    question=find_question(node, definitions),
                 )
             )
 

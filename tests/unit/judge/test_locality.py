@@ -123,6 +123,7 @@ LINE: dict[str, Any] = {
     "outcome": "o",
     "answer": "7",
     "met": {"1": "T"},
+    "asked": {"1": [{"5": "T"}, {"5": "T", "6": "F"}]},
     "tries": [
         {
             "place": "n",
@@ -148,6 +149,8 @@ def test_a_line_about_a_call_is_read() -> None:
     assert call.outcome.met == {1: frozenset({True})}
     assert call.tries[0].moved == {(1, 0)}
     assert call.tries[0].outcome.met == {1: frozenset({True, False})}
+    assert call.asked[1].recorded == {"5": frozenset({True})}
+    assert call.asked[1].varied == {"5": frozenset({True}), "6": frozenset({False})}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +165,11 @@ def test_a_line_about_a_call_is_read() -> None:
         {"tries": [{}] * 100_000},
         {"held": []},
         {"met": []},
+        {"asked": None},
+        {"asked": {"x": [{}, {}]}},
+        {"asked": {"1": [{}]}},
+        {"asked": {"1": [{}, 7]}},
+        {"asked": {"1": [{}, {str(number): "F" for number in range(10_000)}]}},
         {"end": "fine"},
         {"end": ["ok"]},
     ],
