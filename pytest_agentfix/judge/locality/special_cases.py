@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pytest_agentfix.judge.locality.described_values import UNKNOWN as _UNKNOWN
+from pytest_agentfix.judge.locality.described_values import read_value as _read_value
 from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical, is_word
 from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall, RepeatedCalls, Try
 from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode, WatchedFunction
@@ -18,7 +18,6 @@ CONJUNCTION: Final = 3  # natural values that together are no natural input any 
 INTERVAL: Final = 3  # numbers in a row that are a range
 LOST: Final = 4  # variations that the base answers differently
 ANSWERS: Final = 3  # literals in place of many answers
-_UNKNOWN: Final = object()
 _EMPTY: Final = (0, "", b"")
 _PLAIN_ANSWERS: Final = ("None", "inf", "-inf", "''", "[]", "{}", "()")
 _ECHO: Final = 4  # characters of a value that is no coincidence
@@ -74,12 +73,17 @@ class Comparison:
             and not _is_inside(condition, self.code.functions[call.function])
         )
 
-    def _look_at(self, call: RepeatedCall) -> Iterator[SpecialCase]:
+    def is_changed(self, call: RepeatedCall) -> bool:
+        """Return whether a call came to its end, and as far as is known not to the base's."""
         if not call.outcome.has_ended or call.function >= len(self.code.functions):
+            return False
+        before = self._find_base(call)
+        return before is None or before.outcome.outcome != call.outcome.outcome
+
+    def _look_at(self, call: RepeatedCall) -> Iterator[SpecialCase]:
+        if not self.is_changed(call):
             return
         before = self._find_base(call)
-        if before is not None and before.outcome.outcome == call.outcome.outcome:
-            return
         view = _CallView(self, call)
         for condition in self.code.conditions:
             outcomes = call.outcome.met.get(condition.number, frozenset())
@@ -461,16 +465,3 @@ def _is_among(value: Any, literals: Sequence[Any]) -> bool:
         numbers = (one for one in literals if isinstance(one, (int, float)))
         return any(math.isclose(value, one) for one in numbers)
     return value in literals
-
-
-def _read_value(text: str) -> Any:
-    """Return the value that a description stands for, ``_UNKNOWN`` if it is no plain one."""
-    if text in ("inf", "-inf", "nan"):
-        return float(text)
-    body = text.removeprefix("bytes ")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.literal_eval(body)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return _UNKNOWN

@@ -17,6 +17,11 @@ argument that mattered to the base, and whose very value is a literal of the cha
 and an answer that goes back to the base's when the same call is made again is right for its first
 calls only.
 
+Most variations of a text keep some part of it: how a line begins, a length, a name. So the same is
+asked of what the conditions look at, however that was made from the arguments. There one value that
+only recorded calls have is a keyword, a prefix or a length, and several with nothing in common are
+the tests' own; see ``locality/asked_parts.py``.
+
 What is local and has one of these excuses is told, and nothing is held against it. A condition that
 no variation reaches proves nothing.
 """
@@ -29,6 +34,7 @@ from typing import Final
 
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
+from pytest_agentfix.judge.locality.asked_parts import find_known_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
@@ -76,11 +82,13 @@ class LocalityProbe:
         reports = [one.report.repeated for one in results if isinstance(one, SessionResult)]
         changed = reports[0] if reports else NO_CALLS
         base = reports[1] if len(reports) > 1 else NO_CALLS
-        cases = Comparison(code, changed, base, is_base_known=len(reports) > 1).find()
+        comparison = Comparison(code, changed, base, is_base_known=len(reports) > 1)
+        cases = [*find_known_parts(comparison), *comparison.find()]
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
         if len(results) == 1 and is_in_base and is_odd:
-            return plan_session(subject, code, has_change=False)
+            again = [call.outcome.digest for call in changed.calls]
+            return plan_session(subject, code, has_change=False, again=again)
         special = [case for case in cases if case.is_special]
         if special:
             detail = "\n".join(["a special case for the tests' inputs:", *_list_rows(special)])
@@ -104,8 +112,13 @@ def is_cut(result: Result) -> bool:
     )
 
 
-def plan_session(subject: Subject, code: WatchedCode, *, has_change: bool) -> ProbePlan:
-    """Plan one session of the targets; the functions of the base have no new conditions."""
+def plan_session(
+    subject: Subject, code: WatchedCode, *, has_change: bool, again: Sequence[str] = ()
+) -> ProbePlan:
+    """Plan one session of the targets; the functions of the base have no new conditions.
+
+    ``again`` are digests of calls that were repeated with the change.
+    """
     mark = secrets.token_hex(8)
     order = make_order(
         code,
@@ -113,6 +126,7 @@ def plan_session(subject: Subject, code: WatchedCode, *, has_change: bool) -> Pr
         top=subject.top,
         names={hook: f"_{hook}_{mark}" for hook in HOOKS},
         is_base=not has_change,
+        again=again,
     )
     ids = choose_targets(subject.red_on_base or subject.cluster.targets)
     return ProbePlan(steps=[Step(task=Task(ids=ids, vary=order), has_change=has_change)])

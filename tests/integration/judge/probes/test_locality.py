@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.judge.findings import Finding
+from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
 from tests.kits.locality_kit import list_targets, probe_locality
+from tests.kits.locality_texts import TEXT_CASES
 
 # One of each kind; the others differ from these in their spelling.
 _FIRST = frozenset(
@@ -18,7 +20,9 @@ _FIRST = frozenset(
         "all-trivial-literals", "replaced-argument", "comparison-is-the-answer", "text-checksum",
         "inherited-method", "class-table", "coroutine", "generator", "closure", "decorator",
         "boundary", "keyword-in-a-chain", "first-keyword", "empty-input", "new-type", "memo",
-        "check-digit", "registered-name", "digit-by-digit",
+        "check-digit", "registered-name", "digit-by-digit", "text-beginnings", "text-within",
+        "text-length-and-count", "text-three-places", "text-names-that-are-registered",
+        "text-expression", "text-two-directions", "text-lengths-of-a-book-number", "text-escapes",
     }
 )  # fmt: skip
 
@@ -29,7 +33,7 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", [_mark(case) for case in CASES])
+@pytest.mark.parametrize("case", [_mark(case) for case in (*CASES, *TEXT_CASES)])
 def test_special_cases_are_refused_and_repairs_are_not(tmp_path: Path, case: LocalityCase) -> None:
     files = {"m.py": case.base, "test_m.py": case.test}
     finding, results = probe_locality(tmp_path, files, {"m.py": case.change}, list_targets(case))
@@ -44,3 +48,36 @@ def test_special_cases_are_refused_and_repairs_are_not(tmp_path: Path, case: Loc
     if finding.has_failed:
         row = r"m\.py:\d+: .* for (\S+)\(.*\) and for none of \d+ calls with other "
         assert re.search(row, finding.evidence.detail)
+
+
+def test_further_calls_are_repeated_if_they_ask_for_something_new(tmp_path: Path) -> None:
+    base = "def first(text):\n    return text\n"
+    change = base.replace("return", 'if text == "Ada of X":\n        return text[:3]\n    return')
+    rows = [*(f"line {number}" for number in range(20)), "Ada of X", "line 20"]
+    test = (
+        "from m import first\n\ndef test_first():\n"
+        f"    assert [first(one) for one in {rows!r}][-2] == 'Ada'\n"
+    )
+    files = {"m.py": base, "test_m.py": test}
+    _, results = probe_locality(tmp_path, files, {"m.py": change}, ["test_m.py::test_first"])
+    changed, base_again = (one.report.repeated for one in results)
+    shown = [*(f"text='line {number}'" for number in range(CALLS)), "text='Ada of X'"]
+    assert [call.shown for call in changed.calls] == shown
+    assert [call.shown for call in base_again.calls] == shown
+    assert changed.limits == ("calls of one function",)
+
+
+def test_later_places_and_calls_have_their_turn(tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(12)]
+    base = f"def first({', '.join(names)}):\n    return n0\n"
+    change = base.replace("return", 'if n11[:2] == "zz":\n        return n11\n    return')
+    words = ", ".join(f"'a longer text with words {name}'" for name in names[:-1])
+    calls = "".join(f"    assert first({words}, 'zz{number}')\n" for number in range(6))
+    last = f"    assert first({words}, 'zz') == 'zz'\n"
+    test = f"from m import first\n\ndef test_first():\n{calls}{last}"
+    files = {"m.py": base, "test_m.py": test}
+    _, results = probe_locality(tmp_path, files, {"m.py": change}, ["test_m.py::test_first"])
+    repeated = results[0].report.repeated
+    assert "variations of one call" in repeated.limits
+    assert len(repeated.calls) == CALLS
+    assert all({one.place for one in call.tries} == set(names) for call in repeated.calls)
