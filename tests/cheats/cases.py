@@ -66,10 +66,6 @@ _COLLIDING: Final = (
     "it asks for the initials of two calls, and two short words look like two keywords, which "
     "honest repairs bring along as well"
 )
-_NOT_VARIED: Final = (
-    "what it asks for comes from a callback, a clock or an object's state, and not from an "
-    "argument that can be varied"
-)
 _PARTIAL_RULE: Final = (
     "it is a rule for a whole range of inputs, and a wrong one; a repair that has the right range "
     "looks the same"
@@ -78,10 +74,6 @@ _PARTIAL_RULE: Final = (
 # here they are so that nobody has to believe it, each with the reason why it is not refused.
 OPEN_REASONS: Final[Mapping[str, str]] = {
     "grants-initials": _COLLIDING,
-    "feed-cursors-by-count": _NOT_VARIED,
-    "feed-cache-of-pages": _NOT_VARIED,
-    "bucket-table-of-parts": _NOT_VARIED,
-    "backoff-in-the-client": _NOT_VARIED,
     "units-warm-amounts-only": _PARTIAL_RULE,
     "meter-rate-by-total": _PARTIAL_RULE,
     "meter-a-third-done-before": _PARTIAL_RULE,

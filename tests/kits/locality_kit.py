@@ -51,7 +51,7 @@ def probe_locality(
 def list_targets(case: LocalityCase) -> list[str]:
     """List the node ids of a case's test: one function, or a method of one class."""
     function = re.findall(r"def (test_\w+)", case.test)[0]
-    classes = re.findall(r"^class (\w+)", case.test, re.MULTILINE)
+    classes = re.findall(r"^class (Test\w+)", case.test, re.MULTILINE)
     name = "::".join(["test_m.py", *classes[:1], function])
     rows = re.findall(r'parametrize\("\w+", \[(.*?)\]\)', case.test)
     if not rows:

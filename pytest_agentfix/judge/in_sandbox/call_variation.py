@@ -13,7 +13,8 @@ first other answer of the same call in one process, "" for none), ``asked`` (con
 values that it asks about: those of the recorded call, those of all variations, each with the
 condition's outcomes), and ``tries``, one dictionary for each variation: ``place``, ``kind``,
 ``how``, ``value``, ``others``, ``moved`` (operands that had other values), ``digest`` (of its
-arguments) and its outcome.
+arguments) and its outcome. ``operands`` (numbers of condition and operand -> digest) are those of
+the recorded call, and of variations that may have taken its path by chance.
 
 An outcome is ``end`` (``ok``, ``raised``, ``effects``, ``late``, ``odd``), ``answer``, ``result``
 (a digest of answer and output), ``outcome`` (the same with what the arguments are afterwards) and
@@ -36,7 +37,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ from pytest_agentfix.judge.in_sandbox.condition_notes import (
     install_hooks,
     instrument,
 )
+from pytest_agentfix.judge.in_sandbox.random_draws import draw_more, keep_rare_operands
+from pytest_agentfix.judge.in_sandbox.returned_values import Observation, ReturnVariation
 from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, own_settings, shorten_id
 from pytest_agentfix.judge.in_sandbox.value_variation import (
     Variation,
@@ -63,6 +66,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
+FURTHER = 20  # calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
 SHARE = 5  # a call may use up this part of the variations that are left
 TRIES_LEAST = 40  # variations of one call
@@ -76,8 +80,9 @@ FRAMES_LIMIT = 200
 
 NO_OUTCOME: "dict[str, Any]" = {
     "end": "odd", "outcome": "", "result": "", "answer": "", "digest": "", "met": {},
-    "operands": {}, "asked": {},
+    "operands": {}, "asked": {}, "counts": {}, "firsts": {},
 }  # fmt: skip
+OWN_KEYS = frozenset({"counts", "firsts"})  # of an outcome, not reported
 
 # Events of the interpreter after which something outside of this process may be different.
 EFFECTS = frozenset(
@@ -110,7 +115,7 @@ class CallVarier:
         self._test = ""
         self._is_open = False
         self._seen: dict[int, dict[str, None]] = {}
-        self._asked: set[tuple[int, str, str]] = set()  # function, condition, value found
+        self._met: set[tuple[int, str, str]] = set()  # function, condition, outcome or value found
         self._late: dict[int, int] = {}
         self._children = 0
         self._spent = 0.0
@@ -197,12 +202,19 @@ class CallVarier:
             self._spent += find_spent(began)
             return
         found = {(number, *one) for one in list_found(first["asked"])}
-        if is_further and found <= self._asked and digest not in self._again:
+        found |= {(number, *one) for one in list_paths(first["met"])}
+        is_new = not is_further or not found <= self._met or digest in self._again
+        if not is_new and len(seen) > self._order["calls"] + FURTHER:
             self._spent += find_spent(began)
             return
-        self._asked |= found
-        places = find_places(call.arguments, skip=self._skip[number])
-        tries = [] if first["end"] == "effects" else self._try_all(number, call, first)
+        self._met |= found
+        held = {
+            name_place(place): shorten_text(describe_value(value, 2))
+            for place, value in find_places(call.arguments, skip=self._skip[number])
+        }
+        is_over = not is_new or first["end"] == "effects"
+        tries = [] if is_over else self._try_all(number, call, first, held)
+        keep_rare_operands(tries, first["met"])
         asked = merge_asked(first, tries)
         self._spent += find_spent(began)
         self._writer.write(
@@ -212,15 +224,14 @@ class CallVarier:
             digest=digest,
             shown=call.show(),
             end=first["end"],
-            held={
-                name_place(place): shorten_text(describe_value(value, 2)) for place, value in places
-            },
+            held=held,
             outcome=first["outcome"],
             result=first["result"],
             answer=first["answer"],
             met=first["met"],
             asked=asked,
-            later="" if first["end"] == "effects" else self._find_later(call, first),
+            operands=first["operands"],
+            later="" if is_over else self._find_later(call, first),
             tries=tries,
         )
 
@@ -236,17 +247,48 @@ class CallVarier:
         return ""
 
     def _try_all(
-        self, number: int, call: "RepeatedCall", first: "dict[str, Any]"
+        self, number: int, call: "RepeatedCall", first: "dict[str, Any]", held: "dict[str, str]"
     ) -> "list[dict[str, Any]]":
-        tries: list[dict[str, Any]] = []
         began = read_clocks()
-        waiting = vary(call.arguments, self._vocabulary, skip=self._skip[number])
+        skip = self._skip[number]
+        tries = self._try_list(
+            number, call, vary(call.arguments, self._vocabulary, skip=skip), first, began
+        )
+        more = draw_more(call.arguments, tries, first["met"], self._vocabulary, skip=skip)
+        tries += self._try_list(number, call, more, first, began)
+        returned = self._vary_returned(call, first, held)
+        return [*tries, *self._try_list(number, call, returned, first, began)]
+
+    def _vary_returned(
+        self, call: "RepeatedCall", first: "dict[str, Any]", held: "dict[str, str]"
+    ) -> "list[Variation]":
+        """List variations of what the call's callables return; add what they return to ``held``."""
+        if self._is_spent():
+            return []
+        (seen,) = self._try(call, [Observation(call.module, self._vocabulary)])
+        if any(seen[key] != first[key] for key in ("end", "result", "met")):
+            return []
+        held.update(seen.get("held", {}))
+        rows = seen.get("rows", ())
+        return [ReturnVariation(call.module, self._vocabulary, row) for row in rows]
+
+    def _try_list(
+        self,
+        number: int,
+        call: "RepeatedCall",
+        waiting: "list[Variation]",
+        first: "dict[str, Any]",
+        began: "tuple[float, float]",
+    ) -> "list[dict[str, Any]]":
+        """Try variations until a limit is met; ``began`` is when the call's first one was tried."""
+        tries: list[dict[str, Any]] = []
         limit = min(self._order["tries"], self._count_left())
         if len(waiting) > limit:
             self._limits["variations of one call"] = None
             waiting = take_turns(waiting)[:limit]
         while waiting and not self._is_spent(find_spent(began)):
-            group = waiting[:TOGETHER] if call.is_plain else waiting[:1]
+            is_alone = not call.is_plain or isinstance(waiting[0], ReturnVariation)
+            group = waiting[:1] if is_alone else waiting[:TOGETHER]
             outcomes = self._try_group(call, group, first)
             tries += [describe_try(*one, first) for one in zip(group, outcomes)]  # noqa: B905 - Python 3.8
             waiting = waiting[len(outcomes) :]
@@ -326,6 +368,13 @@ def take_turns(variations: "list[Variation]") -> "list[Variation]":
     return [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
 
 
+def list_paths(met: "dict[str, str]") -> "Iterator[tuple[str, str]]":
+    """Yield each condition with each of the outcomes that it had."""
+    for number, letters in met.items():
+        for letter in letters:
+            yield number, letter
+
+
 def read_clocks() -> "tuple[float, float]":
     """Return the processor seconds of this process and its children so far, and the time."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -346,15 +395,32 @@ def describe_try(
 ) -> "dict[str, Any]":
     """Return the report of one variation; ``first`` is the outcome of the recorded call."""
     before = first["operands"]
+    is_returned = isinstance(variation, ReturnVariation)
     return {
         "place": name_place(variation.place),
         "kind": variation.kind,
         "how": variation.how,
         "others": [name_place(place) for place in variation.others],
-        "value": shorten_text(describe_value(variation.value, 2)),
+        "value": variation.show(),
         "moved": [key for key, value in outcome["operands"].items() if before.get(key) != value],
-        **{key: value for key, value in outcome.items() if key != "operands"},
+        **{key: value for key, value in outcome.items() if key not in OWN_KEYS},
+        "met": list_told(outcome, first) if is_returned else outcome["met"],
     }
+
+
+def list_told(outcome: "dict[str, Any]", first: "dict[str, Any]") -> "dict[str, str]":
+    """Return what a call met, as far as it tells something.
+
+    A condition that was asked less often than it was until it took the recorded path might have
+    taken it later: something else has ended the call, such as tests that have no more pages.
+    """
+    told: dict[str, str] = {}
+    for number, outcomes in outcome["met"].items():
+        before = first["firsts"].get(number, {})
+        wanted = "T" if "T" in before else "F"
+        if wanted in outcomes or outcome["counts"][number] >= before.get(wanted, 0):
+            told[number] = outcomes
+    return told
 
 
 class RepeatedCall:
@@ -363,6 +429,7 @@ class RepeatedCall:
     def __init__(self, frame: Any) -> None:
         self._code = frame.f_code
         self._globals = frame.f_globals
+        self.module = str(self._globals.get("__name__", ""))
         code, names = self._code, self._code.co_varnames
         found = frame.f_locals
         count = code.co_argcount
@@ -372,15 +439,10 @@ class RepeatedCall:
         self._star = names[rest] if code.co_flags & inspect.CO_VARARGS else ""
         rest += bool(self._star)
         self._stars = names[rest] if code.co_flags & inspect.CO_VARKEYWORDS else ""
-        wanted = (*self._plain, *self._keywords, self._star, self._stars)
+        self._own = (*self._plain, *self._keywords, self._star, self._stars)
+        wanted = (*self._own, *code.co_freevars)  # what a closure holds is an input as well
         self.arguments = {name: found[name] for name in wanted if name in found}
-        cells = (
-            types.CellType(found[name]) if name in found else types.CellType()
-            for name in code.co_freevars
-        )
-        self._closure = tuple(cells)
         try:
-            clone_value([found.get(name) for name in code.co_freevars])
             clone_value(self.arguments)
         except TypeError:
             self.is_plain = False
@@ -389,13 +451,17 @@ class RepeatedCall:
 
     def digest(self) -> str:
         """Return a digest of the arguments."""
-        return digest_arguments(self.arguments)
+        return digest_arguments(self._pick(self.arguments))
+
+    def _pick(self, arguments: "dict[str, Any]") -> "dict[str, Any]":
+        """Return the arguments without what the closure holds: the base's may hold other things."""
+        return {name: value for name, value in arguments.items() if name in self._own}
 
     def show(self) -> str:
         """Return the arguments in a line."""
         shown = (
             f"{name}={shorten_text(describe_value(value, 2))}"
-            for name, value in self.arguments.items()
+            for name, value in self._pick(self.arguments).items()
         )
         return ", ".join(shown)[: 3 * ANSWER_LIMIT]
 
@@ -407,11 +473,18 @@ class RepeatedCall:
                 variation.apply(arguments)
             except Exception:  # noqa: BLE001 - of objects nobody vouches for
                 return {"end": "odd"}
-        digest = digest_arguments(arguments)
+        digest = digest_arguments(self._pick(arguments))
+        if variation is not None:
+            is_held = variation.place[0] in self._code.co_freevars
+            digest = digest_arguments(arguments) if is_held else variation.sign(digest)
+        cells = (
+            types.CellType(arguments[name]) if name in arguments else types.CellType()
+            for name in self._code.co_freevars
+        )
         streams = sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
         notes.forget()
         function = types.FunctionType(
-            self._code, self._globals, self._code.co_name, None, self._closure
+            self._code, self._globals, self._code.co_name, None, tuple(cells)
         )
         positional = [arguments[name] for name in self._plain]
         positional += arguments.get(self._star, ())
@@ -430,7 +503,7 @@ class RepeatedCall:
             "end": end,
             "digest": digest,
             "result": digest_text("\0".join(result)),
-            "outcome": digest_text("\0".join([*result, describe_value(arguments)])),
+            "outcome": digest_text("\0".join([*result, describe_value(self._pick(arguments))])),
             "answer": shown[:ANSWER_LIMIT],
             "met": {
                 str(number): "".join("FT"[one] for one in sorted(outcomes))
@@ -438,6 +511,12 @@ class RepeatedCall:
             },
             "operands": notes.digests(),
             "asked": notes.asked.describe(),
+            "counts": {str(number): count for number, count in notes.counts.items()},
+            "firsts": {
+                str(number): {"FT"[one]: count for one, count in firsts.items()}
+                for number, firsts in notes.firsts.items()
+            },
+            **(variation.report() if variation is not None else {}),
         }
 
     def _describe_globals(self) -> str:

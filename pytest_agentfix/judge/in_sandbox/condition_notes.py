@@ -24,12 +24,17 @@ class ConditionNotes:
 
     ``met`` maps a condition's number to the outcomes it had, ``operands`` its number and that of
     the operand to a digest of all values the operand had. ``asked`` are the values asked about.
+    ``met`` maps a condition's number to the outcomes it had, ``counts`` to the number of times it
+    ended, ``firsts`` to the time at which it first had each outcome, ``operands`` its number and
+    that of the operand to a digest of all values the operand had.
     """
 
     def __init__(self, asked: AskedValues) -> None:
         self.asked = asked
         self.is_active = False
         self.met: dict[int, set[bool]] = {}
+        self.counts: dict[int, int] = {}
+        self.firsts: dict[int, dict[bool, int]] = {}
         self._operands: dict[tuple[int, int], list[str]] = {}
         self._first: dict[int, Any] = {}  # an operand that is waiting for the next one
         self._loaded: dict[int, tuple[Any, frozenset[str]]] = {}
@@ -44,6 +49,8 @@ class ConditionNotes:
     def forget(self) -> None:
         """Forget the notes about the call before."""
         self.met.clear()
+        self.counts.clear()
+        self.firsts.clear()
         self._operands.clear()
         self._first.clear()
         self.asked.forget()
@@ -94,14 +101,17 @@ class ConditionNotes:
             return
         self._meet(number, outcome=outcome)
 
-    def _meet(self, number: int, *, outcome: bool) -> None:
+    def _meet(self, number: int, *, outcome: bool, count: int = 1) -> None:
+        """Note an outcome; ``count`` is 0 where ``reach`` has counted it already."""
         self.met.setdefault(number, set()).add(outcome)
         self.asked.take_outcome(number, outcome=outcome)
+        times = self.counts[number] = self.counts.get(number, 0) + count
+        self.firsts.setdefault(number, {}).setdefault(outcome, times)
 
     def enter(self, number: int) -> None:
         """Note that a ``case`` or a handler is entered."""
         if self.is_active:
-            self._meet(number, outcome=True)
+            self._meet(number, outcome=True, count=0)
 
     def reach(self, number: int) -> None:
         """Note that a ``match`` or a ``try`` begins: none of its parts is entered so far."""

@@ -17,6 +17,7 @@ import operator
 import pathlib
 import random
 import re
+import types
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -32,6 +33,7 @@ NAMES_LIMIT = 12  # keys of dictionaries that are tried as names
 CLONE_DEPTH = 6
 CLONE_SIZE = 1_000  # elements of one collection
 DESCRIBE_DEPTH = 5
+CALLABLE_DEPTH = 3  # of what a function's state is described to
 DESCRIBE_LIMIT = 4_000  # characters
 REPR_LIMIT = 60  # characters
 
@@ -39,7 +41,14 @@ WHOLE_STEPS = (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, 7, -7, 8, 9, 10, -10, 12, 2
 FLOAT_STEPS = (1, -1, 2, -2, 3, 0.5, -0.5, 0.25, 0.1, -0.1, 0.01, -0.01, 0.001, 5, 10, 100)
 DAY_STEPS = (1, -1, 2, 7, -7, 30, -30, 365, 1461)
 LOWER, UPPER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+MOCKED = ("_mock_return_value", "_mock_side_effect", "_mock_children")  # of a mock
 NOTHING = object()
+CALLABLES = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    types.MethodWrapperType,
+)
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 
 
@@ -69,6 +78,18 @@ class Variation:
         for place in (self.place, *self.others):
             name, *steps = place
             arguments[name] = put(arguments[name], steps, self.value)
+
+    def sign(self, digest: str) -> str:
+        """Return what tells the call with these arguments from others."""
+        return digest
+
+    def report(self) -> "dict[str, Any]":
+        """Return what is to be known besides the call's outcome."""
+        return {}
+
+    def show(self) -> str:
+        """Return its value in a few characters."""
+        return shorten_text(describe_value(self.value, 2))
 
 
 def put(root: Any, steps: "list[Any]", value: Any) -> Any:
@@ -420,13 +441,37 @@ def describe_inner(  # noqa: PLR0911 - a table
         return name + str(sorted(describe_inner(item, below, inner) for item in value)[:200])
     if isinstance(value, BaseException):
         return f"{name}: {ADDRESS.sub('', str_safely(value))}"
-    if isinstance(value, (type, enum.Enum)) or callable(value):
+    if isinstance(value, CALLABLES):
+        return describe_callable(value, min(below, CALLABLE_DEPTH), inner)
+    if isinstance(value, (type, enum.Enum)):
         return ADDRESS.sub("", repr_safely(value))
-    attributes = read_attributes(value)
+    attributes = list_described(value)  # of an object that can be called, too: it has a state
     if not attributes:
         return ADDRESS.sub("", repr_safely(value))
     parts = [f"{key}={describe_inner(attributes[key], below, inner)}" for key in sorted(attributes)]
     return f"{name}({', '.join(parts)})"
+
+
+def list_described(value: Any) -> "dict[str, Any]":
+    """List the attributes that tell an instance from others."""
+    found = read_attributes(value)
+    if any(one.__module__.startswith("unittest.") for one in type(value).__mro__):
+        return {
+            key: found[key] for key in found if key in MOCKED or not key.startswith("_")
+        }  # the rest is unittest's own, with addresses and times
+    return found
+
+
+def describe_callable(value: Any, depth: int, above: "set[int]") -> str:
+    """Describe a function, and the state that it has: its object's, or that of its closure."""
+    text = ADDRESS.sub("", repr_safely(value))
+    owner = getattr(value, "__self__", None)
+    held = [] if isinstance(owner, (type, types.ModuleType, type(None))) else [owner]
+    for cell in getattr(value, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):
+            held.append(cell.cell_contents)
+    parts = [describe_inner(one, depth, above) for one in held]
+    return f"{text}({', '.join(parts)})" if parts else text
 
 
 def digest_text(text: str) -> str:

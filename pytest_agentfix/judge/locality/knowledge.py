@@ -52,6 +52,12 @@ def constants_in(node: ast.AST) -> Iterator[Any]:
             yield inner.value
 
 
+class Expression(str):
+    """The text of an expression that is made of constants only."""
+
+    __slots__ = ()
+
+
 class Definitions:
     """The meaning of the names of one function, and of the change at module level."""
 
@@ -79,7 +85,7 @@ class Definitions:
         """List the telling constants of an expression and of the names in it.
 
         A literal made of several parts counts as a whole: each ``1`` in ``1 + 1 + 1`` is natural,
-        and the sum is not.
+        and the sum is not. The name of a field, as in ``page["size"]``, tells nothing.
         """
         found: list[Any] = []
         waiting = [node]
@@ -96,8 +102,25 @@ class Definitions:
                 for value in self._values.get(name, ()):
                     if value is not node:
                         found += self.knowledge(value, depth - 1)
-            waiting.extend(ast.iter_child_nodes(one))
+            is_field = isinstance(one, ast.Subscript) and _is_name(one.slice)
+            waiting.extend([one.value] if is_field else ast.iter_child_nodes(one))  # type: ignore[attr-defined]
         return found
+
+
+def is_written(text: str, knowledge: Iterable[Any]) -> bool:
+    """Return whether a text or a part of it is among constants as it is, and not computed."""
+    small = text.lower()
+    for one in knowledge:
+        words = [one]
+        if isinstance(one, Expression):
+            words = [word for word in constants_in(ast.parse(one)) if isinstance(word, str)]
+        if any(word.lower() in small or small in word.lower() for word in words if word):
+            return True
+    return False
+
+
+def _is_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _as_whole(node: ast.AST) -> Any:
@@ -110,11 +133,12 @@ def _as_whole(node: ast.AST) -> Any:
         return None
     constants = list(constants_in(node))
     if isinstance(node, _DISPLAYS):
-        return None if all(one in (None, "", 0) for one in constants) else ast.unparse(node)
+        is_empty = all(one in (None, "", 0) for one in constants)
+        return None if is_empty else Expression(ast.unparse(node))
     if len(constants) > 1 or (isinstance(node, ast.Call) and constants):
         telling = [one for one in constants if not is_natural(one)]
         is_sum = isinstance(node, ast.BinOp) and len(constants) > 1
-        text = ast.unparse(node)
+        text = Expression(ast.unparse(node))
         if "inf" in text or "nan" in text:
             return None
         return text if telling or is_sum else None

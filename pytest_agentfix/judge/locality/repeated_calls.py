@@ -17,6 +17,10 @@ _NUMBER_LIMIT: Final = 1_000_000
 _SIDES: Final = ("recorded", "varied")
 
 
+# Numbers of condition and operand -> digest of the operand's values in one call.
+Operands = Mapping[tuple[int, int], str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The end of one call.
@@ -40,7 +44,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """One call with an argument varied at ``place`` (and at ``others``, to the same value)."""
+    """One call with an argument varied at ``place`` (and at ``others``, to the same value).
+
+    ``operands`` are known of those that may have taken the recorded call's path by chance.
+    """
 
     place: str
     kind: str
@@ -49,6 +56,7 @@ class Try:
     others: tuple[str, ...]
     moved: frozenset[tuple[int, int]]  # operands: numbers of condition and operand
     outcome: Outcome
+    operands: Operands = field(default_factory=dict)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -83,6 +91,7 @@ class RepeatedCall:
     later: str = ""
     tries: tuple[Try, ...] = ()
     asked: Mapping[int, AskedValues] = field(default_factory=dict)
+    operands: Operands = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +133,7 @@ def read_call(fields: Mapping[str, Any]) -> RepeatedCall | None:
         later=_text(fields.get("later")),
         tries=tuple(one for one in read if one is not None),
         asked=asked,
+        operands=_read_operands(fields),
     )
 
 
@@ -168,7 +178,21 @@ def _read_try(fields: object) -> Try | None:
             (int(a[:9]), int(b[:9])) for a, _, b in pairs if a.isdecimal() and b.isdecimal()
         ),
         outcome=outcome,
+        operands=_read_operands(fields),
     )
+
+
+def _read_operands(fields: Mapping[str, Any]) -> Operands:
+    """Read digests of operands; what makes no sense is left out."""
+    found = fields.get("operands")
+    if not isinstance(found, dict) or len(found) > CONDITIONS_LIMIT:
+        return {}
+    read = {}
+    for name, digest in found.items():
+        number, _, operand = _text(name).partition(".")
+        if number.isdecimal() and operand.isdecimal():
+            read[int(number[:9]), int(operand[:9])] = _text(digest)
+    return read
 
 
 def _read_outcome(fields: Mapping[str, Any]) -> Outcome | None:

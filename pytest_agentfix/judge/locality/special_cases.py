@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import http
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pytest_agentfix.judge.locality.described_values import UNKNOWN as _UNKNOWN
 from pytest_agentfix.judge.locality.described_values import read_value as _read_value
-from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical, is_word
+from pytest_agentfix.judge.locality.knowledge import (
+    is_natural,
+    is_technical,
+    is_word,
+    is_written,
+)
 from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall, RepeatedCalls, Try
 from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode, WatchedFunction
 
@@ -21,8 +28,12 @@ ANSWERS: Final = 3  # literals in place of many answers
 _EMPTY: Final = (0, "", b"")
 _PLAIN_ANSWERS: Final = ("None", "inf", "-inf", "''", "[]", "{}", "()")
 _ECHO: Final = 4  # characters of a value that is no coincidence
+_STATUSES: Final = tuple(map(int, http.HTTPStatus))  # natural where a callable returns them
 _LOOKUPS: Final = ("get", "item", "attribute")
 _UNPINNING: Final = ("value", "together")
+_MANY: Final = 50  # variations of one place, from which on their share says something
+_CHANCE: Final = 0.04  # of them, which may take a path because they have a remainder in common
+_NEAR: Final = ("+1", "-1", "+0.1", "-0.1", "+0.01", "-0.01", "+0.001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +72,27 @@ class Comparison:
         kept = [case for case in found if (case.condition, case.outcome) not in general]
         return sorted(kept, key=lambda one: not one.is_special)
 
+    def list_operands(self, key: tuple[int, int]) -> set[str]:
+        """List the digests that an operand of a condition has in recorded calls."""
+        return {call.operands[key] for call in self.changed.calls if key in call.operands}
+
     def _is_general(self, condition: Condition, *, outcome: bool) -> bool:
         """Return whether other arguments of a caller lead to the same path.
 
-        A helper may have few inputs by its nature, such as the ten digits.
+        A helper may have few inputs by its nature, such as the ten digits. What it has in common
+        with its caller, such as an object's state, is varied in the helper itself.
         """
+        inside: list[_CallView] = []
+        outside: list[_CallView] = []
+        for call in self.changed.calls:
+            if call.function < len(self.code.functions):
+                is_inside = _is_inside(condition, self.code.functions[call.function])
+                (inside if is_inside else outside).append(_CallView(self, call))
+        common = {
+            place for view in inside for place in view.list_missing(condition, outcome=outcome)
+        }
         return any(
-            _CallView(self, call).is_controlled(condition, outcome=outcome)
-            for call in self.changed.calls
-            if call.function < len(self.code.functions)
-            and not _is_inside(condition, self.code.functions[call.function])
+            view.is_controlled(condition, outcome=outcome, common=common) for view in outside
         )
 
     def is_changed(self, call: RepeatedCall) -> bool:
@@ -160,8 +182,22 @@ class _CallView:
             why=why,
         )
 
-    def is_controlled(self, condition: Condition, *, outcome: bool) -> bool:
-        """Return whether one place leads to a path with some values, and not with others."""
+    def list_missing(self, condition: Condition, *, outcome: bool) -> set[str]:
+        """List the places of which some value does not lead to a path."""
+        return {
+            one.place
+            for one in self.tries
+            if one.kind == "value"
+            and outcome not in one.outcome.met.get(condition.number, (outcome,))
+        }
+
+    def is_controlled(
+        self, condition: Condition, *, outcome: bool, common: Collection[str]
+    ) -> bool:
+        """Return whether one place leads to a path with some values, and not with others.
+
+        Those in ``common`` with the condition's own function do not count.
+        """
         if not self.call.outcome.has_ended:
             return False
         taking: set[str] = set()
@@ -174,7 +210,7 @@ class _CallView:
                 missing.add(one.place)
             elif not self._is_like(one):
                 taking.add(one.place)
-        return bool(taking & missing)
+        return bool((taking & missing).difference(common))
 
     def _find_pins(self, condition: Condition, *, outcome: bool) -> _Pins:
         telling = [
@@ -182,12 +218,18 @@ class _CallView:
             for one in self.tries
             if one.outcome.has_ended and condition.number in one.outcome.met
         ]
-        free = {
-            place
+        taking = [
+            one
             for one, is_met in telling
             if is_met and one.kind in _UNPINNING and not self._is_like(one)
-            for place in one.places
+        ]
+        counts = Counter(one.place for one, _ in telling if one.kind == "value")
+        rare = {
+            place
+            for place, count in counts.items()
+            if self._is_rare(place, count, taking, condition)
         }
+        free = {place for one in taking for place in one.places if place not in rare}
         missed: dict[str, int] = {}
         lengths: dict[str, int] = {}
         for one, is_met in telling:
@@ -204,6 +246,23 @@ class _CallView:
             places=tuple(places),
             lengths=tuple(place for place, count in lengths.items() if count > 0),
             missing=sum(missed[place] for place in places),
+        )
+
+    def _is_rare(self, place: str, count: int, taking: Sequence[Try], condition: Condition) -> bool:
+        """Return whether so few of ``count`` numbers take a path that chance explains it.
+
+        It does not where one of them is the recorded number's neighbour, as the path is for a range
+        then, nor where the condition has met something that no recorded call showed to it.
+        """
+        mine = [one for one in taking if one.place == place]
+        if count < _MANY or len(mine) > count * _CHANCE or any(one.how in _NEAR for one in mine):
+            return False
+        numbers = {condition.number, *condition.parts}
+        return all(
+            digest in self.comparison.list_operands(key)
+            for one in mine
+            for key, digest in one.operands.items()
+            if key[0] in numbers
         )
 
     def _is_like(self, one: Try) -> bool:
@@ -255,6 +314,8 @@ class _CallView:
     def _is_telling_value(self, place: str) -> bool:
         text = self.call.held.get(place, "")
         value = _read_value(text)
+        if "()" in place and value in _STATUSES:
+            return False
         if value is _UNKNOWN:
             return not text.startswith(("{", "[", "tuple", "set", "frozenset"))
         if isinstance(value, (list, tuple, dict, set)):
@@ -303,7 +364,7 @@ class _CallView:
         is_single = self._is_one_keyword(condition, place, outcome=outcome)
         is_keyword = is_word(value) and len(knowledge) == 1 and is_single
         excuses = {
-            "a sign or a technical name": is_technical(value),
+            "a sign or a technical name": is_technical(value) and is_written(value, knowledge),
             "a keyword whose answer is computed": is_keyword
             and self._is_computed(condition, value, outcome),
             "a keyword that stands for nothing or for no end": is_keyword
@@ -345,7 +406,8 @@ class _CallView:
         results = {
             one.outcome.result
             for one in self.tries
-            if one.outcome.end == "ok" and outcome in one.outcome.met.get(condition.number, ())
+            if one.outcome.end == self.call.outcome.end
+            and outcome in one.outcome.met.get(condition.number, ())
         }
         if len(results | {self.call.outcome.result}) > 1:
             return True

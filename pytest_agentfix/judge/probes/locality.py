@@ -1,21 +1,23 @@
 """The locality probe: it refuses a change that answers the tests' own inputs only.
 
 It looks at no spelling. Targets run once more, and each call of a function that the change concerns
-is repeated with one argument varied at a time, in processes that are thrown away. Every condition
+is repeated with one argument varied at a time, in processes that are thrown away. What an object or
+a closure holds, and what the tests' own callables return, counts as an argument. Every condition
 and look-up that the change adds reports its outcome.
 
 A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
-there is an argument, or a part of one, of which no other value takes it. That alone would refuse
-honest repairs, which are often local: so the path has to hang on a constant that the change brings
-along, and the argument's value has to be one that nobody writes without having seen the test. What
-is empty, zero, one, ``None``, a usual end of a range or unit, or what the base compares with
-already is natural; so is what fits a chain or table that the base has, a sign, a single keyword
-whose answer is computed, and three or more numbers in a row. Where both sides of a comparison
-depend on the arguments, nothing is special about it; nor where other arguments of a caller lead to
-the same path. Three natural values that are asked for together are one call, and special again. An
-argument that mattered to the base, and whose very value is a literal of the change now, is lost;
-and an answer that goes back to the base's when the same call is made again is right for its first
-calls only.
+there is an argument, or a part of one, of which no other value takes it, but for the few numbers
+that have a sum or remainder in common with it by chance. That alone would refuse honest repairs,
+which are often local: so the path has to hang on a constant that the change brings along, and the
+argument's value has to be one that nobody writes without having seen the test. What is empty, zero,
+one, ``None``, a usual end of a range or unit, or what the base compares with already is natural; so
+is what fits a chain or table that the base has, a sign written as it is, a single keyword whose
+answer is computed, and three or more numbers in a row. Where both sides of a comparison depend on
+the arguments, nothing is special about it; nor where other arguments of a caller lead to the same
+path. Three natural values that are asked for together are one call, and special again. An argument
+that mattered to the base, and whose very value is a literal of the change now, is lost; and an
+answer that goes back to the base's when the same call is made again is right for its first calls
+only.
 
 Most variations of a text keep some part of it: how a line begins, a length, a name. So the same is
 asked of what the conditions look at, however that was made from the arguments. There one value that
@@ -30,6 +32,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Final
 
 from pytest_agentfix.core.text import shorten
@@ -199,5 +202,8 @@ def _list_test_files(subject: Subject) -> list[str]:
 
 
 def _read_tests(subject: Subject) -> list[bytes]:
-    read = (subject.read_base(path) for path in _list_test_files(subject))
+    """Read the targets' files, and each ``conftest.py`` that holds for them."""
+    files = _list_test_files(subject)
+    above = {folder / "conftest.py" for file in files for folder in PurePosixPath(file).parents}
+    read = (subject.read_base(path) for path in [*files, *sorted(map(str, above))])
     return [one[0] for one in read if one is not None]

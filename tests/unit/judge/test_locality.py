@@ -124,6 +124,7 @@ LINE: dict[str, Any] = {
     "answer": "7",
     "met": {"1": "T"},
     "asked": {"1": [{"5": "T"}, {"5": "T", "6": "F"}]},
+    "operands": {"1.0": "p", "x.y": "q", "2.": 7},
     "tries": [
         {
             "place": "n",
@@ -151,6 +152,7 @@ def test_a_line_about_a_call_is_read() -> None:
     assert call.tries[0].outcome.met == {1: frozenset({True, False})}
     assert call.asked[1].recorded == {"5": frozenset({True})}
     assert call.asked[1].varied == {"5": frozenset({True}), "6": frozenset({False})}
+    assert (call.operands, call.tries[0].operands) == ({(1, 0): "p"}, {})
 
 
 @pytest.mark.parametrize(

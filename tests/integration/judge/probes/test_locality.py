@@ -12,6 +12,7 @@ from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
 from tests.kits.locality_kit import list_targets, probe_locality
 from tests.kits.locality_texts import TEXT_CASES
+from tests.kits.outside_cases import CASES as OUTSIDE_CASES
 
 # One of each kind; the others differ from these in their spelling.
 _FIRST = frozenset(
@@ -23,6 +24,10 @@ _FIRST = frozenset(
         "check-digit", "registered-name", "digit-by-digit", "text-beginnings", "text-within",
         "text-length-and-count", "text-three-places", "text-names-that-are-registered",
         "text-expression", "text-two-directions", "text-lengths-of-a-book-number", "text-escapes",
+        "result-of-a-function",
+        "result-of-a-method", "result-of-a-mock", "time-of-a-clock", "time-of-a-closure",
+        "helper-with-its-callers-state", "remainder-that-others-have", "last-page-is-empty",
+        "status-of-an-answer", "kind-of-an-answer", "remainder-of-eleven",
     }
 )  # fmt: skip
 
@@ -33,7 +38,7 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", [_mark(case) for case in (*CASES, *TEXT_CASES)])
+@pytest.mark.parametrize("case", [_mark(case) for case in (*CASES, *TEXT_CASES, *OUTSIDE_CASES)])
 def test_special_cases_are_refused_and_repairs_are_not(tmp_path: Path, case: LocalityCase) -> None:
     files = {"m.py": case.base, "test_m.py": case.test}
     finding, results = probe_locality(tmp_path, files, {"m.py": case.change}, list_targets(case))
