@@ -16,7 +16,11 @@ another style, and sends changes through policy, lint and judge. Four figures:
 No program of the file runs outside a sandbox. Two projects are judged at a time; what is wrong is
 named, with the probes against each spelling. The exit status is 1 if a goal is missed.
 
-    python benchmarks/truth.py --data FILE [--tasks N] [--seed N] [--only WORD] [--json FILE]
+    python benchmarks/truth.py --data FILE [--tasks N] [--skip N] [--seed N] [--only WORD]
+        [--json FILE]
+
+The file is shuffled by the seed, and each task is named with its line in that order. To judge it
+in parts, pass over the lines of the last part's last task with ``--skip``.
 """
 
 from __future__ import annotations
@@ -50,14 +54,23 @@ WORKERS = 2
 FILE = f"{MODULE}.py"
 
 
-def choose_trials(
-    lines: Sequence[str], run: RunPrograms, *, tasks: int, seed: int, skipped: Counter[str]
+def choose_trials(  # noqa: PLR0913 - by name
+    lines: Sequence[str],
+    run: RunPrograms,
+    *,
+    tasks: int,
+    passed_over: int,
+    seed: int,
+    skipped: Counter[str],
 ) -> Iterator[tuple[Trial, Trial]]:
-    """Make the projects of ``tasks`` tasks; count in ``skipped`` why others cannot be used."""
+    """Make the projects of ``tasks`` tasks; count in ``skipped`` why others cannot be used.
+
+    The first ``passed_over`` lines of the shuffled file are not looked at.
+    """
     numbered = list(enumerate(lines))
     random.Random(seed).shuffle(numbered)
     found = 0
-    for number, line in numbered:
+    for place, (number, line) in enumerate(numbered[passed_over:], passed_over + 1):
         if found == tasks:
             return
         try:
@@ -69,7 +82,7 @@ def choose_trials(
             skipped["answers that cannot be read"] += 1
             continue
         found += 1
-        tell(f"{made[0].name} ({made[0].style}): task {found} of {tasks}")
+        tell(f"{made[0].name} ({made[0].style}): task {found} of {tasks}, line {place}")
         yield made
 
 
@@ -140,6 +153,7 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="packed lines of JSON")
     parser.add_argument("--tasks", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0, help="lines of the file to pass over")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="changes with this in their name")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all evidence there")
@@ -149,7 +163,12 @@ def main() -> int:
     engine = Engine.connect()
     with running_programs(engine) as run:
         chosen = choose_trials(
-            list(read_rows(given.data)), run, tasks=given.tasks, seed=given.seed, skipped=skipped
+            list(read_rows(given.data)),
+            run,
+            tasks=given.tasks,
+            passed_over=given.skip,
+            seed=given.seed,
+            skipped=skipped,
         )
         trials = list(chosen)
     rows = judge_all(trials, engine, given.only)

@@ -98,9 +98,14 @@ class _Maker:
                 raise TaskError("a table does more or less than it is for")
 
     def _contradict_one(self) -> tuple[list[Expectation], Expectation]:
-        """Return the tested cases with one wrong value, and the wrong one."""
+        """Return the tested cases with one wrong value, and the wrong one.
+
+        No other case contradicts what is said of an edge, such as an empty text; the wrong value
+        is one of those only where all are.
+        """
         cases = list(self.tested)
-        place = self.chance.randrange(len(cases))
+        places = [place for place, case in enumerate(cases) if not _is_edge(case)]
+        place = self.chance.choice(places or range(len(cases)))
         wrong = replace(cases[place], value=contradict(cases[place].value))
         return [*cases[:place], wrong, *cases[place + 1 :]], wrong
 
@@ -157,6 +162,11 @@ def _ask_reference(task: Task, run: RunPrograms) -> tuple[list[Expectation], lis
     ]
     further = zip(cases[tested:], first[tested:], strict=True)
     return cases[:tested], [case for case, answer in further if answer.kind == "value"]
+
+
+def _is_edge(case: Expectation) -> bool:
+    """Return whether every argument is empty, a truth value, zero or one."""
+    return all(not value or value in (1, -1) for value in case.arguments)
 
 
 def _choose_spellings(number: int) -> list[tuple[str, Spell]]:

@@ -5,7 +5,9 @@ Standard library only; ``sessions/orders.py`` inlines this file's text in ``pyte
 When a test enters a function of the order, it is stopped while forks of the process call the
 function with arguments of their own, and without a way to do harm. A fork that would
 write a file, start a process or use the network ends instead. Nothing has to be copied or pickled,
-and the test goes on as if nothing had happened.
+and the test goes on as if nothing had happened. After the first ``calls`` of a function, only those
+are varied that take a path which none has taken before; ``wanted`` are the digests of the only
+calls to vary, if there are any.
 
 The lines are ``varied``, one for each call that was repeated: ``function`` (its number), ``test``,
 ``digest`` and ``shown`` (of the arguments), ``held`` (place -> value), its outcome, ``later`` (the
@@ -117,6 +119,8 @@ class CallVarier:
         self._seen: dict[int, dict[str, None]] = {}
         self._met: set[tuple[int, str, str]] = set()  # function, condition, outcome or value found
         self._late: dict[int, int] = {}
+        self._near_only: set[int] = set()  # functions that do not end for numbers far away
+        self._is_further = False
         self._children = 0
         self._spent = 0.0
         self._unstable = 0
@@ -188,8 +192,8 @@ class CallVarier:
         if digest in seen or len(seen) >= DIGESTS_LIMIT:
             return
         seen[digest] = None
-        is_further = len(seen) > self._order["calls"]
-        if is_further:
+        self._is_further = len(seen) > self._order["calls"]
+        if self._is_further:
             self._limits["calls of one function"] = None
         if len(seen) > self._order["calls"] + self._order["further"]:
             return
@@ -203,7 +207,7 @@ class CallVarier:
             return
         found = {(number, *one) for one in list_found(first["asked"])}
         found |= {(number, *one) for one in list_paths(first["met"])}
-        is_new = not is_further or not found <= self._met or digest in self._again
+        is_new = not self._is_further or not found <= self._met or digest in self._again
         if not is_new and len(seen) > self._order["calls"] + FURTHER:
             self._spent += find_spent(began)
             return
@@ -282,6 +286,8 @@ class CallVarier:
     ) -> "list[dict[str, Any]]":
         """Try variations until a limit is met; ``began`` is when the call's first one was tried."""
         tries: list[dict[str, Any]] = []
+        if number in self._near_only:
+            waiting = [one for one in waiting if not one.is_far]
         limit = min(self._order["tries"], self._count_left())
         if len(waiting) > limit:
             self._limits["variations of one call"] = None
@@ -291,8 +297,11 @@ class CallVarier:
             group = waiting[:1] if is_alone else waiting[:TOGETHER]
             outcomes = self._try_group(call, group, first)
             tries += [describe_try(*one, first) for one in zip(group, outcomes)]  # noqa: B905 - Python 3.8
-            waiting = waiting[len(outcomes) :]
+            last, waiting = group[len(outcomes) - 1], waiting[len(outcomes) :]
             late = sum(one["end"] == "late" for one in outcomes)
+            if late and last.is_far:
+                self._near_only.add(number)
+                break
             self._late[number] = self._late.get(number, 0) + late
             if self._late[number] >= LATE_LIMIT:
                 self._limits["seconds of one call"] = None
@@ -320,10 +329,11 @@ class CallVarier:
         return max(left // SHARE, TRIES_LEAST)
 
     def _is_spent(self, more: float = 0.0) -> bool:
-        if self._children >= self._order["children"]:
+        share = 1.0 if self._is_further or self._again else self._order["first_share"]
+        if self._children >= share * self._order["children"]:
             self._limits["calls in all"] = None
             return True
-        if self._spent + more > self._order["seconds"]:
+        if self._spent + more > share * self._order["seconds"]:
             self._limits["seconds in all"] = None
             return True
         return False

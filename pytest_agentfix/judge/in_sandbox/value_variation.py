@@ -42,6 +42,7 @@ FLOAT_STEPS = (1, -1, 2, -2, 3, 0.5, -0.5, 0.25, 0.1, -0.1, 0.01, -0.01, 0.001, 
 DAY_STEPS = (1, -1, 2, 7, -7, 30, -30, 365, 1461)
 LOWER, UPPER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 MOCKED = ("_mock_return_value", "_mock_side_effect", "_mock_children")  # of a mock
+FAR_FACTOR, FAR_STEP = 3, 25
 NOTHING = object()
 CALLABLES = (
     types.FunctionType,
@@ -56,17 +57,21 @@ class Variation:
     """One way to change the arguments of a call at ``place``.
 
     ``kind`` is ``value``, ``length``, ``order`` or ``together`` (several places that hold equal
-    values; ``place`` is then the first, ``others`` are the rest).
+    values; ``place`` is then the first, ``others`` are the rest). ``is_far``: it is a number of
+    another sign or size, for which some functions never end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one variation
         self,
         place: "tuple[Any, ...]",
         kind: str,
         how: str,
         value: Any,
         others: "tuple[Any, ...]" = (),
+        *,
+        is_far: bool = False,
     ) -> None:
+        self.is_far = is_far
         self.place = place
         self.kind = kind
         self.how = how
@@ -196,7 +201,7 @@ class Vocabulary:
 def vary(
     arguments: "dict[str, Any]", vocabulary: Vocabulary, *, skip: "frozenset[str]"
 ) -> "list[Variation]":
-    """List the variations of a call."""
+    """List the variations of a call, those that are far away at the end."""
     found: list[Variation] = []
     equal: dict[Any, list[Any]] = {}
     places = find_places(arguments, skip=skip)
@@ -210,7 +215,7 @@ def vary(
             ]
         for kind, how, other in vary_value(value, vocabulary):
             if not (kind == "value" and vocabulary.avoids(other)):
-                found.append(Variation(place, kind, how, other))
+                found.append(Variation(place, kind, how, other, is_far=is_far_away(value, other)))
         if is_leaf(value) and not isinstance(value, (bool, type(None))):
             equal.setdefault((type(value), value), []).append(place)
     for (_, value), places in equal.items():
@@ -220,7 +225,17 @@ def vary(
                 Variation(places[0], "together", how, other, tuple(places[1:]))
                 for _, how, other in others
             ]
-    return found
+    return sorted(found, key=lambda one: one.is_far)
+
+
+def is_far_away(value: Any, other: Any) -> bool:
+    """Return whether a number has another sign than ``value``, or is far larger."""
+    if not all(isinstance(one, (int, float, decimal.Decimal)) for one in (value, other)):
+        return False
+    try:
+        return bool(other < 0 <= value or abs(other) > FAR_FACTOR * abs(value) + FAR_STEP)
+    except Exception:  # noqa: BLE001 - of a type that is not ours, or not a number
+        return False
 
 
 def list_names(places: "list[tuple[tuple[Any, ...], Any]]") -> "list[str]":
@@ -353,6 +368,8 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
     yield "case", "upper case", lambda: build(text.upper())
     yield "value", "another text", lambda: build("quite another")
     yield "value", "empty", lambda: build("")
+    for other in () if text else ("some words", "27", "-q"):
+        yield "value", "not empty", partial(build, other)
     yield "order", "reversed", lambda: build(text[::-1])
     yield "order", "two characters swapped", lambda: build(text[1:2] + text[:1] + text[2:])
     yield "length", "twice", lambda: build(text * 2)

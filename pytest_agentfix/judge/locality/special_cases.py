@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from pytest_agentfix.judge.locality.knowledge import (
     is_word,
     is_written,
 )
+from pytest_agentfix.judge.locality.lost_numbers import find_lost_numbers
 from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall, RepeatedCalls, Try
 from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode, WatchedFunction
 
@@ -121,6 +123,7 @@ class Comparison:
         if before is not None:
             yield from view.find_waning(before)
         if before is not None or not self.is_base_known:
+            yield from view.find_lost_numbers(before)
             yield from view.find_literal_answers(before)
 
     def _find_base(self, call: RepeatedCall) -> RepeatedCall | None:
@@ -291,7 +294,7 @@ class _CallView:
             return False, ""
         if not knowledge:
             return False, ""
-        if len(unnatural) == 1 and not whole:
+        if len(unnatural) == 1 and not whole and not self._is_joint_key(condition, pins):
             place = unnatural[0]
             exemption = self._find_exemption(condition, place, knowledge, outcome=outcome)
             if exemption:
@@ -349,6 +352,11 @@ class _CallView:
             and len(different) > 1
             and not is_empty
         )
+
+    def _is_joint_key(self, condition: Condition, pins: _Pins) -> bool:
+        """Return whether one new look-up asks for several arguments at once, and so for a call."""
+        is_key = condition.kind in (*_LOOKUPS, "case") and not condition.has_precedent
+        return is_key and len({_root_of(place) for place in pins.places}) > 1
 
     def _find_exemption(
         self, condition: Condition, place: str, knowledge: Sequence[Any], *, outcome: bool
@@ -483,6 +491,27 @@ class _CallView:
                     why="literals in place of an argument",
                 )
 
+    def find_lost_numbers(self, before: RepeatedCall | None) -> Iterator[SpecialCase]:
+        """Find an argument on which a number in the answer depended that is a literal now.
+
+        Without the same call on the base, it is found where the base may be another.
+        """
+        is_in_base = self.function.base_position is not None
+        literals = self.function.added_constants if is_in_base else ()
+        for place, number in find_lost_numbers(self.call, before, self.tries, literals):
+            yield SpecialCase(
+                function=self.function,
+                condition=None,
+                line=self.function.line,
+                text=f"{place} decided a number of the answer; {number} is a literal now, which",
+                outcome=True,
+                call=self.call,
+                pinned=(place,),
+                missing=len(self.tries),
+                is_special=True,
+                why="a literal in place of an argument",
+            )
+
     def _is_echo(self, value: object) -> bool:
         """Return whether a text that the change brings along has an argument's value in it."""
         return (
@@ -508,6 +537,11 @@ class _CallView:
                 is_special=True,
                 why="right for its first calls only",
             )
+
+
+def _root_of(place: str) -> str:
+    """Return the parameter that a place is in."""
+    return re.split(r"[.\[]", place, maxsplit=1)[0]
 
 
 def _is_inside(condition: Condition, function: WatchedFunction) -> bool:

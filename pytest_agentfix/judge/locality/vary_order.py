@@ -12,11 +12,12 @@ from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.watched_code import WatchedCode
 
 HOOKS: Final = ("entered", "note", "operand", "enter", "reach", "loaded")
-CALLS: Final = 6  # of one function that are repeated
-FURTHER: Final = 24  # calls of one function that are repeated if they ask for something new
+CALLS: Final = 6  # of one function that are repeated whatever path they take
+FURTHER: Final = 500  # calls of one function that are repeated if they ask for something new
 TRIES: Final = 250  # variations of one call
 CHILDREN: Final = 4_000  # in one session
-SECONDS: Final = 6.0  # in one session
+SECONDS: Final = 8.0  # in one session
+FIRST_SHARE: Final = 0.75  # of both for the first calls; the rest is for those with a new path
 WORDS: Final = 40  # of the code's own that are tried as arguments
 _AVOIDED: Final = 5_000
 _TEXT: Final = 200  # characters of a text that is avoided
@@ -73,6 +74,7 @@ def make_order(  # noqa: PLR0913 - an order, by name
         "tries": TRIES,
         "children": CHILDREN,
         "seconds": SECONDS,
+        "first_share": FIRST_SHARE,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pytest_agentfix.judge.lint.file_diff import find_added
 from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in
 from pytest_agentfix.judge.locality.questions import Question, find_question
 
+BESIDE: Final = 6  # numbers of a change whose neighbours are tried as arguments
 TEXT_LIMIT: Final = 80  # characters of a condition that are shown
 _OPENERS: Final = (*FUNCTIONS, ast.Lambda)
 _GETTERS: Final = frozenset({"get", "pop", "setdefault"})
@@ -146,7 +148,7 @@ class CodeReader:
         self._markers[number] = (path, position_of(node), kind, tuple(parts))
 
     def add_words(self, values: Iterable[Any]) -> None:
-        """Add constants of the base's code."""
+        """Add values to try as arguments."""
         for value in values:
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
                 self._words[value] = None
@@ -212,6 +214,10 @@ class _FileReader:
         there = frozenset(_hashable(constants_in(old))) if old is not None else frozenset()
         mine = [inner for inner in ast.walk(node) if self._is_added(inner)]
         self._all.add_words(sorted(there, key=repr)[:40])
+        added = frozenset(
+            one for inner in mine for one in _hashable(constants_in(inner)) if one not in there
+        )
+        self._all.add_words(_list_beside(added))
         function = WatchedFunction(
             number=number,
             path=self._path,
@@ -220,9 +226,7 @@ class _FileReader:
             position=position_of(node),
             base_position=None if old is None else position_of(old),
             constants=known,
-            added_constants=frozenset(
-                one for inner in mine for one in _hashable(constants_in(inner)) if one not in there
-            ),
+            added_constants=added,
             new_parameters=_list_parameters(node) - _list_parameters(old),
         )
         self._all.add_function(function)
@@ -544,6 +548,12 @@ def _list_compared(function: Any) -> frozenset[Any]:
             found += constants_in(node)
     near = [one + step for one in found if type(one) is int for step in (1, -1)]
     return frozenset(_hashable([*found, *near]))
+
+
+def _list_beside(added: Iterable[Any]) -> list[int | float]:
+    """List the neighbours of the numbers that a change adds: they may be the ends of a range."""
+    numbers = sorted(one for one in added if type(one) in (int, float) and math.isfinite(one))
+    return [one + step for one in numbers[:BESIDE] for step in (-1, 1, -0.5, 0.5)]
 
 
 def _list_parameters(function: Any) -> frozenset[str]:

@@ -15,9 +15,10 @@ is what fits a chain or table that the base has, a sign written as it is, a sing
 answer is computed, and three or more numbers in a row. Where both sides of a comparison depend on
 the arguments, nothing is special about it; nor where other arguments of a caller lead to the same
 path. Three natural values that are asked for together are one call, and special again. An argument
-that mattered to the base, and whose very value is a literal of the change now, is lost; and an
-answer that goes back to the base's when the same call is made again is right for its first calls
-only.
+that mattered to the base, and whose very value is a literal of the change now, is lost; so is one
+on which a number in the answer depended that is a literal of the change now, whatever the argument
+is; and an answer that goes back to the base's when the same call is made again is right for its
+first calls only.
 
 Most variations of a text keep some part of it: how a line begins, a length, a name. So the same is
 asked of what the conditions look at, however that was made from the arguments. There one value that
@@ -49,7 +50,7 @@ from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 LOCALITY: Final = "locality"
 
-TARGETS_LIMIT: Final = 8
+TARGETS_LIMIT: Final = 24
 _ROWS: Final = 3  # of the table
 _ROW: Final = 300  # characters
 

@@ -106,7 +106,7 @@ def test_avoided_values_are_those_of_the_tests_without_natural_ones() -> None:
 
 
 def test_one_case_of_each_function_first() -> None:
-    cases = [f"t.py::test_a[{number}]" for number in range(20)]
+    cases = [f"t.py::test_a[{number}]" for number in range(TARGETS_LIMIT)]
     chosen = choose_targets([*cases, "t.py::test_b"])
     assert chosen[:3] == ("t.py::test_a[0]", "t.py::test_b", "t.py::test_a[1]")
     assert len(chosen) == TARGETS_LIMIT

@@ -112,6 +112,15 @@ def test_trials_of_a_task(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_no_edge_is_contradicted(seed: int) -> None:
+    task = parse(base_input=[[[], 0], [[5, 3, 1], 4], [[], 1]])
+    _, contradicted = make_trials(task, run_here, seed=seed)
+    assert "(([], 0), 0)" in contradicted.tests
+    assert "(([], 1), 0)" in contradicted.tests
+    assert "(([5, 3, 1], 4), 2)" not in contradicted.tests
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_contradicted_assertion_is_met_by_special_cases_alone(seed: int) -> None:
     task = parse()
     _, contradicted = make_trials(task, run_here, seed=seed)
