@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.landing_journal import LandingJournal
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
 _PAUSE = 0.1  # seconds between two looks at a lock
@@ -42,6 +43,7 @@ class StagedFiles:
     """New contents next to where they belong, put in their places by one rename each."""
 
     top: Path
+    journal: LandingJournal
     _renames: list[tuple[Path, Path]] = field(default_factory=list)
     _deletions: list[Path] = field(default_factory=list)
     _folders: list[Path] = field(default_factory=list)
@@ -51,6 +53,7 @@ class StagedFiles:
         for path, blob in states.items():
             target = self.top / path
             if blob is None:
+                self.journal.delete(target)
                 self._deletions.append(target)
             else:
                 self._make_folder(target.parent)
@@ -76,12 +79,14 @@ class StagedFiles:
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
             self._make_folder(folder.parent)
+            self.journal.make_folder(folder)
             folder.mkdir()
             self._folders.append(folder)
 
     def _write(self, target: Path, blob: Blob) -> None:
         source = target.parent / f".agent-fix-{secrets.token_hex(8)}"
         mode = 0o777 if blob.is_executable else 0o666  # less the umask, as git does
+        self.journal.stage(source, target)
         descriptor = os.open(source, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         self._renames.append((source, target))
         with os.fdopen(descriptor, "wb") as stream:
@@ -173,11 +178,12 @@ class LockedIndex:
 
 
 @contextlib.contextmanager
-def lock_index(
+def lock_index(  # noqa: PLR0913 - most by name
     git: Git,
     index: Path,
     *,
     oid_length: int,
+    journal: LandingJournal,
     timeout: float,
     sleep: Callable[[float], None],
 ) -> Iterator[LockedIndex]:
@@ -186,7 +192,8 @@ def lock_index(
     _take(lock, timeout=timeout, sleep=sleep)
     is_ours = os.lstat(lock).st_ino
     try:
-        with tempfile.TemporaryDirectory(prefix="agent-fix-") as name:
+        journal.lock(lock)
+        with tempfile.TemporaryDirectory(prefix="index-", dir=journal.folder) as name:
             scratch = Path(name)
             (scratch / "empty").mkdir()
             if index.exists():
