@@ -72,6 +72,11 @@ FIXED = ClusterResult(
         Evidence("clone", ProbeResult.PASSED, "3 tests passed under other names"),
         Evidence("mutant", ProbeResult.PASSED, "3 tests failed once something else was expected"),
         Evidence("plain-call", ProbeResult.NOT_APPLICABLE, "it needs the fixture cart"),
+        Evidence(
+            "locality",
+            ProbeResult.PASSED,
+            "214 varied calls took the paths that the tests take",
+        ),
         Evidence("red-green-red", ProbeResult.PASSED, "3 tests failed again without the change"),
         Evidence(
             "pass-to-pass",
