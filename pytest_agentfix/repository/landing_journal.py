@@ -2,8 +2,8 @@
 
 A killed process leaves git's lock of the index, files that were staged in the work tree, and in the
 worst case a branch that has moved while index and files have not. Each of them is entered before it
-is made (the lock, which git wants made in one step, just after). The journal is in the scratch
-folder of a session, and whoever clears up after the session settles it first.
+is made. The journal is in the scratch folder of a session, and whoever clears up after the session
+settles it first.
 """
 
 from __future__ import annotations
@@ -34,9 +34,13 @@ class LandingJournal:
 
     folder: Path
 
-    def lock(self, lock: Path) -> None:
-        """Enter a lock that has just been taken."""
-        self._add("lock", str(lock), os.lstat(lock).st_ino)
+    def lock(self, lock: Path, inode: int) -> None:
+        """Enter a lock that is ours if it has this inode."""
+        self._add("lock", str(lock), inode)
+
+    def make_file(self, path: Path) -> None:
+        """Enter a file that is going to be made for a moment."""
+        self._add("file", str(path))
 
     def stage(self, source: Path, target: Path) -> None:
         """Enter a file ``source`` that is going to be written, and to replace ``target``."""
@@ -84,7 +88,9 @@ def _read(journal: Path) -> Iterator[list[Any]]:
 def _settle(entries: list[list[Any]]) -> None:
     is_moved = any(_is_moved(*entry[1:]) for entry in entries if entry[0] == "move")
     for kind, *rest in entries:
-        if kind == "lock":
+        if kind == "file":
+            Path(rest[0]).unlink(missing_ok=True)
+        elif kind == "lock":
             _release(Path(rest[0]), rest[1], is_moved=is_moved)
         elif kind == "stage":
             _place(Path(rest[0]), Path(rest[1]), rest[2], is_moved=is_moved)

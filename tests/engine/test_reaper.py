@@ -37,7 +37,7 @@ if sys.argv[1:] == ["nothing"]:
 if sys.argv[1:2] == ["landing"]:
     lock = Path(sys.argv[2])
     lock.touch()
-    LandingJournal(place.scratch.folder(FOLDER)).lock(lock)
+    LandingJournal(place.scratch.folder(FOLDER)).lock(lock, lock.stat().st_ino)
     print("made", flush=True)
     time.sleep(600)
 place.open()

@@ -176,7 +176,9 @@ NOT_REPRODUCED = ClusterResult(
 
 SAMPLE = RunResult(
     clusters=(FIXED, SIDE_BRANCH, UNFIXED, NOT_REPRODUCED),
-    notices=("1 failing test was left alone, as --agent-fix-select, the agent_fix marker or a hook says",),
+    notices=(
+        "1 failing test was left alone, as --agent-fix-select, the agent_fix marker or a hook says",
+    ),
     seconds=206.4,
 )
 

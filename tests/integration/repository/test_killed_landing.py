@@ -13,7 +13,14 @@ import pytest
 
 from pytest_agentfix.repository.landing_journal import settle_landings
 from tests.kits.places import REPOSITORY
-from tests.kits.repository_kit import IDENTITY, digest_tree, make_repository, run_git
+from tests.kits.repository_kit import (
+    IDENTITY,
+    digest_tree,
+    make_fix,
+    make_repository,
+    run_git,
+    start_run,
+)
 
 # Lands a fix, and is killed where it is about to call the function that the argument names.
 KILLED = """
@@ -54,7 +61,8 @@ def land_and_die(top: Path, place: str) -> None:
         check=False,
     )
     assert done.returncode == -signal.SIGKILL
-    assert (top / ".git" / "index.lock").exists() or place.endswith("put")
+    is_held = (top / ".git" / "index.lock").exists()
+    assert is_held == (place not in ("worktree._is_linked", "worktree.StagedFiles.put"))
 
 
 def settle(top: Path) -> None:
@@ -68,7 +76,13 @@ def read_files(top: Path) -> Mapping[str, bytes]:
 
 @pytest.mark.parametrize(
     "place",
-    ["worktree.StagedFiles.stage", "worktree.LockedIndex.prepare", "checkout.Checkout._move"],
+    [
+        "worktree._is_linked",
+        "worktree._remove",  # the lock has just been taken
+        "worktree.StagedFiles.stage",
+        "worktree.LockedIndex.prepare",
+        "checkout.Checkout._move",
+    ],
 )
 def test_before_the_commit_is_on_the_branch_all_is_taken_back(top: Path, place: str) -> None:
     before = digest_tree(top, without=(".git/objects",))
@@ -105,6 +119,16 @@ def test_the_lock_of_another_git_stays(top: Path) -> None:
         settle(top)
     assert lock.exists()
     assert read_files(top) == BEFORE
+
+
+def test_a_file_system_without_links(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    assert start_run(top).lander.land(make_fix({"a.py": b"2\n"})).branch == "main"
+    assert run_git(top, "status", "--porcelain") == ""
+    assert [path.name for path in (top / ".git").glob("*agent-fix*")] == []
 
 
 def test_a_journal_that_makes_no_sense_changes_nothing(top: Path, tmp_path: Path) -> None:
