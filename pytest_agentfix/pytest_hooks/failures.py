@@ -16,6 +16,7 @@ from pytest_agentfix.pytest_hooks.items import FACTS, Facts
 from pytest_agentfix.pytest_hooks.markers import load_policy
 
 TEXT_LIMIT = 200_000  # characters kept of a traceback, and of captured output
+_LINE_LIMIT = 500
 # xdist says which worker it was: no part of the failure.
 _XDIST_HEAD = re.compile(r"\A\[gw\d+\] .*\n\n?")
 _BITS = {"setup": 1, "call": 2, "teardown": 4}  # of the phases that passed
@@ -109,7 +110,7 @@ class FailureCollector:
             path=Path(facts["path"]) if facts else self._rootdir / nodeid.partition("::")[0],
             line=facts["line"] if facts else None,
             exception=facts["exception"] if facts else "",
-            message=(facts["message"] if facts else "") or _find_first_line(traceback),
+            message=(facts["message"] if facts else "") or _find_telling_line(traceback),
             traceback=cut_text(traceback),
             output=cut_text(_join_sections(report)),
             policy=load_policy(facts["policy"]) if facts else None,
@@ -148,8 +149,18 @@ def _guess_kind(phase: Phase) -> ItemKind:
     return ItemKind.COLLECTOR if phase is Phase.COLLECT else ItemKind.OTHER
 
 
-def _find_first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:500]
+def _find_telling_line(traceback: str) -> str:
+    """Return the line that raised, as pytest marks it; else the error's, else the first one.
+
+    It stands in for the message of an exception that has none, such as a bare ``assert``.
+    """
+    lines = [line for line in traceback.splitlines() if line.strip()]
+    for mark in (">", "E "):
+        marked = [line for line in lines if line.startswith(mark)]
+        if marked:
+            return marked[-1].removeprefix(mark).strip()[:_LINE_LIMIT]
+    is_native = traceback.startswith("Traceback (")
+    return lines[-1 if is_native else 0].strip()[:_LINE_LIMIT] if lines else ""
 
 
 def _join_sections(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_agentfix.repository.edits import Edits
 from pytest_agentfix.repository.git import GitFailure
+from pytest_agentfix.repository.landing_journal import LandingJournal
 from pytest_agentfix.repository.objects import Blob
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.refs import Refs
@@ -26,6 +27,7 @@ class Checkout:
 
     repository: Repository
     oid_length: int
+    journal: LandingJournal
     timeout: float
     sleep: Callable[[float], None]
 
@@ -37,12 +39,13 @@ class Checkout:
         The paths that could not be brought along are returned. Raises ``NotPlainError`` or
         ``GitFailure``, and then nothing has changed.
         """
-        staged = StagedFiles(self.repository.top)
+        staged = StagedFiles(self.repository.top, self.journal)
         try:
             with lock_index(
                 self.repository.git,
                 self.repository.git_dir / "index",
                 oid_length=self.oid_length,
+                journal=self.journal,
                 timeout=self.timeout,
                 sleep=self.sleep,
             ) as index:
@@ -50,12 +53,14 @@ class Checkout:
                 staged.stage(edits.disk_after)
                 index.prepare(edits.after)
                 self._check_disk(edits)  # once more: an editor may have saved meanwhile
+                self.journal.move(self.repository.top, branch=branch, new=new)
                 self._move(branch, old=old, new=new, note=note)
                 if not _is_put(index):
                     return tuple(edits.after)
                 missed = staged.put()
         finally:
             staged.discard()
+            self.journal.close()
         return tuple(path.relative_to(self.repository.top).as_posix() for path in missed)
 
     def _check(self, edits: Edits, index: LockedIndex, *, branch: str) -> None:

@@ -17,6 +17,7 @@ from pytest_agentfix.core.model import FileStat, Fix, Landing, ReadBase
 from pytest_agentfix.repository.checkout import Checkout, NotPlainError
 from pytest_agentfix.repository.edits import Edits, compare
 from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
+from pytest_agentfix.repository.landing_journal import LandingJournal
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.patch import make_patch
@@ -70,7 +71,8 @@ class CommitLander:
 
     ``read_base`` gives content and executable bit of a path in the base tree at the start of the
     run. A fix is held back from the checked-out branch if more than ``max_unjudged`` (0 to 1) of
-    the tests that passed could not be judged. Safe to call from several threads.
+    the tests that passed could not be judged. ``scratch`` is a folder for what must not outlive the
+    landing, and for the journal of it (``settle_landings``). Safe to call from several threads.
     """
 
     def __init__(  # noqa: PLR0913 - all of it is set by the user
@@ -82,6 +84,7 @@ class CommitLander:
         branch: str | None,
         is_committing: bool,
         patch_folder: Path,
+        scratch: Path,
         max_unjudged: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
         signing_timeout: float = _SIGNING_TIMEOUT,
@@ -97,7 +100,13 @@ class CommitLander:
         self._oid_length = len(repository.head)
         self._objects = ObjectWriter(repository.git, self._oid_length)
         self._refs = Refs(repository.git, self._oid_length)
-        self._checkout = Checkout(repository, self._oid_length, timeout=_LOCK_TIMEOUT, sleep=sleep)
+        self._checkout = Checkout(
+            repository,
+            self._oid_length,
+            LandingJournal(scratch),
+            timeout=_LOCK_TIMEOUT,
+            sleep=sleep,
+        )
         self._lock = threading.Lock()
         self._tip = repository.head  # the commit that the next fix goes on top of
         self._run_branch = ""  # the side branch of the run, with a detached HEAD

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.landing_journal import LandingJournal
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
 _PAUSE = 0.1  # seconds between two looks at a lock
@@ -42,6 +43,7 @@ class StagedFiles:
     """New contents next to where they belong, put in their places by one rename each."""
 
     top: Path
+    journal: LandingJournal
     _renames: list[tuple[Path, Path]] = field(default_factory=list)
     _deletions: list[Path] = field(default_factory=list)
     _folders: list[Path] = field(default_factory=list)
@@ -51,6 +53,7 @@ class StagedFiles:
         for path, blob in states.items():
             target = self.top / path
             if blob is None:
+                self.journal.delete(target)
                 self._deletions.append(target)
             else:
                 self._make_folder(target.parent)
@@ -76,12 +79,14 @@ class StagedFiles:
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
             self._make_folder(folder.parent)
+            self.journal.make_folder(folder)
             folder.mkdir()
             self._folders.append(folder)
 
     def _write(self, target: Path, blob: Blob) -> None:
         source = target.parent / f".agent-fix-{secrets.token_hex(8)}"
         mode = 0o777 if blob.is_executable else 0o666  # less the umask, as git does
+        self.journal.stage(source, target)
         descriptor = os.open(source, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         self._renames.append((source, target))
         with os.fdopen(descriptor, "wb") as stream:
@@ -173,20 +178,20 @@ class LockedIndex:
 
 
 @contextlib.contextmanager
-def lock_index(
+def lock_index(  # noqa: PLR0913 - most by name
     git: Git,
     index: Path,
     *,
     oid_length: int,
+    journal: LandingJournal,
     timeout: float,
     sleep: Callable[[float], None],
 ) -> Iterator[LockedIndex]:
     """Hold the index's lock; ``GitFailure`` if somebody else has it for ``timeout`` seconds."""
     lock = lock_of(index)
-    _take(lock, timeout=timeout, sleep=sleep)
-    is_ours = os.lstat(lock).st_ino
+    is_ours = _take(lock, journal, timeout=timeout, sleep=sleep)
     try:
-        with tempfile.TemporaryDirectory(prefix="agent-fix-") as name:
+        with tempfile.TemporaryDirectory(prefix="index-", dir=journal.folder) as name:
             scratch = Path(name)
             (scratch / "empty").mkdir()
             if index.exists():
@@ -203,20 +208,56 @@ def lock_of(index: Path) -> Path:
     return index.with_name(f"{index.name}.lock")
 
 
-def _take(lock: Path, *, timeout: float, sleep: Callable[[float], None]) -> None:
-    waited = 0.0
-    while not _is_taken(lock):
-        if waited >= timeout:
-            words = f"{lock} exists: another git is at work here, or one crashed and left it"
-            raise GitFailure(words)
-        sleep(_PAUSE)
-        waited += _PAUSE
+def _take(
+    lock: Path, journal: LandingJournal, *, timeout: float, sleep: Callable[[float], None]
+) -> int:
+    """Take the lock and return its inode.
+
+    A file of another name is linked to it, so that the journal knows the inode beforehand.
+    """
+    candidate = lock.with_name(f"agent-fix-{secrets.token_hex(8)}")
+    journal.make_file(candidate)
+    try:
+        inode = _make_empty(candidate)
+        journal.lock(lock, inode)
+        waited = 0.0
+        while not _is_linked(candidate, lock):
+            if waited >= timeout:
+                words = f"{lock} exists: another git is at work here, or one crashed and left it"
+                raise GitFailure(words)
+            sleep(_PAUSE)
+            waited += _PAUSE
+    finally:
+        _remove(candidate)
+    taken = os.lstat(lock).st_ino
+    if taken != inode:
+        journal.lock(lock, taken)
+    return taken
 
 
-def _is_taken(lock: Path) -> bool:
+def _make_empty(path: Path) -> int:
+    """Make an empty file that must not be there, and return its inode."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
+def _is_linked(candidate: Path, lock: Path) -> bool:
     """Try to make the lock file; ``False`` where it is there."""
     try:
-        os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            lock.hardlink_to(candidate)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            _make_empty(lock)
     except FileExistsError:
         return False
     return True
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentFixError
@@ -62,6 +63,7 @@ class ClusterRepairer:
     gateways: GatewayFactory
     scheduler: Scheduler
     clock: Clock
+    landing_folder: Path  # scratch
     lander: CommitLander = field(init=False)
     merge_queue: MergeQueue = field(init=False)
 
@@ -74,6 +76,7 @@ class ClusterRepairer:
             branch=settings.branch,
             is_committing=settings.commit,
             patch_folder=self.context.patch_folder,
+            scratch=self.landing_folder,
             max_unjudged=settings.max_unjudged,
         )
         self.merge_queue = MergeQueue(

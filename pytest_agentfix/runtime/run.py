@@ -20,6 +20,8 @@ from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
+from pytest_agentfix.repository.landing_journal import settle_landings
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
 from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
@@ -133,7 +135,7 @@ class RepairRun:
     def _prepare(self, imported: Sequence[str]) -> PrewarmResult:
         """Make what every cluster needs; what was prewarmed is not made again."""
         context = self._context
-        if swept := sweep_dead(context.engine, context.scratch_root):
+        if swept := sweep_dead(context.engine, context.scratch_root, settle=settle_landings):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
@@ -196,6 +198,7 @@ class RepairRun:
         context, sandboxes = self._context, self._sandboxes
         assert self._gateways is not None
         assert sandboxes is not None
+        assert self._scratch is not None
         self._agent_pool = agent_pool = AgentPool(
             sandboxes,
             self._gateways.describe(context.upstream),
@@ -222,6 +225,7 @@ class RepairRun:
             gateways=self._gateways,
             scheduler=self._scheduler,
             clock=self._clock,
+            landing_folder=self._scratch.folder(LANDING_FOLDER),
         )
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.overlay_cleanup import clean_up_overlays
 from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one
+
+# Settles what a dead session had begun outside its folder, which it is given; never raises.
+Settle = Callable[[Path], None]
 
 
 def end_session(engine: Engine, root: Path, session: str) -> None:
@@ -26,9 +30,9 @@ def end_session(engine: Engine, root: Path, session: str) -> None:
         clean_up_overlays(engine, root / session)
 
 
-def sweep_dead(engine: Engine, root: Path) -> int:
+def sweep_dead(engine: Engine, root: Path, *, settle: Settle) -> int:
     """Clean up after sessions of this user that died; return their number."""
-    swept = set(sweep(root, partial(end_session, engine, root)))
+    swept = set(sweep(root, partial(_clear_dead, engine, root, settle)))
     owner = owner_name(root)
     for session in {**engine.sessions(owner), **engine.volumes(owner)}:
         if not is_alive(root, session):
@@ -37,6 +41,11 @@ def sweep_dead(engine: Engine, root: Path) -> int:
     return len(swept)
 
 
-def sweep_session(engine: Engine, root: Path, session: str) -> None:
+def sweep_session(engine: Engine, root: Path, session: str, *, settle: Settle) -> None:
     """Clean up after one session, if it is dead, with its folder."""
-    sweep_one(root / session, partial(end_session, engine, root))
+    sweep_one(root / session, partial(_clear_dead, engine, root, settle))
+
+
+def _clear_dead(engine: Engine, root: Path, settle: Settle, session: str) -> None:
+    settle(root / session)
+    end_session(engine, root, session)

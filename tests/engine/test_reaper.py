@@ -17,6 +17,8 @@ from tests.kits.project_kit import pids_of, wait_for
 # Makes a container and never starts it: what a kill between the two calls leaves.
 SESSION = """
 import sys, time
+from pathlib import Path
+from pytest_agentfix.repository.landing_journal import FOLDER, LandingJournal
 from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.scratch import scratch_root
@@ -31,6 +33,12 @@ if sys.argv[1:] == ["nothing"]:
     place.close()
     reaper.close()
     print("closed", flush=True)
+    time.sleep(600)
+if sys.argv[1:2] == ["landing"]:
+    lock = Path(sys.argv[2])
+    lock.touch()
+    LandingJournal(place.scratch.folder(FOLDER)).lock(lock, lock.stat().st_ino)
+    print("made", flush=True)
     time.sleep(600)
 place.open()
 """
@@ -58,6 +66,14 @@ def test_a_container_that_never_started_goes(engine: Engine, root: Path) -> None
     with session():
         assert len(engine.sessions(owner_name(root))) == 1
     # The rest is for the ``residue`` fixture to see: container, volume and folder.
+
+
+def test_a_landing_that_was_cut_short_is_settled(root: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "index.lock"
+    with session("landing", str(lock)):
+        assert lock.exists()
+    wait_for(lambda: not lock.exists())
+    wait_for(lambda: list(root.iterdir()) == [])
 
 
 def test_it_ends_with_its_session(root: Path) -> None:

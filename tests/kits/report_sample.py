@@ -72,6 +72,11 @@ FIXED = ClusterResult(
         Evidence("clone", ProbeResult.PASSED, "3 tests passed under other names"),
         Evidence("mutant", ProbeResult.PASSED, "3 tests failed once something else was expected"),
         Evidence("plain-call", ProbeResult.NOT_APPLICABLE, "it needs the fixture cart"),
+        Evidence(
+            "locality",
+            ProbeResult.PASSED,
+            "214 varied calls took the paths that the tests take",
+        ),
         Evidence("red-green-red", ProbeResult.PASSED, "3 tests failed again without the change"),
         Evidence(
             "pass-to-pass",
@@ -171,7 +176,9 @@ NOT_REPRODUCED = ClusterResult(
 
 SAMPLE = RunResult(
     clusters=(FIXED, SIDE_BRANCH, UNFIXED, NOT_REPRODUCED),
-    notices=("1 failing test was left alone, as --agent-fix-select or the agent_fix marker says",),
+    notices=(
+        "1 failing test was left alone, as --agent-fix-select, the agent_fix marker or a hook says",
+    ),
     seconds=206.4,
 )
 

@@ -23,6 +23,7 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.repository import CommitLander, Repository
 from pytest_agentfix.repository.commit_message import default_message
+from pytest_agentfix.repository.landing_journal import FOLDER
 
 IDENTITY = "[user]\n\tname = A User\n\temail = user@example.com\n[init]\n\tdefaultBranch = main\n"
 
@@ -99,6 +100,8 @@ def start_run(  # noqa: PLR0913 - all but one by name
         if (top / name).is_file()
     }
     patches = top.parent / "patches"
+    scratch = top.parent / "session" / f"{FOLDER}-0"
+    scratch.mkdir(parents=True, exist_ok=True)
     lander = CommitLander(
         repository,
         read_base=base.get,
@@ -106,6 +109,7 @@ def start_run(  # noqa: PLR0913 - all but one by name
         branch=branch,
         is_committing=is_committing,
         patch_folder=patches,
+        scratch=scratch,
         sleep=sleep,
         signing_timeout=signing_timeout,
         max_unjudged=max_unjudged,

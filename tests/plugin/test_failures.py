@@ -107,6 +107,39 @@ def test_every_kind(any_runner: Runner) -> None:
     assert not request.is_cut_short
 
 
+NO_MESSAGE = {
+    "helper": "def same(left, right):\n    assert left == right\n",
+    "mod": "def check(value):\n    if value < 0:\n        raise ValueError\n    return value\n",
+    "test_it": """\
+        import helper, mod
+
+        def test_helper():
+            helper.same([1], [2])
+
+        def test_one():
+            mod.check(-1)
+
+        def test_two():
+            mod.check(-2)
+        """,
+}
+
+
+def test_a_failure_without_a_message_is_told_by_the_line_that_raised(runner: Runner) -> None:
+    runner.pytester.makepyfile(**NO_MESSAGE)
+    runner.run()
+    messages = [failure.message for failure in runner.request.failures]
+    assert messages == ["assert left == right", "raise ValueError", "raise ValueError"]
+
+
+@pytest.mark.parametrize("style", ["short", "native", "line"])
+def test_a_shorter_traceback_tells_by_the_exception_instead(runner: Runner, style: str) -> None:
+    runner.pytester.makepyfile(**NO_MESSAGE)
+    runner.run(f"--tb={style}")
+    messages = [failure.message for failure in runner.request.failures]
+    assert messages == ["AssertionError", "ValueError", "ValueError"]
+
+
 def test_order_is_kept(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it=TESTS)
     runner.run()

@@ -64,17 +64,18 @@ class Launcher:
 
         It gives up as soon as ``unneeded`` is set or ``deadline`` has passed.
         """
-        process = None
+        process, is_silent = None, False
         # 1.18 is known to hang at its start sometimes; a second try has fresh data folders.
         for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
             process = self._sandbox.start(self._make_command(home))
             patience = self._clock.monotonic() + self._plan.patience.start
             if self._wait_healthy(process, min(deadline, patience), unneeded):
                 return process
+            is_silent = process.is_running()
             process.kill()
             if unneeded.is_set():
                 break
-        raise not_up(process)
+        raise _silent(self._plan.patience.start) if is_silent else not_up(process)
 
     def _make_command(self, home: str) -> Command:
         plan = self._plan
@@ -93,6 +94,14 @@ class Launcher:
                 return True
             self._clock.sleep(0.05)
         return False
+
+
+def _silent(patience: float) -> AgentUnavailableError:
+    """Return the error for a server that runs and answers nothing for ``patience`` seconds."""
+    return AgentUnavailableError(
+        f"OpenCode does not come up in the sandbox (no answer within {patience:g} s of its start).",
+        "If the machine is busy, run again later, or with a smaller --agent-fix-jobs.",
+    )
 
 
 def not_up(process: Process | None) -> AgentUnavailableError:

@@ -49,6 +49,7 @@ def reap_when_parent_dies(facts: object, outbox: Outbox) -> None:
 
 def _clear_up(target: ReaperTarget) -> None:
     # Imported here because this hardly ever runs.
+    from pytest_agentfix.repository.landing_journal import settle_landings  # noqa: PLC0415
     from pytest_agentfix.sandbox.cleanup import end_session, sweep_session  # noqa: PLC0415
     from pytest_agentfix.sandbox.engine import Engine  # noqa: PLC0415
 
@@ -56,4 +57,4 @@ def _clear_up(target: ReaperTarget) -> None:
     for pause in PAUSES:
         time.sleep(pause)
         end_session(engine, target.root, target.name)
-    sweep_session(engine, target.root, target.name)
+    sweep_session(engine, target.root, target.name, settle=settle_landings)

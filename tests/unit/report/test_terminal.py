@@ -61,8 +61,8 @@ def test_fixed() -> None:
             "60 of 61 judged; 1 excused"
         ),
         SummaryLine(
-            "       stood up to: lint, clone, mutant, red-green-red, report, canary, hold-out, "
-            "minimal"
+            "       stood up to: lint, clone, mutant, locality, red-green-red, report, canary, "
+            "hold-out, minimal"
         ),
         SummaryLine("       not applicable: plain-call (it needs the fixture cart)"),
         SummaryLine("       shop/cart.py +3 -1; commit 4be19c0 on main"),
