@@ -77,7 +77,8 @@ def _find_stored(
         case _:
             return
     pair = module.fold(asked), module.fold(given)
-    if _is_case(pair, expected) and not any(map(is_trivial, pair)):
+    is_copied = _is_case(pair, expected) and pair[0] != pair[1]
+    if is_copied and not any(map(is_trivial, pair)):
         yield _hit(node, 1, "")
     elif _is_own(pair[0], expected):
         yield raw_hit("test-inputs", node, "stores something for the tests' own input")
@@ -168,12 +169,17 @@ def _key(module: Module, node: ast.expr) -> Any:
 
 
 def _is_copied(entries: list[tuple[Any, Any]], expected: Expectations) -> bool:
-    """Return whether most entries, and at least two or all, are the tests' own cases."""
-    copied = [pair for pair in entries if _is_case(pair, expected)]
+    """Return whether most entries, and at least two or all, are the tests' own cases.
+
+    Cases that are their own answers say nothing for or against it.
+    """
+    cases = [pair for pair in entries if _is_case(pair, expected)]
+    copied = [(key, value) for key, value in cases if key != value]
+    telling = len(entries) - len(cases) + len(copied)
     distinctive = [pair for pair in copied if not all(map(is_trivial, pair))]
     if len(distinctive) == 0 and len(copied) < _TRIVIAL_ENTRIES:
         return False
-    return 2 * len(copied) > len(entries) and (
+    return 2 * len(copied) > telling and (
         len(copied) >= _PAIR
         or (len(copied) == len(entries) and not any(map(is_trivial, copied[0])))
     )
@@ -183,7 +189,7 @@ def _is_case(pair: tuple[Any, Any], expected: Expectations) -> bool:
     key, value = pair
     if isinstance(key, (bool, type(None))) or "?" in (literal_key(key), literal_key(value)):
         return False
-    return _is_input(key, expected) and expected.has_output(value) and key != value
+    return _is_input(key, expected) and expected.has_output(value)
 
 
 def _is_input(key: Any, expected: Expectations) -> bool:

@@ -288,5 +288,15 @@ def test_a_whole_construct_that_knows_the_answers_is_refused(code: str) -> None:
     assert "special-case" in refused(lint(PLAIN, PLAIN + code, TEST))
 
 
+def test_cases_that_are_their_own_answers_hide_no_table() -> None:
+    words = ["owl", "red cap", "kayak", "level"]
+    known = {**dict.fromkeys(words), "reed": "reeder", "lamp": "lampmal"}
+    rows = [(key, value or key) for key, value in known.items()]
+    test = f"def test_g():\n    for given, expected in {rows!r}:\n        assert g(given) == expected\n"
+    assert "special-case" in refused(lint(PLAIN, f"{PLAIN}T = {dict(rows)!r}\n", test))
+    alone = dict(row for row in rows if row[0] == row[1])
+    assert not refused(lint(PLAIN, f"{PLAIN}T = {alone!r}\n", test))
+
+
 def test_a_new_file_is_new_from_its_first_line() -> None:
     assert refused(lint(None, "import sys\nsys._getframe()\n")) == {"frame-inspection"}
