@@ -111,6 +111,10 @@ class AgentUnavailableError(EnvironmentTrouble):
     """OpenCode does not come up in the sandbox."""
 
 
+class AgentTooSlowError(AgentUnavailableError):
+    """OpenCode took longer than it may; on a machine with less to do it may come up."""
+
+
 class ProviderTrouble(EnvironmentTrouble):
     """The model's provider refused or is not there; ``is_final``: so it will for all clusters."""
 

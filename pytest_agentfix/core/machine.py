@@ -18,15 +18,46 @@ def count_cores() -> int:
         return os.cpu_count() or 1
 
 
-def choose_jobs(wanted: int | None, *, cores: int, memory: int | None) -> int:
+def find_load() -> float:
+    """Return the programs that want a core now; the average of the last minute if not on Linux."""
+    try:
+        with open("/proc/loadavg", encoding="ascii") as line:  # noqa: PTH123 - no file of a user's
+            running = int(line.read().split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        return find_load_average()
+    return float(max(0, running - 1))  # without this one
+
+
+def find_load_average() -> float:
+    """Return the load average of the last minute, 0 where the system tells none."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return 0.0
+
+
+def is_overloaded() -> bool:
+    """Return whether more programs want a core than there are."""
+    return find_load() > count_cores()
+
+
+def describe_load() -> str:
+    """Return the load in words."""
+    cores = count_cores()
+    return f"a machine where {find_load():.0f} programs want {cores} core{'s' * (cores > 1)}"
+
+
+def choose_jobs(wanted: int | None, *, cores: int, memory: int | None, load: float = 0.0) -> int:
     """Choose the number of clusters to repair side by side; ``wanted`` is the user's choice.
 
-    ``memory`` are the bytes that are free, ``None`` if nobody knows.
+    ``memory`` are the bytes that are free, ``None`` if nobody knows. ``load`` is the machine's load
+    average: the share of the cores that is left over is the share of the jobs.
     """
     if wanted is not None:
         return wanted
     fitting = MOST if memory is None else memory // MEMORY
-    return max(1, min(MOST, PER_CORE * cores, fitting))
+    by_cores = int(PER_CORE * cores * cores / max(cores, load))
+    return max(1, min(MOST, by_cores, fitting))
 
 
 def find_free_memory() -> int | None:

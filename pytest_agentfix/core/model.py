@@ -95,7 +95,8 @@ class Failure:
     argument, the index of its value in its list (pytest's running number where several lists are
     combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
-    module or name that is not there, "" for none.
+    module or name that is not there, "" for none. ``seconds`` is the time of the phase and of the
+    slowest set-up of the run, ``None`` where nobody knows.
     """
 
     nodeid: str
@@ -113,6 +114,7 @@ class Failure:
     frames: tuple[Frame, ...] = ()
     fixture: str = ""
     missing: str = ""
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def function(self) -> str:
@@ -137,6 +139,12 @@ class Cluster:
     def targets(self) -> tuple[str, ...]:
         """The node ids to turn green, in the order they failed, without repeats."""
         return tuple(dict.fromkeys(failure.nodeid for failure in self.failures))
+
+    @property
+    def seconds(self) -> float | None:
+        """The time that the failing phases took for the user, ``None`` where nobody knows."""
+        known = [failure.seconds for failure in self.failures if failure.seconds is not None]
+        return sum(known) if len(known) == len(self.failures) else None
 
     @property
     def title(self) -> str:

@@ -33,6 +33,7 @@ from pytest_agentfix.core.model import (
     Tokens,
     Turn,
 )
+from pytest_agentfix.core.progress import Work
 
 MODEL_PORT: Final = 4601  # inside a sandbox: where the gateway listens
 
@@ -115,8 +116,12 @@ class Process(Protocol):
 class Sandbox(Protocol):
     """A running container around one workspace. Leaving it as a context manager removes it."""
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
-        """Run to the end, or kill it after ``timeout`` seconds (``is_timed_out``)."""
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
+        """Run to the end, or kill it after ``timeout`` seconds (``is_timed_out``).
+
+        Where the machine is overloaded and it gets on, it may take ``at_most`` seconds, which are
+        ``timeout`` seconds by default.
+        """
         ...
 
     def start(self, command: Command) -> Process:
@@ -125,6 +130,10 @@ class Sandbox(Protocol):
 
     def dial(self, port: int, *, timeout: float) -> Stream:
         """Connect to a port on the sandbox's own loopback; ``ConnectionError`` if none listens."""
+        ...
+
+    def find_work(self) -> Work | None:
+        """Return what everything in it has done so far, ``None`` where nobody knows."""
         ...
 
     def collect(self) -> Collected:

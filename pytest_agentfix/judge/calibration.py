@@ -22,9 +22,9 @@ from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
 
-CALIBRATION_PATIENCE: Final = 120.0  # seconds for each of the two runs
-_PLAIN_FACTOR: Final = 3.0  # how much longer plain calls may take than the tests in pytest did
-_PLAIN_EXTRA: Final = 10.0  # seconds on top
+LONGEST: Final = 120.0  # seconds for each of the two runs
+_FACTOR: Final = 3.0  # how much longer additions may take than the tests themselves did
+_EXTRA: Final = 10.0  # seconds on top
 
 _NO_ADDITIONS: Final = "the suite does not take tests that are not its own"
 _OTHER_NAME: Final = "under another name it does not fail as it does under its own"
@@ -71,6 +71,10 @@ class Calibrator:
             others = self.find_differing_plain_calls(sandbox, variant_plan)
         return variant_plan.without(PLAIN, dict.fromkeys(others, _OTHERWISE))
 
+    @property
+    def _patience(self) -> float:
+        return min(LONGEST, self.base_run.completed.seconds * _FACTOR + _EXTRA)
+
     def _calibrate_added(self, sandbox: Sandbox, variant_plan: VariantPlan) -> VariantPlan:
         if not variant_plan.added_ids:
             return variant_plan
@@ -79,7 +83,7 @@ class Calibrator:
             sandbox,
             task,
             self.deadline,
-            patience=CALIBRATION_PATIENCE,
+            patience=self._patience,
             usual=variant_plan.usual,
         )
         if run.trouble or not are_red(run, variant_plan.canaries):
@@ -98,13 +102,11 @@ class Calibrator:
         ``files`` are written beside the tests' own.
         """
         others: list[str] = []
-        seconds = self.base_run.completed.seconds * _PLAIN_FACTOR + _PLAIN_EXTRA
         targets = {call: target for target, call in variant_plan.of(PLAIN).ids.items()}
-        patience = min(seconds, CALIBRATION_PATIENCE)
         for task in list_plain_tasks(variant_plan):
             whole = {**files, **task.files}
             run = self.sessions.run_plain(
-                sandbox, task.order, whole, self.deadline, patience=patience
+                sandbox, task.order, whole, self.deadline, patience=self._patience
             )
             called = [call["id"] for call in task.order["calls"]]
             others += [

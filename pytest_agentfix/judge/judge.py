@@ -40,6 +40,7 @@ from pytest_agentfix.judge.sessions.session_end import USUAL
 from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
+from pytest_agentfix.judge.time_limits import limit_with_change
 from pytest_agentfix.judge.unjudged import explain_unjudged
 from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
 
@@ -209,7 +210,9 @@ class SandboxJudge:
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
             regressions=self._regressions,
-            patience=self._plan.patience,
+            patience=limit_with_change(
+                cluster, baseline.reproduction.seconds, longest=self._plan.patience
+            ),
             deadline=deadline,
             more=self._plan.probes,
             is_coverage_needed=self._is_coverage_needed(changes, withheld),
@@ -246,7 +249,7 @@ class SandboxJudge:
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,
             regressions=self._regressions,
-            patience=self._plan.patience,
+            patience=limit_with_change(cluster, 0.0, longest=self._plan.patience),
         )
         has_canaries = any(
             probe.name == CANARY and probe.result is ProbeResult.PASSED
@@ -314,6 +317,7 @@ class SandboxJudge:
                 advise=self._plan.advise,
             ),
             top=self._plan.top,
+            patience=self._plan.patience,
             is_on_top=self._plan.is_on_top,
         )
 

@@ -39,6 +39,7 @@ from pytest_agentfix.judge.findings import (
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
+from pytest_agentfix.judge.time_limits import limit_on_base
 from pytest_agentfix.judge.variants.plan import VariantPlan
 
 TOGETHER_PATIENCE: Final = 60.0  # seconds for the session with everything in it
@@ -52,7 +53,8 @@ class Reproducer:
     """``open_sandbox`` opens fresh sandboxes with the base; ``plan_variants`` plans the additions.
 
     ``comparison`` is with the user's failures, which are those of the run's first base only;
-    ``is_on_top`` is as for ``probe_fail_before``.
+    ``patience`` is in seconds, for a session of the targets; ``is_on_top`` is as for
+    ``probe_fail_before``.
     """
 
     sessions: Sessions
@@ -60,6 +62,7 @@ class Reproducer:
     plan_variants: Callable[[Cluster], VariantPlan]
     comparison: FailureComparison
     top: Path
+    patience: float
     is_on_top: bool = False
 
     def reproduce(self, cluster: Cluster, *, deadline: float) -> Baseline:
@@ -106,7 +109,12 @@ class Reproducer:
 
     def _run_separately(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
         with self.open_sandbox() as sandbox:
-            run = self.sessions.run(sandbox, self._make_task(cluster), deadline)
+            run = self.sessions.run(
+                sandbox,
+                self._make_task(cluster),
+                deadline,
+                patience=limit_on_base(cluster, longest=self.patience),
+            )
             check_base(run)
             litter = _list_paths(sandbox.collect())
         finding, _ = self._examine(cluster, run)

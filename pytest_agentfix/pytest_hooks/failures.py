@@ -34,6 +34,7 @@ class FailureCollector:
         self._passed_phases: dict[str, int] = {}  # node id -> bits
         self._places: dict[tuple[str, int, str], Frame] = {}  # thousands of failures share few
         self._not_passed: set[str] = set()
+        self._slowest_setup = 0.0  # seconds; of fixtures that a test run by itself has to set up
         self.imported: set[str] = set()  # files, as far as xdist's workers have told
 
     @property
@@ -73,6 +74,8 @@ class FailureCollector:
             if outcome in ("passed", "skipped"):
                 self._not_passed.add(nodeid)
         elif outcome == "passed":
+            if report.when == "setup" and report.duration > self._slowest_setup:
+                self._slowest_setup = report.duration
             phases = self._passed_phases
             phases[nodeid] = phases.get(nodeid, 0) | _BITS.get(report.when, 0)
         elif outcome == "failed":
@@ -118,7 +121,13 @@ class FailureCollector:
             frames=self._make_frames(facts["frames"]) if facts else (),
             fixture=facts["fixture"] if facts else "",
             missing=facts["missing"] if facts else "",
+            seconds=self._find_seconds(report),
         )
+
+    def _find_seconds(self, report: pytest.TestReport | pytest.CollectReport) -> float | None:
+        if not isinstance(report, pytest.TestReport):
+            return None
+        return report.duration + self._slowest_setup
 
     def _make_frames(self, facts: Iterable[FrameFacts]) -> tuple[Frame, ...]:
         return tuple(self._make_frame(*each) for each in facts)

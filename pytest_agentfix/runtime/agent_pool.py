@@ -12,7 +12,8 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
-from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
+from pytest_agentfix.core.errors import AgentFixError, AgentTooSlowError, EnvironmentTrouble
+from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
@@ -25,12 +26,12 @@ from pytest_agentfix.runtime.sandbox_factory import (
     SandboxFactory,
     WorkspaceSandbox,
 )
+from pytest_agentfix.runtime.start_queue import StartQueue
 from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
 
 _ELSEWHERE: Final = Path("/tmp")  # noqa: S108 - a sandbox's own, with nothing of the repository
-STARTUP_LIMIT: Final = 180.0  # seconds for OpenCode to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class AgentPool:
         self._access = access
         self._environ = environ
         self._clock = clock
+        self._starts = StartQueue(count_cores())
         self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
             self._start_ahead,
             _close,
@@ -152,7 +154,8 @@ class AgentPool:
         )
         agent = OpenCodeAgent(sandbox.container, plan, clock=self._clock)
         try:
-            agent.launch(deadline=min(deadline, self._clock.monotonic() + STARTUP_LIMIT))
+            with self._starts.turn(deadline=deadline):
+                agent.launch(deadline=deadline)
             agent.begin(gateway)
         except BaseException:
             agent.close()
@@ -219,12 +222,29 @@ class AgentPool:
         deadline: float,
         signals: StartupSignals,
     ) -> WarmAgent:
+        """Start one in its turn; once more, and alone, if there was too much else to do."""
+        try:
+            with self._starts.turn(deadline=deadline):
+                return self._launch(open_sandbox, access, deadline, signals)
+        except AgentTooSlowError:
+            if signals.cancelled.is_set():
+                raise
+            logger.info("OpenCode was too slow and is started again, alone", exc_info=True)
+        with self._starts.turn(deadline=deadline, is_alone=True):
+            return self._launch(open_sandbox, access, deadline, signals)
+
+    def _launch(
+        self,
+        open_sandbox: Callable[[AcceptHandler], WorkspaceSandbox],
+        access: ModelEndpoint,
+        deadline: float,
+        signals: StartupSignals,
+    ) -> WarmAgent:
         switch = SwitchableHandler(WarmupModel(clock=self._clock))
         sandbox = open_sandbox(switch.handle)
         agent = OpenCodeAgent(sandbox.container, self.plan(access), clock=self._clock)
         try:
-            until = self._clock.monotonic() + STARTUP_LIMIT
-            agent.launch(deadline=min(deadline, until), unneeded=signals.cancelled)
+            agent.launch(deadline=deadline, unneeded=signals.cancelled)
             if not signals.prompt_waiting.is_set():  # else its own first prompt warms it up
                 agent.warm_up(deadline=deadline, unneeded=signals.cancelled)
         except BaseException:

@@ -12,7 +12,12 @@ from functools import partial
 from typing import Final
 
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
-from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.core.machine import (
+    choose_jobs,
+    count_cores,
+    find_free_memory,
+    find_load_average,
+)
 from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
@@ -271,7 +276,12 @@ class RepairRun:
         settings = self._context.settings
         if settings.record is not None or settings.replay is not None:
             return 1  # a cassette is one conversation after the other
-        return choose_jobs(settings.jobs, cores=count_cores(), memory=find_free_memory())
+        return choose_jobs(
+            settings.jobs,
+            cores=count_cores(),
+            memory=find_free_memory(),
+            load=find_load_average(),
+        )
 
     def _prewarm_agents(self) -> None:
         """Start agents for the next clusters while these are under way."""

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import Command, Completed
+from pytest_agentfix.core.progress import FindWork, ProgressWait, find_nothing, wait_for
 from pytest_agentfix.sandbox.frames import (
     CREDIT_STEP,
     MAX_PAYLOAD,
@@ -223,9 +224,16 @@ class RunningCommand:
         both = self._stdout.value()[-TAIL:] + self._stderr.value()[-TAIL:]
         return both.decode("utf-8", "replace")
 
-    def wait(self, timeout: float) -> Completed:
-        """Wait for the end, or kill it after ``timeout`` seconds; raises ``SandboxError``."""
-        is_timed_out = not self._ended.wait(timeout)
+    def wait(
+        self, timeout: float, *, at_most: float | None = None, find_work: FindWork = find_nothing
+    ) -> Completed:
+        """Wait for the end, or kill it after ``timeout`` seconds, or ``at_most`` under load.
+
+        Raises ``SandboxError``.
+        """
+        patience = ProgressWait(seconds=timeout, find_work=find_work)
+        longest = timeout if at_most is None else at_most
+        is_timed_out = not wait_for(self._ended.wait, patience, at_most=longest)
         if is_timed_out:
             self.kill()
             if not self._ended.wait(KILL_TIMEOUT):

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
+from pytest_agentfix.core.progress import Work
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket, AttachedState
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
@@ -96,7 +97,7 @@ class ContainerSandbox:
         self._pipe = Pipe(self._container, accept=accept)
         try:
             self._pipe.start()
-            self._pipe.wait_ready(READY_TIMEOUT)
+            self._pipe.wait_ready(READY_TIMEOUT, find_work=self.find_work)
         except BaseException:
             self.close()
             raise
@@ -159,9 +160,14 @@ class ContainerSandbox:
         """The workspace's folder on the host."""
         return self._copy.path
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
-        """Run to the end, or kill it after ``timeout`` seconds."""
-        return self._pipe.run(command).wait(timeout)
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
+        """Run to the end, or kill it after ``timeout`` seconds, or ``at_most`` under load."""
+        running = self._pipe.run(command)
+        return running.wait(timeout, at_most=at_most, find_work=self.find_work)
+
+    def find_work(self) -> Work | None:
+        """Return what everything in it has done so far, as the engine counts it."""
+        return self._engine.find_work(self.identity)
 
     def start(self, command: Command) -> Process:
         """Start in the background."""

@@ -29,6 +29,7 @@ from pytest_agentfix.core.errors import (
     EnvironmentUnavailableError,
     SandboxError,
 )
+from pytest_agentfix.core.progress import Work
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.loopback import WITH_IPV6, has_ipv6_loopback, is_about_sysctls
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, unavailable
@@ -47,7 +48,7 @@ PAUSE_RETRY_DELAY: Final = 0.25  # seconds between two of them
 # The engine is at it already, or has not noticed yet that the first process has died.
 _UNDER_WAY: Final = ("already in progress", "is zombie and can not be killed")
 _NOT_FROZEN: Final = "unable to freeze"
-API_TIMEOUT: Final = 60  # seconds for any one call of the engine's API
+API_TIMEOUT: Final = 180  # seconds for any one call of the engine's API, however loaded it is
 API_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 START_DOCKER: Final = (
     "Start a Docker engine (`sudo systemctl start docker`, Docker Desktop, or `dockerd &` as "
@@ -245,6 +246,17 @@ class Engine:
             return bool(self._api.inspect_container(identity)["State"]["OOMKilled"])
         except (*API_ERRORS, KeyError):
             return False
+
+    def find_work(self, identity: str) -> Work | None:
+        """Return what a container has done so far, ``None`` where the engine does not tell."""
+        try:
+            found = self._api.stats(identity, stream=False, one_shot=True)
+            seconds = found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+            blocks = found["blkio_stats"].get("io_service_bytes_recursive") or ()
+            read = sum(one["value"] for one in blocks if one["op"].lower() == "read")
+        except (*API_ERRORS, LookupError, TypeError, ValueError):
+            return None
+        return Work(seconds, read)
 
     def stop(self, identity: str) -> None:
         """End the container but leave it there (``--agent-fix-keep``)."""

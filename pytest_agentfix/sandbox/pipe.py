@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import threading
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Final, Protocol
 
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import AcceptHandler, Command
+from pytest_agentfix.core.progress import FindWork, ProgressWait, find_nothing, wait_for
 from pytest_agentfix.sandbox.channels import (
     GONE_NEXT_STEP,
     Channel,
@@ -176,11 +178,12 @@ class Pipe:
         for thread in self._threads:
             thread.start()
 
-    def wait_ready(self, timeout: float) -> None:
-        """Wait for the guest's first word; raises ``SandboxError``."""
-        if not self._is_ready.wait(timeout):
+    def wait_ready(self, timeout: float, *, find_work: FindWork = find_nothing) -> None:
+        """Wait for the guest's first word, longer under load; raises ``SandboxError``."""
+        patience = ProgressWait(seconds=timeout, find_work=find_work)
+        if not wait_for(self._is_ready.wait, patience, at_most=math.inf):
             raise SandboxError(
-                f"The sandbox did not come up within {timeout:.0f} s.",
+                f"The sandbox did not come up in {patience.describe()}.",
                 "Check the load of the machine and `docker events`, then run pytest again.",
             )
         if self._loss is not None:

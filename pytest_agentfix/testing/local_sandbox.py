@@ -25,6 +25,7 @@ from typing import IO, Final
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import Command, Completed, Stream
+from pytest_agentfix.core.progress import FindWork, ProgressWait, Work, wait_for
 
 _CHUNK: Final = 64 * 1024
 _TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows
@@ -62,9 +63,14 @@ class LocalSandbox:
     ) -> None:
         self.close()
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
-        """Run ``command`` to its end, or kill it after ``timeout`` seconds."""
-        return self.start(command).wait(timeout)
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
+        """Run to its end, or kill it after ``timeout`` seconds, or ``at_most`` under load."""
+        longest = timeout if at_most is None else at_most
+        return self.start(command).wait(timeout, at_most=longest, find_work=self.find_work)
+
+    def find_work(self) -> Work | None:
+        """Return the processor seconds of all that was started here and is still running."""
+        return Work(sum(process.find_seconds() for process in self._processes))
 
     def start(self, command: Command) -> _LocalProcess:
         """Start ``command`` in the background."""
@@ -87,6 +93,15 @@ class LocalSandbox:
         """Kill every command; the folder belongs to the test."""
         for process in self._processes:
             process.kill()
+
+
+def _count_ticks(file: Path, group: int) -> int:
+    """Return the processor time of a process and its former children, if it is of the group."""
+    try:
+        fields = file.read_text(encoding="latin-1").rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0
+    return sum(map(int, fields[11:15])) if int(fields[2]) == group else 0
 
 
 class _Kept:
@@ -135,17 +150,29 @@ class _LocalProcess:
         self._popen.wait()
         self._is_over = True
 
+    def _has_ended_in(self, seconds: float) -> bool:
+        assert self._popen is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(seconds)
+        return self._popen.returncode is not None
+
     def tail(self) -> str:
         kept = self._stdout.read()[-_TAIL:] + self._stderr.read()[-_TAIL:]
         return kept.decode(errors="replace")
 
-    def wait(self, timeout: float) -> Completed:
+    def find_seconds(self) -> float:
+        if self._popen is None:
+            return 0.0
+        ticks = sum(
+            _count_ticks(file, self._popen.pid) for file in Path("/proc").glob("[0-9]*/stat")
+        )
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def wait(self, timeout: float, *, at_most: float, find_work: FindWork) -> Completed:
         is_timed_out = False
         if self._popen is not None:
-            try:
-                self._popen.wait(timeout)
-            except subprocess.TimeoutExpired:
-                is_timed_out = True
+            patience = ProgressWait(seconds=timeout, find_work=find_work)
+            is_timed_out = not wait_for(self._has_ended_in, patience, at_most=at_most)
         self.kill()
         self._drain()
         return Completed(

@@ -20,6 +20,7 @@ from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, 
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Tokens
 from pytest_agentfix.core.ports import Command, Completed, Process, Stream
+from pytest_agentfix.core.progress import Work
 from pytest_agentfix.testing.socket_stream import SocketStream
 
 SESSION = "ses_1"
@@ -162,6 +163,8 @@ class FakeSandbox:
         default_factory=list
     )  # whether each start succeeds; True for all later ones
     closed: int = 0
+    work: list[Work] = field(default_factory=list)  # one for each time that it is asked
+    on_work: Callable[[], object] = lambda: None
 
     def start(self, command: Command) -> Process:
         is_up = self.starts.pop(0) if self.starts else True
@@ -172,8 +175,12 @@ class FakeSandbox:
     def dial(self, port: int, *, timeout: float) -> Stream:
         return self.server.dial(port, timeout)
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
         raise NotImplementedError
+
+    def find_work(self) -> Work | None:
+        self.on_work()
+        return self.work.pop(0) if self.work else None
 
     def collect(self) -> Collected:
         return Collected(changes=ChangeSet({"a": FileChange(b"")}))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
+from tests.kits.gateway_kit import wait_for
 
 TIMEOUT = 60.0
 
@@ -84,6 +85,23 @@ class SandboxContract:
 
     def test_seconds_are_told(self, make_runner: MakeRunner) -> None:
         assert make_runner().run("").seconds > 0
+
+    def test_its_work_is_counted(self, make_runner: MakeRunner) -> None:
+        runner = make_runner()
+        before = runner.sandbox.find_work()
+        busy = (
+            "import time\n"
+            "while time.process_time() < 0.5: pass\n"
+            "print('done', flush=True)\n"
+            "time.sleep(600)"
+        )
+        process = runner.sandbox.start(runner.command(busy, stdin=b""))
+        wait_for(lambda: "done" in process.tail())
+        after = runner.sandbox.find_work()
+        assert before is not None
+        assert after is not None
+        assert after.seconds - before.seconds >= 0.4
+        process.kill()
 
     def test_commands_follow_one_another(self, make_runner: MakeRunner) -> None:
         runner = make_runner()

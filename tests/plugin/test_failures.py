@@ -140,6 +140,22 @@ def test_a_shorter_traceback_tells_by_the_exception_instead(runner: Runner, styl
     assert messages == ["AssertionError", "ValueError", "ValueError"]
 
 
+def test_time_is_that_of_the_phase_and_of_the_slowest_set_up(runner: Runner) -> None:
+    runner.pytester.makepyfile(
+        test_it="""
+import time, pytest
+@pytest.fixture(scope="module")
+def slow(): time.sleep(0.3)
+def test_good(slow): pass
+def test_bad(): time.sleep(0.2); assert 0
+"""
+    )
+    runner.run()
+    (failure,) = runner.request.failures
+    assert failure.seconds is not None
+    assert failure.seconds >= 0.5
+
+
 def test_order_is_kept(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it=TESTS)
     runner.run()

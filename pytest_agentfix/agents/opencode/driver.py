@@ -156,6 +156,7 @@ class OpenCodeAgent:
             clock=self._clock,
             patience=self._plan.patience,
             is_alive=self._is_alive,
+            find_work=self._sandbox.find_work,
         )
 
     def _send(self, session: str, text: str) -> None:

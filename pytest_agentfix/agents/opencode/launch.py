@@ -15,16 +15,29 @@ from pytest_agentfix.agents.opencode.config import (
     make_environ,
 )
 from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
-from pytest_agentfix.core.errors import AgentUnavailableError
+from pytest_agentfix.core.errors import AgentTooSlowError, AgentUnavailableError
 from pytest_agentfix.core.ports import Clock, Command, Process, Sandbox
+from pytest_agentfix.core.progress import ProgressWait
 
 BINARY: Final = Path("/opt/agentfix/opencode")  # where every agent sandbox has it, read-only
+# In what the system or its dynamic loader says of a binary that it cannot run.
+_LOADER: Final = (
+    "exec format error",
+    "no such file or directory",
+    "glibc",
+    "ld-linux",
+    "ld-musl",
+    "error while loading shared libraries",
+    "symbol not found",
+    "cannot execute",
+    "permission denied",
+)
 SERVER_PORT: Final = 4602  # inside: OpenCode's own server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """The longest silence that is accepted, in seconds."""
+    """The longest waits, in seconds; see ``ProgressWait`` for those on an overloaded machine."""
 
     start: float = 60.0  # for the server to start, in each of two tries
     first_request: float = 90.0  # from a prompt to the first model request
@@ -64,18 +77,21 @@ class Launcher:
 
         It gives up as soon as ``unneeded`` is set or ``deadline`` has passed.
         """
-        process, is_silent = None, False
         # 1.18 is known to hang at its start sometimes; a second try has fresh data folders.
         for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
             process = self._sandbox.start(self._make_command(home))
-            patience = self._clock.monotonic() + self._plan.patience.start
-            if self._wait_healthy(process, min(deadline, patience), unneeded):
+            patience = ProgressWait(
+                seconds=self._plan.patience.start,
+                find_work=self._sandbox.find_work,
+                now=self._clock.monotonic,
+            )
+            if self._wait_healthy(process, patience, deadline, unneeded):
                 return process
-            is_silent = process.is_running()
+            trouble = not_up(process, patience)
             process.kill()
             if unneeded.is_set():
                 break
-        raise _silent(self._plan.patience.start) if is_silent else not_up(process)
+        raise trouble
 
     def _make_command(self, home: str) -> Command:
         plan = self._plan
@@ -86,8 +102,16 @@ class Launcher:
         argv = [str(BINARY), "serve", "--port", str(SERVER_PORT), "--hostname", "127.0.0.1"]
         return Command(argv=argv, cwd=plan.directory, env=env, stdin=catalogue)
 
-    def _wait_healthy(self, process: Process, deadline: float, unneeded: threading.Event) -> bool:
-        while self._clock.monotonic() < deadline and not unneeded.is_set():
+    def _wait_healthy(
+        self,
+        process: Process,
+        patience: ProgressWait,
+        deadline: float,
+        unneeded: threading.Event,
+    ) -> bool:
+        while not patience.is_over() and not unneeded.is_set():
+            if self._clock.monotonic() >= deadline:
+                return False
             if not process.is_running():
                 return False
             if self._server.is_healthy(timeout=1.0):
@@ -96,18 +120,25 @@ class Launcher:
         return False
 
 
-def _silent(patience: float) -> AgentUnavailableError:
-    """Return the error for a server that runs and answers nothing for ``patience`` seconds."""
-    return AgentUnavailableError(
-        f"OpenCode does not come up in the sandbox (no answer within {patience:g} s of its start).",
-        "If the machine is busy, run again later, or with a smaller --agent-fix-jobs.",
-    )
+def not_up(process: Process | None, patience: ProgressWait | None = None) -> AgentUnavailableError:
+    """Return the error for a server that is not up, with the last line that ``process`` wrote.
 
-
-def not_up(process: Process | None) -> AgentUnavailableError:
-    """Return the error for a server that is not up, with the last line that ``process`` wrote."""
-    words = process.tail().splitlines() if process else []
-    return AgentUnavailableError(
-        f"OpenCode does not come up in the sandbox ({words[-1] if words else 'no output'}).",
-        "The environment must be able to run a glibc binary; try `opencode --version` in it.",
+    ``patience`` is the wait for it that is over, ``None`` where it was up before.
+    """
+    lines = process.tail().splitlines() if process else []
+    words = lines[-1] if lines else "no output"
+    has_ended = process is None or not process.is_running()
+    if has_ended and any(sign in words.lower() for sign in _LOADER):
+        return AgentUnavailableError(
+            f"OpenCode cannot be run in the sandbox ({words}).",
+            "The environment must be able to run a glibc binary; try `opencode --version` in it.",
+        )
+    if patience is None or has_ended:
+        return AgentUnavailableError(
+            f"OpenCode ended in the sandbox ({words}).",
+            "Run pytest again; if it stays, try `opencode serve` in the environment.",
+        )
+    return AgentTooSlowError(
+        f"OpenCode did not come up in the sandbox in {patience.describe()} ({words}).",
+        "Run pytest again when the machine has less to do, or with a smaller --agent-fix-jobs.",
     )

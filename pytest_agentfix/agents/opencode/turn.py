@@ -17,6 +17,7 @@ from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
 from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.model import TurnEnd
 from pytest_agentfix.core.ports import Clock, ModelAccess
+from pytest_agentfix.core.progress import FindWork, ProgressWait
 
 TICK: Final = 0.25  # seconds between two checks of the clock and the gateway
 QUIET: Final = 10.0  # seconds without an event before the server is asked for its status
@@ -35,6 +36,11 @@ class TurnContext:
     clock: Clock
     patience: Patience
     is_alive: Callable[[], bool]
+    find_work: FindWork
+
+    def wait(self, seconds: float) -> ProgressWait:
+        """Begin to wait for a sign of life from the sandbox."""
+        return ProgressWait(seconds=seconds, find_work=self.find_work, now=self.clock.monotonic)
 
 
 class TurnFollower:
@@ -44,7 +50,9 @@ class TurnFollower:
         self._context = context
         self._deadline = deadline
         self._requests = requests  # before the turn
-        self._began = self._last_event = self._asked = self._now = context.clock.monotonic()
+        self._last_event = self._asked = self._now = context.clock.monotonic()
+        self._first_request = context.wait(context.patience.first_request)
+        self._silence = context.wait(context.patience.idle)
         self.watch = TurnWatch(context.session)
 
     def follow(self) -> End:
@@ -67,6 +75,7 @@ class TurnFollower:
         self._now = self._context.clock.monotonic()
         if (event is not None and self.watch.take(event)) or self._context.model_access.in_flight():
             self._last_event = self._now
+            self._silence = self._context.wait(self._context.patience.idle)
         for permission in self.watch.take_permissions():
             self._context.server.reject(permission)
 
@@ -92,12 +101,12 @@ class TurnFollower:
         return None
 
     def _end_by_silence(self) -> End | None:
-        model_access, patience = self._context.model_access, self._context.patience
+        model_access = self._context.model_access
         is_untouched = model_access.requests() == self._requests and not model_access.in_flight()
-        if is_untouched and self._now - self._began > patience.first_request:
-            return TurnEnd.STALLED, f"no model request came within {patience.first_request:g} s"
-        if self._now - self._last_event > patience.idle:
-            return TurnEnd.STALLED, f"it gave no sign of life for {patience.idle:g} s"
+        if is_untouched and self._first_request.is_over():
+            return TurnEnd.STALLED, f"no model request came in {self._first_request.describe()}"
+        if self._silence.is_over():
+            return TurnEnd.STALLED, f"it gave no sign of life for {self._silence.describe()}"
         return None
 
     def _end_by_status(self) -> End | None:

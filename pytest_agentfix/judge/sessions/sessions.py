@@ -93,7 +93,7 @@ class Sessions:
             patience=patience,
             usual=usual,
         )
-        _require_in_time(run.completed, run.limit, patience)
+        self._require_in_time(run.completed, run.limit, patience, deadline)
         return run
 
     def run_plain(
@@ -113,7 +113,7 @@ class Sessions:
         whole = {**order, "files": encode_files(files), "key": key}
         command = self.commands.build_plain(json.dumps(whole).encode("ascii"))
         completed, limit = self._complete(sandbox, command, deadline, patience)
-        _require_in_time(completed, limit, patience)
+        self._require_in_time(completed, limit, patience, deadline)
         return _read_plain(completed, key, limit)
 
     def remaining(self, deadline: float) -> float:
@@ -134,8 +134,9 @@ class Sessions:
     ) -> tuple[Completed, float]:
         """Return the finished command and the seconds it was given."""
         with self.hold(self.limiter, deadline):
-            limit = min(patience, self.remaining(deadline))
-            completed = sandbox.run(command, timeout=limit)
+            remaining = self.remaining(deadline)
+            limit = min(patience, remaining)
+            completed = sandbox.run(command, timeout=limit, at_most=remaining)
         self.stopwatch(completed.seconds)
         if completed.is_out_of_memory:
             raise OutOfMemoryError(
@@ -144,11 +145,13 @@ class Sessions:
             )
         return completed, limit
 
-
-def _require_in_time(completed: Completed, limit: float, patience: float) -> None:
-    """Raise ``TimeoutError`` if the deadline, not ``patience``, cut the command off."""
-    if completed.is_timed_out and limit < patience:
-        raise TimeoutError(_OUT_OF_TIME)
+    def _require_in_time(
+        self, completed: Completed, limit: float, patience: float, deadline: float
+    ) -> None:
+        """Raise ``TimeoutError`` if the deadline, not ``patience``, cut the command off."""
+        is_past = limit < patience or self.clock.monotonic() >= deadline
+        if completed.is_timed_out and is_past:
+            raise TimeoutError(_OUT_OF_TIME)
 
 
 def _read_plain(completed: Completed, key: str, limit: float) -> PlainRun:

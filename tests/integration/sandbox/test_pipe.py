@@ -432,7 +432,7 @@ def test_a_stream_on_a_channel_that_is_not_the_guests(
 def test_a_guest_that_never_greets() -> None:
     pipe = Pipe(FakeGuest(sends_hello=False))
     pipe.start()
-    with pytest.raises(SandboxError, match="did not come up within 0 s"):
+    with pytest.raises(SandboxError, match="did not come up in 0 s"):
         pipe.wait_ready(0.01)
     pipe.close()
 

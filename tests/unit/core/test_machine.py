@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.core.machine import MEMORY, choose_jobs, count_cores, find_free_memory
+from pytest_agentfix.core.machine import (
+    MEMORY,
+    choose_jobs,
+    count_cores,
+    find_free_memory,
+    find_load,
+    find_load_average,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +30,14 @@ def test_choice(wanted: int | None, cores: int, memory: int | None, jobs: int) -
     assert choose_jobs(wanted, cores=cores, memory=memory) == jobs
 
 
+@pytest.mark.parametrize(("load", "jobs"), [(0.5, 8), (2.0, 8), (4.0, 4), (30.0, 1)])
+def test_a_share_of_a_loaded_machine(load: float, jobs: int) -> None:
+    assert choose_jobs(None, cores=2, memory=None, load=load) == jobs
+
+
 def test_this_machine() -> None:
+    assert find_load() >= 0
+    assert find_load_average() >= 0
     memory = find_free_memory()
     assert count_cores() >= 1
     assert memory is None or memory > 1_000_000

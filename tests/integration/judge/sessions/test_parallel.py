@@ -32,13 +32,16 @@ class StuckSandbox:
     world: World
     is_closed: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
         self.world.limits.append(timeout)
         self.world.running.release()
         if not self.world.is_stuck:
             return Completed(code=0, stdout=b"", stderr=b"")
         assert self.is_closed.wait(LIMIT)
         raise SandboxError("closed", "")
+
+    def find_work(self) -> None:
+        return None
 
     def close(self) -> None:
         self.is_closed.set()
@@ -178,7 +181,7 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
 class SlowSandbox(StuckSandbox):
     """A sandbox in which nothing ends in time."""
 
-    def run(self, command: Command, *, timeout: float) -> Completed:
+    def run(self, command: Command, *, timeout: float, at_most: float | None = None) -> Completed:
         return Completed(code=-9, stdout=b"", stderr=b"", is_timed_out=True)
 
 
