@@ -13,6 +13,7 @@ from typing import Final
 
 from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.repository.git import Git, GitFailure, is_disk_full
+from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.open import Repository
 
 _CHANGED: Final = 1  # the exit status of update-index where files differ from the index
@@ -47,9 +48,10 @@ def _copy(repository: Repository, folder: Path, work_tree: Path) -> None:
     _copy_file(repository.common_dir / "info" / "exclude", git_dir / "info" / "exclude")
     _pack(source, git_dir, [head, *tags.values(), *_find_staged(source, head)])
     _point(git, head, branch, tags)
-    index = source.run("ls-files", "-z", "--stage")
+    index, marks = source.run("ls-files", "-z", "--stage"), read_marks(source)
     git = git.at(git_dir=git_dir, work_tree=work_tree)
     git.run("update-index", "-z", "--index-info", stdin=index)
+    set_marks(git, marks)  # otherwise all outside a sparse checkout would look deleted
     git.run("update-index", "-q", "--refresh", fine=(_CHANGED,))
     for parent, _, _ in os.walk(git_dir):
         Path(parent).chmod(0o755)  # independent of the umask

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
 _PAUSE = 0.1  # seconds between two looks at a lock
@@ -153,7 +154,10 @@ class LockedIndex:
         """Make the index that is to be, beside the real one."""
         git = self._copied()
         writer = ObjectWriter(git, self.oid_length)
+        kept = {os.fsencode(path) for path, blob in states.items() if blob is not None}
+        marks = {option: kept.intersection(paths) for option, paths in read_marks(git).items()}
         git.run("update-index", "-z", "--index-info", stdin=writer.index_info(states))
+        set_marks(git, marks)
         shutil.copyfile(self.scratch / "index", self._lock)
         if self.index.exists():
             # permissions, and the time too: entries that were too young to be trusted stay so
