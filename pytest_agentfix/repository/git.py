@@ -61,16 +61,24 @@ _WORDS_LIMIT = 600  # characters of git's own words worth showing
 
 
 class GitFailure(Exception):  # noqa: N818 - internal; becomes a LandingError or SetupError
-    """A git command failed; ``words`` are its own message, safe to show."""
+    """A git command failed; ``words`` are its own message, safe to show.
 
-    def __init__(self, words: str) -> None:
+    ``next_step`` is what the user can do about it, "" where nothing is known.
+    """
+
+    def __init__(self, words: str, next_step: str = "") -> None:
         super().__init__(words)
         self.words = words
+        self.next_step = next_step
 
     @property
     def is_disk_full(self) -> bool:
         """Return whether the disk was full."""
         return any(sign in self.words for sign in _FULL_WORDS)
+
+
+class GitTimeout(GitFailure):
+    """A git command took longer than it may."""
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -116,7 +124,7 @@ class Git:
         timeout: float | None = None,
         fine: Collection[int] = (),
     ) -> bytes:
-        """Run git and return its output; ``GitFailure`` when it fails or takes too long.
+        """Run git and return its output; ``GitFailure`` when it fails, ``GitTimeout`` if too slow.
 
         An exit status in ``fine`` is no failure.
         """
@@ -124,7 +132,7 @@ class Git:
         if code in fine:
             return out
         if code != 0 and timeout is not None and err.startswith("Timeout:"):  # GitPython's words
-            raise GitFailure(f"git {arguments[0]} took longer than {timeout:g} seconds")
+            raise GitTimeout(f"git {arguments[0]} took longer than {timeout:g} seconds")
         if code != 0:
             raise GitFailure(clean(err) or f"git {arguments[0]} ended with status {code}")
         return out

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.signing import Signer
 
 FILE = "100644"
 EXECUTABLE = "100755"
@@ -98,14 +99,12 @@ class ObjectWriter:
         lines += [f"{blob.mode} {self._write(blob)}\t{path}" for path, blob in kept.items()]
         return b"".join(line.encode() + b"\0" for line in lines)
 
-    def write_commit(
-        self, tree: str, *, parent: str, message: str, signing_timeout: float | None
-    ) -> str:
-        """Write a commit of ``tree``, signed if there is a time-out in seconds for that."""
-        signing = [] if signing_timeout is None else ["-S"]
-        arguments = ["commit-tree", tree, "-p", parent, *signing, "-F", "-"]
-        text = message.encode("utf-8", "replace")
-        return _line(self.git.run(*arguments, stdin=text, timeout=signing_timeout))
+    def write_commit(self, tree: str, *, parent: str, message: str, signer: Signer) -> str:
+        """Write a commit of ``tree``, signed if ``signer`` wants that."""
+        arguments, text = (tree, "-p", parent), message.encode("utf-8", "replace")
+        if signer.is_wanted:
+            return _line(signer.commit(*arguments, message=text))
+        return _line(self.git.run("commit-tree", *arguments, "-F", "-", stdin=text))
 
     def _write(self, blob: Blob) -> str:
         return _line(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,7 @@ class Repository:
         git = finder.at(git_dir=git_dir, work_tree=top)
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if head is None:
-            raise NoCommitsError(
-                f"The repository at {top} has no commit to put a fix on.",
-                "Make one: git add -A && git commit -m start",
-            )
+            raise _explain_headless(git, top)
         return cls(
             git=git,
             git_dir=git_dir,
@@ -123,7 +121,7 @@ class Repository:
         if self.git.ask("check-ref-format", f"{_HEADS}{name}") is None:
             return "it is not a valid branch name"
         if name in checked_out_branches(self.git):
-            return "it is checked out, here or in another worktree"
+            return "it is checked out, rebased or bisected, here or in another worktree"
         clash = next((other for other in branches(self.git) if _is_nested(name, other)), None)
         return f"the branch '{clash}' is in its way" if clash else ""
 
@@ -141,10 +139,26 @@ def branches(git: Git) -> tuple[str, ...]:
 
 
 def checked_out_branches(git: Git) -> frozenset[str]:
-    """Return the branches some worktree has checked out."""
+    """Return the branches some worktree has checked out, or will have after rebase or bisect."""
     lines = os.fsdecode(git.run("worktree", "list", "--porcelain")).splitlines()
     prefix = f"branch {_HEADS}"
-    return frozenset(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+    shown = {line.removeprefix(prefix) for line in lines if line.startswith(prefix)}
+    return frozenset(shown).union(*map(_returning_branches, _git_dirs(git)))
+
+
+def _git_dirs(git: Git) -> list[Path]:
+    """Return git's folder of each worktree."""
+    common = git.folder / _path(git.run("rev-parse", "--git-common-dir"))
+    linked = common / "worktrees"
+    return [common, *(linked.iterdir() if linked.is_dir() else ())]
+
+
+def _returning_branches(git_dir: Path) -> Iterator[str]:
+    """Yield the branches that a rebase or bisect moves or checks out at its end."""
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+        with suppress(OSError):
+            ref = os.fsdecode((git_dir / name).read_bytes()).strip()
+            yield ref.removeprefix(_HEADS)
 
 
 def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
@@ -176,6 +190,19 @@ def _find(git: Git) -> tuple[Path, Path, Path]:
     except GitFailure as failure:
         raise _explain(git.folder, failure.words) from failure
     return top.resolve(), git_dir.resolve(), common.resolve()
+
+
+def _explain_headless(git: Git, top: Path) -> NoCommitsError | RepositoryUnreadableError:
+    """Return the error for a HEAD without a commit: nothing is there yet, or it cannot be read."""
+    named = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
+    if named is not None:
+        return unreadable(top, f"HEAD's commit {named[:12]} is missing")
+    branch = current_branch(git)
+    where = f" on its branch '{clean(branch, limit=80)}'" if branch else ""
+    return NoCommitsError(
+        f"The repository at {top} has no commit{where} yet, and a fix is put on one.",
+        "Make one: git add -A && git commit -m start",
+    )
 
 
 def _path(output: bytes) -> Path:

@@ -10,13 +10,14 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.git import Git
+from pytest_agentfix.repository.locks import lock_of, wait_for_lock
 from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
-_PAUSE = 0.1  # seconds between two looks at a lock
 _READ = 0o444
 _EXECUTE = 0o111
 
@@ -187,7 +188,8 @@ def lock_index(
 ) -> Iterator[LockedIndex]:
     """Hold the index's lock; ``GitFailure`` if somebody else has it for ``timeout`` seconds."""
     lock = lock_of(index)
-    _take(lock, timeout=timeout, sleep=sleep)
+    folders = (git.folder, index.parent)
+    wait_for_lock(partial(_is_taken, lock), lock, folders, timeout=timeout, sleep=sleep)
     is_ours = os.lstat(lock).st_ino
     try:
         with tempfile.TemporaryDirectory(prefix="agent-fix-") as name:
@@ -200,21 +202,6 @@ def lock_index(
         with contextlib.suppress(FileNotFoundError):
             if os.lstat(lock).st_ino == is_ours:
                 lock.unlink()
-
-
-def lock_of(index: Path) -> Path:
-    """Return the path of git's lock of an index."""
-    return index.with_name(f"{index.name}.lock")
-
-
-def _take(lock: Path, *, timeout: float, sleep: Callable[[float], None]) -> None:
-    waited = 0.0
-    while not _is_taken(lock):
-        if waited >= timeout:
-            words = f"{lock} exists: another git is at work here, or one crashed and left it"
-            raise GitFailure(words)
-        sleep(_PAUSE)
-        waited += _PAUSE
 
 
 def _is_taken(lock: Path) -> bool:

@@ -20,6 +20,7 @@ from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.repository import check_landing
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.background.client import BackgroundProcess
 from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
@@ -133,6 +134,8 @@ class RepairRun:
     def _prepare(self, imported: Sequence[str]) -> PrewarmResult:
         """Make what every cluster needs; what was prewarmed is not made again."""
         context = self._context
+        if context.settings.commit:
+            check_landing(context.repository, branch=context.settings.branch)
         if swept := sweep_dead(context.engine, context.scratch_root):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
         client = self._prewarm_client
