@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 SIZE_LIMIT: Final = 1_000_000  # bytes of one file that are looked at
-_PROBE: Final = bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{"  # what other codecs expand
+_PROBE: Final = (
+    bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{ .xn--bcher-kva"
+)  # what other codecs expand
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -26,14 +28,24 @@ def decode_source(content: bytes) -> str | None:
         return None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        if not keeps_ascii(encoding):
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if _PROBE.decode(encoding) != _PROBE.decode("ascii"):
-                return None
             text = content.decode(encoding)
     except (SyntaxError, ValueError, LookupError):
         return None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Return whether ASCII is itself in ``encoding``; ``LookupError`` where none has the name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _PROBE.decode(encoding) == _PROBE.decode("ascii")
+    except ValueError:
+        return False
 
 
 def parse_source(text: str) -> ast.Module | None:

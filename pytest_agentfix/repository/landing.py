@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
 from pytest_agentfix.core.model import FileStat, Fix, Landing, ReadBase
+from pytest_agentfix.repository.attributes import find_filtered, read_stored_forms
 from pytest_agentfix.repository.checkout import Checkout, NotPlainError
 from pytest_agentfix.repository.edits import Edits, compare
 from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
@@ -223,12 +224,21 @@ class CommitLander:
         return self._objects.write_commit(tree, parent=parent, message=message, signer=self._signer)
 
     def _edits(self, fix: Fix, parent: str) -> Edits:
+        files, base, entries = fix.changes.files, self._base(fix), self._list_tree(parent)
+        forms = read_stored_forms(self._repository.git, files)
+        filtered = find_filtered(forms.filtered, base, entries, oid_length=self._oid_length)
+        if filtered:
+            words = (
+                f"git stores '{clean(min(filtered))}' through a filter, and none is run on a fix"
+            )
+            raise GitFailure(words)
         return compare(
-            fix.changes.files,
-            self._base(fix),
-            self._list_tree(parent),
+            files,
+            base,
+            entries,
             oid_length=self._oid_length,
             has_modes=self._ask_flag("core.fileMode") != "false",
+            forms=forms,
         )
 
     def _ask_flag(self, name: str) -> str | None:

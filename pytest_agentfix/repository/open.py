@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_agentfix.core.errors import (
@@ -17,9 +17,13 @@ from pytest_agentfix.core.errors import (
     NotARepositoryError,
     RepositoryUnreadableError,
 )
+from pytest_agentfix.core.model import ReadBase
+from pytest_agentfix.repository.attributes import StoredForms, find_filtered, read_stored_forms
 from pytest_agentfix.repository.files import TreeFiles, list_files, list_submodules
 from pytest_agentfix.repository.git import Git, GitFailure, clean
 from pytest_agentfix.repository.gitignore import IgnoreRules, read_rules
+from pytest_agentfix.repository.marks import read_marks
+from pytest_agentfix.repository.objects import Blob, parse_entries
 
 _START = "git init && git add -A && git commit -m start"
 _FOREIGN = re.compile(r"dubious ownership|unsafe repository|is owned by someone else")
@@ -105,6 +109,30 @@ class Repository:
             return list_submodules(self.git)
         except GitFailure as failure:
             raise unreadable(self.top, failure.words) from failure
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The paths that a sparse checkout leaves out of the work tree, relative to ``top``."""
+        try:
+            skipped = read_marks(self.git)["--skip-worktree"]
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+        paths = map(os.fsdecode, skipped)
+        return frozenset(path for path in paths if not os.path.lexists(self.top / path))
+
+    def read_stored_forms(self, paths: Collection[str], read_base: ReadBase) -> StoredForms:
+        """Return which of ``paths`` git stores in another form, and not merely could."""
+        try:
+            forms = read_stored_forms(self.git, paths)
+            if not forms.filtered:
+                return forms
+            entries = parse_entries(self.git.run("ls-files", "-z", "--stage"))
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+        found = {path: read_base(path) for path in forms.filtered}
+        states = {path: one and Blob(*one) for path, one in found.items()}
+        filtered = find_filtered(forms.filtered, states, entries, oid_length=len(self.head))
+        return replace(forms, filtered=filtered)
 
     def ignore_rules(self) -> IgnoreRules:
         """Read what the user's git ignores at this moment, as an object that needs no git."""

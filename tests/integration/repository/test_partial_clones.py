@@ -113,6 +113,23 @@ def test_nothing_is_fetched(origin: Path) -> None:
     assert sorted((top / ".git" / "objects" / "pack").iterdir()) == packs
 
 
+def test_a_new_file_outside_a_sparse_checkout(origin: Path) -> None:
+    top = clone(origin, "--filter=blob:none", sparse=("--cone",))
+    assert Repository.open(top).left_out == {"other/c.py", "other/deep/d.py"}
+    landing = start_run(top).lander.land(make_fix({"other/new.py": b"n\n"}))
+    assert landing.branch == "main"
+    assert run_git(top, "status", "--porcelain") == ""
+    assert "S other/c.py" in marks(top)
+    assert run_git(top, "ls-tree", "-r", "--name-only", "HEAD").split() == sorted(
+        [*FILES, "other/new.py"]
+    )
+
+
+def test_a_marked_file_on_disk_is_not_left_out(origin: Path) -> None:
+    run_git(origin, "update-index", "--skip-worktree", "pkg/a.py")
+    assert Repository.open(origin).left_out == frozenset()
+
+
 @pytest.mark.parametrize("option", ["--skip-worktree", "--assume-unchanged"])
 def test_marks_of_the_user_s_stay(origin: Path, option: str) -> None:
     run_git(origin, "update-index", option, "pkg/a.py", "pkg/b.py", "top.py")
