@@ -17,6 +17,7 @@ from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.open import Repository
 
 _CHANGED: Final = 1  # the exit status of update-index where files differ from the index
+_PROMISOR: Final = r"^(remote\..*\.promisor|extensions\.partialclone)$"
 _GITLINK: Final = "160000"
 _NOTHING: Final = frozenset({"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"})  # git knows it by heart
 
@@ -88,10 +89,14 @@ def _pack(source: Git, git_dir: Path, wanted: list[str]) -> None:
     """Pack everything that ``wanted`` lead to; deltas are taken over and none is sought."""
     place = git_dir / "objects" / "pack"
     place.mkdir(parents=True, exist_ok=True)
+    names, walk = "".join(f"{one}\n" for one in wanted).encode("ascii"), ["--revs"]
+    if source.ask("config", "--get-regexp", _PROMISOR) is not None:
+        # pack-objects would end at the first missing tree.
+        listing = ("--objects", "--no-object-names", "--missing=allow-promisor", "--stdin")
+        names, walk = source.run("rev-list", *listing, stdin=names), []
     source.run(
-        *("pack-objects", "--revs", "-q", "--delta-base-offset", "--window=0"),
-        *("--missing=allow-promisor", str(place / "pack")),
-        stdin="".join(f"{one}\n" for one in wanted).encode("ascii"),
+        *("pack-objects", *walk, "-q", "--delta-base-offset", "--window=0", str(place / "pack")),
+        stdin=names,
     )
 
 

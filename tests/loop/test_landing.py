@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -229,6 +230,21 @@ def test_no_model_is_asked_if_no_commit_can_be_signed(
     assert git_files(project) == before
     ran = project.run("--agent-fix-no-commit", url=model.base_url)  # as the reason says
     assert ends(ran) == FIXED_ENDS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_tree_that_is_mounted_read_only(project: Project) -> None:
+    there = project.path.with_name("there")
+    there.mkdir()
+    bind = ["mount", "--bind", "-o", "ro", str(project.path), str(there)]
+    if subprocess.run(bind, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        ran = replace(project, path=there).run(url="http://127.0.0.1:9/v1")
+    finally:
+        subprocess.run(["umount", str(there)], check=True)
+    assert ran.status == pytest.ExitCode.USAGE_ERROR
+    assert "is mounted read-only. Mount it writable, or ask for patches" in ran.output
 
 
 def test_sparse_and_partial_clone(

@@ -206,8 +206,11 @@ def test_own_settings_win_over_the_caller_s(
 
 
 @pytest.mark.parametrize("sparse", [("--cone",), ("--cone", "--sparse-index")])
-def test_the_history_of_a_sparse_clone(origin: Path, sparse: Sequence[str]) -> None:
-    top = clone(origin, "--filter=blob:none", sparse=sparse)
+@pytest.mark.parametrize("filtered", ["blob:none", "tree:0"])
+def test_the_history_of_a_sparse_clone(origin: Path, filtered: str, sparse: Sequence[str]) -> None:
+    write_files(origin, {"other/c.py": b"c2\n", "top.py": b"top 2\n"})
+    run_git(origin, "commit", "-q", "-a", "-m", "second")
+    top = clone(origin, f"--filter={filtered}", sparse=sparse)
     folder = origin.parent / "history"
     folder.mkdir()
     git_dir = copy_history(Repository.open(top), folder, work_tree=top)
