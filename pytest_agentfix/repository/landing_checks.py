@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.errors import LandingError, RepositoryUnwritableError
-from pytest_agentfix.repository.git import GitFailure, clean
+from pytest_agentfix.core.errors import DiskFullError, LandingError, RepositoryUnwritableError
+from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
 from pytest_agentfix.repository.locks import lock_of, wait_for_lock
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.refs import is_commit_under_way
@@ -34,26 +34,37 @@ def check_landing(
     repository: Repository,
     *,
     branch: str | None,
+    is_committing: bool = True,
     sleep: Callable[[float], None] = time.sleep,
     signing_timeout: float = SIGNING_TIMEOUT,
 ) -> None:
-    """Raise ``LandingError`` if no fix could be committed now, whatever it changed.
+    """Raise ``LandingError`` or ``DiskFullError`` if no fix could land now, whatever it changed.
 
     A lock is waited for. A passphrase may be asked for, at the terminal; whoever signs remembers
-    it until the fixes land. ``branch`` is the one that the user named for them, if any.
+    it until the fixes land. ``branch`` is the one that the user named for them, if any. Without
+    ``is_committing`` they become patches, for which HEAD has to be read only.
     """
     try:
         _check_trees(repository)
-        for lock in _list_locks(repository, branch):
-            _wait_for(lock, repository, sleep)
-        signer = Signer(repository.git, signing_timeout)
-        if signer.is_wanted:
-            signer.check()
+        if is_committing:
+            for lock in _list_locks(repository, branch):
+                _wait_for(lock, repository, sleep)
+            signer = Signer(repository.git, signing_timeout)
+            if signer.is_wanted:
+                signer.check()
     except GitFailure as failure:
-        raise LandingError(
-            f"Fixes could not be committed: {clean(failure.words)}. No model was asked.",
-            failure.next_step or "Run git fsck there and repair what it names.",
-        ) from failure
+        next_step = failure.next_step or "Run git fsck there and repair what it names."
+        raise _make_error(failure.words, next_step, is_full=failure.is_disk_full) from failure
+    except OSError as error:
+        next_step = "Remove the cause and run again."
+        raise _make_error(str(error), next_step, is_full=is_disk_full(error)) from error
+
+
+def _make_error(words: str, next_step: str, *, is_full: bool) -> LandingError | DiskFullError:
+    problem = f"No fix could land: {clean(words)}. No model was asked."
+    if is_full:
+        return DiskFullError(problem, "Make room on the disk and run again.")
+    return LandingError(problem, next_step)
 
 
 def _make_unwritable(folder: Path) -> RepositoryUnwritableError:

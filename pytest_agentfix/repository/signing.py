@@ -1,4 +1,4 @@
-"""Signed commits: whether they are wanted, and a try with an object that is thrown away."""
+"""Signed commits, and a try of the signature with an object that is thrown away."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Signer:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the user's commits are signed."""
+        """Return whether the user's commits are signed."""
         return self.git.ask("config", "--type=bool", "--get", "commit.gpgSign") == "true"
 
     def commit(self, *arguments: str, message: bytes) -> bytes:

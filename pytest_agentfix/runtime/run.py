@@ -134,8 +134,11 @@ class RepairRun:
     def _prepare(self, imported: Sequence[str]) -> PrewarmResult:
         """Make what every cluster needs; what was prewarmed is not made again."""
         context = self._context
-        if context.settings.commit:
-            check_landing(context.repository, branch=context.settings.branch)
+        check_landing(
+            context.repository,
+            branch=context.settings.branch,
+            is_committing=context.settings.commit,
+        )
         if swept := sweep_dead(context.engine, context.scratch_root):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
         client = self._prewarm_client

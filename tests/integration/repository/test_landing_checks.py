@@ -15,6 +15,7 @@ import pytest
 
 from pytest_agentfix.core.errors import (
     BranchNameError,
+    DiskFullError,
     LandingError,
     NoCommitsError,
     RepositoryUnreadableError,
@@ -120,6 +121,33 @@ def test_a_git_that_only_reads_holds_nothing(top: Path) -> None:
         assert find_holder(lock, [top]) is None
     finally:
         reader.communicate()
+
+
+def test_patches_need_no_locks(top: Path) -> None:
+    (top / ".git" / "index.lock").touch()
+    sign_with(top, gpg_program="/nowhere/gpg")
+    check(top, is_committing=False)
+
+
+@pytest.mark.parametrize("path", [".git/hooks", "own-hooks"])
+def test_a_hook_that_protects_branches_is_not_asked(top: Path, path: str) -> None:
+    run_git(top, "config", "core.hooksPath", str(top.parent / path))
+    hook = top.parent / path / "reference-transaction"
+    hook.parent.mkdir(parents=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    check(top)
+    assert start_run(top).lander.land(make_fix({"a.py": b"2\n"})).branch == "main"
+
+
+def test_a_full_disk_is_told_as_such(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    sign_with(top, gpg_program="/nowhere/gpg")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", fill)
+    with pytest.raises(DiskFullError, match="Make room"):
+        check(top)
 
 
 @pytest.mark.parametrize("where", ["detached", "linked", "named"])
@@ -283,6 +311,7 @@ def test_a_partial_clone_without_its_folders(top: Path) -> None:
     run_git(top.parent, "clone", "-q", "-n", "--filter=tree:0", f"file://{top}", str(clone))
     error = fail(clone)
     assert "this partial clone lacks folders of HEAD" in error.problem
+    fail(clone, is_committing=False)
     command = error.next_step.partition(": ")[2]
     subprocess.run(command, shell=True, cwd=clone, check=True)
     check(clone)
