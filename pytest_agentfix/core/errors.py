@@ -43,6 +43,10 @@ class RepositoryUnreadableError(SetupError):
     """git refuses to read the repository (ownership, permissions, damage)."""
 
 
+class RepositoryUnwritableError(SetupError):
+    """The user may not write where a commit has to be put."""
+
+
 class IdentityMissingError(SetupError):
     """git has no name and address to commit with."""
 

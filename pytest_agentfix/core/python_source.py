@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 import warnings
 from collections.abc import Iterator
 from typing import Final
 
 SIZE_LIMIT: Final = 1_000_000  # bytes of one file that are looked at
-_PROBE: Final = bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{"  # what other codecs expand
+# What other codecs expand.
+_PROBE: Final = bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{ .xn--bcher-kva"
+# PEP 263, in one of the first two lines.
+_COOKIE: Final = re.compile(r"((?:[ \t\f]*(?:#.*)?\n)??[ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -26,14 +30,44 @@ def decode_source(content: bytes) -> str | None:
         return None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        if not keeps_ascii(encoding):
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if _PROBE.decode(encoding) != _PROBE.decode("ascii"):
-                return None
             text = content.decode(encoding)
     except (SyntaxError, ValueError, LookupError):
         return None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_as_utf8(content: bytes) -> str | None:
+    """Return ``content`` as the same source in UTF-8, ``None`` where Python cannot read it.
+
+    UTF-8 is taken as it is; other sources lose their byte order mark, and their cookie says utf-8.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\ufeff"
+    if not text.startswith("\ufeff"):
+        return text
+    source = decode_source(content)
+    return None if source is None else _name_utf8(source)
+
+
+def _name_utf8(source: str) -> str:
+    found = _COOKIE.match(source)
+    return f"{found.group(1)}utf-8{source[found.end() :]}" if found else source
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Return whether ASCII is itself in ``encoding``; ``LookupError`` where none has the name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _PROBE.decode(encoding) == _PROBE.decode("ascii")
+    except ValueError:
+        return False
 
 
 def parse_source(text: str) -> ast.Module | None:

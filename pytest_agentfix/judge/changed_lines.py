@@ -36,7 +36,7 @@ def _compare(old: bytes, new: bytes) -> list[int]:
 
 
 def _read_lines(content: bytes) -> list[str]:
-    return content.decode("utf-8", "replace").splitlines()
+    return content.decode("utf-8", "backslashreplace").splitlines()
 
 
 def undo(changes: ChangeSet, read_base: ReadBase, *, top: Path) -> Files:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.model import Cluster, ItemKind, ReadBase
+from pytest_agentfix.core.python_source import read_as_utf8
 from pytest_agentfix.judge.probes.clone import add_clones
 from pytest_agentfix.judge.probes.mutant import add_mutants
 from pytest_agentfix.judge.probes.plain_call import add_plain_calls
@@ -100,10 +101,9 @@ class _Planner:
             self._rule_out(targets, "its file is not part of the tree")
             return
         self.test_files[str(self.rootdir / path)] = content
-        try:
-            source = content.decode()
-        except UnicodeDecodeError:
-            self._rule_out(targets, "its file is not UTF-8")
+        source = read_as_utf8(content)
+        if source is None:
+            self._rule_out(targets, "its file is in no encoding that can be read")
             return
         is_python = path.endswith(".py")
         modules = [one for one in targets if one.is_module and is_python]

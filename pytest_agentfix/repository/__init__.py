@@ -9,6 +9,7 @@ from pytest_agentfix.repository.gitignore import IgnoreRules, quote_glob
 from pytest_agentfix.repository.history import copy_history
 from pytest_agentfix.repository.imported import choose_imported, find_below
 from pytest_agentfix.repository.landing import CommitLander
+from pytest_agentfix.repository.landing_checks import check_landing, check_writable
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.snapshot import make_snapshot
 
@@ -16,6 +17,8 @@ __all__ = [
     "CommitLander",
     "IgnoreRules",
     "Repository",
+    "check_landing",
+    "check_writable",
     "choose_imported",
     "copy_history",
     "find_below",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_agentfix.core.model import FileChange
+from pytest_agentfix.repository.attributes import StoredForms, decode_stored
 from pytest_agentfix.repository.objects import Blob, States, TreeEntry
 
 
@@ -30,24 +31,31 @@ class Edits:
         )
 
 
-def compare(
+def compare(  # noqa: PLR0913 - half of it by name
     changes: Mapping[str, FileChange],
     base: States,
     entries: Mapping[str, TreeEntry],
     *,
     oid_length: int,
     has_modes: bool,
+    forms: StoredForms,
 ) -> Edits:
     """Return the edits that ``changes`` of ``base`` make to a tree of ``entries``.
 
     ``has_modes`` is git's core.fileMode: without it the executable bits on disk mean nothing, and
-    a file keeps the one it has in the tree.
+    a file keeps the one it has in the tree. ``forms`` are those that git's attributes ask for.
     """
     disk_after = {path: _blob(change) for path, change in changes.items()}
     before = dict(base)
     after = dict(disk_after)
     for path in changes:
         entry = entries.get(path)
+        if path in forms.encodings:
+            before[path] = decode_stored(path, before[path], forms.encodings[path])
+            after[path] = decode_stored(path, after[path], forms.encodings[path])
+        if entry is None and path in forms.unix_lines:
+            before[path] = _with_unix_lines(before[path])
+            after[path] = _with_unix_lines(after[path])
         if entry is not None and not has_modes:
             before[path] = _with_mode_of(before[path], entry)
             after[path] = _with_mode_of(after[path], entry)

@@ -24,6 +24,7 @@ _FLAGS = {
     "core.protectNTFS": "true",
     "core.protectHFS": "true",
     "core.pager": "cat",
+    "index.sparse": "false",  # writing one asks for blobs that a partial clone need not have
     "gc.auto": "0",
     "maintenance.auto": "false",
     "protocol.allow": "never",
@@ -60,16 +61,24 @@ _WORDS_LIMIT = 600  # characters of git's own words worth showing
 
 
 class GitFailure(Exception):  # noqa: N818 - internal; becomes a LandingError or SetupError
-    """A git command failed; ``words`` are its own message, safe to show."""
+    """A git command failed; ``words`` are its own message, safe to show.
 
-    def __init__(self, words: str) -> None:
+    ``next_step`` is what the user can do about it, "" where nothing is known.
+    """
+
+    def __init__(self, words: str, next_step: str = "") -> None:
         super().__init__(words)
         self.words = words
+        self.next_step = next_step
 
     @property
     def is_disk_full(self) -> bool:
         """Return whether the disk was full."""
         return any(sign in self.words for sign in _FULL_WORDS)
+
+
+class GitTimeout(GitFailure):
+    """A git command took longer than it may."""
 
 
 def is_disk_full(error: OSError) -> bool:
@@ -115,7 +124,7 @@ class Git:
         timeout: float | None = None,
         fine: Collection[int] = (),
     ) -> bytes:
-        """Run git and return its output; ``GitFailure`` when it fails or takes too long.
+        """Run git and return its output; ``GitFailure`` when it fails, ``GitTimeout`` if too slow.
 
         An exit status in ``fine`` is no failure.
         """
@@ -123,7 +132,7 @@ class Git:
         if code in fine:
             return out
         if code != 0 and timeout is not None and err.startswith("Timeout:"):  # GitPython's words
-            raise GitFailure(f"git {arguments[0]} took longer than {timeout:g} seconds")
+            raise GitTimeout(f"git {arguments[0]} took longer than {timeout:g} seconds")
         if code != 0:
             raise GitFailure(clean(err) or f"git {arguments[0]} ended with status {code}")
         return out
@@ -143,9 +152,9 @@ class Git:
                 _gitpython()
                 .Git(self.folder)
                 .execute(
-                    _command(self.where, arguments),
+                    self._command(arguments),
                     istream=subprocess.PIPE,
-                    env={**_SETTINGS, **self.environ},
+                    env=self._settings,
                     as_process=True,
                     start_new_session=True,  # see below
                 )
@@ -172,9 +181,9 @@ class Git:
             stream.seek(0)
             try:
                 code, out, err = git.Git(self.folder).execute(
-                    _command(self.where, arguments),
+                    self._command(arguments),
                     istream=stream,
-                    env={**_SETTINGS, **self.environ},
+                    env=self._settings,
                     with_extended_output=True,
                     with_exceptions=False,
                     stdout_as_string=False,
@@ -188,16 +197,24 @@ class Git:
                 raise GitFailure(clean(str(error))) from error
         return code, out, err
 
+    @property
+    def _settings(self) -> Mapping[str, str]:
+        return {**_SETTINGS, **self.environ}
 
-def _command(where: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
-    flags = [part for name, value in _FLAGS.items() for part in ("-c", f"{name}={value}")]
-    options = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"]
-    return [*_unsetting(), _executable(), *options, *where, *flags, *arguments]
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        flags = [part for name, value in _FLAGS.items() for part in ("-c", f"{name}={value}")]
+        options = ["--no-pager", "--no-replace-objects", "--literal-pathspecs"]
+        unsetting = _unsetting(kept=self._settings.keys())
+        return [*unsetting, _executable(), *options, *self.where, *flags, *arguments]
 
 
-def _unsetting() -> list[str]:
-    """Return the prefix that unsets the caller's ``GIT_*``; GitPython can only add variables."""
-    names = [name for name in os.environ if name.startswith("GIT_") and not _is_kept(name)]
+def _unsetting(kept: Collection[str]) -> list[str]:
+    """Return the prefix that unsets the caller's ``GIT_*``; GitPython can only add variables.
+
+    ``kept`` are our own, which have the caller's places by then.
+    """
+    foreign = [name for name in os.environ if name.startswith("GIT_") and not _is_kept(name)]
+    names = [name for name in foreign if name not in kept]
     return ["env", *(part for name in names for part in ("-u", name))] if names else []
 
 

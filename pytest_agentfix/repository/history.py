@@ -13,9 +13,11 @@ from typing import Final
 
 from pytest_agentfix.core.errors import DiskFullError, WorkspaceError
 from pytest_agentfix.repository.git import Git, GitFailure, is_disk_full
+from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.open import Repository
 
 _CHANGED: Final = 1  # the exit status of update-index where files differ from the index
+_PROMISOR: Final = r"^(remote\..*\.promisor|extensions\.partialclone)$"
 _GITLINK: Final = "160000"
 _NOTHING: Final = frozenset({"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"})  # git knows it by heart
 
@@ -47,9 +49,10 @@ def _copy(repository: Repository, folder: Path, work_tree: Path) -> None:
     _copy_file(repository.common_dir / "info" / "exclude", git_dir / "info" / "exclude")
     _pack(source, git_dir, [head, *tags.values(), *_find_staged(source, head)])
     _point(git, head, branch, tags)
-    index = source.run("ls-files", "-z", "--stage")
+    index, marks = source.run("ls-files", "-z", "--stage"), read_marks(source)
     git = git.at(git_dir=git_dir, work_tree=work_tree)
     git.run("update-index", "-z", "--index-info", stdin=index)
+    set_marks(git, marks)  # otherwise all outside a sparse checkout would look deleted
     git.run("update-index", "-q", "--refresh", fine=(_CHANGED,))
     for parent, _, _ in os.walk(git_dir):
         Path(parent).chmod(0o755)  # independent of the umask
@@ -86,10 +89,14 @@ def _pack(source: Git, git_dir: Path, wanted: list[str]) -> None:
     """Pack everything that ``wanted`` lead to; deltas are taken over and none is sought."""
     place = git_dir / "objects" / "pack"
     place.mkdir(parents=True, exist_ok=True)
+    names, walk = "".join(f"{one}\n" for one in wanted).encode("ascii"), ["--revs"]
+    if source.ask("config", "--get-regexp", _PROMISOR) is not None:
+        # pack-objects would end at the first missing tree.
+        listing = ("--objects", "--no-object-names", "--missing=allow-promisor", "--stdin")
+        names, walk = source.run("rev-list", *listing, stdin=names), []
     source.run(
-        *("pack-objects", "--revs", "-q", "--delta-base-offset", "--window=0"),
-        *("--missing=allow-promisor", str(place / "pack")),
-        stdin="".join(f"{one}\n" for one in wanted).encode("ascii"),
+        *("pack-objects", *walk, "-q", "--delta-base-offset", "--window=0", str(place / "pack")),
+        stdin=names,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
 from pytest_agentfix.core.model import FileStat, Fix, Landing, ReadBase
+from pytest_agentfix.repository.attributes import find_filtered, read_stored_forms
 from pytest_agentfix.repository.checkout import Checkout, NotPlainError
 from pytest_agentfix.repository.edits import Edits, compare
 from pytest_agentfix.repository.git import GitFailure, clean, is_disk_full
@@ -22,11 +23,11 @@ from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeE
 from pytest_agentfix.repository.open import Repository
 from pytest_agentfix.repository.patch import make_patch
 from pytest_agentfix.repository.paths import check_changes, check_names, refusal
-from pytest_agentfix.repository.refs import Refs
+from pytest_agentfix.repository.refs import Refs, is_commit_under_way
+from pytest_agentfix.repository.signing import SIGNING_TIMEOUT, Signer
 from pytest_agentfix.repository.stats import count_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
-_SIGNING_TIMEOUT = 60.0  # seconds; an agent asking for a passphrase must not hang the run
 _LOCK_TIMEOUT = 10.0  # seconds; another run may be landing a fix of its own
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class _Target(enum.Enum):
     NAMED = enum.auto()  # the one that the user named; the checked-out one is left alone
     RUN = enum.auto()  # one for all fixes of the run, because HEAD is detached
     MOVED = enum.auto()  # one of its own, because HEAD is not where the tests were run
-    ASIDE = enum.auto()  # one of its own, because the user edited the fix's files
+    ASIDE = enum.auto()  # one of its own, because of the user's edits, or a commit under way
     HELD_BACK = enum.auto()  # one of its own, because too many tests could not be judged
 
 
@@ -87,7 +88,7 @@ class CommitLander:
         scratch: Path,
         max_unjudged: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
-        signing_timeout: float = _SIGNING_TIMEOUT,
+        signing_timeout: float = SIGNING_TIMEOUT,
     ) -> None:
         self._repository = repository
         self._read_base = read_base
@@ -96,7 +97,7 @@ class CommitLander:
         self._is_committing = is_committing
         self._patch_folder = patch_folder
         self._max_unjudged = max_unjudged
-        self._signing_timeout = signing_timeout
+        self._signer = Signer(repository.git, signing_timeout)
         self._oid_length = len(repository.head)
         self._objects = ObjectWriter(repository.git, self._oid_length)
         self._refs = Refs(repository.git, self._oid_length)
@@ -197,7 +198,8 @@ class CommitLander:
         parent = aside[-1] if aside else self._tip
         if self._is_held_back(fix):
             return _Plan(_Target.HELD_BACK, parent)
-        if aside or not self._is_clean(self._edits(fix, self._tip), self._tip):
+        is_clean = self._is_clean(self._edits(fix, self._tip), self._tip)
+        if aside or not is_clean or is_commit_under_way(self._repository):
             return _Plan(_Target.ASIDE, parent)
         return _Plan(_Target.CHECKED_OUT, self._tip, branch, self._tip)
 
@@ -228,21 +230,24 @@ class CommitLander:
         return self._write_commit(tree, parent, self._message(fix))
 
     def _write_commit(self, tree: str, parent: str, message: str) -> str:
-        is_signed = self._ask_flag("commit.gpgSign") == "true"
-        return self._objects.write_commit(
-            tree,
-            parent=parent,
-            message=message,
-            signing_timeout=self._signing_timeout if is_signed else None,
-        )
+        return self._objects.write_commit(tree, parent=parent, message=message, signer=self._signer)
 
     def _edits(self, fix: Fix, parent: str) -> Edits:
+        files, base, entries = fix.changes.files, self._base(fix), self._list_tree(parent)
+        forms = read_stored_forms(self._repository.git, files)
+        filtered = find_filtered(forms.filtered, base, entries, oid_length=self._oid_length)
+        if filtered:
+            words = (
+                f"git stores '{clean(min(filtered))}' through a filter, and none is run on a fix"
+            )
+            raise GitFailure(words)
         return compare(
-            fix.changes.files,
-            self._base(fix),
-            self._list_tree(parent),
+            files,
+            base,
+            entries,
             oid_length=self._oid_length,
             has_modes=self._ask_flag("core.fileMode") != "false",
+            forms=forms,
         )
 
     def _ask_flag(self, name: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.signing import Signer
 
 FILE = "100644"
 EXECUTABLE = "100755"
@@ -82,7 +83,8 @@ class ObjectWriter:
             git = self.git.with_environ({"GIT_INDEX_FILE": str(Path(folder) / "index")})
             git.run("read-tree", parent or "--empty")
             git.run("update-index", "-z", "--index-info", stdin=self.index_info(states))
-            tree = _line(git.run("write-tree"))
+            # A partial clone need not have the blobs that this fix does not touch.
+            tree = _line(git.run("write-tree", "--missing-ok"))
         if parent is not None:
             self._check_only(tree, self.tree_of(parent), states)
         return tree
@@ -97,14 +99,12 @@ class ObjectWriter:
         lines += [f"{blob.mode} {self._write(blob)}\t{path}" for path, blob in kept.items()]
         return b"".join(line.encode() + b"\0" for line in lines)
 
-    def write_commit(
-        self, tree: str, *, parent: str, message: str, signing_timeout: float | None
-    ) -> str:
-        """Write a commit of ``tree``, signed if there is a time-out in seconds for that."""
-        signing = [] if signing_timeout is None else ["-S"]
-        arguments = ["commit-tree", tree, "-p", parent, *signing, "-F", "-"]
-        text = message.encode("utf-8", "replace")
-        return _line(self.git.run(*arguments, stdin=text, timeout=signing_timeout))
+    def write_commit(self, tree: str, *, parent: str, message: str, signer: Signer) -> str:
+        """Write a commit of ``tree``, signed if ``signer`` wants that."""
+        arguments, text = (tree, "-p", parent), message.encode("utf-8", "replace")
+        if signer.is_wanted:
+            return _line(signer.commit(*arguments, message=text))
+        return _line(self.git.run("commit-tree", *arguments, "-F", "-", stdin=text))
 
     def _write(self, blob: Blob) -> str:
         return _line(

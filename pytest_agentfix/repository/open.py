@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_agentfix.core.errors import (
@@ -16,9 +17,13 @@ from pytest_agentfix.core.errors import (
     NotARepositoryError,
     RepositoryUnreadableError,
 )
+from pytest_agentfix.core.model import ReadBase
+from pytest_agentfix.repository.attributes import StoredForms, find_filtered, read_stored_forms
 from pytest_agentfix.repository.files import TreeFiles, list_files, list_submodules
 from pytest_agentfix.repository.git import Git, GitFailure, clean
 from pytest_agentfix.repository.gitignore import IgnoreRules, read_rules
+from pytest_agentfix.repository.marks import read_marks
+from pytest_agentfix.repository.objects import Blob, parse_entries
 
 _START = "git init && git add -A && git commit -m start"
 _FOREIGN = re.compile(r"dubious ownership|unsafe repository|is owned by someone else")
@@ -48,10 +53,7 @@ class Repository:
         git = finder.at(git_dir=git_dir, work_tree=top)
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if head is None:
-            raise NoCommitsError(
-                f"The repository at {top} has no commit to put a fix on.",
-                "Make one: git add -A && git commit -m start",
-            )
+            raise _explain_headless(git, top)
         return cls(
             git=git,
             git_dir=git_dir,
@@ -108,6 +110,30 @@ class Repository:
         except GitFailure as failure:
             raise unreadable(self.top, failure.words) from failure
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The paths that a sparse checkout leaves out of the work tree, relative to ``top``."""
+        try:
+            skipped = read_marks(self.git)["--skip-worktree"]
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+        paths = map(os.fsdecode, skipped)
+        return frozenset(path for path in paths if not os.path.lexists(self.top / path))
+
+    def read_stored_forms(self, paths: Collection[str], read_base: ReadBase) -> StoredForms:
+        """Return which of ``paths`` git stores in another form, and not merely could."""
+        try:
+            forms = read_stored_forms(self.git, paths)
+            if not forms.filtered:
+                return forms
+            entries = parse_entries(self.git.run("ls-files", "-z", "--stage"))
+        except GitFailure as failure:
+            raise unreadable(self.top, failure.words) from failure
+        found = {path: read_base(path) for path in forms.filtered}
+        states = {path: one and Blob(*one) for path, one in found.items()}
+        filtered = find_filtered(forms.filtered, states, entries, oid_length=len(self.head))
+        return replace(forms, filtered=filtered)
+
     def ignore_rules(self) -> IgnoreRules:
         """Read what the user's git ignores at this moment, as an object that needs no git."""
         shared = self.git.ask("config", "--type=path", "--get", "core.excludesFile")
@@ -123,7 +149,7 @@ class Repository:
         if self.git.ask("check-ref-format", f"{_HEADS}{name}") is None:
             return "it is not a valid branch name"
         if name in checked_out_branches(self.git):
-            return "it is checked out, here or in another worktree"
+            return "it is checked out, rebased or bisected, here or in another worktree"
         clash = next((other for other in branches(self.git) if _is_nested(name, other)), None)
         return f"the branch '{clash}' is in its way" if clash else ""
 
@@ -141,10 +167,26 @@ def branches(git: Git) -> tuple[str, ...]:
 
 
 def checked_out_branches(git: Git) -> frozenset[str]:
-    """Return the branches some worktree has checked out."""
+    """Return the branches some worktree has checked out, or will have after rebase or bisect."""
     lines = os.fsdecode(git.run("worktree", "list", "--porcelain")).splitlines()
     prefix = f"branch {_HEADS}"
-    return frozenset(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+    shown = {line.removeprefix(prefix) for line in lines if line.startswith(prefix)}
+    return frozenset(shown).union(*map(_returning_branches, _git_dirs(git)))
+
+
+def _git_dirs(git: Git) -> list[Path]:
+    """Return git's folder of each worktree."""
+    common = git.folder / _path(git.run("rev-parse", "--git-common-dir"))
+    linked = common / "worktrees"
+    return [common, *(linked.iterdir() if linked.is_dir() else ())]
+
+
+def _returning_branches(git_dir: Path) -> Iterator[str]:
+    """Yield the branches that a rebase or bisect moves or checks out at its end."""
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+        with suppress(OSError):
+            ref = os.fsdecode((git_dir / name).read_bytes()).strip()
+            yield ref.removeprefix(_HEADS)
 
 
 def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
@@ -176,6 +218,19 @@ def _find(git: Git) -> tuple[Path, Path, Path]:
     except GitFailure as failure:
         raise _explain(git.folder, failure.words) from failure
     return top.resolve(), git_dir.resolve(), common.resolve()
+
+
+def _explain_headless(git: Git, top: Path) -> NoCommitsError | RepositoryUnreadableError:
+    """Return the error for a HEAD without a commit: nothing is there yet, or it cannot be read."""
+    named = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
+    if named is not None:
+        return unreadable(top, f"HEAD's commit {named[:12]} is missing")
+    branch = current_branch(git)
+    where = f" on its branch '{clean(branch, limit=80)}'" if branch else ""
+    return NoCommitsError(
+        f"The repository at {top} has no commit{where} yet, and a fix is put on one.",
+        "Make one: git add -A && git commit -m start",
+    )
 
 
 def _path(output: bytes) -> Path:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from pytest_agentfix.repository.git import Git
-from pytest_agentfix.repository.open import branches, checked_out_branches, current_branch
+from pytest_agentfix.repository.open import (
+    Repository,
+    branches,
+    checked_out_branches,
+    current_branch,
+)
 
 _FOLDER = "agent-fix"
 
@@ -45,3 +51,12 @@ class Refs:
             branch = f"{stem}-{count}"
         self.move(branch, new=commit, old=None)
         return branch
+
+
+def is_commit_under_way(repository: Repository) -> bool:
+    """Return whether this process runs in a hook of a commit or merge, which goes on afterwards.
+
+    git names the index then, and fails if the branch has moved meanwhile.
+    """
+    index = os.environ.get("GIT_INDEX_FILE")
+    return bool(index) and (repository.top / str(index)).resolve().parent == repository.git_dir

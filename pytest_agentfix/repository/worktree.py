@@ -10,13 +10,15 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.git import Git
 from pytest_agentfix.repository.landing_journal import LandingJournal
+from pytest_agentfix.repository.locks import lock_of, wait_for_lock
+from pytest_agentfix.repository.marks import read_marks, set_marks
 from pytest_agentfix.repository.objects import Blob, ObjectWriter, States, TreeEntry, parse_entries
 
-_PAUSE = 0.1  # seconds between two looks at a lock
 _READ = 0o444
 _EXECUTE = 0o111
 
@@ -158,7 +160,10 @@ class LockedIndex:
         """Make the index that is to be, beside the real one."""
         git = self._copied()
         writer = ObjectWriter(git, self.oid_length)
+        kept = {os.fsencode(path) for path, blob in states.items() if blob is not None}
+        marks = {option: kept.intersection(paths) for option, paths in read_marks(git).items()}
         git.run("update-index", "-z", "--index-info", stdin=writer.index_info(states))
+        set_marks(git, marks)
         shutil.copyfile(self.scratch / "index", self._lock)
         if self.index.exists():
             # permissions, and the time too: entries that were too young to be trusted stay so
@@ -189,7 +194,7 @@ def lock_index(  # noqa: PLR0913 - most by name
 ) -> Iterator[LockedIndex]:
     """Hold the index's lock; ``GitFailure`` if somebody else has it for ``timeout`` seconds."""
     lock = lock_of(index)
-    is_ours = _take(lock, journal, timeout=timeout, sleep=sleep)
+    is_ours = _take(git, lock, index, journal, timeout=timeout, sleep=sleep)
     try:
         with tempfile.TemporaryDirectory(prefix="index-", dir=journal.folder) as name:
             scratch = Path(name)
@@ -203,13 +208,14 @@ def lock_index(  # noqa: PLR0913 - most by name
                 lock.unlink()
 
 
-def lock_of(index: Path) -> Path:
-    """Return the path of git's lock of an index."""
-    return index.with_name(f"{index.name}.lock")
-
-
-def _take(
-    lock: Path, journal: LandingJournal, *, timeout: float, sleep: Callable[[float], None]
+def _take(  # noqa: PLR0913 - most by name
+    git: Git,
+    lock: Path,
+    index: Path,
+    journal: LandingJournal,
+    *,
+    timeout: float,
+    sleep: Callable[[float], None],
 ) -> int:
     """Take the lock and return its inode.
 
@@ -220,13 +226,9 @@ def _take(
     try:
         inode = _make_empty(candidate)
         journal.lock(lock, inode)
-        waited = 0.0
-        while not _is_linked(candidate, lock):
-            if waited >= timeout:
-                words = f"{lock} exists: another git is at work here, or one crashed and left it"
-                raise GitFailure(words)
-            sleep(_PAUSE)
-            waited += _PAUSE
+        is_taken = partial(_is_linked, candidate, lock)
+        folders = (git.folder, index.parent)
+        wait_for_lock(is_taken, lock, folders, timeout=timeout, sleep=sleep)
     finally:
         _remove(candidate)
     taken = os.lstat(lock).st_ino

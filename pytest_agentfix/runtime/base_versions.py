@@ -77,6 +77,7 @@ class BaseVersions:
         self._session_limiter = SessionLimiter(count_cores())
         self._baselines: dict[str, Baseline] = {}  # by slug: found out ahead of time
         self._submodules = context.repository.submodules
+        self._left_out = context.repository.left_out
         self._advisor = Advisor(
             top=self._top,
             home=Path.home(),
@@ -193,6 +194,8 @@ class BaseVersions:
             for path in collected.changes.files
             if normalise(path) is not None and path not in litter
         }
+        plain = [path for path in collected.changes.files if normalise(path) is not None]
+        forms = self._context.repository.read_stored_forms(plain, base.read)
         policy = Policy(
             test_patterns=self._context.invocation.test_patterns,
             test_paths=self._test_paths,
@@ -203,6 +206,9 @@ class BaseVersions:
             installed_names=_find_installed_names(),
             submodules=self._submodules,
             ignored=self._ignored,
+            filtered=forms.filtered,
+            left_out=self._left_out,
+            encodings=forms.encodings,
             protected=config_file(self._context.invocation, self._top),
             allow=self._context.settings.allow,
             opened=frozenset(path for path, answer in answers.items() if answer is True),

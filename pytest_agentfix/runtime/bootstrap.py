@@ -22,7 +22,7 @@ from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
-from pytest_agentfix.repository import Repository
+from pytest_agentfix.repository import Repository, check_writable
 from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
@@ -123,6 +123,7 @@ def _open_repository(settings: Settings, rootdir: Path) -> Repository:
     repository = Repository.open(rootdir)
     if settings.commit:
         repository.check_identity()
+        check_writable(repository, settings.branch)
     if settings.branch is not None:
         repository.check_branch_name(settings.branch)
     return repository

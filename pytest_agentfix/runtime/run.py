@@ -25,6 +25,7 @@ from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
 from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.repository import check_landing
 from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
 from pytest_agentfix.repository.landing_journal import settle_landings
 from pytest_agentfix.runtime.agent_pool import AgentPool
@@ -142,6 +143,11 @@ class RepairRun:
         context = self._context
         if swept := sweep_dead(context.engine, context.scratch_root, settle=settle_landings):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
+        check_landing(
+            context.repository,
+            branch=context.settings.branch,
+            is_committing=context.settings.commit,
+        )
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
         try:

@@ -23,6 +23,7 @@ from pytest_agentfix.core.ports import Command, ModelAccess, Sandbox
 from pytest_agentfix.testing.socket_stream import SocketStream
 
 _SHELL_LIMIT: Final = 60.0  # seconds
+_ERRORS: Final = "replace"  # as OpenCode reads what it edits: other encodings are lost
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +132,7 @@ class ChatAgent:
 
 
 def _read(file: Path, _arguments: Mapping[str, str]) -> str:
-    return file.read_text("utf-8")
+    return file.read_text("utf-8", _ERRORS)
 
 
 def _write(file: Path, arguments: Mapping[str, str]) -> str:
@@ -141,7 +142,7 @@ def _write(file: Path, arguments: Mapping[str, str]) -> str:
 
 
 def _edit(file: Path, arguments: Mapping[str, str]) -> str:
-    text = file.read_text("utf-8")
+    text = file.read_text("utf-8", _ERRORS)
     if text.count(arguments["oldString"]) != 1:
         raise ValueError("oldString has to be in the file once")
     file.write_text(text.replace(arguments["oldString"], arguments["newString"]), "utf-8")

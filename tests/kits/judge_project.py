@@ -84,12 +84,17 @@ def cluster(*failures: Failure | str) -> Cluster:
     return Cluster(slug="c1", failures=made)
 
 
+def encode(content: str | bytes) -> bytes:
+    """The bytes of a file that is given as text in UTF-8, or as it is."""
+    return content.encode() if isinstance(content, str) else content
+
+
 @dataclass
 class Project:
     """The files of a base, and the way pytest was started on them."""
 
     top: Path
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     arguments: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
     rootdir: str = "."
@@ -122,7 +127,7 @@ class Project:
         self.opened.append(changes)
         shutil.rmtree(self.top, ignore_errors=True)
         for path, text in self.files.items():
-            self._write(path, text.encode())
+            self._write(path, encode(text))
         for path, one in changes.files.items():
             self._write(path, one.content)
         with LocalSandbox(self.top, collect=self.collect or (lambda: self.litter)) as sandbox:
@@ -173,7 +178,7 @@ class Project:
 
     def read_base(self, path: str) -> tuple[bytes, bool] | None:
         text = self.files.get(path)
-        return None if text is None else (text.encode(), False)
+        return None if text is None else (encode(text), False)
 
     def reproduce(self, about: Cluster) -> Reproduction:
         return self.make_judge().reproduce(about, deadline=soon())

@@ -13,7 +13,7 @@ from pathlib import Path
 from pytest_agentfix.core.model import ChangeSet, Judgement
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
-from tests.kits.judge_project import Project, cluster, soon, tell_all
+from tests.kits.judge_project import Project, cluster, encode, soon, tell_all
 from tests.kits.neighbour_suites import TARGET, Trial
 
 
@@ -58,7 +58,7 @@ class SideBySide(Project):
         self.top.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.top.parent) as name:
             for path, text in self.files.items():
-                _write(Path(name, path), text.encode())
+                _write(Path(name, path), encode(text))
             for path, one in changes.files.items():
                 assert one.content is not None
                 _write(Path(name, path), one.content)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -211,3 +213,53 @@ def test_head_moved_meanwhile(project: Project, start_model: StartModel, script:
     assert project.log()[1:] == ["meanwhile", "start"]
     assert project.status() == ""
     assert run_plainly(project).counts() == "2 passed"
+
+
+def test_no_model_is_asked_if_no_commit_can_be_signed(
+    project: Project, start_model: StartModel, script: Script
+) -> None:
+    project.git("config", "commit.gpgSign", "true")
+    project.git("config", "gpg.program", "/nowhere/gpg")
+    before = git_files(project)
+    model = start_model(script)
+    ran = project.run(url=model.base_url)
+    assert ends(ran) == (["environment"], 1, "1 failed, 1 passed")
+    assert "signing a commit fails" in ran.reasons[0]
+    assert "git commit-tree -S" in ran.output
+    assert model.requests == []
+    assert git_files(project) == before
+    ran = project.run("--agent-fix-no-commit", url=model.base_url)  # as the reason says
+    assert ends(ran) == FIXED_ENDS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_tree_that_is_mounted_read_only(project: Project) -> None:
+    there = project.path.with_name("there")
+    there.mkdir()
+    bind = ["mount", "--bind", "-o", "ro", str(project.path), str(there)]
+    if subprocess.run(bind, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        ran = replace(project, path=there).run(url="http://127.0.0.1:9/v1")
+    finally:
+        subprocess.run(["umount", str(there)], check=True)
+    assert ran.status == pytest.ExitCode.USAGE_ERROR
+    assert "is mounted read-only. Mount it writable, or ask for patches" in ran.output
+
+
+def test_sparse_and_partial_clone(
+    project: Project, start_model: StartModel, script: Script
+) -> None:
+    project.write({"docs/index.md": "words\n"})
+    project.commit_all("docs")
+    project.git("config", "uploadpack.allowFilter", "true")
+    folder = project.path.with_name("clone")
+    origin = f"file://{project.path}"
+    project.git("clone", "-q", "--filter=blob:none", "--sparse", origin, str(folder))
+    clone = replace(project, path=folder)
+    clone.git("remote", "set-url", "origin", "file:///nowhere")
+    model = start_model(once(clone, "calc.py", "left - right", "left + right"))
+    assert ends(clone.run(url=model.base_url)) == FIXED_ENDS
+    assert clone.log()[1:] == ["docs", "start"]
+    assert (clone.status(), (folder / "docs").exists()) == ("", False)
+    assert clone.git("ls-files", "-t").splitlines()[-2:] == ["S docs/index.md", "H test_calc.py"]

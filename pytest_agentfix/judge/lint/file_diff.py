@@ -94,4 +94,4 @@ def _read(path: str, content: bytes | None) -> Module | None:
 def _split(content: bytes | None) -> list[str]:
     if not content:
         return []
-    return content.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    return content.decode("utf-8", "backslashreplace").replace("\r\n", "\n").split("\n")

@@ -73,6 +73,8 @@ def _settle_mode(change: PathChange) -> tuple[FileChange | None, Drop | None]:
     """Give the content the base's mode: editors that rename lose the executable bit."""
     base = None if change.is_new else change.context.read_base(change.path)
     executable = base is not None and base[1]
+    if base == (change.file.content, change.file.executable):
+        return None, None  # saved in another encoding, which was undone
     if change.file.executable == executable:
         return change.file, None
     drop = Drop(display(change.path), _MODE)

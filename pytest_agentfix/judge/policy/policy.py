@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from pytest_agentfix.core.model import ChangeSet, Drop
 
@@ -17,7 +17,9 @@ class Policy:
     nothing else may be touched. ``installed_names`` are the importable top-level names of the
     standard library and of all installed distributions. ``protected`` are further paths that may
     not be touched, such as a configuration file named with ``-c``. ``ignored`` are files of the
-    base that git ignores: no commit can hold a change of theirs. ``allow`` are the project's
+    base that git ignores: no commit can hold a change of theirs. ``encodings`` are those that git's
+    attributes declare for files of the work tree. ``filtered`` are paths that git stores through a
+    program, and ``left_out`` those that a sparse checkout leaves out. ``allow`` are the project's
     globs: what they match may be changed although it is a test, configuration or the like.
     """
 
@@ -30,6 +32,9 @@ class Policy:
     installed_names: frozenset[str] = frozenset()
     submodules: tuple[str, ...] = ()
     ignored: frozenset[str] = frozenset()
+    filtered: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    encodings: Mapping[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
     allow: tuple[str, ...] = ()
     opened: frozenset[str] = frozenset()  # paths that a hook opens as ``allow`` does

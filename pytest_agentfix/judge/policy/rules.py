@@ -6,15 +6,17 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pytest_agentfix.core.model import FileChange, ReadBase
 from pytest_agentfix.core.paths import fold, normalise
 from pytest_agentfix.judge.policy import file_names
+from pytest_agentfix.judge.policy.declared_encoding import decode, find_declared
 from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.policy import Policy
 from pytest_agentfix.judge.policy.test_files import Suite
+from pytest_agentfix.judge.policy.text_content import settle_text
 from pytest_agentfix.judge.policy.tree import PathTree
 
 _TEST_RUNNERS: Final = frozenset({"pytest", "_pytest", "pluggy", "_pluggy", "iniconfig"})
@@ -40,20 +42,34 @@ class PathChange:
     parts: tuple[str, ...]
     file: FileChange
     is_new: bool
+    is_text: bool
     context: RuleContext
 
     @classmethod
     def of(cls, path: str, change: FileChange, context: RuleContext) -> PathChange:
-        """Return the change of ``path`` with the forms the rules compare."""
+        """Return the change of ``path`` with the forms the rules compare.
+
+        Its content is in the encoding of the base.
+        """
         folded = fold(path)
+        text = _settle(path, change, context)
         return cls(
             path=path,
             folded=folded,
             parts=tuple(folded.split("/")),
-            file=change,
+            file=change if text is None else replace(change, content=text),
             is_new=path not in context.tree.files,
+            is_text=change.is_deletion or text is not None,
             context=context,
         )
+
+
+def _settle(path: str, change: FileChange, context: RuleContext) -> bytes | None:
+    if change.content is None:
+        return None
+    base = context.read_base(path) if path in context.tree.files else None
+    attribute = context.policy.encodings.get(path, "")
+    return settle_text(change.content, base and base[0], attribute=attribute)
 
 
 Predicate = Callable[[PathChange], bool]
@@ -102,6 +118,14 @@ def _is_ignored(change: PathChange) -> bool:
     return change.folded in map(fold, change.context.policy.ignored)
 
 
+def _is_filtered(change: PathChange) -> bool:
+    return change.path in change.context.policy.filtered
+
+
+def _is_left_out(change: PathChange) -> bool:
+    return change.path in change.context.policy.left_out
+
+
 def _is_planted_repository(change: PathChange) -> bool:
     return change.is_new and change.context.tree.is_planted(change.path)
 
@@ -144,8 +168,18 @@ def _matches(path: str, globs: Iterable[str]) -> bool:
 
 
 def _is_binary(change: PathChange) -> bool:
-    content = change.file.content
-    return content is not None and (b"\0" in content or _decode(content) is None)
+    return not change.is_text
+
+
+def _lost_encoding(change: PathChange) -> bool:
+    """Tell a text that is no longer in its encoding from what is no text at all."""
+    found = None if change.is_text else change.context.read_base(change.path)
+    if found is None:
+        return False
+    base = found[0]
+    is_other_text = b"\0" not in base and decode(base, "utf-8") is None
+    is_declared = bool(find_declared(base)) or change.path in change.context.policy.encodings
+    return is_other_text or is_declared
 
 
 def _adds_bidi(change: PathChange) -> bool:
@@ -158,14 +192,9 @@ def _adds_bidi(change: PathChange) -> bool:
 
 
 def _count_bidi(content: bytes) -> int:
-    return len(_BIDI.findall(content.decode(errors="replace")))
-
-
-def _decode(content: bytes) -> str | None:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None
+    plain = content.decode(errors="replace")
+    declared = decode(content, find_declared(content)) or ""
+    return max(len(_BIDI.findall(text)) for text in (plain, declared))
 
 
 def _opened(name: str, applies: Predicate, reason: str) -> Rule:
@@ -178,6 +207,8 @@ RULES: Final = (
     Rule("closed", _is_closed, "closed by a pytest_agentfix_policy hook"),
     Rule("submodule", _is_in_submodule, "inside a submodule"),
     Rule("ignored", _is_ignored, "git ignores this file: it is only lent to the sandbox"),
+    Rule("filtered", _is_filtered, "git stores this file through a filter, which is never run"),
+    Rule("left-out", _is_left_out, "there is such a file, outside the sparse checkout"),
     _opened("ci", _named(file_names.is_ci_configuration), "CI or editor configuration"),
     Rule("git-configuration", _named(file_names.is_git_configuration), "git configuration"),
     Rule("bare-repository", _is_planted_repository, "part of a bare git repository"),
@@ -195,6 +226,7 @@ RULES: Final = (
     Rule("collision", _collides, "differs from another path only in case or Unicode form"),
     Rule("paths", _is_outside_paths, "outside paths= of the marker"),
     Rule("compiled", _named(file_names.is_compiled), "binary content"),
+    Rule("encoding", _lost_encoding, "not in the encoding that the file had"),
     Rule("binary", _is_binary, "binary content"),
     Rule("bidi", _adds_bidi, "bidirectional control characters"),
 )

@@ -88,4 +88,4 @@ def _describe_hunks(base: Sequence[bytes], hunks: Sequence[Hunk], context: int) 
 
 def _write(mark: str, lines: Sequence[bytes]) -> Iterator[str]:
     for line in lines:
-        yield mark + line.decode("utf-8", "replace").rstrip("\r\n")[:_LINE_LIMIT]
+        yield mark + line.decode("utf-8", "backslashreplace").rstrip("\r\n")[:_LINE_LIMIT]

@@ -31,7 +31,7 @@ HONEST = BROKEN.replace("def add", "def _add") + "def add(a, b):\n    {}\n    re
 
 @pytest.fixture
 def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str] | None = None, **more: Any) -> Project:
+    def make(files: dict[str, str | bytes] | None = None, **more: Any) -> Project:
         base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
         return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
 
@@ -280,15 +280,32 @@ class TestNotApplicable:
         assert find(judgement, "mutant")[0] == "passed"
         assert judgement.is_accepted
 
-    def test_a_file_that_is_not_utf_8(self, make_project: MakeProject) -> None:
+    @pytest.mark.parametrize(
+        ("cookie", "encoding"),
+        [
+            ("# -*- coding: latin-1 -*-\n", "latin-1"),
+            ("", "utf-8-sig"),
+            ("#!x\n#coding=gbk\n", "gbk"),
+        ],
+    )
+    def test_a_file_that_is_not_utf_8(
+        self, make_project: MakeProject, cookie: str, encoding: str
+    ) -> None:
+        letter = "\u5927" if encoding == "gbk" else "\xe9"
+        check = f"    assert '{letter}' == '{letter.encode('unicode_escape').decode()}'\n"
+        test = f"{cookie}{TEST_ADD}{check}".encode(encoding)
+        project = make_project({"test_calc.py": test})
+        judgement = project.judge(cluster(ADD), change(calc=FIXED))
+        names = ("clone", "mutant", "plain-call")
+        assert [find(judgement, name)[0] for name in names] == ["passed"] * 3
+        assert judgement.is_accepted
+
+    def test_a_file_that_no_encoding_fits(self, make_project: MakeProject) -> None:
         project = make_project()
-        test = TEST_ADD.replace("def test_add", "# caf\xe9\ndef test_add")
-        raw = ("# -*- coding: latin-1 -*-\n" + test).encode("latin-1")
         judge = project.make_judge()
-        project.read_base = lambda path: (raw, False)  # type: ignore[method-assign]
-        judge._read_base = project.read_base
+        judge._read_base = lambda _: (b"# coding: ascii\n\xff\n", False)
         judgement = judge.judge(cluster(ADD), change(calc=FIXED), deadline=soon())
-        no = ("not-applicable", "its file is not UTF-8")
+        no = ("not-applicable", "its file is in no encoding that can be read")
         names = ("clone", "mutant", "plain-call")
         assert [find(judgement, name) for name in names] == [no] * 3
 

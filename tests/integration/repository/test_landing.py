@@ -480,7 +480,7 @@ def test_signing_that_hangs_is_ended(top: Path) -> None:
     program.chmod(0o755)
     run_git(top, "config", "commit.gpgSign", "true")
     run_git(top, "config", "gpg.program", str(program))
-    with pytest.raises(LandingError, match="took longer"):
+    with pytest.raises(LandingError, match="takes longer"):
         start_run(top, signing_timeout=0.5).lander.land(make_fix({"a.py": b"2\n"}))
 
 

@@ -29,10 +29,17 @@ def change(**files: bytes | None) -> ChangeSet:
         ([2], b"one\nthree\nfour\n"),  # the line that took the place of what went away
         ([3], b"one\ntwo\nthree\n"),
         ([1, 2], b"\xff\n\xfe\n"),
+        ([2], b"one\ntw\xf6\nthree\nfour\n"),
     ],
 )
 def test_changed_lines(lines: list[int], content: bytes) -> None:
     assert {f"{TOP}/a.py": lines} == find_changed_lines(change(a=content), read, top=TOP)
+
+
+def test_letters_of_other_encodings_are_told_apart() -> None:
+    changes = ChangeSet({"a.py": FileChange(b"one\ntw\xf6\n")})
+    base = {"a.py": (b"one\ntw\xe9\n", False)}
+    assert find_changed_lines(changes, base.get, top=TOP) == {f"{TOP}/a.py": [2]}
 
 
 def test_lines_of_new_and_of_no_files() -> None:

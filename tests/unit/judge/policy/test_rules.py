@@ -63,6 +63,20 @@ def test_what_git_ignores_is_only_lent() -> None:
     assert _reason("calc.py", NEW, policy) is None
 
 
+def test_what_git_stores_through_a_filter_is_left_alone() -> None:
+    policy = _policy(filtered=frozenset({"pkg/a.py"}), allow=("**",))
+    reason = "git stores this file through a filter, which is never run"
+    assert _reason("pkg/a.py", NEW, policy) == _reason("pkg/a.py", GONE, policy) == reason
+    assert _reason("calc.py", NEW, policy) is None
+
+
+def test_files_outside_a_sparse_checkout_are_not_made_anew() -> None:
+    policy = _policy(left_out=frozenset({"other/a.py"}), allow=("**",))
+    reason = "there is such a file, outside the sparse checkout"
+    assert _reason("other/a.py", NEW, policy) == reason
+    assert _reason("other/b.py", NEW, policy) is None
+
+
 def test_an_honest_fix_stays_whole() -> None:
     changes = {
         "calc.py": FileChange(b"def add(a, b):\n    return a + b\n"),
