@@ -109,8 +109,8 @@ HOSTILE = [
 @pytest.mark.parametrize("path", HOSTILE)
 @pytest.mark.parametrize("is_committing", [True, False])
 def test_hostile_paths_write_nothing(top: Path, path: str, *, is_committing: bool) -> None:
-    before = digest_tree(top.parent)
     run = start_run(top, is_committing=is_committing)
+    before = digest_tree(top.parent)
     with pytest.raises(LandingError, match="Nothing was written") as caught:
         run.lander.land(make_fix({"a.py": b"2\n", path: b"evil\n"}))
     assert before == digest_tree(top.parent)
