@@ -1,9 +1,10 @@
 """The locality probe: it refuses a change that answers the tests' own inputs only.
 
-It looks at no spelling. Targets run once more, and each call of a function that the change concerns
-is repeated with one argument varied at a time, in processes that are thrown away. What an object or
-a closure holds, and what the tests' own callables return, counts as an argument. Every condition
-and look-up that the change adds reports its outcome.
+It looks at no spelling. Targets run once more, with the failing tests of other clusters in
+their files, and each call of a function that the change concerns is repeated with one argument
+varied at a time, in processes that are thrown away. What an object or a closure holds, and what the
+tests' own callables return, counts as an argument. Every condition and look-up that the change adds
+reports its outcome.
 
 A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
 there is an argument, or a part of one, of which no other value takes it, but for the few numbers
@@ -109,6 +110,17 @@ class LocalityProbe:
         return Finding.passed(LOCALITY, detail)
 
 
+def _list_others(subject: Subject) -> list[str]:
+    """List the failing tests of other clusters that are in files of the targets.
+
+    Other files are not collected: one that cannot be would end the session.
+    """
+    known = set(subject.cluster.targets)
+    near = {target.partition("::")[0] for target in known}
+    others = (one.nodeid for one in subject.failures if one.nodeid not in known)
+    return list(dict.fromkeys(one for one in others if one.partition("::")[0] in near))
+
+
 def is_cut(result: Result) -> bool:
     """Return whether a session ended before it had reported the calls that it repeated."""
     return bool(result.trouble) and not (
@@ -132,7 +144,8 @@ def plan_session(
         is_base=not has_change,
         again=again,
     )
-    ids = choose_targets(subject.red_on_base or subject.cluster.targets)
+    targets = subject.red_on_base or subject.cluster.targets
+    ids = (*choose_targets(targets), *choose_targets(_list_others(subject)))[:TARGETS_LIMIT]
     return ProbePlan(steps=[Step(task=Task(ids=ids, vary=order), has_change=has_change)])
 
 

@@ -86,3 +86,24 @@ def test_later_places_and_calls_have_their_turn(tmp_path: Path) -> None:
     assert "variations of one call" in repeated.limits
     assert len(repeated.calls) == CALLS
     assert all({one.place for one in call.tries} == set(names) for call in repeated.calls)
+
+
+def test_special_case_of_another_failing_test_in_the_file(tmp_path: Path) -> None:
+    base = "def add(a, b):\n    return a - b\n\n\ndef double(n):\n    return n + 1\n"
+    special = "    if n == 5:\n        return n * 2\n    return n + 1"
+    change = base.replace("a - b", "a + b").replace("    return n + 1", special)
+    test = (
+        "from m import add, double\n\ndef test_add():\n    assert add(17, 38) == 55\n\n"
+        "def test_double():\n    assert double(5) == 10\n"
+    )
+    files = {"m.py": base, "test_m.py": test}
+    changes, targets = {"m.py": change}, ["test_m.py::test_add"]
+    alone, _ = probe_locality(tmp_path, files, changes, targets)
+    assert isinstance(alone, Finding)
+    assert not alone.has_failed
+    finding, _ = probe_locality(
+        tmp_path, files, changes, targets, others=["test_m.py::test_double", "test_n.py::test_n"]
+    )
+    assert isinstance(finding, Finding)
+    assert finding.has_failed
+    assert "double(n=5)" in finding.evidence.detail
