@@ -92,7 +92,7 @@ class LocalityProbe:
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
         if len(results) == 1 and is_in_base and is_odd:
-            again = [call.outcome.digest for call in changed.calls]
+            again = [call.outcome.digest for call in changed.calls if call.tries]
             return plan_session(subject, code, has_change=False, again=again)
         special = [case for case in cases if case.is_special]
         if special:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from pytest_agentfix.core.options import OPTIONS
+from pytest_agentfix.core.python_source import FUNCTIONS
 from pytest_agentfix.judge import in_sandbox
 
 # ``python -c`` puts the working directory first on sys.path: a json.py there must not
@@ -127,6 +130,11 @@ def load_program(name: str = PYTEST_PROGRAM, *, without: Collection[str] = ()) -
 
     The modules ``without`` are left out: their names must not be used.
     """
+    return _load_program(name, frozenset(without))
+
+
+@cache
+def _load_program(name: str, without: frozenset[str]) -> str:
     seen = set(without)
 
     def put_in(found: re.Match[str]) -> str:
@@ -136,7 +144,18 @@ def load_program(name: str = PYTEST_PROGRAM, *, without: Collection[str] = ()) -
         seen.add(module)
         return _IMPORT.sub(put_in, _read(f"{module}.py"))
 
-    return _PREAMBLE + _IMPORT.sub(put_in, _read(name))
+    return _PREAMBLE + _compact(_IMPORT.sub(put_in, _read(name)))
+
+
+def _compact(text: str) -> str:
+    """Leave out comments and docstrings: a command line has no room for all of them."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree).encode("ascii", "backslashreplace").decode("ascii") + "\n"
 
 
 def _read(name: str) -> str:

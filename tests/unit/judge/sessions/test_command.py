@@ -151,6 +151,6 @@ def test_program_fits_on_a_command_line_and_leaves_the_package_alone(
 ) -> None:
     program = load_program(name, without=without)
     compile(program, "program", "exec")
-    assert len(program.encode()) < 100_000
+    assert len(program.encode()) < 120_000  # of 131,072 bytes that Linux takes in one argument
     assert "pytest_agentfix" not in program
     assert program.isascii()
