@@ -14,17 +14,17 @@ argument's value has to be one that nobody writes without having seen the test. 
 one, ``None``, a usual end of a range or unit, or what the base compares with already is natural; so
 is what fits a chain or table that the base has, a sign written as it is, a single keyword whose
 answer is computed, and three or more numbers in a row. Where both sides of a comparison depend on
-the arguments, nothing is special about it; nor where other arguments of a caller lead to the same
-path. Three natural values that are asked for together are one call, and special again. An argument
-that mattered to the base, and whose very value is a literal of the change now, is lost; so is one
-on which a number in the answer depended that is a literal of the change now, whatever the argument
-is; and an answer that goes back to the base's when the same call is made again is right for its
-first calls only.
+the arguments, nothing is special about it, unless it leads to a literal in place of computed
+answers; nor where other arguments of a caller lead to the same path. Three natural values that are
+asked for together are one call, and special again. An argument that mattered to the base, and whose
+very value is a literal of the change now, is lost; so is one on which a number in the answer
+depended that is a literal of the change now, whatever the argument is; and an answer that goes back
+to the base's when the same call is made again is right for its first calls only.
 
 Most variations of a text keep some part of it: how a line begins, a length, a name. So the same is
 asked of what the conditions look at, however that was made from the arguments. There one value that
 only recorded calls have is a keyword, a prefix or a length, and several with nothing in common are
-the tests' own; see ``locality/asked_parts.py``.
+the tests' own; see ``locality/asked_parts.py`` and ``locality/joint_parts.py``.
 
 What is local and has one of these excuses is told, and nothing is held against it. A condition that
 no variation reaches proves nothing.
@@ -40,6 +40,7 @@ from typing import Final
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
@@ -88,7 +89,11 @@ class LocalityProbe:
         changed = reports[0] if reports else NO_CALLS
         base = reports[1] if len(reports) > 1 else NO_CALLS
         comparison = Comparison(code, changed, base, is_base_known=len(reports) > 1)
-        cases = [*find_known_parts(comparison), *comparison.find()]
+        cases = [
+            *find_known_parts(comparison),
+            *find_joint_parts(comparison),
+            *comparison.find(),
+        ]
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
         if len(results) == 1 and is_in_base and is_odd:
