@@ -70,8 +70,8 @@ class HoldOutProbe:
         if number:
             passes, them = ("passes", "it") if number == 1 else ("pass", "them")
             detail = (
-                f"{count_tests(number)} that the agent was not shown {passes}, and the changed code "
-                f"does something else in {them} than without the change"
+                f"{count_tests(number)} that the agent was not shown {passes}, and the changed "
+                f"code does something else in {them} than without the change"
             )
             return Finding.passed(HOLD_OUT, detail)
         unread = len(subject.covering) - len(ids)
