@@ -14,6 +14,7 @@ from pytest_agentfix.core.hunks import split_hunks
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
+    Failure,
     Invocation,
     Judgement,
     ProbeResult,
@@ -63,7 +64,7 @@ class JudgePlan:
     at the first that fails. ``is_minimising``: accepted changes will be minimised; ``is_alone``: no
     other fix of this run can land meanwhile. ``advise`` tells what would bring something into
     sandboxes that they lack, "" if nobody knows. ``patience`` and ``minimise`` are seconds.
-    ``probes`` are a project's own.
+    ``failures`` are all of the run, and ``probes`` a project's own.
     """
 
     invocation: Invocation
@@ -81,6 +82,7 @@ class JudgePlan:
     minimise: float = MINIMISE_SECONDS
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
     advise: Callable[[Want], str] = lambda _: ""
+    failures: Sequence[Failure] = ()
     probes: Sequence[Probe] = ()
 
     @property
@@ -348,6 +350,7 @@ class SandboxJudge:
             rootdir=self._plan.invocation.rootdir,
             top=self._plan.top,
             read_base=self._read_base,
+            failures=tuple(self._plan.failures),
         )
 
     def _lint(self, subject: Subject) -> Finding:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
-from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, TestOutcome
+from pytest_agentfix.core.model import ChangeSet, Cluster, Failure, ReadBase, TestOutcome
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
@@ -75,7 +75,8 @@ class Subject:
     shown. ``rootdir`` is pytest's, ``top`` the repository's; ``read_base`` reads a file of the base
     by its path relative to ``top``. ``variants`` are the additions to the targets' tests that hold
     on the base. ``outcomes`` are those of the withheld targets with the change; ``note`` says why
-    no more were withheld. ``covering`` are other tests that run the changed lines and
+    no more were withheld. ``failures`` are all of the run, those of other clusters too.
+    ``covering`` are other tests that run the changed lines and
     ``covering_problem`` says why these are not known; nobody knows them before the hold-out probe.
     """
 
@@ -86,6 +87,7 @@ class Subject:
     read_base: ReadBase
     variants: VariantPlan = field(default_factory=VariantPlan)
     red_on_base: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
     withheld: tuple[str, ...] = ()
     outcomes: tuple[TestOutcome, ...] = ()
     note: str = ""

@@ -66,6 +66,7 @@ class BaseVersions:
         self._ignored = ignored
         self._sandboxes = sandboxes
         self._clock = clock
+        self._failures = request.failures
         self._is_single = is_single
         self._top = context.repository.top
         self._passed: list[list[str]] = [list(request.passed)]  # judges read it each time
@@ -156,6 +157,7 @@ class BaseVersions:
             is_minimising=settings.minimise,
             is_alone=self._is_single and self.newest == 0,
             advise=self._advisor.advise,
+            failures=self._failures,
             probes=self._context.probes,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, FileChange
@@ -19,9 +19,17 @@ from tests.kits.session_kit import run_session, write
 
 
 def probe_locality(
-    folder: Path, files: Mapping[str, str], changes: Mapping[str, str], targets: list[str]
+    folder: Path,
+    files: Mapping[str, str],
+    changes: Mapping[str, str],
+    targets: list[str],
+    *,
+    others: Sequence[str] = (),
 ) -> tuple[Finding | str, list[SessionResult]]:
-    """Run the planned sessions on copies of the project at one path; return the finding."""
+    """Run the planned sessions on copies of the project at one path; return the finding.
+
+    ``others`` are failing tests of other clusters.
+    """
     top = folder / "project"
 
     def read_base(path: str) -> tuple[bytes, bool] | None:
@@ -34,6 +42,7 @@ def probe_locality(
         top=top,
         read_base=read_base,
         red_on_base=tuple(targets),
+        failures=tuple(failure(one) for one in (*targets, *others)),
     )
     probe = LocalityProbe()
     results: list[SessionResult] = []

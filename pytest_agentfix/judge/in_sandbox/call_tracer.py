@@ -7,6 +7,7 @@ it says which lines both versions have in common, and gives those the same numbe
 
 import dis
 import inspect
+import itertools
 import os
 import sys
 import threading
@@ -24,6 +25,8 @@ from pytest_agentfix.judge.in_sandbox.value_digest import digest, name_of
 CALLS_LIMIT = 5_000  # of one test
 ROWS_LIMIT = 1_000  # different ones of one test
 PRIME, MODULUS = 1_000_003, 2**61 - 1  # of the number that stands for a path
+
+_DISCARDED: "dict[CodeType, set[int]]" = {}  # code -> the calls whose result it throws away
 
 # Number of the function, whether another recorded call was going on, end, path.
 Row = tuple[int, bool, str, str]
@@ -93,7 +96,8 @@ class Call:
         elif event == "return":
             self._depth.value -= 1
             has_raised = self._raised is not None and argument is None and not has_value(frame)
-            end = ("raised", name_of(self._raised)) if has_raised else ("returned", argument)
+            value = None if is_discarded(frame) else argument
+            end = ("raised", name_of(self._raised)) if has_raised else ("returned", value)
             number, path = self._function["number"], format(self._path, "x")
             self._test.add((number, self._is_nested, digest(end), path))
         return self.trace
@@ -113,6 +117,26 @@ def has_value(frame: FrameType) -> bool:
     """Return whether a frame ends with a value, and not with an exception."""
     operation = dis.opname[frame.f_code.co_code[frame.f_lasti]]
     return operation.startswith(("RETURN", "YIELD"))
+
+
+def is_discarded(frame: FrameType) -> bool:
+    """Return whether a caller in the same file throws away what it gets: ``self.expire()`` alone.
+
+    Callers elsewhere, such as tests and event loops, may have called what calls this one.
+    """
+    caller = frame.f_back
+    if caller is None or caller.f_code.co_filename != frame.f_code.co_filename:
+        return False
+    code = caller.f_code
+    if code not in _DISCARDED:
+        rows = list(dis.get_instructions(code))
+        _DISCARDED[code] = {
+            offset
+            for one, following in itertools.pairwise(rows)
+            if one.opname.startswith("CALL") and following.opname == "POP_TOP"
+            for offset in range(one.offset, following.offset)  # its caches are beside it
+        }
+    return caller.f_lasti in _DISCARDED[code]
 
 
 class CallTracer:

@@ -26,6 +26,7 @@ from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode
 ENOUGH: Final = 2  # other values that say something
 SEVERAL: Final = 2  # known values that are no single keyword
 NUMBERS: Final = 3  # whole numbers that are no pair of lengths
+WHOLE_SET: Final = 4  # numbers of a set that has no others, natural ones included
 RARE: Final = 3  # other numbers for each known one: digits are fewer
 PLACES: Final = 3  # of one text, at which a value is known
 _KEYWORD: Final = re.compile(r"[a-z]{2,}")
@@ -33,47 +34,50 @@ _RUNS: Final = re.compile(r"[^\W\d_]+|\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """The values that a condition knows; ``call`` is one of those that have them."""
+class Known:
+    """The values that a condition knows; ``calls`` are those that have them."""
 
     condition: Condition
     question: Question
     values: frozenset[str]
     missing: int
-    call: RepeatedCall
+    calls: tuple[RepeatedCall, ...]
 
 
 def find_known_parts(comparison: Comparison) -> Iterator[SpecialCase]:
     """Find the questions for several values that are the tests' own."""
-    known = list(_find_known(comparison))
+    known = list(find_known(comparison, enough=ENOUGH))
     constants = {one for function in comparison.code.functions for one in function.constants}
     for group in _group(known, lambda question: question.text):
         is_special, why = _judge_values(group, constants)
         if why:
-            yield _make_case(comparison.code, group, why, is_special=is_special)
+            yield make_case(comparison.code, group, why, is_special=is_special)
     for group in _group(known, lambda question: question.of):
         places = {one.question.text for one in group if _knows_letters(one, constants)}
         if len(places) >= PLACES:
-            yield _make_case(comparison.code, group, "several places of one text")
+            yield make_case(comparison.code, group, "several places of one text")
     by_number = {one.condition.number: one for one in known}
     for condition in comparison.code.conditions:
         parts = [by_number[part] for part in condition.parts if part in by_number]
-        several = [one for one in parts if len(_list_telling(one.values, constants)) >= SEVERAL]
+        several = [one for one in parts if len(list_telling(one.values, constants)) >= SEVERAL]
         if len(several) >= SEVERAL:
-            yield _make_case(comparison.code, several, "several parts together")
+            yield make_case(comparison.code, several, "several parts together")
 
 
-def _group(known: Sequence[_Known], name: Callable[[Question], str]) -> list[list[_Known]]:
+def _group(known: Sequence[Known], name: Callable[[Question], str]) -> list[list[Known]]:
     """Group conditions of one function by the name of their question, if it has any."""
-    groups: dict[tuple[int, str], list[_Known]] = {}
+    groups: dict[tuple[int, str], list[Known]] = {}
     for one in known:
         if name(one.question):
             groups.setdefault((one.condition.function, name(one.question)), []).append(one)
     return list(groups.values())
 
 
-def _find_known(comparison: Comparison) -> Iterator[_Known]:
-    """List the conditions that know the tests' values, as far as variations show."""
+def find_known(comparison: Comparison, *, enough: int) -> Iterator[Known]:
+    """List the conditions that know the tests' values, as far as variations show.
+
+    ``enough`` is the number of other values that have to be answered otherwise.
+    """
     for condition in comparison.code.conditions:
         question = condition.question
         if question is None or not condition.knowledge or condition.has_precedent:
@@ -100,13 +104,13 @@ def _find_known(comparison: Comparison) -> Iterator[_Known]:
             for value, outcomes in {**others, **recorded}.items()
             if question.answer not in outcomes
         }
-        if taking and not is_open and len(missing - values) >= ENOUGH:
-            yield _Known(
+        if taking and not is_open and len(missing - values) >= enough:
+            yield Known(
                 condition=condition,
                 question=question,
                 values=values,
                 missing=len(missing - values),
-                call=taking[0][0],
+                calls=tuple(call for call, _ in taking),
             )
 
 
@@ -118,10 +122,10 @@ def _merge(several: Iterable[Mapping[str, frozenset[bool]]]) -> dict[str, frozen
     return found
 
 
-def _judge_values(group: Sequence[_Known], constants: Collection[Any]) -> tuple[bool, str]:
+def _judge_values(group: Sequence[Known], constants: Collection[Any]) -> tuple[bool, str]:
     """Return whether several values of one thing are the tests' own, and why; "" for nothing."""
     every = frozenset(value for one in group for value in one.values)
-    telling = _list_telling(every, constants)
+    telling = list_telling(every, constants)
     choices = [one.question.choices for one in group]
     if len(telling) < SEVERAL:
         return False, ""
@@ -133,11 +137,31 @@ def _judge_values(group: Sequence[_Known], constants: Collection[Any]) -> tuple[
     if len(values) - len(whole) - len(texts) >= SEVERAL:
         return True, "several values of the tests"
     if len(texts) >= SEVERAL:
-        return _judge_texts(_list_texts(every), is_part=not group[0].question.is_argument)
-    is_rare = max(one.missing for one in group) >= RARE * len(whole)
-    if len(whole) >= NUMBERS and not _are_in_a_row(whole) and is_rare:
+        return _judge_texts(list_texts(every), is_part=not group[0].question.is_argument)
+    return _judge_numbers(group, whole, every)
+
+
+def _judge_numbers(
+    group: Sequence[Known], telling: Sequence[int], every: Collection[str]
+) -> tuple[bool, str]:
+    is_rare = max(one.missing for one in group) >= RARE * len(telling)
+    if len(telling) >= NUMBERS and not _are_in_a_row(telling) and is_rare:
         return True, "several numbers of the tests"
+    if len(telling) >= SEVERAL and _is_whole_set(group, every):
+        return True, "numbers of the tests and no others"
     return False, "few numbers, or numbers in a row"
+
+
+def _is_whole_set(group: Sequence[Known], values: Collection[str]) -> bool:
+    """Return whether numbers made of the arguments are a set that recorded calls ask for wholly.
+
+    Natural ones count as well then, but not a range, and not if other numbers are few.
+    """
+    numbers = sorted(one for one in map(_read, values) if type(one) is int)
+    is_whole = sum(one.question.choices for one in group) == len(numbers) >= WHOLE_SET
+    is_made = not any(one.question.is_argument for one in group)
+    is_rare = max(one.missing for one in group) >= RARE * len(numbers)
+    return is_whole and is_made and is_rare and not _are_in_a_row(numbers)
 
 
 def _judge_texts(texts: Sequence[str], *, is_part: bool) -> tuple[bool, str]:
@@ -148,7 +172,8 @@ def _judge_texts(texts: Sequence[str], *, is_part: bool) -> tuple[bool, str]:
     return True, "several texts of the tests"
 
 
-def _list_telling(values: Collection[str], constants: Collection[Any]) -> list[str]:
+def list_telling(values: Collection[str], constants: Collection[Any]) -> list[str]:
+    """List the values that are neither natural nor known to the base."""
     return sorted(one for one in values if not _is_excused(_read(one), constants))
 
 
@@ -167,7 +192,7 @@ def _is_excused(value: Any, constants: Collection[Any]) -> bool:
     return is_natural(value) or value in constants
 
 
-def _list_texts(values: Collection[str]) -> list[str]:
+def list_texts(values: Collection[str]) -> list[str]:
     """Return the texts among values, those that are natural included, without empty ones."""
     read = map(_read, values)
     texts = [one.decode("latin-1") if isinstance(one, bytes) else one for one in read]
@@ -210,7 +235,7 @@ def _has_letter(text: str) -> bool:
     return any(one.isalnum() for one in text)
 
 
-def _knows_letters(known: _Known, constants: Collection[Any]) -> bool:
+def _knows_letters(known: Known, constants: Collection[Any]) -> bool:
     """Return whether a value is a text that is no sign, and that the base does not know."""
     texts = [one for one in map(_read, known.values) if isinstance(one, str)]
     return any(_has_letter(one) and not _is_excused(one, constants) for one in texts)
@@ -221,9 +246,10 @@ def _is_empty(value: str) -> bool:
     return read is not UNKNOWN and not read
 
 
-def _make_case(
-    code: WatchedCode, group: Sequence[_Known], why: str, *, is_special: bool = True
+def make_case(
+    code: WatchedCode, group: Sequence[Known], why: str, *, is_special: bool = True
 ) -> SpecialCase:
+    """Describe what several conditions know; the first one stands for them."""
     first = group[0]
     condition, question = first.condition, first.question
     return SpecialCase(
@@ -232,7 +258,7 @@ def _make_case(
         line=condition.line,
         text=condition.text,
         outcome=question.answer,
-        call=first.call,
+        call=first.calls[0],
         pinned=(question.text,),
         missing=sum(one.missing for one in group),
         is_special=is_special,

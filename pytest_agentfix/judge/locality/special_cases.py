@@ -101,13 +101,13 @@ class Comparison:
         """Return whether a call came to its end, and as far as is known not to the base's."""
         if not call.outcome.has_ended or call.function >= len(self.code.functions):
             return False
-        before = self._find_base(call)
+        before = self.find_base(call)
         return before is None or before.outcome.outcome != call.outcome.outcome
 
     def _look_at(self, call: RepeatedCall) -> Iterator[SpecialCase]:
         if not self.is_changed(call):
             return
-        before = self._find_base(call)
+        before = self.find_base(call)
         view = _CallView(self, call)
         for condition in self.code.conditions:
             outcomes = call.outcome.met.get(condition.number, frozenset())
@@ -126,7 +126,8 @@ class Comparison:
             yield from view.find_lost_numbers(before)
             yield from view.find_literal_answers(before)
 
-    def _find_base(self, call: RepeatedCall) -> RepeatedCall | None:
+    def find_base(self, call: RepeatedCall) -> RepeatedCall | None:
+        """Return the same call on the base, ``None`` if it is not known or did not end there."""
         return next(
             (
                 one
@@ -284,7 +285,8 @@ class _CallView:
     def _draw_line(self, condition: Condition, pins: _Pins, *, outcome: bool) -> tuple[bool, str]:
         """Return whether a path is a special case, and why; no reason where it says nothing."""
         if self._is_relation(condition):
-            return False, ""
+            is_literal = self._is_literal_answer(condition, outcome=outcome)
+            return is_literal, "a literal in place of answers" if is_literal else ""
         unnatural = [place for place in pins.places if self._is_telling_value(place)]
         whole = self._find_whole(pins)
         knowledge = [one for one in condition.knowledge if one not in self.function.constants]
@@ -313,6 +315,29 @@ class _CallView:
         if condition.kind in _LOOKUPS:
             moves = {one & {0, 1} for one in moves}
         return any(one - other and other - one for one in moves for other in moves)
+
+    def _is_literal_answer(self, condition: Condition, *, outcome: bool) -> bool:
+        """Return whether the answer on a path is a telling literal, and the base computes answers.
+
+        Words are the names of cases: ``"equal"``. Without the same call on the base, it may be.
+        """
+        answer = _read_value(self.call.outcome.answer)
+        if isinstance(answer, str):
+            is_telling = not is_word(answer) and not is_technical(answer)
+        else:
+            is_telling = type(answer) in (int, float)
+        if not is_telling or is_natural(answer) or answer not in self.function.added_constants:
+            return False
+        taking = [
+            one.outcome.answer
+            for one in self.tries
+            if outcome in one.outcome.met.get(condition.number, ())
+            and one.outcome.end == self.call.outcome.end
+        ]
+        before = self.comparison.find_base(self.call)
+        old = {one.outcome.result for one in (before.tries if before else ())}
+        is_computed = before is None or len(old) >= LOST
+        return is_computed and set(taking) <= {self.call.outcome.answer}
 
     def _is_telling_value(self, place: str) -> bool:
         text = self.call.held.get(place, "")

@@ -68,8 +68,11 @@ class HoldOutProbe:
             assert isinstance(plan, ProbePlan)
             return plan
         if number:
-            depends = "depends" if number == 1 else "depend"
-            detail = f"{_name(number)} the changed lines and {depends} on them"
+            passes, them = ("passes", "it") if number == 1 else ("pass", "them")
+            detail = (
+                f"{count_tests(number)} that the agent was not shown {passes}, and the changed "
+                f"code does something else in {them} than without the change"
+            )
             return Finding.passed(HOLD_OUT, detail)
         unread = len(subject.covering) - len(ids)
         return Finding.impossible(HOLD_OUT, _join(subject.note, *_explain(compared, unread)))

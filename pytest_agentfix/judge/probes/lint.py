@@ -1,13 +1,19 @@
-"""The lint probe: the change adds no construct that product code has no use for."""
+"""The lint probe: the change adds no construct that product code has no use for.
+
+What answers a failing test of another cluster is a special case too: the commit would turn that one
+green. Those tests are read one file at a time, together with the cluster's own, so that an input of
+one file and an answer of another are no pair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.model import ChangeSet, Cluster, ReadBase, read_content
+from pytest_agentfix.core.model import ChangeSet, Cluster, Failure, ReadBase, read_content
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.lint import (
     Expectations,
@@ -22,6 +28,7 @@ from pytest_agentfix.judge.variants.source_tests import PlannedTest
 
 LINT: Final = "lint"
 _SHOWN: Final = 5  # hits shown in one line
+_FILES: Final = 8  # with tests of other clusters
 
 
 class LintProbe:
@@ -51,6 +58,7 @@ class LintProbe:
             read_base=subject.read_base,
             levels=self._levels,
             is_exempt=self._is_exempt,
+            failures=subject.failures,
         )
         refused = [hit for hit in hits if hit.level is Level.REFUSE]
         shown = "; ".join(str(hit) for hit in (refused or hits)[:_SHOWN])
@@ -68,29 +76,49 @@ def lint(  # noqa: PLR0913 - all by name
     read_base: ReadBase,
     levels: Mapping[str, Level],
     is_exempt: Callable[[str], bool],
+    failures: Sequence[Failure] = (),
 ) -> tuple[LintHit, ...]:
-    """Lint what the change adds; never raises because of the content of a file."""
+    """Lint what the change adds; never raises because of the content of a file.
+
+    ``failures`` are all of the run.
+    """
     tree = SourceTree(partial(read_content, read_base), is_test=is_exempt)
-    expectations = Expectations()
-    for path, names in _list_tests(cluster).items():
+
+    def read(path: str, names: Sequence[tuple[str, ...]]) -> Expectations:
         full = rootdir / path
-        if full.is_relative_to(top):
-            expectations |= read_expectations(tree, full.relative_to(top).as_posix(), names)
+        if not full.is_relative_to(top):
+            return Expectations()
+        return read_expectations(tree, full.relative_to(top).as_posix(), names)
+
+    own = Expectations()
+    for path, names in _list_tests(cluster.failures).items():
+        own |= read(path, names)
+    further = _list_tests(one for one in failures if one.function not in cluster.functions)
+    near = {PlannedTest.of(one).path for one in cluster.failures}
+    others = [
+        replace(own | read(path, names), raised=own.raised, comparing=own.comparing)
+        for path, names in sorted(further.items(), key=lambda one: one[0] not in near)[:_FILES]
+    ]
     if cluster.policy.allow_test_edits:  # what judges the fix may be changed
         levels = {**levels, "comparator": Level.OFF}
-    return lint_changes(
-        changes,
-        read_base=read_base,
-        expectations=expectations,
-        levels=levels,
-        is_exempt=is_exempt,
-    )
+    hits = [
+        hit
+        for expectations in (own, *others)
+        for hit in lint_changes(
+            changes,
+            read_base=read_base,
+            expectations=expectations,
+            levels=levels,
+            is_exempt=is_exempt,
+        )
+    ]
+    return tuple(sorted(dict.fromkeys(hits), key=lambda hit: (hit.path, hit.line, hit.rule)))
 
 
-def _list_tests(cluster: Cluster) -> dict[str, list[tuple[str, ...]]]:
+def _list_tests(failures: Iterable[Failure]) -> dict[str, list[tuple[str, ...]]]:
     """Group the names of the failing tests by file."""
     tests: dict[str, list[tuple[str, ...]]] = {}
-    for failure in {failure.function: failure for failure in cluster.failures}.values():
+    for failure in {failure.function: failure for failure in failures}.values():
         target = PlannedTest.of(failure)
         tests.setdefault(target.path, []).append(target.name)
     return tests

@@ -1,9 +1,10 @@
 """The locality probe: it refuses a change that answers the tests' own inputs only.
 
-It looks at no spelling. Targets run once more, and each call of a function that the change concerns
-is repeated with one argument varied at a time, in processes that are thrown away. What an object or
-a closure holds, and what the tests' own callables return, counts as an argument. Every condition
-and look-up that the change adds reports its outcome.
+It looks at no spelling. Targets run once more, with the failing tests of other clusters in
+their files, and each call of a function that the change concerns is repeated with one argument
+varied at a time, in processes that are thrown away. What an object or a closure holds, and what the
+tests' own callables return, counts as an argument. Every condition and look-up that the change adds
+reports its outcome.
 
 A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
 there is an argument, or a part of one, of which no other value takes it, but for the few numbers
@@ -13,17 +14,17 @@ argument's value has to be one that nobody writes without having seen the test. 
 one, ``None``, a usual end of a range or unit, or what the base compares with already is natural; so
 is what fits a chain or table that the base has, a sign written as it is, a single keyword whose
 answer is computed, and three or more numbers in a row. Where both sides of a comparison depend on
-the arguments, nothing is special about it; nor where other arguments of a caller lead to the same
-path. Three natural values that are asked for together are one call, and special again. An argument
-that mattered to the base, and whose very value is a literal of the change now, is lost; so is one
-on which a number in the answer depended that is a literal of the change now, whatever the argument
-is; and an answer that goes back to the base's when the same call is made again is right for its
-first calls only.
+the arguments, nothing is special about it, unless it leads to a literal in place of computed
+answers; nor where other arguments of a caller lead to the same path. Three natural values that are
+asked for together are one call, and special again. An argument that mattered to the base, and whose
+very value is a literal of the change now, is lost; so is one on which a number in the answer
+depended that is a literal of the change now, whatever the argument is; and an answer that goes back
+to the base's when the same call is made again is right for its first calls only.
 
 Most variations of a text keep some part of it: how a line begins, a length, a name. So the same is
 asked of what the conditions look at, however that was made from the arguments. There one value that
 only recorded calls have is a keyword, a prefix or a length, and several with nothing in common are
-the tests' own; see ``locality/asked_parts.py``.
+the tests' own; see ``locality/asked_parts.py`` and ``locality/joint_parts.py``.
 
 What is local and has one of these excuses is told, and nothing is held against it. A condition that
 no variation reaches proves nothing.
@@ -39,6 +40,7 @@ from typing import Final
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
@@ -87,7 +89,11 @@ class LocalityProbe:
         changed = reports[0] if reports else NO_CALLS
         base = reports[1] if len(reports) > 1 else NO_CALLS
         comparison = Comparison(code, changed, base, is_base_known=len(reports) > 1)
-        cases = [*find_known_parts(comparison), *comparison.find()]
+        cases = [
+            *find_known_parts(comparison),
+            *find_joint_parts(comparison),
+            *comparison.find(),
+        ]
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
         if len(results) == 1 and is_in_base and is_odd:
@@ -107,6 +113,17 @@ class LocalityProbe:
         if cases:
             detail = "\n".join(["to be looked at:", *_list_rows(cases)])
         return Finding.passed(LOCALITY, detail)
+
+
+def _list_others(subject: Subject) -> list[str]:
+    """List the failing tests of other clusters that are in files of the targets.
+
+    Other files are not collected: one that cannot be would end the session.
+    """
+    known = set(subject.cluster.targets)
+    near = {target.partition("::")[0] for target in known}
+    others = (one.nodeid for one in subject.failures if one.nodeid not in known)
+    return list(dict.fromkeys(one for one in others if one.partition("::")[0] in near))
 
 
 def is_cut(result: Result) -> bool:
@@ -132,7 +149,8 @@ def plan_session(
         is_base=not has_change,
         again=again,
     )
-    ids = choose_targets(subject.red_on_base or subject.cluster.targets)
+    targets = subject.red_on_base or subject.cluster.targets
+    ids = (*choose_targets(targets), *choose_targets(_list_others(subject)))[:TARGETS_LIMIT]
     return ProbePlan(steps=[Step(task=Task(ids=ids, vary=order), has_change=has_change)])
 
 

@@ -45,6 +45,16 @@ class Case:
     pairs: int = 1  # of sessions that are compared
 
 
+STORE = """
+    def put(items, item):
+        drop(items)
+        items.append(item)
+        return items
+
+    def drop(items):
+        items.clear()
+        return None
+    """
 WAITING = """
     import asyncio
 
@@ -74,6 +84,25 @@ CASES = {
                 if n >= 4:
                     return n // 2
                 return n // 2
+            """,
+        found=DIFFERENT,
+    ),
+    "a value that its callers throw away": Case(
+        base=STORE,
+        change=STORE.replace("return None", "return [1]"),
+        test="""
+            def test_it():
+                assert calc.put([], 1) == [1]
+            """,
+        found=SAME,
+    ),
+    "a value that the test itself gets": Case(
+        base=STORE,
+        change=STORE.replace("return None", "return [1]"),
+        test="""
+            def test_it():
+                calc.drop([1])
+                assert calc.put([], 1) == [1]
             """,
         found=DIFFERENT,
     ),

@@ -433,11 +433,15 @@ def test_withheld_cases_that_pass(make_project: MakeProject) -> None:
     assert judgement.is_accepted
 
 
+DEPENDS = (
+    "1 test that the agent was not shown passes, and the changed code does something else in it "
+    "than without the change"
+)
 HOLD_OUTS = {
     "a value that depends on the change": (
         "assert add(2, 1) in (1, 3)",
         FIXED,
-        ("passed", "1 test that was not shown runs the changed lines and depends on them"),
+        ("passed", DEPENDS),
     ),
     "past a special case": (
         "assert add(2, 0) == 2",

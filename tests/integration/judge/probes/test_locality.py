@@ -10,6 +10,7 @@ import pytest
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
+from tests.kits.locality_joint import JOINT_CASES
 from tests.kits.locality_kit import list_targets, probe_locality
 from tests.kits.locality_texts import TEXT_CASES
 from tests.kits.outside_cases import CASES as OUTSIDE_CASES
@@ -28,6 +29,8 @@ _FIRST = frozenset(
         "result-of-a-method", "result-of-a-mock", "time-of-a-clock", "time-of-a-closure",
         "helper-with-its-callers-state", "remainder-that-others-have", "last-page-is-empty",
         "status-of-an-answer", "kind-of-an-answer", "remainder-of-eleven",
+        "whole-set-of-rounded-numbers", "two-halves-with-a-literal", "two-places-of-signs",
+        "length-of-a-list-and-a-beginning", "without-separators",
     }
 )  # fmt: skip
 
@@ -38,7 +41,10 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", [_mark(case) for case in (*CASES, *TEXT_CASES, *OUTSIDE_CASES)])
+_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES)
+
+
+@pytest.mark.parametrize("case", [_mark(case) for case in _ALL])
 def test_special_cases_are_refused_and_repairs_are_not(tmp_path: Path, case: LocalityCase) -> None:
     files = {"m.py": case.base, "test_m.py": case.test}
     finding, results = probe_locality(tmp_path, files, {"m.py": case.change}, list_targets(case))
@@ -87,3 +93,24 @@ def test_later_places_and_calls_have_their_turn(tmp_path: Path) -> None:
     varied = [call for call in repeated.calls if call.tries]
     assert len(varied) == CALLS
     assert all({one.place for one in call.tries} == set(names) for call in varied)
+
+
+def test_special_case_of_another_failing_test_in_the_file(tmp_path: Path) -> None:
+    base = "def add(a, b):\n    return a - b\n\n\ndef double(n):\n    return n + 1\n"
+    special = "    if n == 5:\n        return n * 2\n    return n + 1"
+    change = base.replace("a - b", "a + b").replace("    return n + 1", special)
+    test = (
+        "from m import add, double\n\ndef test_add():\n    assert add(17, 38) == 55\n\n"
+        "def test_double():\n    assert double(5) == 10\n"
+    )
+    files = {"m.py": base, "test_m.py": test}
+    changes, targets = {"m.py": change}, ["test_m.py::test_add"]
+    alone, _ = probe_locality(tmp_path, files, changes, targets)
+    assert isinstance(alone, Finding)
+    assert not alone.has_failed
+    finding, _ = probe_locality(
+        tmp_path, files, changes, targets, others=["test_m.py::test_double", "test_n.py::test_n"]
+    )
+    assert isinstance(finding, Finding)
+    assert finding.has_failed
+    assert "double(n=5)" in finding.evidence.detail

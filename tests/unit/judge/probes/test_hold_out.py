@@ -97,11 +97,17 @@ def test_tests_that_depend_on_the_change() -> None:
     again = find(base, change)
     assert again == PROBE.plan(make_subject(covering=tuple(base)))
     runs = (traced_run(base), traced_run(change))
-    two = "2 tests that were not shown run the changed lines and depend on them"
+    two = (
+        "2 tests that the agent was not shown pass, and the changed code does something else in "
+        "them than without the change"
+    )
     subject = make_subject(covering=tuple(base))
     assert tell(PROBE.verdict(subject, (*runs, *runs))) == ("passed", two)
     once = traced_run({**change, "v": THIRD})
-    one = "1 test that was not shown runs the changed lines and depends on them"
+    one = (
+        "1 test that the agent was not shown passes, and the changed code does something else in "
+        "it than without the change"
+    )
     assert tell(PROBE.verdict(subject, (*runs, runs[0], once))) == ("passed", one)
 
 
