@@ -142,9 +142,10 @@ def test_changes_that_do_not_fit_the_tree(
     run_git(top, *allow, "submodule", "--quiet", "add", str(inner), "module")
     run_git(top, "add", "-A")
     run_git(top, "commit", "-qm", "more")
+    run = start_run(top)
     before = digest_tree(top.parent)
     with pytest.raises(LandingError, match="Nothing was written"):
-        start_run(top).lander.land(make_fix(changes))
+        run.lander.land(make_fix(changes))
     assert before == digest_tree(top.parent)
 
 
