@@ -81,6 +81,24 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledCopy:
+    """A distribution made from the tree that a failing test runs in the tree's place.
+
+    All paths are absolute. ``file`` is what was imported, from ``folder``; ``source`` is what it
+    was made of, in the tree's ``project``. ``own`` are files of the tree that the test imports,
+    too. ``is_editable``: it is another checkout, installed to be edited.
+    """
+
+    distribution: str
+    folder: Path
+    file: Path
+    source: Path
+    project: Path
+    own: tuple[Path, ...] = ()
+    is_editable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One failing phase report of one test (or of a collector that could not be collected).
 
@@ -89,7 +107,8 @@ class Failure:
     argument, the index of its value in its list (pytest's running number where several lists are
     combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
-    module or name that is not there, "" for none.
+    module or name that is not there, "" for none. ``installed`` is the copy of the tree that the
+    test ran, if it seems to have run one.
     """
 
     nodeid: str
@@ -107,6 +126,7 @@ class Failure:
     frames: tuple[Frame, ...] = ()
     fixture: str = ""
     missing: str = ""
+    installed: InstalledCopy | None = None
 
     @property
     def function(self) -> str:

@@ -35,6 +35,9 @@ class LazyRun:
         if self._context.settings.keep or not self._context.engine.is_local:
             # Whoever makes what is kept has to report it; remote pipes cannot be handed over.
             return
+        failures = [failure for failure in failures if failure.installed is None]
+        if not failures:  # most likely no change can reach any of them
+            return
         self._scratch = Scratch(self._context.scratch_root)
         self._prewarm_client = PrewarmClient.begin(
             self._context,

@@ -13,7 +13,7 @@ from typing import Final
 
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
 from pytest_agentfix.core.machine import choose_jobs, count_cores, find_free_memory
-from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
+from pytest_agentfix.core.model import Cluster, ClusterResult, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.core.text import clean
@@ -25,7 +25,7 @@ from pytest_agentfix.runtime.background.client import BackgroundProcess
 from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
-from pytest_agentfix.runtime.cluster_scope import cluster_failures
+from pytest_agentfix.runtime.cluster_scope import cluster_failures, make_test_check
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
@@ -33,6 +33,7 @@ from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
+from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
@@ -84,11 +85,27 @@ class RepairRun:
             starts=count_cores(),
         )
         try:
-            self._prepare_and_repair(request, progress)
+            self._end_unreachable(progress)
+            if self._scheduler.count_waiting():
+                self._prepare_and_repair(request, progress)
         except BaseException:
             self._scheduler.interrupt()
             raise
         return self.result_so_far()
+
+    def _end_unreachable(self, progress: Progress) -> None:
+        """End the clusters that no change to the tree could turn green; that costs nothing."""
+        is_test, top = make_test_check(self._context), self._context.repository.top
+
+        def end(cluster: Cluster) -> ClusterResult | None:
+            copy = find_installed_copy(cluster, is_test)
+            if copy is None:
+                return None
+            result = unprepared(cluster, describe_copy(copy, top))
+            progress.say(cluster, f"{result.verdict.value}: {result.reason}")
+            return result
+
+        self._scheduler.end_all(end)
 
     def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
         try:
