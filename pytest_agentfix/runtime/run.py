@@ -35,6 +35,7 @@ from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
+from pytest_agentfix.sandbox.environments import add_imported
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
 
@@ -154,6 +155,10 @@ class RepairRun:
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
+        environment = add_imported(context.environment, imported, context.repository.top)
+        self._context = replace(context, environment=environment)
+        if client is not None and client.environment != environment:
+            prewarmed.drop_sandboxes()
         try:
             self._make_sandboxes(prewarmed, imported)
         except BaseException:
@@ -307,11 +312,9 @@ def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ..
 def _refresh_base(prewarmed: PrewarmResult, files: BaseFiles) -> Base | None:
     """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
     if prewarmed.base is None:
-        prewarmed.drop_agent()
-        prewarmed.baseline = None
+        prewarmed.drop_sandboxes()
         return None
     base, is_changed = prewarmed.base.refresh(files.files)
     if is_changed:
-        prewarmed.drop_agent()
-        prewarmed.baseline = None
+        prewarmed.drop_sandboxes()
     return base

@@ -1,0 +1,223 @@
+"""The files and folders that this interpreter imports from, without what lies beside them.
+
+A folder of packages (``site-packages``) is taken as a whole. Of any other folder on the path, such
+as a checkout, only what can be imported is, and of a home or the like nothing but what was. What
+may be a secret by its name stays outside.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pytest_agentfix.core.secrets import holds_secret, is_named_like_secret
+
+_PACKAGES: Final = frozenset({"site-packages", "dist-packages", "__pypackages__"})
+_METADATA: Final = (".dist-info", ".egg-info")
+_SUFFIXES: Final = tuple(importlib.machinery.all_suffixes())
+_BUILT_IN: Final = ("_frozen_importlib", "importlib", "_pytest", "zipimport")  # finders without any
+_DEEPEST: Final = 20  # dicts in dicts of a finder
+_SIZE_LIMIT: Final = 1_000_000  # bytes of a module that are searched for secrets
+
+
+def real_path(path: Path | str) -> Path:
+    """Return ``path`` without links; unlike ``Path.resolve``, never raises because of a loop."""
+    return Path(os.path.realpath(path))
+
+
+class Boundary:
+    """Knows the user's tree at ``top``, and the folders that are never mounted as a whole."""
+
+    def __init__(self, top: Path) -> None:
+        self._tops = (top, real_path(top))
+        self._temp = Path(tempfile.gettempdir())
+        known = (Path.home(), top, self._temp, Path("/tmp/x"), Path("/etc/x"))  # noqa: S108
+        self._narrow = (*known, *(real_path(path) for path in known))
+
+    def is_wide(self, path: Path) -> bool:
+        """Tell whether ``path`` is a home, a folder around one, or something of the kind."""
+        names = (path, real_path(path))
+        return any(narrow.is_relative_to(name) for narrow in self._narrow for name in names)
+
+    def holds_home(self, path: Path) -> bool:
+        """Tell whether ``path`` is a user's own folder or one around it, or is full of theirs."""
+        home = Path.home()
+        names = (path, real_path(path))
+        homes = (home, real_path(home))
+        is_around = any(one.is_relative_to(name) for one in homes for name in names)
+        return is_around or home / ".local" in names
+
+    def is_inside(self, path: Path) -> bool:
+        """Tell whether ``path`` is in the user's tree, by whatever links it leads there."""
+        names = (path, real_path(path))
+        return any(name.is_relative_to(top) for top in self._tops for name in names)
+
+    def is_passing(self, path: Path) -> bool:
+        """Tell whether ``path`` is below the folder for temporary files: tests' own, mostly."""
+        return path.is_relative_to(self._temp)
+
+
+def find_on_path(entries: Iterable[object], boundary: Boundary) -> Iterator[Path]:
+    """Yield what the ``entries`` of a path for imports hold, whatever these are."""
+    texts = dict.fromkeys(entry for entry in entries if type(entry) is str)
+    for entry in (text for text in texts if text.startswith("/") and "\0" not in text):
+        for path in dict.fromkeys((Path(entry), real_path(entry))):
+            yield from _find_in(path, boundary)
+
+
+def _find_in(path: Path, boundary: Boundary) -> Iterator[Path]:
+    if boundary.is_inside(path):
+        if not _PACKAGES.isdisjoint(path.parts) and os.path.isdir(
+            path
+        ):  # an environment in the tree
+            yield path
+    elif os.path.isfile(path):  # a zipped egg, say
+        yield path
+    elif os.path.isdir(path) and not boundary.is_wide(path):
+        if _holds_packages(path):
+            yield path
+            yield from _find_linked(path, boundary)
+        else:
+            for child in _list_importable(path):
+                yield from split(child, boundary)
+
+
+def _holds_packages(folder: Path) -> bool:
+    return not _PACKAGES.isdisjoint(folder.parts) or any(folder.glob("*.dist-info"))
+
+
+def _find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
+    """Yield the folders that packages are linked to from ``folder``, file by file."""
+    for metadata in folder.glob("*.dist-info/METADATA"):
+        if metadata.is_symlink():
+            target = real_path(metadata).parent.parent
+            if os.path.isdir(target) and not boundary.is_wide(target) and _holds_packages(target):
+                yield target
+
+
+def _list_importable(folder: Path) -> list[Path]:
+    return [path for path in _list_children(folder) if _is_importable(path)]
+
+
+def _is_importable(path: Path, *, depth: int = 1) -> bool:
+    """Tell whether ``path`` is a module, a package, a part of a namespace, or metadata."""
+    if path.name.endswith(_METADATA):
+        return True
+    if not path.name.partition(".")[0].isidentifier():
+        return False
+    if not os.path.isdir(path):
+        return path.name.endswith(_SUFFIXES)
+    if "." in path.name:
+        return False
+    children = _list_children(path)
+    return any(
+        child.name.endswith(_SUFFIXES)
+        or (depth and os.path.isdir(child) and _is_importable(child, depth=0))
+        for child in children
+    )
+
+
+def find_mapped(finders: Iterable[object], boundary: Boundary) -> Iterator[Path]:
+    """Yield what import hooks map names to, as those of editable installs do.
+
+    Their dicts of names and paths are read, wherever they keep them, and nothing of theirs is run.
+    """
+    for finder in finders:
+        kind = finder if isinstance(finder, type) else type(finder)
+        module = str(kind.__dict__.get("__module__", ""))
+        if module.startswith(_BUILT_IN):
+            continue
+        for owner in (finder, kind, sys.modules.get(module)):
+            for value in _attributes(owner):
+                if issubclass(type(value), dict):
+                    for text in _list_texts(value, _DEEPEST):
+                        yield from find_root(text, boundary)
+
+
+def _attributes(owner: object) -> list[object]:
+    try:
+        return list(object.__getattribute__(owner, "__dict__").values())
+    except Exception:  # noqa: BLE001 - whatever it is
+        return []
+
+
+def _list_texts(value: Any, depth: int) -> Iterator[str]:
+    kind = type(value)
+    if kind is str:
+        yield value
+    elif depth:
+        is_plain = kind in (list, tuple, set)
+        inside = list(dict.values(value)) if issubclass(kind, dict) else value if is_plain else ()
+        for inner in inside:
+            yield from _list_texts(inner, depth - 1)
+
+
+def find_root(text: str, boundary: Boundary) -> Iterator[Path]:
+    """Yield the outermost package of the module at ``text``, or the module alone.
+
+    ``text`` is the path of a file or package, with or without a module's ending.
+    """
+    if not text.startswith("/") or "\0" in text:
+        return
+    path = Path(os.path.normpath(text))
+    found = [path] if os.path.exists(path) else [Path(f"{path}{suffix}") for suffix in _SUFFIXES]
+    for file in found:
+        if os.path.exists(file) and not boundary.is_inside(file):
+            root = file if os.path.isdir(file) else _find_package(file)
+            if not boundary.is_wide(root) and not boundary.is_inside(root):
+                yield from split(root, boundary)
+            elif os.path.isfile(file):
+                yield from split(file, boundary)
+
+
+def _find_package(file: Path) -> Path:
+    root = file
+    while os.path.exists(root.parent / "__init__.py") and root.parent != root:
+        root = root.parent
+    return root
+
+
+def split(path: Path, boundary: Boundary) -> Iterator[Path]:
+    """Yield ``path``, or the parts of it around what may be a secret in it."""
+    if _is_secret(path) or boundary.is_wide(path) or boundary.is_inside(path):
+        return
+    if not os.path.isdir(path) or not _has_secret(path):
+        yield path
+        return
+    for child in _list_children(path):
+        yield from split(child, boundary)
+
+
+def _has_secret(folder: Path) -> bool:
+    for place, folders, files in os.walk(folder):
+        if any(_is_secret(Path(place, name)) for name in (*folders, *files)):
+            return True
+    return False
+
+
+def _is_secret(path: Path) -> bool:
+    """Tell whether ``path`` may hold a secret; a module only if a look at it agrees."""
+    if path.name == ".git":
+        return True
+    if not is_named_like_secret(path.name):
+        return False
+    if path.suffix != ".py":
+        is_folder = os.path.isdir(path)
+        return path.name.startswith(".") or not (is_folder or path.name.endswith((".so", ".pyi")))
+    try:
+        with path.open("rb") as file:
+            return holds_secret(path.name, file.read(_SIZE_LIMIT))
+    except OSError:
+        return True
+
+
+def _list_children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
