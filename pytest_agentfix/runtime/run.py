@@ -35,7 +35,7 @@ from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
-from pytest_agentfix.sandbox.environments import add_imported
+from pytest_agentfix.sandbox.environments import add_imported, list_left_out
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
 
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 SHOWN: Final = 100  # characters of a node id in a notice
+LEFT_OUT_SHOWN: Final = 5  # files in notices
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
@@ -155,9 +156,8 @@ class RepairRun:
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
-        environment = add_imported(context.environment, imported, context.repository.top)
-        self._context = replace(context, environment=environment)
-        if client is not None and client.environment != environment:
+        self._complete_environment(imported)
+        if client is not None and client.environment != self._context.environment:
             prewarmed.drop_sandboxes()
         try:
             self._make_sandboxes(prewarmed, imported)
@@ -165,6 +165,17 @@ class RepairRun:
             prewarmed.drop_agent()
             raise
         return prewarmed
+
+    def _complete_environment(self, imported: Sequence[str]) -> None:
+        """Add what the tests have imported from outside of the tree, and tell of the rest."""
+        context = self._context
+        top = context.repository.top
+        environment = add_imported(context.environment, imported, top)
+        self._context = replace(context, environment=environment)
+        self._notices += (
+            f"{clean(path)} is not in the sandbox: it looks as if it held a secret"
+            for path in list_left_out(environment, imported, top)[:LEFT_OUT_SHOWN]
+        )
 
     def _make_sandboxes(self, prewarmed: PrewarmResult, imported: Sequence[str]) -> None:
         context = self._context

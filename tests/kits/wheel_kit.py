@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -102,12 +103,22 @@ def unpack(source: Path, target: Path) -> None:
     wheel.unlink()
 
 
-def run_pip(*arguments: str, python: str = sys.executable, cwd: Path | None = None) -> None:
-    """Run pip's command ``arguments`` for an environment; raises ``RuntimeError`` if it fails."""
+def run_pip(
+    *arguments: str,
+    python: str = sys.executable,
+    cwd: Path | None = None,
+    home: Path | None = None,
+) -> None:
+    """Run pip's command ``arguments`` for an environment; raises ``RuntimeError`` if it fails.
+
+    ``home`` is where a user's own packages are below, by default those of this user.
+    """
     command, *rest = arguments
+    environ = {**os.environ, **({} if home is None else {"HOME": str(home)})}
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--python", python, command, *OFFLINE, *rest],
         cwd=cwd,
+        env=environ,
         capture_output=True,
         text=True,
         timeout=300,

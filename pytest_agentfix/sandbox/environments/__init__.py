@@ -18,7 +18,11 @@ from pytest_agentfix.sandbox.environments.environment import (
     sandbox_user,
 )
 from pytest_agentfix.sandbox.environments.image import ImageEnvironment
-from pytest_agentfix.sandbox.environments.mirror import MirrorEnvironment, add_imported
+from pytest_agentfix.sandbox.environments.mirror import (
+    MirrorEnvironment,
+    add_imported,
+    list_left_out,
+)
 
 __all__ = [
     "KINDS",
@@ -26,6 +30,7 @@ __all__ = [
     "EnvironmentKind",
     "add_imported",
     "choose_environment",
+    "list_left_out",
     "sandbox_user",
 ]
 

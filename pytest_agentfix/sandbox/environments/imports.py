@@ -11,7 +11,7 @@ import importlib.machinery
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,10 @@ _PACKAGES: Final = frozenset({"site-packages", "dist-packages", "__pypackages__"
 _METADATA: Final = (".dist-info", ".egg-info")
 _SUFFIXES: Final = tuple(importlib.machinery.all_suffixes())
 _BUILT_IN: Final = ("_frozen_importlib", "importlib", "_pytest", "zipimport")  # finders without any
+# What checkouts have beside their packages; it comes along if it was imported.
+_BESIDE: Final = frozenset(
+    {"tests", "test", "docs", "doc", "examples", "benchmarks", "build", "dist", "setup.py"}
+)
 _DEEPEST: Final = 20  # dicts in dicts of a finder
 _SIZE_LIMIT: Final = 1_000_000  # bytes of a module that are searched for secrets
 
@@ -57,15 +61,20 @@ class Boundary:
         names = (path, real_path(path))
         return any(name.is_relative_to(top) for top in self._tops for name in names)
 
-    def is_passing(self, path: Path) -> bool:
-        """Tell whether ``path`` is below the folder for temporary files: tests' own, mostly."""
-        return path.is_relative_to(self._temp)
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """The beginnings of paths that nothing is mounted of: the tree's, and tests' own files."""
+        return tuple(f"{folder}/" for folder in (*self._tops, self._temp))
 
 
-def find_on_path(entries: Iterable[object], boundary: Boundary) -> Iterator[Path]:
-    """Yield what the ``entries`` of a path for imports hold, whatever these are."""
-    texts = dict.fromkeys(entry for entry in entries if type(entry) is str)
-    for entry in (text for text in texts if text.startswith("/") and "\0" not in text):
+def is_foreign_file(file: str, boundary: Boundary) -> bool:
+    """Tell whether ``file`` is a file, and not in the user's tree by any link."""
+    return os.path.isfile(file) and not boundary.is_inside(Path(file))
+
+
+def find_on_path(entry: object, boundary: Boundary) -> Iterator[Path]:
+    """Yield what an ``entry`` of a path for imports holds, whatever it is."""
+    if type(entry) is str and entry.startswith("/") and "\0" not in entry:
         for path in dict.fromkeys((Path(entry), real_path(entry))):
             yield from _find_in(path, boundary)
 
@@ -81,7 +90,7 @@ def _find_in(path: Path, boundary: Boundary) -> Iterator[Path]:
     elif os.path.isdir(path) and not boundary.is_wide(path):
         if _holds_packages(path):
             yield path
-            yield from _find_linked(path, boundary)
+            yield from find_linked(path, boundary)
         else:
             for child in _list_importable(path):
                 yield from split(child, boundary)
@@ -91,7 +100,7 @@ def _holds_packages(folder: Path) -> bool:
     return not _PACKAGES.isdisjoint(folder.parts) or any(folder.glob("*.dist-info"))
 
 
-def _find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
+def find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
     """Yield the folders that packages are linked to from ``folder``, file by file."""
     for metadata in folder.glob("*.dist-info/METADATA"):
         if metadata.is_symlink():
@@ -101,7 +110,8 @@ def _find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
 
 
 def _list_importable(folder: Path) -> list[Path]:
-    return [path for path in _list_children(folder) if _is_importable(path)]
+    names = (name for name in _list_names(folder) if name not in _BESIDE)
+    return [folder / name for name in names if _is_importable(folder / name)]
 
 
 def _is_importable(path: Path, *, depth: int = 1) -> bool:
@@ -114,12 +124,11 @@ def _is_importable(path: Path, *, depth: int = 1) -> bool:
         return path.name.endswith(_SUFFIXES)
     if "." in path.name:
         return False
-    children = _list_children(path)
-    return any(
-        child.name.endswith(_SUFFIXES)
-        or (depth and os.path.isdir(child) and _is_importable(child, depth=0))
-        for child in children
-    )
+    names = _list_names(path)
+    if any(name.endswith(_SUFFIXES) for name in names):
+        return True
+    inner = (path / name for name in names if depth)
+    return any(os.path.isdir(one) and _is_importable(one, depth=0) for one in inner)
 
 
 def find_mapped(finders: Iterable[object], boundary: Boundary) -> Iterator[Path]:
@@ -184,40 +193,63 @@ def _find_package(file: Path) -> Path:
 
 def split(path: Path, boundary: Boundary) -> Iterator[Path]:
     """Yield ``path``, or the parts of it around what may be a secret in it."""
-    if _is_secret(path) or boundary.is_wide(path) or boundary.is_inside(path):
+    if boundary.is_wide(path) or boundary.is_inside(path):
         return
-    if not os.path.isdir(path) or not _has_secret(path):
+    secrets = frozenset(_find_secrets(str(path)))
+    if secrets:
+        around = {parent for secret in secrets for parent in _list_above(secret, str(path))}
+        yield from map(Path, _list_parts(str(path), secrets, around))
+    else:
         yield path
+
+
+def _list_above(path: str, top: str) -> Iterator[str]:
+    while path != top:
+        path = os.path.dirname(path)
+        yield path
+
+
+def _list_parts(path: str, secrets: Container[str], around: Container[str]) -> Iterator[str]:
+    if path in around:
+        for name in _list_names(path):
+            yield from _list_parts(f"{path}/{name}", secrets, around)
+    elif path not in secrets:
+        yield path
+
+
+def _find_secrets(top: str) -> Iterator[str]:
+    """Yield the files and hidden folders in ``top`` that may hold a secret, or ``top`` itself."""
+    if not os.path.isdir(top):
+        if _is_secret(top):
+            yield top
         return
-    for child in _list_children(path):
-        yield from split(child, boundary)
+    for place, folders, files in os.walk(top):
+        hidden = [name for name in folders if name.startswith(".") and _is_telling(name)]
+        folders[:] = [name for name in folders if name not in hidden]
+        yield from (f"{place}/{name}" for name in hidden)
+        yield from (path for path in (f"{place}/{name}" for name in files) if _is_secret(path))
 
 
-def _has_secret(folder: Path) -> bool:
-    for place, folders, files in os.walk(folder):
-        if any(_is_secret(Path(place, name)) for name in (*folders, *files)):
-            return True
-    return False
+def _is_telling(name: str) -> bool:
+    return name == ".git" or is_named_like_secret(name)
 
 
-def _is_secret(path: Path) -> bool:
-    """Tell whether ``path`` may hold a secret; a module only if a look at it agrees."""
-    if path.name == ".git":
-        return True
-    if not is_named_like_secret(path.name):
+def _is_secret(file: str) -> bool:
+    """Tell whether ``file`` may hold a secret; a module only if a look at it agrees."""
+    name = os.path.basename(file)
+    if not _is_telling(name) or name.endswith((".so", ".pyi")):
         return False
-    if path.suffix != ".py":
-        is_folder = os.path.isdir(path)
-        return path.name.startswith(".") or not (is_folder or path.name.endswith((".so", ".pyi")))
+    if not name.endswith(".py"):
+        return True
     try:
-        with path.open("rb") as file:
-            return holds_secret(path.name, file.read(_SIZE_LIMIT))
+        with open(file, "rb") as stream:
+            return holds_secret(name, stream.read(_SIZE_LIMIT))
     except OSError:
         return True
 
 
-def _list_children(folder: Path) -> list[Path]:
+def _list_names(folder: str | Path) -> list[str]:
     try:
-        return sorted(folder.iterdir())
+        return sorted(os.listdir(folder))
     except OSError:
         return []

@@ -23,9 +23,11 @@ from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments.environment import HOME, Environment, sandbox_user
 from pytest_agentfix.sandbox.environments.imports import (
     Boundary,
+    find_linked,
     find_mapped,
     find_on_path,
     find_root,
+    is_foreign_file,
     real_path,
 )
 
@@ -101,19 +103,32 @@ def add_imported(environment: Environment, imported: Iterable[str], top: Path) -
     if environment.kind != KIND:
         return environment
     boundary = Boundary(top)
-    have = list(environment.read_only)
-    lacking = [
-        file
-        for file in imported
-        if not boundary.is_passing(Path(file)) and not _is_covered(Path(file), have)
-    ]
-    found = [path for file in lacking for path in find_root(file, boundary)]
-    folders = _outermost([*have, *found])
-    return replace(environment, read_only={path: path for path in folders})
+    folders = [*environment.read_only]
+    covered = (*boundary.passing, *_as_prefixes(folders))
+    for file in imported:  # there may be many, most of them in the tree or in one of few packages
+        if not f"{file}/".startswith(covered):
+            found = list(find_root(file, boundary))
+            folders += found
+            covered += _as_prefixes(found)
+    return replace(environment, read_only={path: path for path in _outermost(folders)})
 
 
-def _is_covered(path: Path, folders: Iterable[Path]) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)
+def list_left_out(environment: Environment, imported: Iterable[str], top: Path) -> tuple[str, ...]:
+    """Return the files of the user's run that a mirror lacks, as they may hold secrets."""
+    if environment.kind != KIND:
+        return ()
+    boundary = Boundary(top)
+    covered = (*boundary.passing, *_as_prefixes(environment.read_only))
+    lacking = [file for file in imported if not f"{file}/".startswith(covered)]
+    return tuple(file for file in lacking if is_foreign_file(file, boundary))
+
+
+def _as_prefixes(folders: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(f"{folder}/" for folder in folders)
+
+
+def _is_covered(path: str, folders: Iterable[Path]) -> bool:
+    return f"{path}/".startswith(_as_prefixes(folders))
 
 
 def _find_variables(folders: Sequence[Path]) -> dict[str, str]:
@@ -125,7 +140,7 @@ def _find_variables(folders: Sequence[Path]) -> dict[str, str]:
     if site.ENABLE_USER_SITE and site.getusersitepackages() in sys.path:
         found["PYTHONUSERBASE"] = site.getuserbase()
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    kept = [entry for entry in libraries if entry and _is_covered(Path(entry), folders)]
+    kept = [entry for entry in libraries if entry and _is_covered(entry, folders)]
     if kept:
         found["LD_LIBRARY_PATH"] = os.pathsep.join(kept)
     return found
@@ -155,14 +170,24 @@ def _make_image(user: tuple[int, int]) -> bytes:
 
 def _mirrored(top: Path) -> Iterable[Path]:
     boundary = Boundary(top)
+    known = list(_list_prefixes(boundary))
+    yield from known
+    for entry in sys.path:
+        if _is_covered(str(entry), known):
+            yield from find_linked(Path(entry), boundary)
+        else:
+            yield from find_on_path(entry, boundary)
+    yield from find_mapped(list(sys.meta_path), boundary)
+
+
+def _list_prefixes(boundary: Boundary) -> Iterable[Path]:
+    """Yield what the interpreter itself and the programs of the system are made of."""
     known = map(Path, (*SYSTEM_FOLDERS, *SYSTEM_FILES, *STORES))
     yield from (path for path in known if path.exists())
     for prefix in map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix)):
         for path in (prefix, real_path(prefix)):  # links lead there by the one name or the other
             yield from _find_parts(path, boundary)
     yield from _follow_links(Path(sys.executable))
-    yield from find_on_path(list(sys.path), boundary)
-    yield from find_mapped(list(sys.meta_path), boundary)
     for name in ("sitecustomize", "usercustomize"):  # links, as some distributions have them
         file = getattr(sys.modules.get(name), "__file__", None) or ""
         yield from find_root(str(real_path(file)) if file else "", boundary)

@@ -24,6 +24,7 @@ from pytest_agentfix.sandbox.environments.mirror import (
     _find_variables,
     _follow_links,
     add_imported,
+    list_left_out,
 )
 
 CHECKOUT = (
@@ -65,32 +66,36 @@ def lay(folder: Path, *names: str, text: str = "") -> Path:
     return folder
 
 
+def on_path(entries: Iterable[object], boundary: Boundary) -> list[Path]:
+    return [path for entry in entries for path in find_on_path(entry, boundary)]
+
+
 def show(found: Iterable[Path], folder: Path) -> list[str]:
     return sorted({os.path.relpath(path, folder) for path in found})
 
 
 def test_of_a_checkout_only_what_can_be_imported(home: Path, boundary: Boundary) -> None:
     checkout = lay(home / "work/shop", *CHECKOUT)
-    found = show(find_on_path([str(checkout)], boundary), checkout)
+    found = show(on_path([str(checkout)], boundary), checkout)
     assert found == ["acme", "shop", "shop.egg-info", "single.py"]
 
 
 def test_a_folder_of_packages_is_taken_whole(home: Path, boundary: Boundary) -> None:
     names = [".local/lib/python3/site-packages", "target", "deep/site-packages/win32"]
     lay(home, "target/a-1.dist-info/METADATA", f"{names[0]}/a.py", f"{names[2]}/b.py")
-    assert show(find_on_path([f"{home}/{name}" for name in names], boundary), home) == sorted(names)
+    assert show(on_path([f"{home}/{name}" for name in names], boundary), home) == sorted(names)
 
 
 def test_a_zipped_egg_is_a_file(home: Path, boundary: Boundary) -> None:
     lay(home, "shop-1.0.egg")
-    assert show(find_on_path([f"{home}/shop-1.0.egg"], boundary), home) == ["shop-1.0.egg"]
+    assert show(on_path([f"{home}/shop-1.0.egg"], boundary), home) == ["shop-1.0.egg"]
 
 
 def test_no_home_and_no_wide_folder_is_mounted(home: Path, boundary: Boundary) -> None:
     lay(home, "module.py", "top/src/shop.py", "top/shop/__init__.py")
     for path in ("/", "/etc", "/tmp", home.parent, home, home / "top", home / "top/src"):
-        assert list(find_on_path([str(path)], boundary)) == [], path
-    assert list(find_on_path(["relative", "", "/no/such", "/nul\0", None, home], boundary)) == []
+        assert on_path([str(path)], boundary) == [], path
+    assert on_path(["relative", "", "/no/such", "/nul\0", None, home], boundary) == []
     # What was imported from a home is, and nothing else of it.
     assert show(find_root(f"{home}/module.py", boundary), home) == ["module.py"]
 
@@ -102,8 +107,8 @@ def test_the_users_own_tree_is_not_mounted_by_another_name(home: Path, boundary:
     for name, target in (("top", home / "top"), ("above", home), ("lib", home / "lib")):
         (links / name).symlink_to(target)
     for path in ("top", "top/src", "above", "above/top/src"):
-        assert list(find_on_path([str(links / path)], boundary)) == [], path
-    found = show(find_on_path([str(links / "lib")], boundary), home)
+        assert on_path([str(links / path)], boundary) == [], path
+    found = show(on_path([str(links / "lib")], boundary), home)
     assert found == ["lib/other.py", "links/lib/other.py"]
 
 
@@ -111,7 +116,7 @@ def test_an_environment_in_the_tree(home: Path, boundary: Boundary) -> None:
     """Without a ``pyvenv.cfg`` nothing else tells of it."""
     path = "top/__pypackages__/3.11/lib"
     lay(home, f"{path}/shop.py")
-    assert show(find_on_path([f"{home}/{path}"], boundary), home) == [path]
+    assert show(on_path([f"{home}/{path}"], boundary), home) == [path]
 
 
 def test_packages_that_are_links_into_a_cache(home: Path, boundary: Boundary) -> None:
@@ -119,7 +124,7 @@ def test_packages_that_are_links_into_a_cache(home: Path, boundary: Boundary) ->
     packages = lay(home / "venv/site-packages", "a/_", "a-1.dist-info/_")
     for name in ("a/__init__.py", "a-1.dist-info/METADATA"):
         (packages / name).symlink_to(store / name)
-    found = show(find_on_path([str(packages)], boundary), home)
+    found = show(on_path([str(packages)], boundary), home)
     assert found == [".cache/uv/archive/abc", "venv/site-packages"]
 
 
@@ -182,6 +187,11 @@ def test_what_was_imported_meanwhile(home: Path, monkeypatch: pytest.MonkeyPatch
     added = add_imported(environment, imported, home / "top")
     assert show(added.read_only, home) == ["have", "work/shop"]
     assert add_imported(added, imported, home / "top") == added
+    assert list_left_out(added, imported, home / "top") == ()
+    lay(home, "local_settings.py", text="PASSWORD = 'planted-secret'\n")
+    more = [*imported, f"{home}/local_settings.py", f"{home}/gone.py"]
+    assert add_imported(added, more, home / "top") == added
+    assert list_left_out(added, more, home / "top") == (f"{home}/local_settings.py",)
     image = Environment(kind="image", image="i", python="p", user=(1, 1))
     assert add_imported(image, imported, home / "top") == image
 
