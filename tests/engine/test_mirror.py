@@ -160,6 +160,12 @@ def test_what_is_imported_is_there(
     machine = Machine(home, make_venv(home / "venvs/project").python)
     lay_out(machine.neighbour, "near", FILES)
     install(machine)
+    assert_is_there(place, machine)
+
+
+def assert_is_there(place: Place, machine: Machine) -> None:
+    """Assert that the neighbour can be imported in a sandbox, and that no secret is in there."""
+    home = machine.home
     for name in SECRETS:
         (machine.neighbour / name).parent.mkdir(exist_ok=True)
         (machine.neighbour / name).write_text("planted-secret")
@@ -179,3 +185,50 @@ def test_what_is_imported_is_there(
     sandbox = place.open(environment=environment)
     done = sandbox.run(command, timeout=60)
     assert (done.stdout, done.stderr) == (b"3 []\n", b"")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A build backend as it is used: what has to be installed for it, and its configuration."""
+
+    packages: tuple[str, ...]
+    project: str
+
+
+BACKENDS = {
+    "setuptools": Backend(
+        ("setuptools", "wheel"),
+        "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"
+        "[project]\nname = 'near'\nversion = '1.0'\n"
+        "[tool.setuptools]\npackages = ['near']\npackage-dir = {near = 'src/near'}\n",
+    ),
+    "hatchling": Backend(
+        ("hatchling", "editables"),
+        "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
+        "[project]\nname = 'near'\nversion = '1.0'\n"
+        "[tool.hatch.build.targets.wheel]\npackages = ['src/near']\n"
+        "[tool.hatch.build]\ndev-mode-exact = true\n",
+    ),
+    "pdm": Backend(
+        ("pdm-backend", "editables"),
+        "[build-system]\nrequires = ['pdm-backend']\nbuild-backend = 'pdm.backend'\n"
+        "[project]\nname = 'near'\nversion = '1.0'\n"
+        "[tool.pdm.build]\neditable-backend = 'editables'\n",
+    ),
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", BACKENDS)
+def test_editable_installs_of_released_backends(place: Place, tmp_path: Path, name: str) -> None:
+    """The backends are downloaded."""
+    backend = BACKENDS[name]
+    home = tmp_path / "home"
+    venv = make_venv(home / "venvs/project")
+    machine = Machine(home, venv.python)
+    venv.install(*backend.packages)
+    lay_out(machine.neighbour, "near", FILES)
+    (machine.neighbour / "pyproject.toml").write_text(backend.project)
+    links = ("--no-build-isolation", "--no-deps", "--editable")
+    venv.install(*links, str(machine.neighbour))
+    assert_is_there(place, machine)
