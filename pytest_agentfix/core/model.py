@@ -479,7 +479,8 @@ class Invocation:
     """The user's pytest command, so that a sandbox can start pytest in the same way.
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
-    of ours. ``environ`` are the variables that go along. All paths are absolute.
+    of ours. ``environ`` are the variables that go along, ``sys_path`` are the entries of the path
+    for imports when the session began. All paths are absolute.
     """
 
     rootdir: Path
@@ -487,6 +488,7 @@ class Invocation:
     config_file: Path | None
     arguments: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] = ()
     has_cwd_on_path: bool = False  # started as ``python -m pytest``
     has_xdist: bool = False
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files

@@ -25,6 +25,7 @@ _BUILT_IN: Final = ("_frozen_importlib", "importlib", "_pytest", "zipimport")  #
 _BESIDE: Final = frozenset(
     {"tests", "test", "docs", "doc", "examples", "benchmarks", "build", "dist", "setup.py"}
 )
+MOST_SINGLE: Final = 20  # folders with one package each that are mounted one by one
 _DEEPEST: Final = 20  # dicts in dicts of a finder
 _SIZE_LIMIT: Final = 1_000_000  # bytes of a module that are searched for secrets
 
@@ -101,12 +102,19 @@ def _holds_packages(folder: Path) -> bool:
 
 
 def find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
-    """Yield the folders that packages are linked to from ``folder``, file by file."""
+    """Yield the folders that packages are linked to from ``folder``, file by file.
+
+    Where many of them lie side by side, as in a cache, that is the folder around them.
+    """
+    around: dict[Path, set[Path]] = {}
     for metadata in folder.glob("*.dist-info/METADATA"):
-        if metadata.is_symlink():
+        if os.path.islink(metadata):
             target = real_path(metadata).parent.parent
             if os.path.isdir(target) and not boundary.is_wide(target) and _holds_packages(target):
-                yield target
+                around.setdefault(target.parent, set()).add(target)
+    for parent, targets in around.items():
+        is_cache = len(targets) > MOST_SINGLE and not boundary.is_wide(parent)
+        yield from [parent] if is_cache else targets
 
 
 def _list_importable(folder: Path) -> list[Path]:

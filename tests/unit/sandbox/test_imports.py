@@ -14,6 +14,7 @@ import pytest
 
 from pytest_agentfix.sandbox.environments.environment import Environment
 from pytest_agentfix.sandbox.environments.imports import (
+    MOST_SINGLE,
     Boundary,
     find_mapped,
     find_on_path,
@@ -119,13 +120,18 @@ def test_an_environment_in_the_tree(home: Path, boundary: Boundary) -> None:
     assert show(on_path([f"{home}/{path}"], boundary), home) == [path]
 
 
-def test_packages_that_are_links_into_a_cache(home: Path, boundary: Boundary) -> None:
-    store = lay(home / ".cache/uv/archive/abc", "a/__init__.py", "a-1.dist-info/METADATA")
-    packages = lay(home / "venv/site-packages", "a/_", "a-1.dist-info/_")
-    for name in ("a/__init__.py", "a-1.dist-info/METADATA"):
-        (packages / name).symlink_to(store / name)
+@pytest.mark.parametrize("count", [1, MOST_SINGLE + 1])
+def test_packages_that_are_links_into_a_cache(home: Path, boundary: Boundary, count: int) -> None:
+    cache, packages = home / ".cache/uv/archive", home / "venv/site-packages"
+    for number in range(count):
+        names = (f"a{number}/__init__.py", f"a{number}-1.dist-info/METADATA")
+        lay(cache / f"{number}", *names)
+        for name in names:
+            (packages / name).parent.mkdir(parents=True)
+            (packages / name).symlink_to(cache / f"{number}" / name)
     found = show(on_path([str(packages)], boundary), home)
-    assert found == [".cache/uv/archive/abc", "venv/site-packages"]
+    place = ".cache/uv/archive/0" if count == 1 else ".cache/uv/archive"
+    assert found == [place, "venv/site-packages"]
 
 
 def test_what_may_be_secret_stays_outside(home: Path, boundary: Boundary) -> None:
