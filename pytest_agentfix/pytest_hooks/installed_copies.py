@@ -22,6 +22,7 @@ from pytest_agentfix.pytest_hooks.distributions import MadeFromTree, find_made_f
 from pytest_agentfix.pytest_hooks.imported import file_of
 
 MOST_FILES: Final = 50  # of the tree that are read for what one test imports
+_STARTERS: Final = frozenset({"subprocess", "pexpect"})  # modules that start other programs
 MOST_FRAMES: Final = 1000  # of a traceback that are looked at, from the outermost on
 
 
@@ -61,8 +62,7 @@ class CopyFinder:
 
     @cached_property
     def _made(self) -> tuple[MadeFromTree, ...]:
-        entries = [entry for entry in sys.path if type(entry) is str]
-        return find_made_from(self._project.top, entries)
+        return find_made_from(self._project.top, _list_path())
 
     def _find(
         self, error: BaseException | None, path: str, missing: str, modules: Iterable[str]
@@ -75,9 +75,28 @@ class CopyFinder:
         if copy := self._find_first(_files_above(missing)):
             return copy
         files, own = self._follow_imports(path, modules)
+        if self._starts_programs([path, *own]):
+            files += self._list_unreachable()
         if copy := self._find_first(files):
             return {**copy, "own": own}
         return None
+
+    def _starts_programs(self, files: Iterable[str]) -> bool:
+        names = (name for file in files for name in self._names.get(file, ()))
+        return any(name in _STARTERS for name in names)
+
+    def _list_unreachable(self) -> Iterator[str]:
+        """Yield installed files that another process imports in the place of the tree's own.
+
+        That is so unless the tree's are on the path, or in the folder that it is started from.
+        """
+        reachable = {os.path.realpath(entry) for entry in (os.curdir, *_list_path())}
+        for made in self._made:
+            for relative in sorted(made.distribution.record):
+                source = made.project.find_source(relative)
+                root = source.removesuffix(f"/{relative}")
+                if relative.endswith(".py") and root != source and root not in reachable:
+                    yield f"{made.distribution.place}/{relative}"
 
     def _find_first(self, files: Iterable[str]) -> CopyFacts | None:
         for file in dict.fromkeys(files):
@@ -121,6 +140,10 @@ class CopyFinder:
                 yield from (one for one in (f"{name}.py", f"{name}/__init__.py") if _is_file(one))
             else:
                 yield from _files_of([name])
+
+
+def _list_path() -> list[str]:
+    return [entry for entry in sys.path if type(entry) is str and "\0" not in entry]
 
 
 def _iter_files(traceback: TracebackType | None) -> Iterator[str]:

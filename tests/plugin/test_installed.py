@@ -253,3 +253,26 @@ def test_a_plugin_that_the_tests_run(setup: Setup) -> None:
     found = places(setup.run("-p", "shop_plugin"), setup)
     expected = ("shop_plugin.py", "src/shop_plugin.py")
     assert found == {"test_wrong": expected, "test_without_it": None}
+
+
+RUNS = """\
+import subprocess
+import sys
+
+def test_wrong():
+    done = subprocess.run([sys.executable, "-m", "shop"], capture_output=True)
+    assert done.stdout == b"open"
+"""
+
+
+@pytest.mark.parametrize("folder", ["src/", ""])
+def test_a_program_that_the_tests_start(setup: Setup, folder: str) -> None:
+    """A flat tree is imported by what is started in it, and one below ``src`` is not."""
+    files = {
+        f"{folder}shop/__init__.py": "",
+        f"{folder}shop/__main__.py": "",
+        "tests/test_a.py": RUNS,
+    }
+    setup.install(files)
+    expected = ("shop/__init__.py", "src/shop/__init__.py") if folder else None
+    assert places(setup.run(), setup) == {"test_wrong": expected}
