@@ -60,5 +60,8 @@ def _find_unreachable(cluster: Cluster, is_test: IsTest) -> dict[str, InstalledC
 
 
 def _runs_own_code(failure: Failure, copy: InstalledCopy, is_test: IsTest) -> bool:
-    paths = [*(frame.path for frame in failure.frames), *copy.own]
-    return any(not is_test(path) for path in paths if not path.is_relative_to(copy.folder))
+    paths = {*(frame.path for frame in failure.frames), *copy.own}
+    return any(
+        not (path.name == "conftest.py" or is_test(path) or path.is_relative_to(copy.folder))
+        for path in paths
+    )

@@ -82,9 +82,8 @@ def find_on_path(entry: object, boundary: Boundary) -> Iterator[Path]:
 
 def _find_in(path: Path, boundary: Boundary) -> Iterator[Path]:
     if boundary.is_inside(path):
-        if not _PACKAGES.isdisjoint(path.parts) and os.path.isdir(
-            path
-        ):  # an environment in the tree
+        is_environment = not _PACKAGES.isdisjoint(path.parts)
+        if is_environment and os.path.isdir(path):
             yield path
     elif os.path.isfile(path):  # a zipped egg, say
         yield path
@@ -110,7 +109,8 @@ def find_linked(folder: Path, boundary: Boundary) -> Iterator[Path]:
     for metadata in folder.glob("*.dist-info/METADATA"):
         if os.path.islink(metadata):
             target = real_path(metadata).parent.parent
-            if os.path.isdir(target) and not boundary.is_wide(target) and _holds_packages(target):
+            is_near = boundary.is_wide(target) or boundary.is_inside(target)
+            if not is_near and os.path.isdir(target) and _holds_packages(target):
                 around.setdefault(target.parent, set()).add(target)
     for parent, targets in around.items():
         is_cache = len(targets) > MOST_SINGLE and not boundary.is_wide(parent)
@@ -177,14 +177,17 @@ def _list_texts(value: Any, depth: int) -> Iterator[str]:
 def find_root(text: str, boundary: Boundary) -> Iterator[Path]:
     """Yield the outermost package of the module at ``text``, or the module alone.
 
-    ``text`` is the path of a file or package, with or without a module's ending.
+    ``text`` is the path of a file or package, with or without a module's ending; any other is no
+    module's.
     """
     if not text.startswith("/") or "\0" in text:
         return
     path = Path(os.path.normpath(text))
     found = [path] if os.path.exists(path) else [Path(f"{path}{suffix}") for suffix in _SUFFIXES]
     for file in found:
-        if os.path.exists(file) and not boundary.is_inside(file):
+        if not os.path.exists(file) or boundary.is_inside(file):
+            continue
+        if _is_importable(file) if os.path.isdir(file) else file.name.endswith(_SUFFIXES):
             root = file if os.path.isdir(file) else _find_package(file)
             if not boundary.is_wide(root) and not boundary.is_inside(root):
                 yield from split(root, boundary)

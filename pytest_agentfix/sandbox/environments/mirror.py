@@ -172,8 +172,8 @@ def _mirrored(top: Path) -> Iterable[Path]:
     boundary = Boundary(top)
     known = list(_list_prefixes(boundary))
     yield from known
-    for entry in sys.path:
-        if _is_covered(str(entry), known):
+    for entry in (one for one in sys.path if type(one) is str and "\0" not in one):
+        if _is_covered(entry, known):
             yield from find_linked(Path(entry), boundary)
         else:
             yield from find_on_path(entry, boundary)

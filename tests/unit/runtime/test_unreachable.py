@@ -55,7 +55,7 @@ def test_code_of_the_trees_own_may_be_at_fault() -> None:
     imports = replace(COPY, own=(TOP / "tests/conftest.py", TOP / "tools/tool.py"))
     for one in (failure("test_a", COPY, "/top/tools/tool.py"), failure("test_a", imports)):
         assert find_installed_copy(cluster(one), is_test) is None
-    helpers = replace(COPY, own=(TOP / "tests/conftest.py",))
+    helpers = replace(COPY, own=(TOP / "tests/conftest.py", TOP / "conftest.py"))
     assert find_installed_copy(cluster(failure("test_a", helpers)), is_test) == helpers
     assert find_installed_copy(cluster(failure("test_a", None)), is_test) is None
 

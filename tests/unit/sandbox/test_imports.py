@@ -156,11 +156,13 @@ class Finder:
 def test_what_import_hooks_know(home: Path, boundary: Boundary) -> None:
     lay(home, "a/pkg/__init__.py", "a/pkg/inner/__init__.py", "b/module.py", "c/ns/x.py", "d/e.py")
     lay(home, "f/g/__init__.py", "f/g/fast.abi3.so", "top/own/__init__.py", ".ssh/id_rsa")
+    lay(home, ".config/app/settings.json", "data/rates.json")
     finder = Finder(
         mapping={"pkg": f"{home}/a/pkg", "module": f"{home}/b/module", "own": f"{home}/top/own"},
         namespaces={"ns": [f"{home}/c/ns"]},
         redirections={"d": f"{home}/d/e.py", "home": str(home), "key": f"{home}/.ssh/id_rsa"},
         tree={"g": {"__init__.py": f"{home}/f/g/__init__.py", "n": {"x": f"{home}/f/g/fast"}}},
+        settings={"config": f"{home}/.config", "data": f"{home}/data"},
         other={1: 2, "relative": "b/module.py", "nul": "/a\0", "none": None},
         folder=f"{home}/a",
     )
