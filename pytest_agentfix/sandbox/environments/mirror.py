@@ -47,6 +47,7 @@ SYSTEM_FILES: Final = (
 # What interpreters of these systems are linked to; anybody may read them, so nothing is secret.
 STORES: Final = ("/nix/store", "/gnu/store")
 MOST_LINKS: Final = 40
+THIS_PACKAGE: Final = Path(__file__).parents[2]  # no sandbox needs it
 
 
 class MirrorEnvironment:
@@ -118,7 +119,7 @@ def list_left_out(environment: Environment, imported: Iterable[str], top: Path) 
     if environment.kind != KIND:
         return ()
     boundary = Boundary(top)
-    covered = (*boundary.passing, *_as_prefixes(environment.read_only))
+    covered = (*boundary.passing, *_as_prefixes([*environment.read_only, THIS_PACKAGE]))
     lacking = [file for file in imported if not f"{file}/".startswith(covered)]
     return tuple(file for file in lacking if is_foreign_file(file, boundary))
 
