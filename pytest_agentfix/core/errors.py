@@ -87,6 +87,10 @@ class EnvironmentTrouble(AgentFixError):  # noqa: N818 - a family, not one error
     """Something around the repair broke; says nothing about the fix."""
 
 
+class InstalledCopyError(EnvironmentTrouble):
+    """The tests run an installed copy of the tree, which no change to the tree can reach."""
+
+
 class PreflightError(EnvironmentTrouble):
     """A sandbox does not hold what it promises; nothing is run in it."""
 

@@ -87,6 +87,24 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledCopy:
+    """A distribution made from the tree that a failing test runs in the tree's place.
+
+    All paths are absolute. ``file`` is what was imported, from ``folder``; ``source`` is what it
+    was made of, in the tree's ``project``. ``own`` are files of the tree that the test imports,
+    too. ``is_editable``: it is another checkout, installed to be edited.
+    """
+
+    distribution: str
+    folder: Path
+    file: Path
+    source: Path
+    project: Path
+    own: tuple[Path, ...] = ()
+    is_editable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One failing phase report of one test (or of a collector that could not be collected).
 
@@ -96,7 +114,8 @@ class Failure:
     combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
     module or name that is not there, "" for none. ``seconds`` is the time of the phase and of the
-    slowest set-up of the run, ``None`` where nobody knows.
+    slowest set-up of the run, ``None`` where nobody knows. ``installed`` is the copy of the tree
+    that the test ran, if it seems to have run one.
     """
 
     nodeid: str
@@ -115,6 +134,7 @@ class Failure:
     fixture: str = ""
     missing: str = ""
     seconds: float | None = field(default=None, compare=False)
+    installed: InstalledCopy | None = None
 
     @property
     def function(self) -> str:
@@ -473,7 +493,8 @@ class Invocation:
     """The user's pytest command, so that a sandbox can start pytest in the same way.
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
-    of ours. ``environ`` are the variables that go along. All paths are absolute.
+    of ours. ``environ`` are the variables that go along, ``sys_path`` are the entries of the path
+    for imports when the session began. All paths are absolute.
     """
 
     rootdir: Path
@@ -481,6 +502,7 @@ class Invocation:
     config_file: Path | None
     arguments: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] = ()
     has_cwd_on_path: bool = False  # started as ``python -m pytest``
     has_xdist: bool = False
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Failure, Frame, ItemKind, Phase
+from pytest_agentfix.core.model import Failure, Frame, InstalledCopy, ItemKind, Phase
 from pytest_agentfix.judge.in_sandbox.exception_facts import FrameFacts
 from pytest_agentfix.pytest_hooks.imported import IMPORTED
+from pytest_agentfix.pytest_hooks.installed_copies import CopyFacts
 from pytest_agentfix.pytest_hooks.items import FACTS, Facts
 from pytest_agentfix.pytest_hooks.markers import load_policy
 
@@ -122,6 +123,20 @@ class FailureCollector:
             fixture=facts["fixture"] if facts else "",
             missing=facts["missing"] if facts else "",
             seconds=self._find_seconds(report),
+            installed=self._make_copy(facts["installed"]) if facts else None,
+        )
+
+    def _make_copy(self, facts: CopyFacts | None) -> InstalledCopy | None:
+        if facts is None:
+            return None
+        return InstalledCopy(
+            distribution=facts["distribution"],
+            folder=Path(facts["folder"]),
+            file=Path(facts["file"]),
+            source=Path(facts["source"]),
+            project=Path(facts["project"]),
+            own=tuple(map(Path, facts["own"])),
+            is_editable=facts["is_editable"],
         )
 
     def _find_seconds(self, report: pytest.TestReport | pytest.CollectReport) -> float | None:

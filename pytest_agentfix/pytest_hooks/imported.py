@@ -37,10 +37,11 @@ def _current_modules() -> list[object]:
 
 
 def _files_of(modules: Iterable[object]) -> Iterator[str]:
-    return _texts(map(_file_of, modules))
+    return _texts(map(file_of, modules))
 
 
-def _file_of(module: object) -> object:
+def file_of(module: object) -> object:
+    """Return the ``__file__`` of a module, whatever it is; ``None`` without one."""
     try:
         # Not by an attribute: that makes a lazy module import whatever it stands for.
         return dict.get(object.__getattribute__(module, "__dict__"), "__file__")

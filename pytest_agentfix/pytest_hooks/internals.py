@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ _STOPS = re.compile(
 
 # Functions that call a fixture's code -> the local variable that holds its ``FixtureDef``.
 _FIXTURE_FRAMES = {"pytest_fixture_setup": "fixturedef", "finish": "self"}
+
+# Fixtures that run pytest, and with it every plugin, in the test's own process.
+_PYTEST_RUNNERS = frozenset({"pytester", "testdir"})
 
 Properties = tuple[tuple[str, str], ...]
 
@@ -69,6 +73,21 @@ def find_collect_error(report: pytest.CollectReport) -> BaseException | None:
     call = getattr(report, "call", None)
     excinfo = getattr(call, "excinfo", None)
     return None if excinfo is None else excinfo.value
+
+
+def find_used_modules(item: pytest.Item) -> list[str]:
+    """Return the names of the modules whose fixtures ``item`` uses.
+
+    Nothing public tells where a fixture comes from. A test that runs pytest uses every plugin.
+    """
+    info = getattr(item, "_fixtureinfo", None)
+    known = getattr(info, "name2fixturedefs", None) or {}
+    definitions = [one for found in known.values() for one in found]
+    names = [getattr(one.func, "__module__", None) for one in definitions]
+    if not _PYTEST_RUNNERS.isdisjoint(known):
+        plugins = item.config.pluginmanager.get_plugins()
+        names += [getattr(one, "__name__", None) for one in plugins if type(one) is ModuleType]
+    return [name for name in dict.fromkeys(names) if type(name) is str]
 
 
 def find_broken_fixture(error: BaseException) -> str:

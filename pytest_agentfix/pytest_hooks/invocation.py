@@ -41,6 +41,7 @@ def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
         config_file=config.inipath,
         arguments=clean_arguments(_list_arguments(config), config.option.file_or_dir or ()),
         environ=choose_environ(os.environ, settings.env),
+        sys_path=tuple(one for one in sys.path if type(one) is str and one.startswith("/")),
         has_cwd_on_path=has_cwd_on_path(_find_main_name(), sys.path, cwd),
         has_xdist=config.pluginmanager.hasplugin("xdist"),
         test_patterns=tuple(config.getini("python_files")),

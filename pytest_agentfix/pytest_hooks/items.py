@@ -19,6 +19,7 @@ from pytest_agentfix.judge.in_sandbox import exception_facts
 from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks.exceptions import find_missing
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
+from pytest_agentfix.pytest_hooks.installed_copies import CopyFacts, CopyFinder
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
@@ -32,6 +33,7 @@ class _Description(TypedDict):
     frames: list[exception_facts.FrameFacts]
     fixture: str
     missing: str
+    installed: CopyFacts | None
 
 
 class Facts(_Description):
@@ -49,7 +51,9 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._project: exception_facts.Project | None = None  # made for the first failure
+        # Made for the first failure.
+        self._project: exception_facts.Project | None = None
+        self._copies: CopyFinder | None = None
         self._has_told_imports = False
 
     @pytest.hookimpl(wrapper=True)
@@ -117,7 +121,7 @@ class ItemPlugin:
             line=None if line is None else line + 1,
             policy=_dump_marker(item),
             case=_find_case(item),
-            **self._describe(error),
+            **self._describe(error, item),
         )
         if isinstance(error, pytest.FixtureLookupError):
             facts["message"] = internals.find_lookup_message(report) or facts["message"]
@@ -135,21 +139,30 @@ class ItemPlugin:
             line=None,
             policy=_dump_marker(collector),
             case={},
-            **self._describe(error),
+            **self._describe(error, collector),
         )
 
-    def _describe(self, error: BaseException | None) -> _Description:
-        """Describe the exception; without one, every field is empty."""
-        if error is None:
-            return _Description(exception="", message="", frames=[], fixture="", missing="")
-        if self._project is None:
+    def _describe(
+        self, error: BaseException | None, node: pytest.Item | pytest.Collector
+    ) -> _Description:
+        """Describe the exception; without one, every field about it is empty."""
+        if self._project is None or self._copies is None:
             self._project = exception_facts.Project.around(self._config.rootpath)
+            self._copies = CopyFinder(self._project)
+        missing = "" if error is None else find_missing(error, self._project)
+        modules = internals.find_used_modules(node) if isinstance(node, pytest.Item) else ()
+        installed = self._copies.find(error, path=str(node.path), missing=missing, modules=modules)
+        if error is None:
+            return _Description(
+                exception="", message="", frames=[], fixture="", missing="", installed=installed
+            )
         return _Description(
             exception=exception_facts.find_name(error),
             message=exception_facts.find_message(error),
             frames=exception_facts.find_frames(error, self._project),
             fixture=exception_facts.cut_name(internals.find_broken_fixture(error)),
-            missing=find_missing(error, self._project),
+            missing=missing,
+            installed=installed,
         )
 
 

@@ -110,11 +110,12 @@ class Scheduler:
         with self._lock:
             self._is_interrupted = True
 
-    def end_all(self, make: Callable[[Cluster], ClusterResult]) -> None:
-        """Give every cluster the result that ``make`` returns for it."""
+    def end_all(self, make: Callable[[Cluster], ClusterResult | None]) -> None:
+        """Give every cluster without a result the one that ``make`` returns, if it returns any."""
         with self._lock:
             for entry in self._entries:
-                entry.result, entry.is_begun = make(entry.cluster), True
+                if entry.result is None and (result := make(entry.cluster)) is not None:
+                    entry.result, entry.is_begun = result, True
 
     def results_so_far(self) -> tuple[ClusterResult, ...]:
         """Return the results that are there."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.paths import display
+from pytest_agentfix.core.secrets import START, holds_secret, is_named_like_secret
 from pytest_agentfix.repository.gitignore import quote_glob
-from pytest_agentfix.repository.secrets import START, holds_secret, is_named_like_secret
 
 FILE_LIMIT: Final = 100 << 20  # bytes
 TEXT_LIMIT: Final = 10 << 20  # bytes of a text, which is searched for secrets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,21 @@ from pytest_agentfix.judge.policy import Policy
 from pytest_agentfix.judge.policy.test_files import Suite
 from pytest_agentfix.repair.clustering import make_clusters
 from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.unreachable import split_unreachable
 
 
 def cluster_failures(failures: Sequence[Failure], context: RunContext) -> tuple[Cluster, ...]:
-    """Return ``failures`` in clusters: a plugin's, or else ours by their presumed cause."""
-    if clusters := context.extensions.cluster(failures):
-        return tuple(clusters)
+    """Return ``failures`` in clusters: a plugin's, or else ours by their presumed cause.
+
+    Tests that no change can reach share none with others.
+    """
+    is_test = make_test_check(context)
+    clusters = context.extensions.cluster(failures) or make_clusters(failures, is_test=is_test)
+    return tuple(part for cluster in clusters for part in split_unreachable(cluster, is_test))
+
+
+def make_test_check(context: RunContext) -> Callable[[Path], bool]:
+    """Return a function that tells of an absolute path whether it is a test file of the tree."""
     top = context.repository.top
     suite = Suite.build(
         Policy(
@@ -33,7 +42,7 @@ def cluster_failures(failures: Sequence[Failure], context: RunContext) -> tuple[
     def is_test(path: Path) -> bool:
         return path.is_relative_to(top) and suite.is_test(fold(path.relative_to(top).as_posix()))
 
-    return make_clusters(failures, is_test=is_test)
+    return is_test
 
 
 def model_access(

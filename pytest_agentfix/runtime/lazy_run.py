@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_agentfix.core.import_hook import plain_imports
@@ -11,6 +12,7 @@ from pytest_agentfix.core.model import Failure, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.prewarm.client import PrewarmClient
+from pytest_agentfix.sandbox.environments import add_imported
 from pytest_agentfix.sandbox.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -35,9 +37,14 @@ class LazyRun:
         if self._context.settings.keep or not self._context.engine.is_local:
             # Whoever makes what is kept has to report it; remote pipes cannot be handed over.
             return
-        self._scratch = Scratch(self._context.scratch_root)
+        failures = [failure for failure in failures if failure.installed is None]
+        if not failures:  # most likely no change can reach any of them
+            return
+        context = self._context
+        known = add_imported(context.environment, imported, context.repository.top)
+        self._scratch = Scratch(context.scratch_root)
         self._prewarm_client = PrewarmClient.begin(
-            self._context,
+            replace(context, environment=known),
             self._scratch,
             token=self._token,
             failures=failures,

@@ -18,7 +18,7 @@ from pytest_agentfix.core.machine import (
     find_free_memory,
     find_load_average,
 )
-from pytest_agentfix.core.model import Cluster, RunRequest, RunResult
+from pytest_agentfix.core.model import Cluster, ClusterResult, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.core.text import clean
@@ -33,7 +33,7 @@ from pytest_agentfix.runtime.background.client import BackgroundProcess
 from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
-from pytest_agentfix.runtime.cluster_scope import cluster_failures
+from pytest_agentfix.runtime.cluster_scope import cluster_failures, make_test_check
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
@@ -41,7 +41,9 @@ from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
+from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
 from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
+from pytest_agentfix.sandbox.environments import add_imported, list_left_out
 from pytest_agentfix.sandbox.scratch import Scratch
 from pytest_agentfix.sandbox.workspace import Base
 
@@ -49,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 SHOWN: Final = 100  # characters of a node id in a notice
+LEFT_OUT_SHOWN: Final = 5  # files in notices
 AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
@@ -92,11 +95,27 @@ class RepairRun:
             starts=count_cores(),
         )
         try:
-            self._prepare_and_repair(request, progress)
+            self._end_unreachable(progress)
+            if self._scheduler.count_waiting():
+                self._prepare_and_repair(request, progress)
         except BaseException:
             self._scheduler.interrupt()
             raise
         return self.result_so_far()
+
+    def _end_unreachable(self, progress: Progress) -> None:
+        """End the clusters that no change to the tree could turn green; that costs nothing."""
+        is_test, top = make_test_check(self._context), self._context.repository.top
+
+        def end(cluster: Cluster) -> ClusterResult | None:
+            copy = find_installed_copy(cluster, is_test)
+            if copy is None:
+                return None
+            result = unprepared(cluster, describe_copy(copy, top))
+            progress.say(cluster, f"{result.verdict.value}: {result.reason}")
+            return result
+
+        self._scheduler.end_all(end)
 
     def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
         try:
@@ -150,12 +169,26 @@ class RepairRun:
         )
         client = self._prewarm_client
         prewarmed = unpack(None if client is None else client.collect())
+        self._complete_environment(imported)
+        if client is not None and client.environment != self._context.environment:
+            prewarmed.drop_sandboxes()
         try:
             self._make_sandboxes(prewarmed, imported)
         except BaseException:
             prewarmed.drop_agent()
             raise
         return prewarmed
+
+    def _complete_environment(self, imported: Sequence[str]) -> None:
+        """Add what the tests have imported from outside of the tree, and tell of the rest."""
+        context = self._context
+        top = context.repository.top
+        environment = add_imported(context.environment, imported, top)
+        self._context = replace(context, environment=environment)
+        self._notices += (
+            f"{clean(path)} is not in the sandbox: it looks as if it held a secret"
+            for path in list_left_out(environment, imported, top)[:LEFT_OUT_SHOWN]
+        )
 
     def _make_sandboxes(self, prewarmed: PrewarmResult, imported: Sequence[str]) -> None:
         context = self._context
@@ -310,11 +343,9 @@ def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ..
 def _refresh_base(prewarmed: PrewarmResult, files: BaseFiles) -> Base | None:
     """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
     if prewarmed.base is None:
-        prewarmed.drop_agent()
-        prewarmed.baseline = None
+        prewarmed.drop_sandboxes()
         return None
     base, is_changed = prewarmed.base.refresh(files.files)
     if is_changed:
-        prewarmed.drop_agent()
-        prewarmed.baseline = None
+        prewarmed.drop_sandboxes()
     return base

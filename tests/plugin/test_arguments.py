@@ -109,12 +109,14 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         config_file=any_runner.path / "tox.ini",
         arguments=invocation.arguments,
         environ={"MY_FLAG": "1", "PYTHONPATH": invocation.environ["PYTHONPATH"]},
+        sys_path=invocation.sys_path,
         has_cwd_on_path=True,
         has_xdist=invocation.has_xdist,
         test_patterns=("test_*.py",),
         test_paths=("t",),
     )
     assert invocation == expected
+    assert set(invocation.environ["PYTHONPATH"].split(":")) <= set(invocation.sys_path)
     kept = [each for each in invocation.arguments if "basetemp" not in each]
     assert kept == [
         "--strict-markers",

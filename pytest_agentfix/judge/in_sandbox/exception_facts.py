@@ -54,6 +54,11 @@ class Project:
         top = next((one for one in folders if os.path.exists(one / ".git")), rootdir)  # noqa: PTH110 - never raises
         return cls(top)
 
+    @property
+    def top(self) -> str:
+        """The path of the repository's top."""
+        return self._top.rstrip("/")
+
     def has(self, path: str) -> bool:
         """Tell whether ``path``, a code object's file name, is one of the project's files."""
         if path.startswith("<") or len(path) > _LONGEST_PATH:

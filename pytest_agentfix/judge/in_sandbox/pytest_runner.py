@@ -344,6 +344,14 @@ def fit(arguments: "list[str]") -> "list[str]":
     return [argument for argument in arguments if argument != "-n0" or has_xdist]
 
 
+def extend_path(entries: "list[str]", top: str) -> None:
+    """Append what the user's path has and this one lacks, as it depends on HOME or a variable."""
+    for entry in entries:
+        is_outside = not f"{entry}/".startswith(f"{top}/")
+        if is_outside and entry not in sys.path and Path(entry).exists():
+            sys.path.append(entry)
+
+
 def run_pytest(
     order: "dict[str, Any]", plugins: "list[object]", tally: TallyWriter
 ) -> "tuple[int, str]":
@@ -353,6 +361,7 @@ def run_pytest(
         return NOTHING_COLLECTED, ""
     if order["sys_path_first"] is not None:
         sys.path.insert(0, order["sys_path_first"])
+    extend_path(order["sys_path_last"], order["top"])
     arguments = [*fit(order["args"]), *paths]
     sys.argv = ["pytest", *arguments]
     try:

@@ -73,6 +73,7 @@ class CommandBuilder:
             rootdir=str(invocation.rootdir),
             top=str(self.top),
             sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
+            sys_path_last=invocation.sys_path,
             key=keys.report,
             tally_key=keys.tally,
             files=task.files,

@@ -85,7 +85,8 @@ class SessionOrder:
     """The order for ``pytest_runner.py``.
 
     ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
-    folder to put first on ``sys.path``, or ``None``. ``key`` signs the report, ``tally_key`` the
+    folder to put first on ``sys.path``, or ``None``; ``sys_path_last`` are entries to append if
+    they are there, outside of ``top``, and not on it. ``key`` signs the report, ``tally_key`` the
     second channel. ``files`` are written before pytest starts. ``shuffle`` and ``is_reversed`` are
     the fields of a ``RunOrder``. ``top`` is the repository's, with the project's own files below
     it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
@@ -101,6 +102,7 @@ class SessionOrder:
     top: str
     sys_path_first: str | None
     key: str
+    sys_path_last: Sequence[str] = ()
     tally_key: str = field(default_factory=make_key)
     files: Files = field(default_factory=dict)
     shuffle: int | None = None

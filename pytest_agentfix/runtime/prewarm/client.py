@@ -18,16 +18,18 @@ from pytest_agentfix.runtime.prewarm.request import (
     PrewarmRequest,
     strip_key,
 )
+from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.scratch import Scratch
 
 PATIENCE: Final = 60.0  # seconds for what is under way; starting over would take no less
 
 
 class PrewarmClient:
-    """A background process at work for one run."""
+    """A background process at work for one run; its sandboxes are made of ``environment``."""
 
-    def __init__(self, process: BackgroundProcess) -> None:
+    def __init__(self, process: BackgroundProcess, environment: Environment) -> None:
         self._process = process
+        self.environment = environment
 
     @classmethod
     def begin(
@@ -54,7 +56,7 @@ class PrewarmClient:
         )
         job = Job(work=WORK, facts=request)
         process = BackgroundProcess.spawn(job, folder=scratch.folder("standby"))
-        return None if process is None else cls(process)
+        return None if process is None else cls(process, context.environment)
 
     def collect(self) -> Handover | None:
         """Take what is ready, and wait for what is under way; the process ends by itself."""

@@ -24,6 +24,11 @@ class PrewarmResult:
     descriptor: int = -1
     baseline: KnownBaseline | None = None
 
+    def drop_sandboxes(self) -> None:
+        """Drop what was made in sandboxes that are not as they have to be now."""
+        self.drop_agent()
+        self.baseline = None
+
     def drop_agent(self) -> None:
         """End the agent: its sandbox ends with its pipe."""
         if self.agent is not None:

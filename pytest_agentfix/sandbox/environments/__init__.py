@@ -18,9 +18,21 @@ from pytest_agentfix.sandbox.environments.environment import (
     sandbox_user,
 )
 from pytest_agentfix.sandbox.environments.image import ImageEnvironment
-from pytest_agentfix.sandbox.environments.mirror import MirrorEnvironment
+from pytest_agentfix.sandbox.environments.mirror import (
+    MirrorEnvironment,
+    add_imported,
+    list_left_out,
+)
 
-__all__ = ["KINDS", "Environment", "EnvironmentKind", "choose_environment", "sandbox_user"]
+__all__ = [
+    "KINDS",
+    "Environment",
+    "EnvironmentKind",
+    "add_imported",
+    "choose_environment",
+    "list_left_out",
+    "sandbox_user",
+]
 
 KINDS: Final[Mapping[str, EnvironmentKind]] = {
     "mirror": MirrorEnvironment(),

@@ -22,6 +22,8 @@ from tests.kits.gateway_kit import make_upstream
 from tests.kits.judge_project import failure
 from tests.kits.repository_kit import make_repository
 
+NOWHERE = Environment(kind="none", image="none", python="none", user=(1, 1))
+
 
 class EmptyEngine(Engine):
     """One on which nothing was ever left behind."""
@@ -40,7 +42,7 @@ class InterruptedClient(PrewarmClient):
     """The user presses Ctrl-C while pytest waits for what is under way."""
 
     def __init__(self) -> None:
-        super().__init__(cast("BackgroundProcess", None))
+        super().__init__(cast("BackgroundProcess", None), NOWHERE)
 
     def collect(self) -> Handover | None:
         raise KeyboardInterrupt
@@ -58,7 +60,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
         invocation=invocation,
         repository=Repository.open(top),
         engine=EmptyEngine(),
-        environment=cast("Environment", None),
+        environment=NOWHERE,
         upstream=upstream,
         choose_upstream=lambda _: upstream,
         find_opencode=lambda: tmp_path / "opencode",

@@ -161,3 +161,11 @@ def test_nothing_could_be_begun() -> None:
     schedule = Scheduler([ONE, TWO], limit=1)
     schedule.end_all(lambda cluster: fixed(cluster, Verdict.ENVIRONMENT))
     assert [verdict for _, verdict, _ in ends(schedule)] == ["environment", "environment"]
+
+
+def test_some_end_before_they_are_begun() -> None:
+    schedule = Scheduler([ONE, TWO], limit=1)
+    schedule.end_all(lambda cluster: fixed(cluster) if cluster == ONE else None)
+    assert (schedule.count_waiting(), schedule.take()) == (1, TWO)
+    schedule.end_all(lambda cluster: fixed(cluster, Verdict.ENVIRONMENT))
+    assert [verdict for _, verdict, _ in ends(schedule)] == ["fixed", "environment"]

@@ -25,8 +25,17 @@ from pytest_agentfix.testing.local_sandbox import LocalSandbox
 KEYS = Keys()
 
 
-def run(top: Path, ids: list[str], *, path: Path | None = None, **more: Any) -> Completed:
-    invocation = Invocation(rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True)
+def run(
+    top: Path,
+    ids: list[str],
+    *,
+    path: Path | None = None,
+    sys_path: tuple[str, ...] = (),
+    **more: Any,
+) -> Completed:
+    invocation = Invocation(
+        rootdir=top, cwd=top, config_file=None, sys_path=sys_path, has_cwd_on_path=True
+    )
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env |= {"PYTHONPATH": str(path)} if path else {}
     builder = CommandBuilder(
@@ -45,6 +54,21 @@ def read(done: Completed) -> list[dict[str, Any]]:
     lines = list(read_lines(done.report, key=KEYS.report))
     assert {} not in lines
     return [{name: line[name] for name in line if name != "sys_path"} for line in lines]
+
+
+def test_the_users_path_is_completed_at_its_end(tmp_path: Path) -> None:
+    """What the sandbox's Python does not find by itself, as its HOME is another one."""
+    top, home = tmp_path / "top", tmp_path / "home"
+    for folder in (top / "src", home / "lib"):
+        folder.mkdir(parents=True)
+    (home / "lib/near.py").write_text("VALUE = 3\n")
+    (home / "lib/json.py").write_text("raise ImportError\n")  # it must not come first
+    (top / "test_a.py").write_text("import json, near\ndef test_a(): assert near.VALUE == 3\n")
+    before = tuple(map(str, (home / "lib", top / "src", home / "gone")))
+    done = run(top, ["test_a.py::test_a"], sys_path=(*before, *sys.path))
+    (path,) = [one["sys_path"] for one in read_lines(done.report, key=KEYS.report) if "ids" in one]
+    assert (done.code, path[-1]) == (0, str(home / "lib"))
+    assert not {str(top / "src"), str(home / "gone")}.intersection(path)
 
 
 def test_lines_of_a_passing_test(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def test_whole_command() -> None:
         "rootdir": str(TOP),
         "top": str(TOP),
         "sys_path_first": None,
+        "sys_path_last": [],
         "key": "0a",
         "tally_key": "0b",
         "files": {"/x": "/w==", "/y": None},

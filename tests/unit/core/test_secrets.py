@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_agentfix.repository.secrets import holds_secret, is_named_like_secret
+from pytest_agentfix.core.secrets import holds_secret, is_named_like_secret
 
 SECRET = [
     "SECRET_KEY = 'django-insecure-x'",
