@@ -459,7 +459,10 @@ class Invocation:
     """The user's pytest command, so that a sandbox can start pytest in the same way.
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
-    of ours. ``environ`` are the variables that go along. All paths are absolute.
+    of ours. ``environ`` are the variables that go along. ``test_locations`` are the files and
+    folders that were to be collected, as far as they exist. All paths are absolute. ``mistaken`` is
+    an option with its value, "" for none, that pytest took for such a path when it chose its
+    rootdir: those of plugins are not known yet at that time.
     """
 
     rootdir: Path
@@ -471,6 +474,8 @@ class Invocation:
     has_xdist: bool = False
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
     test_paths: tuple[str, ...] = ()  # pytest's testpaths
+    test_locations: tuple[Path, ...] = ()
+    mistaken: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

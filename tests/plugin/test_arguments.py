@@ -9,7 +9,11 @@ import pytest
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.pytest_hooks.command_line import clean_arguments
-from pytest_agentfix.pytest_hooks.invocation import choose_environ, has_cwd_on_path
+from pytest_agentfix.pytest_hooks.invocation import (
+    choose_environ,
+    find_mistaken,
+    has_cwd_on_path,
+)
 from tests.plugin.conftest import Runner
 
 CASES = [
@@ -113,6 +117,7 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         has_xdist=invocation.has_xdist,
         test_patterns=("test_*.py",),
         test_paths=("t",),
+        test_locations=(tests,),
     )
     assert invocation == expected
     kept = [each for each in invocation.arguments if "basetemp" not in each]
@@ -127,6 +132,35 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         "-W",
         "error",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--agent-fix-report", "there.json", "t"], "--agent-fix-report there.json"),
+        (["-q", "--html", "there.json"], "--html there.json"),
+        (["--agent-fix-report=there.json", "t"], ""),
+        (["--agent-fix-report", "absent.json", "t"], ""),
+        (["--agent-fix", "t"], ""),
+        (["--agent-fix", "-p", "x"], ""),
+    ],
+)
+def test_value_that_pytest_takes_for_a_path(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    (tmp_path / "there.json").touch()
+    (tmp_path / "t").mkdir()
+    assert find_mistaken(arguments, ["t"], tmp_path) == expected
+
+
+def test_locations_are_those_that_are_there(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it="def test_a(): assert 0\ndef test_b(): pass")
+    runner.run("test_it.py::test_a", "test_it.py::test_b")
+    places = []
+    for arguments in (["test_it.py::test_a", "test_it.py::test_b"], ["--pyargs", "test_it"], []):
+        runner.run(*arguments)
+        places.append(runner.request.invocation.test_locations)
+    assert places == [(runner.path / "test_it.py",), (), (runner.path,)]
 
 
 def test_folders_of_modules_go_along_by_their_own_names(tmp_path: Path) -> None:
