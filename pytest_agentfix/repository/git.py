@@ -147,6 +147,7 @@ class Git:
                     istream=subprocess.PIPE,
                     env={**_SETTINGS, **self.environ},
                     as_process=True,
+                    shell=False,  # whatever the user's own code has set for all calls
                     start_new_session=True,  # see below
                 )
             )
@@ -177,6 +178,7 @@ class Git:
                     env={**_SETTINGS, **self.environ},
                     with_extended_output=True,
                     with_exceptions=False,
+                    shell=False,
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     kill_after_timeout=timeout,

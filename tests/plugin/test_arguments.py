@@ -172,6 +172,7 @@ def test_folders_of_modules_go_along_by_their_own_names(tmp_path: Path) -> None:
     assert choose_environ(environ, ()) == {"PYTHONPATH": expected}
 
 
+@pytest.mark.skipif(pytest.version_tuple < (8, 2), reason="pytest 8.2 brought @file")
 def test_arguments_from_a_file(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it="def test_a(): assert 0")
     (runner.path / "args.txt").write_text("-x\n--strict-markers\ntest_it.py\n", "utf-8")
