@@ -19,7 +19,7 @@ CHEATS_ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap check unit test test-all coverage demo cassettes cheats lint format bench clean
+.PHONY: help bootstrap check unit test test-all test-floors test-pythons coverage demo cassettes cheats lint format bench clean
 
 help: ## Tell what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,12 @@ test: bootstrap ## Run the tests that a change has to pass (starts a Docker engi
 
 test-all: bootstrap ## Run every test and case there is, with more examples of each property
 	@$(WITH_ENGINE) $(PYTEST) --hypothesis-profile=full $(PYTEST_ARGS)
+
+test-floors: bootstrap ## Run them with the oldest versions of everything that pyproject.toml allows
+	@$(WITH_ENGINE) scripts/test_versions.sh floors "$(PYTHON)" -n $(WORKERS) --dist loadgroup $(or $(PYTEST_ARGS),-m "not exhaustive")
+
+test-pythons: bootstrap ## Run unit and plugin tests with every Python from 3.10 to 3.14 that is here
+	@scripts/test_versions.sh pythons -n $(WORKERS) --dist loadgroup $(or $(PYTEST_ARGS),-m "not exhaustive" tests/unit tests/plugin)
 
 coverage: bootstrap ## Run every test and show what they do not reach
 	@$(BIN)/coverage erase
@@ -67,5 +73,5 @@ bench: bootstrap ## Run the benchmarks (all of them take hours, see docs/perform
 	@$(WITH_ENGINE) scripts/bench.sh $(BENCH) -- $(BENCH_ARGS)
 
 clean: ## Remove .venv, caches and build products (the OpenCode cache stays)
-	@rm -rf .venv build dist .coverage .coverage.* .hypothesis *.egg-info
+	@rm -rf .venv .venv-* build dist .coverage .coverage.* .hypothesis *.egg-info
 	@find . -name .git -prune -o \( -name __pycache__ -o -name '.*_cache' \) -prune -exec rm -rf {} +

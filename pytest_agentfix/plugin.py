@@ -21,6 +21,8 @@ _INQUIRIES = (
     "setupplan",
     "cacheshow",
 )
+# Until 8.4 pytest knew no numbers in ini files. Texts do as well: the settings' reader parses them.
+_NUMBERS = ("int", "float") if pytest.version_tuple < (8, 4) else ()
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -38,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             _add_option(group, option)
         # "Not given" again; pytest's own default would be 0 or False.
         default: list[str] | None = [] if option.ini_type == "linelist" else None
-        parser.addini(option.name, option.help, type=option.ini_type, default=default)
+        ini_type = "string" if option.ini_type in _NUMBERS else option.ini_type
+        parser.addini(option.name, option.help, type=ini_type, default=default)
 
 
 def _add_option(group: pytest.OptionGroup, option: Option) -> None:
@@ -58,13 +61,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # The agent's own pytest must not start another agent.
     if "OPENCODE" in os.environ or not _is_switched_on(config):
         return
-    from pytest_agentfix.pytest_hooks.items import ItemPlugin  # noqa: PLC0415 - costs nothing when off
-
-    config.pluginmanager.register(ItemPlugin(config), "agentfix-items")
-    is_worker = hasattr(config, "workerinput")
-    if is_worker or any(config.getoption(name, default=False) for name in _INQUIRIES):
-        return
-    _register_session(config)
+    try:
+        from pytest_agentfix.pytest_hooks import usage_errors  # noqa: PLC0415 - costs nothing when off
+    except Exception as error:  # pytest's import hook needs an ``open`` that works
+        raise pytest.UsageError(
+            f"agent-fix cannot be imported: {type(error).__name__}: {error}. If a conftest.py "
+            "replaces `open` or the like, have a fixture do it and undo it; else install "
+            "pytest-agentfix anew (`pip check` tells of packages that do not fit)."
+        ) from error
+    with usage_errors.as_usage_errors("read its settings", usage_errors.REPORT_IT):
+        _register(config)
 
 
 def _is_switched_on(config: pytest.Config) -> bool:
@@ -76,22 +82,24 @@ def _is_switched_on(config: pytest.Config) -> bool:
         raise pytest.UsageError("agent_fix takes true or false. Correct it.") from error
 
 
-def _register_session(config: pytest.Config) -> None:
+def _register(config: pytest.Config) -> None:
+    from pytest_agentfix.pytest_hooks.items import ItemPlugin  # noqa: PLC0415 - as above
+
+    config.pluginmanager.register(ItemPlugin(config), "agentfix-items")
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or any(config.getoption(name, default=False) for name in _INQUIRIES):
+        return
     from pytest_agentfix.core.import_hook import plain_imports  # noqa: PLC0415 - as above
 
     with plain_imports():
-        from pytest_agentfix.core.errors import SettingError  # noqa: PLC0415
         from pytest_agentfix.pytest_hooks.extensions import PytestExtensions  # noqa: PLC0415
         from pytest_agentfix.pytest_hooks.session import SessionPlugin  # noqa: PLC0415
         from pytest_agentfix.pytest_hooks.settings_reader import make_settings  # noqa: PLC0415
 
-    try:
-        extensions = PytestExtensions(config)
-        settings = make_settings(
-            config,
-            formats=extensions.report_formats,
-            further_environments=tuple(extensions.environments),
-        )
-    except SettingError as error:
-        raise pytest.UsageError(str(error)) from error
+    extensions = PytestExtensions(config)
+    settings = make_settings(
+        config,
+        formats=extensions.report_formats,
+        further_environments=tuple(extensions.environments),
+    )
     config.pluginmanager.register(SessionPlugin(config, settings, extensions), "agentfix-session")

@@ -27,12 +27,20 @@ class SettingError(SetupError):
     """An option, ini value or marker keyword is not of its form."""
 
 
+class UnforeseenSetupError(SetupError):
+    """A step of the set-up raised an exception of another kind, which is its cause."""
+
+
 class DockerUnreachableError(SetupError):
     """No Docker engine answers. There is no fall-back to the host, on purpose."""
 
 
 class NotARepositoryError(SetupError):
-    """pytest's rootdir is not inside a git repository with a work tree."""
+    """Neither the tests nor the current folder are in a git repository with a work tree."""
+
+
+class OutsideRepositoryError(SetupError):
+    """The tests, or pytest's configuration, lie outside the one repository of the run."""
 
 
 class NoCommitsError(SetupError):

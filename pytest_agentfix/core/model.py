@@ -494,7 +494,10 @@ class Invocation:
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
     of ours. ``environ`` are the variables that go along, ``sys_path`` are the entries of the path
-    for imports when the session began. All paths are absolute.
+    for imports when the session began. ``test_locations`` are the files and folders that were to be
+    collected, as far as they exist. All paths are absolute. ``mistaken`` is an option with its
+    value, "" for none, that pytest took for such a path when it chose its rootdir: those of plugins
+    are not known yet at that time.
     """
 
     rootdir: Path
@@ -507,6 +510,8 @@ class Invocation:
     has_xdist: bool = False
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
     test_paths: tuple[str, ...] = ()  # pytest's testpaths
+    test_locations: tuple[Path, ...] = ()
+    mistaken: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

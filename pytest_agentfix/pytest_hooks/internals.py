@@ -37,6 +37,14 @@ def find_terminal(config: pytest.Config) -> TerminalReporter | None:
     return reporter if isinstance(reporter, TerminalReporter) else None
 
 
+def find_verbosity(config: pytest.Config) -> int:
+    """Return what ``-v`` and ``-q`` add up to; 0 with ``-p no:terminal``, which defines them.
+
+    ``Config.get_verbosity`` raises there before pytest 8.2.
+    """
+    return config.getoption("verbose", 0) or 0
+
+
 @contextmanager
 def catching_user_logs(config: pytest.Config) -> Iterator[None]:
     """Send what is logged inside to ``--log-file`` and to live logs, if the user asked for them.

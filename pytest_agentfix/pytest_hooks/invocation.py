@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,18 +36,40 @@ _VARIABLES = frozenset(
 def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
     """Return all that a sandbox needs to start pytest the way it was started here."""
     cwd = config.invocation_params.dir
+    arguments = _list_arguments(config)
+    given = config.option.file_or_dir or ()
     return Invocation(
         rootdir=config.rootpath,
         cwd=cwd,
         config_file=config.inipath,
-        arguments=clean_arguments(_list_arguments(config), config.option.file_or_dir or ()),
+        arguments=clean_arguments(arguments, given),
         environ=choose_environ(os.environ, settings.env),
         sys_path=tuple(one for one in sys.path if type(one) is str and one.startswith("/")),
         has_cwd_on_path=has_cwd_on_path(_find_main_name(), sys.path, cwd),
         has_xdist=config.pluginmanager.hasplugin("xdist"),
         test_patterns=tuple(config.getini("python_files")),
         test_paths=tuple(config.getini("testpaths")),
+        test_locations=_find_locations(config.args, cwd),
+        mistaken=find_mistaken(arguments, given, cwd),
     )
+
+
+def _find_locations(arguments: Sequence[str], cwd: Path) -> tuple[Path, ...]:
+    """Return the files and folders that pytest collects from; ``--pyargs`` have names instead."""
+    paths = (cwd / argument.partition("::")[0] for argument in arguments)
+    return tuple(dict.fromkeys(path for path in paths if os.path.exists(path)))  # noqa: PTH110 - never raises
+
+
+def find_mistaken(arguments: Sequence[str], given: Sequence[str], cwd: Path) -> str:
+    """Return the first option with a value that is a path's, after a blank; "" for none.
+
+    ``given`` are the arguments that turned out to be no option's value.
+    """
+    for option, value in pairwise(arguments):
+        is_pair = option.startswith("--") and "=" not in option and not value.startswith("-")
+        if is_pair and value not in given and os.path.exists(cwd / value):  # noqa: PTH110 - as above
+            return f"{option} {value}"
+    return ""
 
 
 def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ class TerminalProgress:
 
     def __init__(self, config: pytest.Config) -> None:
         self._reporter = internals.find_terminal(config)
-        self._is_quiet = config.get_verbosity() < 0
+        self._is_quiet = internals.find_verbosity(config) < 0
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()  # clusters report from several threads
 

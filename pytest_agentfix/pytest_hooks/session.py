@@ -28,6 +28,7 @@ from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
+from pytest_agentfix.pytest_hooks.usage_errors import REPORT_IT, as_usage_errors
 from pytest_agentfix.report import junit, terminal
 from pytest_agentfix.report.formats import find_format
 
@@ -94,12 +95,10 @@ class SessionPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make the repairer, or end pytest before any test runs (and xdist starts workers)."""
         self._session = session
-        invocation = make_invocation(self._config, self._settings)
-        try:
+        with as_usage_errors("get ready", REPORT_IT):
+            invocation = make_invocation(self._config, self._settings)
             prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
             self._repairer = prepare(self._settings, invocation, self._extensions)
-        except AgentFixError as error:
-            raise pytest.UsageError(str(error)) from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one phase of a test; after the first test that failed, prepare the repair."""

@@ -12,6 +12,7 @@ import pytest
 from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks import option_values as values
 from pytest_agentfix.pytest_hooks.option_values import Form
 from pytest_agentfix.report.formats import FORMATS, ReportFormat
@@ -43,7 +44,7 @@ def make_settings(
         max_tokens=read.maybe("agent_fix_max_tokens", values.COUNT),
         record=_resolve_path(read, "agent_fix_record"),
         replay=_resolve_path(read, "agent_fix_replay"),
-        is_verbose=config.get_verbosity() > 0,
+        is_verbose=internals.find_verbosity(config) > 0,
         max_attempts=read.one("agent_fix_max_attempts", values.COUNT, default.max_attempts),
         max_clusters=read.one("agent_fix_max_clusters", values.COUNT, default.max_clusters),
         jobs=read.one("agent_fix_jobs", values.JOBS, default.jobs),

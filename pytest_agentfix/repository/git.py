@@ -156,6 +156,7 @@ class Git:
                     istream=subprocess.PIPE,
                     env=self._settings,
                     as_process=True,
+                    shell=False,  # whatever the user's own code has set for all calls
                     start_new_session=True,  # see below
                 )
             )
@@ -186,6 +187,7 @@ class Git:
                     env=self._settings,
                     with_extended_output=True,
                     with_exceptions=False,
+                    shell=False,
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     kill_after_timeout=timeout,

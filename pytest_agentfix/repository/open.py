@@ -26,6 +26,7 @@ from pytest_agentfix.repository.marks import read_marks
 from pytest_agentfix.repository.objects import Blob, parse_entries
 
 _START = "git init && git add -A && git commit -m start"
+_NONE = "not a git repository"  # git's own words, which GitPython has it say in English
 _FOREIGN = re.compile(r"dubious ownership|unsafe repository|is owned by someone else")
 _FOREIGN_PATH = re.compile(r"repository (?:at |\()'([^']+)'")
 _HEADS = "refs/heads/"
@@ -244,11 +245,11 @@ def _explain(path: Path, words: str) -> NotARepositoryError | RepositoryUnreadab
             "Run pytest in a checkout of it, for example one made by git worktree add.",
         )
     has_git = any(os.path.lexists(folder / ".git") for folder in (path, *path.parents))
-    if has_git or _FOREIGN.search(words):
+    if has_git or _NONE not in words:  # it may be the user's own configuration that is damaged
         return unreadable(path, words)
     return NotARepositoryError(
         f"{path} is not in a git repository, and a fix needs one to go to.",
-        f"Make it one: {_START}",
+        f"Make one of the project's own folder, not of one around it: {_START}",
     )
 
 

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from pytest_agentfix.agents.opencode.binary import can_find_opencode, find_opencode
 from pytest_agentfix.core.errors import (
     AgentFixError,
@@ -20,11 +18,14 @@ from pytest_agentfix.core.errors import (
 )
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.core.unforeseen import setup_step
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository, check_writable
 from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
+from pytest_agentfix.runtime.repository_choice import choose_repository
+from pytest_agentfix.runtime.user_folders import user_cache, user_home
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment, choose_environment
 from pytest_agentfix.sandbox.scratch import check_root, scratch_root
@@ -39,20 +40,24 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
     Nothing is made or started yet: most runs have nothing to repair. OpenCode is fetched, where it
     is missing, only if its catalogue has to say what a model costs.
     """
-    repository = _open_repository(settings, invocation.rootdir)
+    with setup_step("open the repository", "Make sure that `git status` works in it."):
+        repository = _open_repository(settings, invocation)
     replay = None if settings.replay is None else _load_replay(settings.replay)
     choose = partial(_choose, settings, replay)
-    upstream = choose()
-    review = _choose_for_review(settings, replay, upstream)
-    cache = platformdirs.user_cache_path("pytest-agentfix")
+    with setup_step("choose the model", "Correct the settings of the model, OpenCode's own too."):
+        upstream = choose()
+        review = _choose_for_review(settings, replay, upstream)
+    cache = user_cache()
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
-    if not can_find_opencode(**find.keywords):
-        find()  # raises what is missing
-    if _is_capped_by_cost(settings):
-        for one in filter(None, (upstream, review)):
-            _check_prices(settings, one, find())
-    root = scratch_root()
-    check_root(root)
+    with setup_step("find OpenCode", "Name a binary of OpenCode with agent_fix_opencode."):
+        if not can_find_opencode(**find.keywords):
+            find()  # raises what is missing
+        if _is_capped_by_cost(settings):
+            for one in filter(None, (upstream, review)):
+                _check_prices(settings, one, find())
+    with setup_step("use the temporary folder", "Set TMPDIR to a folder of this user's own."):
+        root = scratch_root()
+        check_root(root)
     engine = Engine.connect()
     return LazyRun(
         RunContext(
@@ -70,7 +75,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
             find_local_opencode=partial(find, may_fetch=False),
             scratch_root=root,
             cache=cache,
-            patch_folder=_patch_folder(settings, invocation.rootdir),
+            patch_folder=_patch_folder(settings, invocation.rootdir, repository.top),
             replay=replay,
         )
     )
@@ -119,8 +124,8 @@ def _check_prices(settings: Settings, upstream: Upstream, opencode: Path) -> Non
     check_prices(upstream, tariff, make_caps(settings))
 
 
-def _open_repository(settings: Settings, rootdir: Path) -> Repository:
-    repository = Repository.open(rootdir)
+def _open_repository(settings: Settings, invocation: Invocation) -> Repository:
+    repository = choose_repository(invocation)
     if settings.commit:
         repository.check_identity()
         check_writable(repository, settings.branch)
@@ -134,7 +139,7 @@ def _choose(settings: Settings, replay: Replay | None, model: str | None = None)
         from pytest_agentfix.gateway.cassettes.replayed_model import replayed_upstream  # noqa: PLC0415 - as below
 
         return replayed_upstream(replay, named=settings.model, marked=model)
-    upstream = choose_upstream(settings, environ=os.environ, home=Path.home(), model=model)
+    upstream = choose_upstream(settings, environ=os.environ, home=user_home(), model=model)
     _keep_key_out(settings, upstream)
     return upstream
 
@@ -172,8 +177,9 @@ def _keep_key_out(settings: Settings, upstream: Upstream) -> None:
             )
 
 
-def _patch_folder(settings: Settings, rootdir: Path) -> Path:
+def _patch_folder(settings: Settings, rootdir: Path, top: Path) -> Path:
     """Return the folder of the first report, or one of its own that git ignores."""
     if settings.reports:
         return settings.reports[0].parent
-    return rootdir / ".pytest_cache" / "agent-fix"
+    folder = rootdir if rootdir.resolve().is_relative_to(top) else top
+    return folder / ".pytest_cache" / "agent-fix"

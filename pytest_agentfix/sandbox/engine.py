@@ -1,4 +1,4 @@
-"""The container engine. The only module that imports ``docker``.
+"""The container engine. This module and ``engine_client`` alone import ``docker``.
 
 Works with every engine that speaks Docker's API. What a container may do is fixed here and cannot
 be widened by any setting: there is no field for extra mounts of the user's, capabilities, devices,
@@ -8,10 +8,9 @@ networks or a socket.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
+import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,16 +20,15 @@ from typing import Any, Final
 import docker
 import docker.errors
 import docker.types
-import requests.exceptions
 
 from pytest_agentfix.core.errors import (
     DiskFullError,
-    DockerUnreachableError,
     EnvironmentUnavailableError,
     SandboxError,
 )
 from pytest_agentfix.core.progress import Work
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
+from pytest_agentfix.sandbox.engine_client import API_ERRORS, connect_client, message_of
 from pytest_agentfix.sandbox.loopback import WITH_IPV6, has_ipv6_loopback, is_about_sysctls
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, unavailable
 
@@ -48,13 +46,6 @@ PAUSE_RETRY_DELAY: Final = 0.25  # seconds between two of them
 # The engine is at it already, or has not noticed yet that the first process has died.
 _UNDER_WAY: Final = ("already in progress", "is zombie and can not be killed")
 _NOT_FROZEN: Final = "unable to freeze"
-API_TIMEOUT: Final = 180  # seconds for any one call of the engine's API, however loaded it is
-API_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
-START_DOCKER: Final = (
-    "Start a Docker engine (`sudo systemctl start docker`, Docker Desktop, or `dockerd &` as "
-    "root), make sure that `docker version` shows a server for this user, and run pytest again. "
-    "Nothing is ever run on the host instead."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +75,8 @@ class Engine:
 
     @classmethod
     def connect(cls) -> Engine:
-        """Reach the engine that the environment names; raises ``DockerUnreachableError``."""
-        try:
-            client = docker.from_env(timeout=API_TIMEOUT)
-            client.ping()
-        except API_ERRORS as error:
-            words = _message_of(error)
-        else:
-            return cls(client)
-        _collect_sockets()
-        problem = f"--agent-fix needs a Docker engine, and none answers ({words})."
-        raise DockerUnreachableError(problem, START_DOCKER)
+        """Reach the engine that environment and context name; raises ``SetupError``."""
+        return cls(connect_client(os.environ))
 
     @property
     def is_local(self) -> bool:
@@ -181,6 +163,7 @@ class Engine:
             stdin_open=True,
             tty=False,
             healthcheck={"test": ["NONE"]},
+            use_config_proxy=False,  # proxies are of no use there, and their URLs hold passwords
             host_config=self._host_config(spec),
         )
         return str(created["Id"])
@@ -274,7 +257,7 @@ class Engine:
             except API_ERRORS as error:
                 is_under_way = any(sign in str(error) for sign in _UNDER_WAY)
                 if not is_under_way or time.monotonic() > until:
-                    logger.warning("could not remove a container: %s", _message_of(error))
+                    logger.warning("could not remove a container: %s", message_of(error))
                     return
                 time.sleep(REMOVAL_RETRY_DELAY)
             else:
@@ -315,7 +298,7 @@ class Engine:
         try:
             self._api.remove_volume(name)
         except API_ERRORS as error:
-            logger.info("could not remove a volume: %s", _message_of(error))
+            logger.info("could not remove a volume: %s", message_of(error))
 
     def mount_once(
         self, image: str, mounts: Sequence[OverlayMount], labels: Mapping[str, str]
@@ -330,6 +313,7 @@ class Engine:
                 user="65534:65534",
                 network_disabled=True,
                 labels=dict(labels),
+                use_config_proxy=False,
                 host_config=self._api.create_host_config(
                     mounts=places,
                     network_mode="none",
@@ -349,14 +333,6 @@ class Engine:
     def close(self) -> None:
         """Let go of the connections to the engine."""
         self._client.close()
-
-
-def _collect_sockets() -> None:
-    # docker leaves the socket of a connection that failed to the garbage collector. At some later
-    # moment that would be a warning, and an ugly end where the user's warnings are errors.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def _bind(source: Path, target: Path, *, read_only: bool) -> docker.types.Mount:
@@ -384,13 +360,8 @@ def _overlay(target: str, mount: OverlayMount, labels: Mapping[str, str]) -> doc
     )
 
 
-def _message_of(error: BaseException) -> str:
-    text = str(getattr(error, "explanation", None) or error)
-    return " ".join(text.split())[:300]
-
-
 def _as_start_error(spec: ContainerSpec, error: BaseException) -> SandboxError | DiskFullError:
-    words = _message_of(error)
+    words = message_of(error)
     python = spec.argv[0]
     is_missing = "executable file not found" in words or "no such file or directory" in words
     if is_missing and f'exec: "{python}"' in words:
@@ -409,7 +380,7 @@ def _is_about_volume(words: str) -> bool:
 
 
 def _as_error(doing: str, error: BaseException) -> SandboxError | DiskFullError:
-    words = _message_of(error)
+    words = message_of(error)
     if "no space left" in words.lower():
         return DiskFullError(
             f"The engine could not {doing}: {words}.", "Make room (`docker system df`) and rerun."

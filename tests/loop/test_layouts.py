@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,4 +104,16 @@ def test_cannot_be_run_in_the_sandbox(project: Project, start_model: StartModel)
     commits = [cluster["commit"] for cluster in ran.report["clusters"]]
     assert commits == [project.git("rev-parse", "HEAD").strip()] * 2
     assert len(prompts_of(model)) == 1
+    assert project.status() == ""
+
+
+def test_report_that_moves_the_rootdir(project: Project, start_model: StartModel) -> None:
+    """pytest takes the file for a test's path: its rootdir is then above the repository."""
+    report = project.path.parent / "report.json"
+    report.write_text("{}")
+    model = start_model(once(project, "calc.py", "left - right", "left + right"))
+    ran = project.run("--agent-fix-report", "../report.json", url=model.base_url)
+    assert (ran.verdicts, ran.status, ran.counts()) == (["fixed"], 0, "1 passed, 1 fixed")
+    assert ran.report["clusters"][0]["tests"] == ["project/test_calc.py::test_add"]
+    assert json.loads(report.read_text()) == ran.report
     assert project.status() == ""

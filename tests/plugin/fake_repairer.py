@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,12 @@ def prepare(settings: Settings, invocation: Invocation, extensions: Extensions) 
         raise DockerUnreachableError("No Docker engine answers.", "Start one.")
     if known.get("prepare") == "trouble":
         raise PreflightError("The sandbox has a network.", "Upgrade the engine.")
+    if known.get("prepare") == "unforeseen":
+        raise LookupError("\x1b[31mnobody thought of it.")
+    if known.get("prepare") == "exit":
+        sys.exit("as a script does")
+    if known.get("prepare") == "fail":
+        pytest.fail("as a test does")
     assert invocation.rootdir.is_absolute()
     return FakeRepairer(known, extensions)
 

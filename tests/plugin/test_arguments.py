@@ -9,7 +9,11 @@ import pytest
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.pytest_hooks.command_line import clean_arguments
-from pytest_agentfix.pytest_hooks.invocation import choose_environ, has_cwd_on_path
+from pytest_agentfix.pytest_hooks.invocation import (
+    choose_environ,
+    find_mistaken,
+    has_cwd_on_path,
+)
 from tests.plugin.conftest import Runner
 
 CASES = [
@@ -114,6 +118,7 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
         has_xdist=invocation.has_xdist,
         test_patterns=("test_*.py",),
         test_paths=("t",),
+        test_locations=(tests,),
     )
     assert invocation == expected
     assert set(invocation.environ["PYTHONPATH"].split(":")) <= set(invocation.sys_path)
@@ -131,6 +136,35 @@ def test_the_whole_invocation(any_runner: Runner, monkeypatch: pytest.MonkeyPatc
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--agent-fix-report", "there.json", "t"], "--agent-fix-report there.json"),
+        (["-q", "--html", "there.json"], "--html there.json"),
+        (["--agent-fix-report=there.json", "t"], ""),
+        (["--agent-fix-report", "absent.json", "t"], ""),
+        (["--agent-fix", "t"], ""),
+        (["--agent-fix", "-p", "x"], ""),
+    ],
+)
+def test_value_that_pytest_takes_for_a_path(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    (tmp_path / "there.json").touch()
+    (tmp_path / "t").mkdir()
+    assert find_mistaken(arguments, ["t"], tmp_path) == expected
+
+
+def test_locations_are_those_that_are_there(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it="def test_a(): assert 0\ndef test_b(): pass")
+    runner.run("test_it.py::test_a", "test_it.py::test_b")
+    places = []
+    for arguments in (["test_it.py::test_a", "test_it.py::test_b"], ["--pyargs", "test_it"], []):
+        runner.run(*arguments)
+        places.append(runner.request.invocation.test_locations)
+    assert places == [(runner.path / "test_it.py",), (), (runner.path,)]
+
+
 def test_folders_of_modules_go_along_by_their_own_names(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
@@ -140,6 +174,7 @@ def test_folders_of_modules_go_along_by_their_own_names(tmp_path: Path) -> None:
     assert choose_environ(environ, ()) == {"PYTHONPATH": expected}
 
 
+@pytest.mark.skipif(pytest.version_tuple < (8, 2), reason="pytest 8.2 brought @file")
 def test_arguments_from_a_file(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it="def test_a(): assert 0")
     (runner.path / "args.txt").write_text("-x\n--strict-markers\ntest_it.py\n", "utf-8")

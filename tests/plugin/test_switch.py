@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pytest_agentfix.core.options import OPTIONS
-from tests.plugin.conftest import Runner
+from tests.plugin.conftest import Runner, is_installed
 
 FAILING = """
 def test_good(): pass
@@ -109,10 +109,58 @@ def test_a_bad_setup_ends_pytest_before_the_first_test(any_runner: Runner, kind:
     assert (result.ret, (any_runner.path / "touched").exists()) == (4, False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("unforeseen", "LookupError: nobody thought of it (*fake_repairer.py:*)."),
+        ("exit", "SystemExit: as a script does (*fake_repairer.py:*)."),
+        ("fail", "Failed: as a test does (*)."),
+    ],
+)
+def test_whatever_the_setup_raises_is_a_usage_error(
+    both_runner: Runner, kind: str, words: str
+) -> None:
+    both_runner.script(prepare=kind)
+    both_runner.pytester.makepyfile(
+        "import pathlib\ndef test_touch(): pathlib.Path('touched').touch()"
+    )
+    result = both_runner.run("--log-file=log.txt", "--log-file-level=DEBUG")
+    assert (result.ret, (both_runner.path / "touched").exists()) == (4, False)
+    result.stderr.fnmatch_lines([f"ERROR: agent-fix could not get ready: {words}*report it*"])
+    assert "Traceback" in (both_runner.path / "log.txt").read_text("utf-8")
+    both_runner.run("--agent-fix-max-attempts=1", on=False)
+    assert (both_runner.path / "touched").exists()
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ("~/r.json", "Could not determine home directory"),
+        (f"{'x' * 300}.json", "File name too long"),
+    ],
+    ids=["no-home", "long"],
+)
+def test_whatever_reading_the_settings_raises_is_a_usage_error(
+    runner: Runner, report: str, words: str
+) -> None:
+    runner.pytester.makeconftest(
+        "import os, pwd\n"
+        "def find(uid): raise KeyError(uid)\n"
+        "os.environ.pop('HOME', None)\n"
+        "pwd.getpwuid = find\n"
+    )
+    runner.pytester.makepyfile("def test_a(): pass")
+    result = runner.run(f"--agent-fix-report={report}", is_subprocess=True)
+    assert (result.ret, runner.events) == (4, [])
+    result.stderr.fnmatch_lines([f"ERROR: agent-fix could not read its settings: *{words}*"])
+
+
 def test_off_imports_the_standard_library_and_pytest_only(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it="def test_good(): pass", script=IMPORTS)
     without = _list_imports(runner, "no:agentfix")
-    added = _list_imports(runner, "pytest_agentfix.plugin") - without
+    # By the name of the entry point: before 8.1 pytest refuses another for what it found itself.
+    name = "agentfix" if is_installed() else "pytest_agentfix.plugin"
+    added = _list_imports(runner, name) - without
     ours = {
         "pytest_agentfix",
         "pytest_agentfix.plugin",

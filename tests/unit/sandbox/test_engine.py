@@ -141,6 +141,7 @@ def test_no_spec_widens_what_a_container_may_do(spec: ContainerSpec) -> None:
     assert all(mount["Type"] == "bind" for mount in config["mounts"] if mount not in writable)
     assert (created["user"], created["entrypoint"], created["tty"]) == ("1000:1000", [], False)
     assert created["command"] == list(spec.argv)
+    assert created["use_config_proxy"] is False
 
 
 @pytest.mark.parametrize("step", ["create", "attach", "start"])

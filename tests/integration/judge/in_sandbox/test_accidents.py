@@ -172,6 +172,8 @@ def test_it(x): pass
 
 @pytest.mark.parametrize("name", ODD_ENDS)
 def test_an_exception_at_the_end_is_odd_and_no_forgery(tmp_path: Path, name: str) -> None:
+    if name == "leaked socket" and pytest.version_tuple < (8, 4):
+        pytest.skip("before 8.4 pytest does not look for objects that are left at its end")
     raised, suite = ODD_ENDS[name]
     run = suite.run(tmp_path / "top")
     assert (run.trouble, run.is_forged, run.is_broken) == (
