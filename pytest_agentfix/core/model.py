@@ -89,7 +89,8 @@ class Failure:
     argument, the index of its value in its list (pytest's running number where several lists are
     combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
-    module or name that is not there, "" for none.
+    module or name that is not there, "" for none. ``test_edit`` is the edit of the tests that is
+    needed where no change of the code under test can end the failure, "" where one may.
     """
 
     nodeid: str
@@ -107,6 +108,7 @@ class Failure:
     frames: tuple[Frame, ...] = ()
     fixture: str = ""
     missing: str = ""
+    test_edit: str = ""
 
     @property
     def function(self) -> str:

@@ -117,6 +117,7 @@ class FailureCollector:
             frames=self._make_frames(facts["frames"]) if facts else (),
             fixture=facts["fixture"] if facts else "",
             missing=facts["missing"] if facts else "",
+            test_edit=facts["test_edit"] if facts else "",
         )
 
     def _make_frames(self, facts: Iterable[FrameFacts]) -> tuple[Frame, ...]:

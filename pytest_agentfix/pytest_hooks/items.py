@@ -20,6 +20,7 @@ from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks.exceptions import find_missing
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
+from pytest_agentfix.pytest_hooks.test_edits import find_collector_edit, find_test_edit
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
 MARKER_ERRORS = "agentfix_marker_errors"  # the key in a worker's output that holds error lines
@@ -42,6 +43,7 @@ class Facts(_Description):
     line: int | None
     policy: dict[str, Any] | None
     case: dict[str, int]
+    test_edit: str
 
 
 class ItemPlugin:
@@ -117,6 +119,7 @@ class ItemPlugin:
             line=None if line is None else line + 1,
             policy=_dump_marker(item),
             case=_find_case(item),
+            test_edit=find_test_edit(report.longreprtext, error, policy=_find_valid_policy(item)),
             **self._describe(error),
         )
         if isinstance(error, pytest.FixtureLookupError):
@@ -135,6 +138,9 @@ class ItemPlugin:
             line=None,
             policy=_dump_marker(collector),
             case={},
+            test_edit=find_collector_edit(
+                error, Path(collector.path), policy=_find_valid_policy(collector)
+            ),
             **self._describe(error),
         )
 
@@ -189,12 +195,16 @@ def _is_marked(
     return marked[parent]
 
 
-def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
-    """Return the policy as plain data; a wrong marker is reported at collection, not here."""
+def _find_valid_policy(node: pytest.Item | pytest.Collector) -> TestPolicy | None:
+    """Read the nearest marker; a wrong one is reported at collection, not here."""
     try:
-        return dump_policy(find_policy(node))
+        return find_policy(node)
     except SettingError:
         return None
+
+
+def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
+    return dump_policy(_find_valid_policy(node))
 
 
 def _find_case(item: pytest.Item) -> dict[str, int]:

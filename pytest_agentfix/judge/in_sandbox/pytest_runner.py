@@ -94,6 +94,7 @@ NEUTRAL = {
     "reruns": 0,
     "no_cov": True,
     "cov_fail_under": 0,
+    "warn_unused_snapshots": True,  # Syrupy's: a part of the suite uses a part of them
 }
 
 

@@ -345,3 +345,16 @@ def test_all_words_of_this_package_are_known_inside() -> None:
     assert flags == {*words["flags"], *words["options"]}
     assert not {*words["flags"]} & {*words["options"]}
     assert [option.name for option in OPTIONS] == list(words["inis"])
+
+
+def test_unused_snapshots_of_other_tests_fail_no_session(tmp_path: Path) -> None:
+    """Syrupy's option of that meaning is set, as other tests of the suite use the others."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n"
+        "    parser.addoption('--snapshot-warn-unused', action='store_true',\n"
+        "                     dest='warn_unused_snapshots')\n"
+        "def pytest_sessionfinish(session, exitstatus):\n"
+        "    session.exitstatus |= not session.config.option.warn_unused_snapshots\n"
+    )
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    assert run(tmp_path, ["test_a.py::test_a"]).code == 0
