@@ -90,7 +90,9 @@ class Failure:
     combined); it is empty where the test is not parametrised. ``frames`` are those of the project's
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
     module or name that is not there, "" for none. ``test_edit`` is the edit of the tests that is
-    needed where no change of the code under test can end the failure, "" where one may.
+    needed where no change of the code under test can end the failure, "" where one may. ``chosen``
+    is what plugins chose for this test: xdist's ``worker`` (its id) and the number of ``workers``,
+    and the ``hypothesis_seed``.
     """
 
     nodeid: str
@@ -109,6 +111,7 @@ class Failure:
     fixture: str = ""
     missing: str = ""
     test_edit: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def function(self) -> str:
@@ -461,7 +464,8 @@ class Invocation:
     """The user's pytest command, so that a sandbox can start pytest in the same way.
 
     ``arguments`` are the options worth repeating: no selection, no reports, no parallelism, none
-    of ours. ``environ`` are the variables that go along. All paths are absolute.
+    of ours. ``environ`` are the variables that go along. ``seeds`` are values of options by their
+    names in pytest's namespace, whoever chose them. All paths are absolute.
     """
 
     rootdir: Path
@@ -473,6 +477,7 @@ class Invocation:
     has_xdist: bool = False
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
     test_paths: tuple[str, ...] = ()  # pytest's testpaths
+    seeds: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

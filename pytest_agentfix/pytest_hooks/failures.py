@@ -118,6 +118,7 @@ class FailureCollector:
             fixture=facts["fixture"] if facts else "",
             missing=facts["missing"] if facts else "",
             test_edit=facts["test_edit"] if facts else "",
+            chosen=facts["chosen"] if facts else {},
         )
 
     def _make_frames(self, facts: Iterable[FrameFacts]) -> tuple[Frame, ...]:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks.command_line import clean_arguments
 
 _PATH = "PYTHONPATH"
@@ -39,13 +40,34 @@ def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
         rootdir=config.rootpath,
         cwd=cwd,
         config_file=config.inipath,
-        arguments=clean_arguments(_list_arguments(config), config.option.file_or_dir or ()),
+        arguments=clean_arguments(
+            _list_arguments(config),
+            config.option.file_or_dir or (),
+            internals.list_custom_options(config),
+        ),
+        seeds=find_seeds(vars(config.option)),
         environ=choose_environ(os.environ, settings.env),
         has_cwd_on_path=has_cwd_on_path(_find_main_name(), sys.path, cwd),
         has_xdist=config.pluginmanager.hasplugin("xdist"),
         test_patterns=tuple(config.getini("python_files")),
         test_paths=tuple(config.getini("testpaths")),
     )
+
+
+def find_seeds(options: Mapping[str, object]) -> dict[str, int | float | str]:
+    """Return the seeds among the values of all options, which plugins may have chosen themselves.
+
+    pytest-randomly, pytest-random-order and their like draw one where none was given, and keep it
+    as the value of an option with "seed" in its name.
+    """
+    return {
+        name: value
+        for name, value in options.items()
+        if "seed" in name.lower()
+        and isinstance(value, (int, float, str))
+        and not isinstance(value, bool)
+        and value != ""
+    }
 
 
 def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import ItemKind, TestPolicy
 from pytest_agentfix.judge.in_sandbox import exception_facts
 from pytest_agentfix.pytest_hooks import internals
+from pytest_agentfix.pytest_hooks.chosen import find_chosen, find_worker
 from pytest_agentfix.pytest_hooks.exceptions import find_missing
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
@@ -44,6 +45,7 @@ class Facts(_Description):
     policy: dict[str, Any] | None
     case: dict[str, int]
     test_edit: str
+    chosen: dict[str, str]
 
 
 class ItemPlugin:
@@ -120,6 +122,7 @@ class ItemPlugin:
             policy=_dump_marker(item),
             case=_find_case(item),
             test_edit=find_test_edit(report.longreprtext, error, policy=_find_valid_policy(item)),
+            chosen=find_chosen(item, self._config),
             **self._describe(error),
         )
         if isinstance(error, pytest.FixtureLookupError):
@@ -141,6 +144,7 @@ class ItemPlugin:
             test_edit=find_collector_edit(
                 error, Path(collector.path), policy=_find_valid_policy(collector)
             ),
+            chosen=find_worker(self._config),
             **self._describe(error),
         )
 

@@ -26,7 +26,11 @@ KEYS = Keys()
 
 
 def run(top: Path, ids: list[str], *, path: Path | None = None, **more: Any) -> Completed:
-    invocation = Invocation(rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True)
+    more = dict(more)
+    seeds, chosen = more.pop("seeds", {}), more.pop("chosen", {})
+    invocation = Invocation(
+        rootdir=top, cwd=top, config_file=None, has_cwd_on_path=True, seeds=seeds
+    )
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env |= {"PYTHONPATH": str(path)} if path else {}
     builder = CommandBuilder(
@@ -35,6 +39,7 @@ def run(top: Path, ids: list[str], *, path: Path | None = None, **more: Any) -> 
         python=sys.executable,
         base_env=env,
         scratch=str(top / "scratch"),
+        chosen=chosen,
     )
     with LocalSandbox(top) as sandbox:
         return sandbox.run(builder.build(Task(ids=ids, **more), keys=KEYS), timeout=60)
@@ -358,3 +363,35 @@ def test_unused_snapshots_of_other_tests_fail_no_session(tmp_path: Path) -> None
     )
     (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
     assert run(tmp_path, ["test_a.py::test_a"]).code == 0
+
+
+HYPOTHESIS = """\
+from hypothesis import given, settings, strategies as st
+
+class TestIt:
+    @settings(database=None, phases=PHASES)
+    @given(st.integers(0, 2**64))
+    def test_a(self, number):
+        if number > 1_000_000:
+            raise ValueError(number)
+"""
+
+
+def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
+    """Without a database, and without shrinking, nothing but the seed makes two runs alike."""
+    phases = "from hypothesis import Phase\nPHASES = [Phase.generate]\n"
+    (tmp_path / "test_a.py").write_text(phases + HYPOTHESIS)
+    nodeid = "test_a.py::TestIt::test_a"
+    chosen = {nodeid: {"hypothesis_seed": "77"}}
+    messages = []
+    for known in (chosen, chosen, {}):
+        done = run(tmp_path, [nodeid], chosen=known)
+        messages.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].message)
+    assert messages[0] == messages[1] != messages[2]
+
+
+def test_choices_of_plugins_that_are_not_there_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    chosen = {"test_a.py::test_a": {"worker": "gw1", "workers": "2", "hypothesis_seed": "1"}}
+    done = run(tmp_path, ["test_a.py::test_a"], seeds={"randomly_seed": 1}, chosen=chosen)
+    assert done.code == 0
