@@ -57,7 +57,11 @@ from pytest_agentfix.repair.state import (
     minimise,
     turn_verdict,
 )
-from pytest_agentfix.repair.test_edits import list_test_edits, list_test_edits_of_red
+from pytest_agentfix.repair.test_edits import (
+    is_for_test_edits,
+    list_test_edits,
+    list_test_edits_of_red,
+)
 
 MAX_ROUNDS: Final = 4  # bases that a cluster is repaired on; the other fixes come to an end too
 GREEN_SINCE: Final = "green since an earlier fix of this run"
@@ -110,9 +114,9 @@ class _Attempts:
     note: str  # for the agent: the result of its work on an earlier base
 
     def run(self) -> ClusterResult | LandingOutcome:
-        edits = {} if self.base.version else list_test_edits(self.state.cluster)
-        if end := self._settle_test_edits(edits):
-            return end
+        self._split_off_test_edits()
+        if not self.base.version and is_for_test_edits(self.state.cluster):
+            return self._end_by_test_edits(list_test_edits(self.state.cluster))
         self._say("reproducing")
         self.state.hold_out = self.base.choose_hold_out(self.state.cluster)
         if self.base.version:  # it may be green by now: start no agent on suspicion
@@ -142,13 +146,19 @@ class _Attempts:
         if red := reproduction.judgement.red:
             is_on_top = self.base.version > 0
             edits = list_test_edits_of_red(self.state.cluster, red, is_on_top=is_on_top)
-            return self._settle_test_edits(edits)
+            return self._end_by_test_edits(edits) if edits else None
         return self._settle_green(self.base, self.state.deadline)
 
-    def _settle_test_edits(self, edits: Mapping[str, str]) -> ClusterResult | None:
-        """End before anything is paid where only ``edits`` of the tests can help."""
-        if not edits:
-            return None
+    def _split_off_test_edits(self) -> None:
+        """Make a cluster of the targets that only an edit of the tests can end; it comes last."""
+        whole = self.state.cluster
+        if (edits := list_test_edits(whole)) and not is_for_test_edits(whole):
+            rest, for_edits = split_cluster(whole, edits)
+            self.state.restrict_to(rest)
+            self.state.split_off.append(for_edits)
+
+    def _end_by_test_edits(self, edits: Mapping[str, str]) -> ClusterResult:
+        """End before anything is paid: only ``edits`` of the tests can help."""
         self._split_off_fit(edits)
         return self.state.end(Verdict.TEST_SUSPECT, "; ".join(dict.fromkeys(edits.values())))
 

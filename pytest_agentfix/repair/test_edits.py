@@ -16,6 +16,11 @@ def list_test_edits(cluster: Cluster) -> dict[str, str]:
     return {one.nodeid: one.test_edit for one in cluster.failures if one.test_edit}
 
 
+def is_for_test_edits(cluster: Cluster) -> bool:
+    """Return whether no target of ``cluster`` can be turned green by a change of the code."""
+    return len(list_test_edits(cluster)) == len(cluster.targets)
+
+
 def list_test_edits_of_red(
     cluster: Cluster, red: Sequence[TestOutcome], *, is_on_top: bool
 ) -> dict[str, str]:

@@ -764,11 +764,8 @@ class TestOnlyATestEditHelps:
         other = replace(make_cluster().failures[0], nodeid="test_calc.py::test_other")
         whole = replace(cluster, failures=(*cluster.failures, other))
         result = world.repair_cluster(whole)
-        assert (ends(result), result.cluster.targets) == (
-            (Verdict.TEST_SUSPECT, STRICT, 0),
-            (TEST,),
-        )
-        assert [each.targets for each in world.services.clusters] == [(other.nodeid,)]
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (other.nodeid,))
+        assert [each.targets for each in world.services.clusters] == [(TEST,)]
 
     def test_green_by_an_earlier_fix(self) -> None:
         world = World(reproduction=NOT_RED, earlier=REPRODUCED, landed=[LANDED])
