@@ -115,7 +115,10 @@ class Failure:
     own files, the one that raised last. ``fixture`` is the fixture that broke, ``missing`` the
     module or name that is not there, "" for none. ``seconds`` is the time of the phase and of the
     slowest set-up of the run, ``None`` where nobody knows. ``installed`` is the copy of the tree
-    that the test ran, if it seems to have run one.
+    that the test ran, if it seems to have run one. ``test_edit`` is the edit of the tests that is
+    needed where no change of the code under test can end the failure, "" where one may. ``chosen``
+    is what plugins chose for this test: xdist's ``worker`` (its id) and the number of ``workers``,
+    and the ``hypothesis_seed``.
     """
 
     nodeid: str
@@ -135,6 +138,8 @@ class Failure:
     missing: str = ""
     seconds: float | None = field(default=None, compare=False)
     installed: InstalledCopy | None = None
+    test_edit: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def function(self) -> str:
@@ -497,7 +502,8 @@ class Invocation:
     for imports when the session began. ``test_locations`` are the files and folders that were to be
     collected, as far as they exist. All paths are absolute. ``mistaken`` is an option with its
     value, "" for none, that pytest took for such a path when it chose its rootdir: those of plugins
-    are not known yet at that time.
+    are not known yet at that time. ``seeds`` are values of options by their names in pytest's
+    namespace, whoever chose them.
     """
 
     rootdir: Path
@@ -512,6 +518,7 @@ class Invocation:
     test_paths: tuple[str, ...] = ()  # pytest's testpaths
     test_locations: tuple[Path, ...] = ()
     mistaken: str = ""
+    seeds: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ class SandboxJudge:
         pytest cannot run there, ``OutOfMemoryError``, and ``TimeoutError`` if ``deadline`` has
         passed before it starts.
         """
+        self._sessions.commands.learn(cluster)
         known = self._baselines.get(cluster.slug)
         is_adopted = cluster.slug in self._adopted
         self._adopted.discard(cluster.slug)
@@ -193,6 +194,7 @@ class SandboxJudge:
         change under which the targets do not finish is judged red. Raises ``OutOfMemoryError``, and
         ``TimeoutError`` if ``deadline`` passes meanwhile.
         """
+        self._sessions.commands.learn(cluster)
         baseline = self._find_baseline(cluster, deadline)
         if baseline.finding.has_failed:
             return make_judgement([baseline.finding])
@@ -247,6 +249,7 @@ class SandboxJudge:
         Where the targets are green without it now, ``fail-before`` has failed and nothing is red.
         Raises as ``judge`` does.
         """
+        self._sessions.commands.learn(cluster)
         reverifier = Reverifier(
             sessions=self._sessions,
             open_sandbox=self._open_sandbox,

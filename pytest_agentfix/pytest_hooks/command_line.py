@@ -2,14 +2,14 @@
 
 A sandbox runs chosen tests, one process, with a reporter of ours; whatever selects tests, spreads
 them, writes reports or only changes what is shown stays behind. Everything else goes along, since
-it may decide how the tests behave: ``-p``, ``-o``, ``-W``, ``--import-mode``, options of other
-plugins and of the user's ``conftest.py``.
+it may decide how the tests behave, or which there are: ``-p``, ``-o``, ``-W``, ``--import-mode``,
+options of other plugins and of the user's ``conftest.py``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pytest_agentfix.core.options import OPTIONS
 from pytest_agentfix.pytest_hooks.command_line_table import (
@@ -26,17 +26,23 @@ from pytest_agentfix.pytest_hooks.command_line_table import (
 _OURS = ("agentfix", "pytest_agentfix", "agent_fix", "pytest-agentfix")
 
 
-def clean_arguments(arguments: Sequence[str], positionals: Sequence[str]) -> tuple[str, ...]:
+def clean_arguments(
+    arguments: Sequence[str], positionals: Sequence[str], custom: Collection[str] = ()
+) -> tuple[str, ...]:
     """Keep the options of ``arguments`` that are to be repeated, in order.
 
     ``positionals`` are the paths and node ids pytest found among them; an option this module does
-    not know keeps a following value unless it is one of these.
+    not know keeps a following value unless it is one of these. ``custom`` are options that a
+    ``conftest.py`` or an unknown plugin declares: they go along, whatever they mean elsewhere.
     """
-    return tuple(_Cleaner(arguments, positionals).clean())
+    return tuple(_Cleaner(arguments, positionals, custom).clean())
 
 
 class _Cleaner:
-    def __init__(self, arguments: Sequence[str], positionals: Sequence[str]) -> None:
+    def __init__(
+        self, arguments: Sequence[str], positionals: Sequence[str], custom: Collection[str]
+    ) -> None:
+        self._custom = custom
         self._rest = list(reversed(arguments))
         self._positionals = Counter(positionals)
         self._flags = DROPPED_FLAGS | {each.flag for each in OPTIONS if each.metavar is None}
@@ -64,6 +70,8 @@ class _Cleaner:
 
     def _take_long(self, token: str) -> list[str]:
         name, equals, value = token.partition("=")
+        if name in self._custom:
+            return [token]  # a value that follows is kept like any other
         if name in self._flags:
             return []
         if name in self._valued or name in DROPPED_OPTIONAL_VALUE:

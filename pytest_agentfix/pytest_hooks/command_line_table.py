@@ -1,4 +1,8 @@
-"""The options of pytest and of well-known plugins that stay out of a sandbox. Data only."""
+"""The options of pytest and of well-known plugins that stay out of a sandbox. Data only.
+
+Options that make node ids never belong here, such as ``--count`` of pytest-repeat: without them,
+the tests of the user's run do not exist.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,15 @@ DROPPED_FLAGS: Final = frozenset((
     "--disable-pytest-warnings",
     # reports
     "--self-contained-html", "--json-report", "--json-report-summary", "--cov-append",
-    "--cov-branch", "--cov-reset", "--no-cov", "--no-cov-on-fail",
+    "--cov-branch", "--cov-reset", "--no-cov", "--no-cov-on-fail", "--clean-alluredir",
+    "--ddtrace", "--benchmark-only", "--benchmark-skip", "--benchmark-autosave",
 ))
 DROPPED_VALUE: Final = frozenset((
     "--maxfail", "--lfnf", "--last-failed-no-failures", "--cache-show", "--deselect",
     "--basetemp", "--config-file", "--rootdir",
     "--numprocesses", "--maxprocesses", "--max-worker-restart", "--dist", "--tx", "--px",
     "--rsyncdir", "--rsyncignore", "--testrunuid", "--maxschedchunk",
-    "--reruns", "--reruns-delay", "--only-rerun", "--rerun-except", "--count", "--repeat-scope",
+    "--reruns", "--reruns-delay", "--only-rerun", "--rerun-except",
     "--pdbcls",
     "--verbosity", "--tb", "--color", "--code-highlight", "--durations", "--durations-min",
     "--capture", "--show-capture",
@@ -37,9 +42,12 @@ DROPPED_VALUE: Final = frozenset((
     "--css", "--json-report-file", "--json-report-omit", "--json-report-indent",
     "--json-report-verbosity", "--pastebin", "--log-file", "--log-file-mode", "--log-file-level",
     "--log-file-format", "--log-file-date-format", "--cov-report", "--cov-config",
-    "--cov-fail-under", "--cov-context", "--cov-precision",
+    "--cov-fail-under", "--cov-context", "--cov-precision", "--alluredir",
+    "--benchmark-json", "--benchmark-save", "--benchmark-storage", "--benchmark-compare-fail",
 ))
-DROPPED_OPTIONAL_VALUE: Final = frozenset(("--debug", "--cov"))
+DROPPED_OPTIONAL_VALUE: Final = frozenset((
+    "--debug", "--cov", "--benchmark-compare", "--benchmark-histogram", "--benchmark-cprofile",
+))
 # Of the options that go along, those of pytest's own that are followed by a value.
 KEPT_VALUE: Final = frozenset((
     "--override-ini", "--pythonwarnings", "--import-mode", "--ignore", "--ignore-glob",

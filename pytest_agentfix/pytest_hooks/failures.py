@@ -124,6 +124,8 @@ class FailureCollector:
             missing=facts["missing"] if facts else "",
             seconds=self._find_seconds(report),
             installed=self._make_copy(facts["installed"]) if facts else None,
+            test_edit=facts["test_edit"] if facts else "",
+            chosen=facts["chosen"] if facts else {},
         )
 
     def _make_copy(self, facts: CopyFacts | None) -> InstalledCopy | None:

@@ -64,6 +64,16 @@ def catching_user_logs(config: pytest.Config) -> Iterator[None]:
         yield
 
 
+def list_custom_options(config: pytest.Config) -> frozenset[str]:
+    """Return the options declared without a group, as conftest files and small plugins do.
+
+    pytest does not say who declares an option. Its own, and those of the plugins whose options are
+    known by name, are all in groups.
+    """
+    group = config._parser._anonymous  # noqa: SLF001 - the parser has no public list
+    return frozenset(name for option in group.options for name in option.names())
+
+
 def end_line(reporter: TerminalReporter) -> None:
     """Begin a new line after the dots: under xdist the reporter does not know that it has to."""
     writer = reporter.config.get_terminal_writer()

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_agentfix.core.model import Invocation
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.pytest_hooks import internals
 from pytest_agentfix.pytest_hooks.command_line import clean_arguments
 
 _PATH = "PYTHONPATH"
@@ -42,7 +43,8 @@ def make_invocation(config: pytest.Config, settings: Settings) -> Invocation:
         rootdir=config.rootpath,
         cwd=cwd,
         config_file=config.inipath,
-        arguments=clean_arguments(arguments, given),
+        arguments=clean_arguments(arguments, given, internals.list_custom_options(config)),
+        seeds=find_seeds(vars(config.option)),
         environ=choose_environ(os.environ, settings.env),
         sys_path=tuple(one for one in sys.path if type(one) is str and one.startswith("/")),
         has_cwd_on_path=has_cwd_on_path(_find_main_name(), sys.path, cwd),
@@ -70,6 +72,22 @@ def find_mistaken(arguments: Sequence[str], given: Sequence[str], cwd: Path) -> 
         if is_pair and value not in given and os.path.exists(cwd / value):  # noqa: PTH110 - as above
             return f"{option} {value}"
     return ""
+
+
+def find_seeds(options: Mapping[str, object]) -> dict[str, int | float | str]:
+    """Return the seeds among the values of all options, which plugins may have chosen themselves.
+
+    pytest-randomly, pytest-random-order and their like draw one where none was given, and keep it
+    as the value of an option with "seed" in its name.
+    """
+    return {
+        name: value
+        for name, value in options.items()
+        if "seed" in name.lower()
+        and isinstance(value, (int, float, str))
+        and not isinstance(value, bool)
+        and value != ""
+    }
 
 
 def choose_environ(environ: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -17,10 +17,12 @@ from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import ItemKind, TestPolicy
 from pytest_agentfix.judge.in_sandbox import exception_facts
 from pytest_agentfix.pytest_hooks import internals
+from pytest_agentfix.pytest_hooks.chosen import find_chosen, find_worker
 from pytest_agentfix.pytest_hooks.exceptions import find_missing
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.installed_copies import CopyFacts, CopyFinder
 from pytest_agentfix.pytest_hooks.markers import dump_policy, make_policy
+from pytest_agentfix.pytest_hooks.test_edits import find_collector_edit, find_test_edit
 
 FACTS = "agentfix"  # the attribute of a failed report that holds ``Facts``
 MARKER_ERRORS = "agentfix_marker_errors"  # the key in a worker's output that holds error lines
@@ -44,6 +46,8 @@ class Facts(_Description):
     line: int | None
     policy: dict[str, Any] | None
     case: dict[str, int]
+    test_edit: str
+    chosen: dict[str, str]
 
 
 class ItemPlugin:
@@ -121,6 +125,8 @@ class ItemPlugin:
             line=None if line is None else line + 1,
             policy=_dump_marker(item),
             case=_find_case(item),
+            test_edit=find_test_edit(report.longreprtext, error, policy=_find_valid_policy(item)),
+            chosen=find_chosen(item, self._config),
             **self._describe(error, item),
         )
         if isinstance(error, pytest.FixtureLookupError):
@@ -139,6 +145,10 @@ class ItemPlugin:
             line=None,
             policy=_dump_marker(collector),
             case={},
+            test_edit=find_collector_edit(
+                error, Path(collector.path), policy=_find_valid_policy(collector)
+            ),
+            chosen=find_worker(self._config),
             **self._describe(error, collector),
         )
 
@@ -202,12 +212,16 @@ def _is_marked(
     return marked[parent]
 
 
-def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
-    """Return the policy as plain data; a wrong marker is reported at collection, not here."""
+def _find_valid_policy(node: pytest.Item | pytest.Collector) -> TestPolicy | None:
+    """Read the nearest marker; a wrong one is reported at collection, not here."""
     try:
-        return dump_policy(find_policy(node))
+        return find_policy(node)
     except SettingError:
         return None
+
+
+def _dump_marker(node: pytest.Item | pytest.Collector) -> dict[str, Any] | None:
+    return dump_policy(_find_valid_policy(node))
 
 
 def _find_case(item: pytest.Item) -> dict[str, int]:

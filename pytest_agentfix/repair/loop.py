@@ -8,7 +8,7 @@ reproduce -> agent edits -> changes collected -> policy -> judged in another san
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
@@ -56,6 +56,11 @@ from pytest_agentfix.repair.state import (
     find_suspicion,
     minimise,
     turn_verdict,
+)
+from pytest_agentfix.repair.test_edits import (
+    is_for_test_edits,
+    list_test_edits,
+    list_test_edits_of_red,
 )
 
 MAX_ROUNDS: Final = 4  # bases that a cluster is repaired on; the other fixes come to an end too
@@ -109,6 +114,9 @@ class _Attempts:
     note: str  # for the agent: the result of its work on an earlier base
 
     def run(self) -> ClusterResult | LandingOutcome:
+        self._split_off_test_edits()
+        if not self.base.version and is_for_test_edits(self.state.cluster):
+            return self._end_by_test_edits(list_test_edits(self.state.cluster))
         self._say("reproducing")
         self.state.hold_out = self.base.choose_hold_out(self.state.cluster)
         if self.base.version:  # it may be green by now: start no agent on suspicion
@@ -133,15 +141,30 @@ class _Attempts:
     def _settle_unneeded(self, reproduction: Reproduction) -> ClusterResult | None:
         """End where no agent can help: the tests cannot be run, or they are green."""
         if reproduction.missing:
-            self._split_off_fit(reproduction)
+            self._split_off_fit(reproduction.unfit)
             return self.state.end(Verdict.ENVIRONMENT, reproduction.missing)
-        if reproduction.judgement.red:
-            return None
+        if red := reproduction.judgement.red:
+            is_on_top = self.base.version > 0
+            edits = list_test_edits_of_red(self.state.cluster, red, is_on_top=is_on_top)
+            return self._end_by_test_edits(edits) if edits else None
         return self._settle_green(self.base, self.state.deadline)
 
-    def _split_off_fit(self, reproduction: Reproduction) -> None:
-        """Make a cluster of the tests for which nothing is missing: they can be repaired."""
-        whole, unfit = self.state.cluster, frozenset(reproduction.unfit)
+    def _split_off_test_edits(self) -> None:
+        """Make a cluster of the targets that only an edit of the tests can end; it comes last."""
+        whole = self.state.cluster
+        if (edits := list_test_edits(whole)) and not is_for_test_edits(whole):
+            rest, for_edits = split_cluster(whole, edits)
+            self.state.restrict_to(rest)
+            self.state.split_off.append(for_edits)
+
+    def _end_by_test_edits(self, edits: Mapping[str, str]) -> ClusterResult:
+        """End before anything is paid: only ``edits`` of the tests can help."""
+        self._split_off_fit(edits)
+        return self.state.end(Verdict.TEST_SUSPECT, "; ".join(dict.fromkeys(edits.values())))
+
+    def _split_off_fit(self, unfit_ids: Iterable[str]) -> None:
+        """Make a cluster of the other tests: they can be repaired."""
+        whole, unfit = self.state.cluster, frozenset(unfit_ids)
         if unfit and not unfit >= frozenset(whole.targets):
             fit, rest = split_cluster(whole, unfit)
             self.state.restrict_to(rest)

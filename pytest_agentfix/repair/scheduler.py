@@ -10,6 +10,7 @@ from typing import Final
 
 from pytest_agentfix.core.model import Cluster, ClusterResult, Verdict
 from pytest_agentfix.repair.clustering import split_cluster
+from pytest_agentfix.repair.test_edits import is_for_test_edits
 
 STARTING: Final = 10.0  # seconds that a cluster counts as starting, at most
 
@@ -28,7 +29,8 @@ class Scheduler:
     At most ``limit`` of them are tried, those that were split off others included. At most
     ``starts`` start at once: until its first prompt a cluster computes rather than waits, and one
     that begins later has more of the other fixes in its base. But none waits longer than
-    ``STARTING`` for another one's tests.
+    ``STARTING`` for another one's tests. What only an edit of the tests can end comes last, when
+    all others have ended: one of their fixes may have turned it green.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Scheduler:
                 return None
             if self._starts is not None and self._count_starting() >= self._starts:
                 return None
-            entry = next(self._iter_waiting(), None)
+            entry = next(filter(self._may_begin, self._iter_waiting()), None)
             if entry is None:
                 return None
             entry.is_begun = True
@@ -140,6 +142,13 @@ class Scheduler:
     def _count_starting(self) -> int:
         begun_since = self._now() - STARTING
         return sum(began > begun_since for began in self._starting.values())
+
+    def _may_begin(self, entry: _Entry) -> bool:
+        """Tell whether nothing is left that ``entry`` has to wait for."""
+        return not is_for_test_edits(entry.cluster) or all(
+            one.result is not None or one.interrupted is not None or is_for_test_edits(one.cluster)
+            for one in self._entries
+        )
 
     def _iter_waiting(self) -> Iterator[_Entry]:
         yield from (entry for entry in self._entries if not entry.is_begun)

@@ -32,7 +32,7 @@ CASES = [
     ("--no-header --no-summary --capture no --show-capture=no --verbosity=2", "", ""),
     ("--cov --cov=src --cov src --cov-report term --cov-report=xml --no-cov", "", ""),
     ("-k expr -kexpr -m mark -mmark --deselect a::b", "", ""),
-    ("--basetemp t --reruns 3 --reruns-delay=1 --count 4 --log-file l --pastebin all", "", ""),
+    ("--basetemp t --reruns 3 --reruns-delay=1 --log-file l --pastebin all", "", ""),
     ("-c pytest.ini -cpytest.ini --rootdir . --config-file=x", "", ""),
     ("--debug --debug trace.log --debug=t tests", "tests", ""),
     ("--cov tests", "tests", ""),
@@ -46,6 +46,9 @@ CASES = [
     ("--import-mode=importlib --doctest-modules --runslow --strict-markers", "", None),
     ("--ignore tests/x --ignore=y --ignore-glob *.z --confcutdir . --pyargs", "", None),
     ("--env staging --retries=3 -Z --flag", "", None),
+    ("--count 4 --repeat-scope=session --flake-finder --flake-runs=3", "", None),
+    ("--alluredir r --clean-alluredir --ddtrace --benchmark-json=x --benchmark-only", "", ""),
+    ("--benchmark-disable --benchmark-compare tests", "tests", "--benchmark-disable"),
     ("-p tests tests", "tests", "-p tests"),
     ("tests -p tests", "tests", "-p tests"),
     ("--env staging tests -x", "tests", "--env staging"),
@@ -61,6 +64,72 @@ CASES = [
 def test_clean(arguments: str, positionals: str, expected: str | None) -> None:
     kept = clean_arguments(arguments.split(), positionals.split())
     assert kept == tuple((arguments if expected is None else expected).split())
+
+
+@pytest.mark.parametrize("arguments", ["--html 3 --trace", "--html=3 --trace", "--reruns 2"])
+def test_options_of_the_projects_own_go_along(arguments: str) -> None:
+    """Their names may be those of options that stay behind where a known plugin declares them."""
+    custom = {"--html", "--trace", "--reruns"}
+    assert clean_arguments(arguments.split(), (), custom) == tuple(arguments.split())
+
+
+CONFTEST = """\
+import random
+
+def pytest_addoption(parser):
+    parser.addoption("--html", type=int, default=1)
+    parser.getgroup("randomly").addoption("--randomly-seed", default="default")
+    parser.getgroup("order").addoption("--order-seed", default="default:1234")
+    parser.getgroup("order").addoption("--other-seed", default=None)
+    parser.getgroup("order").addoption("--no-seed", action="store_true")
+
+def pytest_configure(config):  # as pytest-randomly does
+    if config.option.randomly_seed == "default" and not hasattr(config, "workerinput"):
+        config.option.randomly_seed = 4321
+
+def pytest_generate_tests(metafunc):
+    metafunc.parametrize("n", range(metafunc.config.option.html))
+"""
+
+
+def test_what_makes_ids_and_seeds_that_plugins_chose_go_along(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile(conftest=CONFTEST, test_it="def test_a(n): assert n < 2")
+    both_runner.run("--html", "3", is_subprocess=True)
+    request = both_runner.request
+    assert [one.nodeid for one in request.failures] == ["test_it.py::test_a[2]"]
+    assert request.invocation.arguments[-2:] == ("--html", "3")
+    assert request.invocation.seeds == {"randomly_seed": 4321, "order_seed": "default:1234"}
+
+
+def test_the_worker_of_a_failure(both_runner: Runner) -> None:
+    both_runner.pytester.makepyfile(test_it="def test_a(): assert 0")
+    both_runner.run(is_subprocess=True)
+    [failure] = both_runner.request.failures
+    chosen = dict(failure.chosen)
+    assert chosen.pop("worker", "none") in (["gw0", "gw1"] if both_runner.jobs else ["none"])
+    assert chosen == ({"workers": "2"} if both_runner.jobs else {})
+
+
+HYPOTHESIS = """\
+from hypothesis import given, settings, strategies as st
+
+@given(st.integers())
+def test_drawn(number): assert 0
+
+@settings(derandomize=True)
+@given(st.integers())
+def test_derandomized(number): assert 0
+
+def test_plain(): assert 0
+"""
+
+
+def test_the_seed_that_hypothesis_took(runner: Runner) -> None:
+    runner.pytester.makepyfile(test_it=HYPOTHESIS)
+    runner.run(is_subprocess=True)
+    chosen = [one.chosen for one in runner.request.failures]
+    assert all(each["hypothesis_seed"].isdecimal() for each in chosen[:2])
+    assert chosen[2] == {}
 
 
 def test_environ() -> None:

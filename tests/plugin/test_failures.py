@@ -81,7 +81,10 @@ def _sort(failures: tuple[Failure, ...]) -> list[Failure]:
 
 def _without_cause(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
     """Without the facts that tell the cause: further down they have tests of their own."""
-    return tuple(replace(failure, frames=(), fixture="", missing="") for failure in failures)
+    return tuple(
+        replace(failure, frames=(), fixture="", missing="", test_edit="", chosen={})
+        for failure in failures
+    )
 
 
 def test_every_kind(any_runner: Runner) -> None:

@@ -45,6 +45,7 @@ import pytest
 
 from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
 from pytest_agentfix.judge.in_sandbox.call_variation import CallVarier
+from pytest_agentfix.judge.in_sandbox.chosen import Chooser
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     call_safely,
@@ -94,6 +95,7 @@ NEUTRAL = {
     "reruns": 0,
     "no_cov": True,
     "cov_fail_under": 0,
+    "warn_unused_snapshots": True,  # Syrupy's: a part of the suite uses a part of them
 }
 
 
@@ -377,7 +379,7 @@ def main() -> None:
     writer = ReportWriter(claim_report(), order.pop("key"))
     tally = TallyWriter(order.pop("tally_key"))
     watcher = Watcher(order["top"]) if order["watch"] else None
-    plugins: list[object] = [Reporter(writer, order, watcher), tally]
+    plugins: list[object] = [Reporter(writer, order, watcher), Chooser(order["choices"]), tally]
     if watcher is not None:
         plugins.append(watcher)
     if order["shuffle"] is not None:

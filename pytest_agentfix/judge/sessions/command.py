@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.model import Cluster, Invocation
 from pytest_agentfix.core.ports import Command
 from pytest_agentfix.judge.sessions.orders import (
     PLAIN_PROGRAM,
+    Choices,
     Files,
     RunOrder,
     SessionOrder,
@@ -26,6 +27,7 @@ from pytest_agentfix.judge.sessions.orders import (
 _LEFT_OUT: Final = frozenset(
     {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
 )
+_WORKER: Final = "PYTEST_XDIST_WORKER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,13 @@ class CommandBuilder:
     python: str
     base_env: Mapping[str, str]
     scratch: str = "/tmp"  # noqa: S108 - the sandbox's own, on its tmpfs
+    chosen: dict[str, Mapping[str, str]] = field(default_factory=dict)  # of failures, by node id
+
+    def learn(self, cluster: Cluster) -> None:
+        """Take note of what was chosen for the failing tests of ``cluster``."""
+        for failure in cluster.failures:
+            if failure.chosen:
+                self.chosen[failure.nodeid] = failure.chosen
 
     def build(self, task: Task, *, keys: Keys) -> Command:
         """Build the command that runs pytest for ``task`` and reports with ``keys``."""
@@ -84,6 +93,7 @@ class CommandBuilder:
             around=task.around,
             trace=task.trace,
             vary=task.vary,
+            choices=self._choose(task.ids),
         )
         needs = {"call_variation": task.vary, "call_tracer": task.trace}
         unused = [module for module, needed in needs.items() if not needed]
@@ -93,6 +103,23 @@ class CommandBuilder:
     def build_plain(self, order: bytes) -> Command:
         """Build the command that calls tests without pytest, in an isolated interpreter."""
         return self._make_command((self.python, "-I", "-c", load_program(PLAIN_PROGRAM)), order)
+
+    def _choose(self, ids: Sequence[str]) -> Choices:
+        """Return the choices for a session of ``ids``; it has one worker, a failing test's."""
+        known = dict(self.chosen)
+        for nodeid in (*ids, *known):
+            if worker := known.get(nodeid, {}).get("worker"):
+                count = known[nodeid]["workers"]
+                variables = {_WORKER: worker, f"{_WORKER}_COUNT": count}
+                break
+        else:
+            variables = {}
+        hypothesis = {
+            nodeid: each["hypothesis_seed"]
+            for nodeid, each in known.items()
+            if "hypothesis_seed" in each
+        }
+        return Choices(seeds=self.invocation.seeds, variables=variables, hypothesis=hypothesis)
 
     def _make_command(self, argv: tuple[str, ...], order: bytes) -> Command:
         return Command(

@@ -81,6 +81,19 @@ Traced = Mapping[str, Sequence[TracedFunction]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The choices of the user's run that are made again in a sandbox.
+
+    ``seeds`` are an ``Invocation``'s, ``variables`` xdist's of the worker, and ``hypothesis`` seeds
+    by node id.
+    """
+
+    seeds: Mapping[str, int | float | str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    hypothesis: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOrder:
     """The order for ``pytest_runner.py``.
 
@@ -92,8 +105,9 @@ class SessionOrder:
     it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
     ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
     no test that may run one of the lines is missed. ``trace`` are functions whose calls are
-    reported for each test; ``vary`` is the order of ``call_variation.py``, or empty. ``words`` are
-    this package's options, ini names and the prefix of its hooks, which a project may use.
+    reported for each test; ``vary`` is the order of ``call_variation.py``, or empty. ``choices``
+    are those of the user's run. ``words`` are this package's options, ini names and the prefix of
+    its hooks, which a project may use.
     """
 
     args: Sequence[str]
@@ -112,6 +126,7 @@ class SessionOrder:
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
     vary: Mapping[str, Any] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:

@@ -740,3 +740,46 @@ class TestTwoCausesInOneCluster:
         world.services.max_attempts = 1
         assert world.repair_cluster(cluster).verdict is Verdict.UNFIXED
         assert world.services.clusters == []
+
+
+STRICT = "it passes and is marked xfail with strict=True: remove the mark"
+XPASSED = replace(RED[0], detail="[XPASS(strict)] bug 12", exception="", message="")
+
+
+def with_edit(edit: str, policy: TestPolicy | None = None) -> Cluster:
+    cluster = make_cluster(policy)
+    return replace(cluster, failures=(replace(cluster.failures[0], test_edit=edit),))
+
+
+class TestOnlyATestEditHelps:
+    """Such a cluster ends before anything is started or paid."""
+
+    def test_at_once(self) -> None:
+        world = World()
+        result = world.repair_cluster(with_edit(STRICT))
+        assert (ends(result), world.journal) == ((Verdict.TEST_SUSPECT, STRICT, 0), [])
+
+    def test_other_targets_become_a_cluster(self) -> None:
+        world, cluster = World(), with_edit(STRICT)
+        other = replace(make_cluster().failures[0], nodeid="test_calc.py::test_other")
+        whole = replace(cluster, failures=(*cluster.failures, other))
+        result = world.repair_cluster(whole)
+        assert (result.verdict, result.cluster.targets) == (Verdict.FIXED, (other.nodeid,))
+        assert [each.targets for each in world.services.clusters] == [(TEST,)]
+
+    def test_green_by_an_earlier_fix(self) -> None:
+        world = World(reproduction=NOT_RED, earlier=REPRODUCED, landed=[LANDED])
+        result = world.repair_cluster(with_edit("its snapshot is out of date"))
+        assert ends(result) == (Verdict.FIXED, "green since an earlier fix of this run", 0)
+
+    def test_passes_since_an_earlier_fix(self) -> None:
+        reproduction = Reproduction(judgement=Judgement(probes=(BEFORE,), red=(XPASSED,)))
+        world = World(reproduction=reproduction, landed=[LANDED])
+        result = world.repair()
+        since = "(an earlier fix of this run mended what it was expected to fail for)"
+        assert ends(result) == (Verdict.TEST_SUSPECT, f"{STRICT} {since}", 0)
+
+    def test_where_test_edits_are_allowed_the_agent_is_asked(self) -> None:
+        reproduction = Reproduction(judgement=Judgement(probes=(BEFORE,), red=(XPASSED,)))
+        result = World(reproduction=reproduction).repair(TestPolicy(allow_test_edits=True))
+        assert (result.verdict, result.attempts) == (Verdict.FIXED, 1)

@@ -169,3 +169,15 @@ def test_some_end_before_they_are_begun() -> None:
     assert (schedule.count_waiting(), schedule.take()) == (1, TWO)
     schedule.end_all(lambda cluster: fixed(cluster, Verdict.ENVIRONMENT))
     assert [verdict for _, verdict, _ in ends(schedule)] == ["fixed", "environment"]
+
+
+def test_what_only_a_test_edit_can_end_comes_when_all_else_has_ended() -> None:
+    [failure] = make_cluster("snapshot").failures
+    snapshot = Cluster(slug="snapshot", failures=(replace(failure, test_edit="update it"),))
+    schedule = Scheduler([snapshot, ONE, TWO], limit=9)
+    assert [schedule.take() for _ in range(3)] == [ONE, TWO, None]
+    assert schedule.count_waiting() == 1
+    schedule.end(ONE, fixed(ONE))
+    assert schedule.take() is None
+    schedule.end(TWO, fixed(TWO))
+    assert [schedule.take(), schedule.take()] == [snapshot, None]

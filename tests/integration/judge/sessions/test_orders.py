@@ -33,8 +33,15 @@ def run(
     sys_path: tuple[str, ...] = (),
     **more: Any,
 ) -> Completed:
+    more = dict(more)
+    seeds, chosen = more.pop("seeds", {}), more.pop("chosen", {})
     invocation = Invocation(
-        rootdir=top, cwd=top, config_file=None, sys_path=sys_path, has_cwd_on_path=True
+        rootdir=top,
+        cwd=top,
+        config_file=None,
+        sys_path=sys_path,
+        has_cwd_on_path=True,
+        seeds=seeds,
     )
     env = {"PATH": os.defpath, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env |= {"PYTHONPATH": str(path)} if path else {}
@@ -44,6 +51,7 @@ def run(
         python=sys.executable,
         base_env=env,
         scratch=str(top / "scratch"),
+        chosen=chosen,
     )
     with LocalSandbox(top) as sandbox:
         return sandbox.run(builder.build(Task(ids=ids, **more), keys=KEYS), timeout=60)
@@ -369,3 +377,48 @@ def test_all_words_of_this_package_are_known_inside() -> None:
     assert flags == {*words["flags"], *words["options"]}
     assert not {*words["flags"]} & {*words["options"]}
     assert [option.name for option in OPTIONS] == list(words["inis"])
+
+
+def test_unused_snapshots_of_other_tests_fail_no_session(tmp_path: Path) -> None:
+    """Syrupy's option of that meaning is set, as other tests of the suite use the others."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n"
+        "    parser.addoption('--snapshot-warn-unused', action='store_true',\n"
+        "                     dest='warn_unused_snapshots')\n"
+        "def pytest_sessionfinish(session, exitstatus):\n"
+        "    session.exitstatus |= not session.config.option.warn_unused_snapshots\n"
+    )
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
+    assert run(tmp_path, ["test_a.py::test_a"]).code == 0
+
+
+HYPOTHESIS = """\
+from hypothesis import given, settings, strategies as st
+
+class TestIt:
+    @settings(database=None, phases=PHASES)
+    @given(st.integers(0, 2**64))
+    def test_a(self, number):
+        if number > 1_000_000:
+            raise ValueError(number)
+"""
+
+
+def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
+    """Without a database, and without shrinking, nothing but the seed makes two runs alike."""
+    phases = "from hypothesis import Phase\nPHASES = [Phase.generate]\n"
+    (tmp_path / "test_a.py").write_text(phases + HYPOTHESIS)
+    nodeid = "test_a.py::TestIt::test_a"
+    chosen = {nodeid: {"hypothesis_seed": "77"}}
+    messages = []
+    for known in (chosen, chosen, {}):
+        done = run(tmp_path, [nodeid], chosen=known)
+        messages.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].message)
+    assert messages[0] == messages[1] != messages[2]
+
+
+def test_choices_of_plugins_that_are_not_there_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    chosen = {"test_a.py::test_a": {"worker": "gw1", "workers": "2", "hypothesis_seed": "1"}}
+    done = run(tmp_path, ["test_a.py::test_a"], seeds={"randomly_seed": 1}, chosen=chosen)
+    assert done.code == 0

@@ -86,6 +86,7 @@ def test_whole_command() -> None:
             "-q",
         ],
         "ids": ["a.py::t[é]"],
+        "choices": {"seeds": {}, "variables": {}, "hypothesis": {}},
         "rootdir": str(TOP),
         "top": str(TOP),
         "sys_path_first": None,
@@ -155,3 +156,20 @@ def test_program_fits_on_a_command_line_and_leaves_the_package_alone(
     assert len(program.encode()) < 120_000  # of 131,072 bytes that Linux takes in one argument
     assert "pytest_agentfix" not in program
     assert program.isascii()
+
+
+@pytest.mark.parametrize(
+    ("ids", "worker"), [(["t::b", "t::a"], "gw2"), (["t::a"], "gw1"), (["t::new"], "gw1")]
+)
+def test_choices_of_the_users_run(ids: list[str], worker: str) -> None:
+    """A session has the worker of its first failing test, and a test that is new any of them."""
+    invocation = Invocation(rootdir=TOP, cwd=TOP, config_file=None, seeds={"randomly_seed": 5})
+    commands = build(invocation)
+    commands.chosen["t::a"] = {"worker": "gw1", "workers": "4", "hypothesis_seed": "9"}
+    commands.chosen["t::b"] = {"worker": "gw2", "workers": "4"}
+    order = json.loads(commands.build(Task(ids=ids), keys=Keys()).stdin)
+    assert order["choices"] == {
+        "seeds": {"randomly_seed": 5},
+        "variables": {"PYTEST_XDIST_WORKER": worker, "PYTEST_XDIST_WORKER_COUNT": "4"},
+        "hypothesis": {"t::a": "9"},
+    }
