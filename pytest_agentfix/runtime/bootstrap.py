@@ -23,6 +23,7 @@ from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository
+from pytest_agentfix.repository.landing import OWN_PATCHES
 from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.sandbox.engine import Engine
@@ -175,4 +176,4 @@ def _patch_folder(settings: Settings, rootdir: Path) -> Path:
     """Return the folder of the first report, or one of its own that git ignores."""
     if settings.reports:
         return settings.reports[0].parent
-    return rootdir / ".pytest_cache" / "agent-fix"
+    return rootdir / OWN_PATCHES

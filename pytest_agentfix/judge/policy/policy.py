@@ -32,6 +32,7 @@ class Policy:
     ignored: frozenset[str] = frozenset()
     protected: frozenset[str] = frozenset()
     allow: tuple[str, ...] = ()
+    imported: frozenset[str] = frozenset()  # files that the user's tests imported
     opened: frozenset[str] = frozenset()  # paths that a hook opens as ``allow`` does
     closed: frozenset[str] = frozenset()  # paths that a hook closes
 
