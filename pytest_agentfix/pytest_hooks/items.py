@@ -49,7 +49,8 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._project: exception_facts.Project | None = None  # made for the first failure
+        # Made before the first test: tests may empty sys.path, by which the system is looked up.
+        self._project = exception_facts.Project.around(config.rootpath)
         self._has_told_imports = False
 
     @pytest.hookimpl(wrapper=True)
@@ -142,8 +143,6 @@ class ItemPlugin:
         """Describe the exception; without one, every field is empty."""
         if error is None:
             return _Description(exception="", message="", frames=[], fixture="", missing="")
-        if self._project is None:
-            self._project = exception_facts.Project.around(self._config.rootpath)
         return _Description(
             exception=exception_facts.find_name(error),
             message=exception_facts.find_message(error),

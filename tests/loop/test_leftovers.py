@@ -34,7 +34,7 @@ LEAVE = {
         "subprocess.Popen = subprocess.run = threading.Thread = refuse; "
         "time.monotonic = time.time = time.sleep = lambda *_: 0.0"
     ),
-    "places": "sys.path.clear(); os.chdir(tempfile.mkdtemp()); os.rmdir(os.getcwd())",
+    "places": "sys.path.clear(); os.chdir(tempfile.gettempdir())",
 }
 
 
