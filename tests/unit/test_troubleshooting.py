@@ -22,10 +22,13 @@ INTERNAL: Final = {
     "A command in the sandbox had ended.": "a hand-over fails, and a new sandbox is started",
     "A stream into the sandbox is still open.": "a hand-over is not tried, or a new one is started",
     "A workspace cannot be an overlay: {}.": "full copies are made instead",
+    "OpenCode is not on this machine yet.": "it is looked for again, and then fetched",
     "The engine's connection cannot be handed over.": "a sandbox of one's own is started instead",
     "The fix changes nothing.": "the loop lands no empty change",
     "The sandbox cannot be handed over now.": "a hand-over fails, and a new sandbox is started",
     "The sandbox was handed over.": "only who still waits in the process that gave it away sees it",
+    "interrupted": "stands in a result that is not finished yet",
+    "no attempt was made": "at least one is always made",
 }
 
 # Calls that repeat what was said elsewhere: their words are entries where they were made.
