@@ -446,6 +446,10 @@ class LoopServices(Protocol):
         """Return a context for one turn of the agent, which is up and gets a prompt in it."""
         ...
 
+    def interruption(self) -> str:
+        """Return why the run was ended with all that it has under way, "" if it was not."""
+        ...
+
     def stop_run(self, reason: str) -> None:
         """Let no further cluster begin: none can do better."""
         ...

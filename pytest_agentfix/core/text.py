@@ -112,6 +112,20 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
+def shorten_line(text: str, *, limit: int) -> str:
+    """``text`` as one line of at most ``limit`` printable characters, cut between two words.
+
+    A word that is longer than half of the limit is cut in its middle all the same.
+    """
+    line = clean_line(text, limit=len(text) + 1)
+    if len(line) <= limit:
+        return line
+    start = line[: limit - 1]
+    whole = start if line[limit - 1 : limit] == " " else start.rpartition(" ")[0]
+    kept = whole if len(whole) >= limit // 2 else start
+    return kept.rstrip(" ,;:(") + "…"
+
+
 def clean_line(text: str, *, limit: int) -> str:
     """``text`` as one line of at most ``limit`` printable characters."""
     shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)

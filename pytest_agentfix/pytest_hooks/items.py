@@ -55,9 +55,9 @@ class ItemPlugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        # Made for the first failure.
-        self._project: exception_facts.Project | None = None
-        self._copies: CopyFinder | None = None
+        # Made before the first test: tests may empty sys.path, by which the system is looked up.
+        self._project = exception_facts.Project.around(config.rootpath)
+        self._copies = CopyFinder(self._project)
         self._has_told_imports = False
 
     @pytest.hookimpl(wrapper=True)
@@ -156,9 +156,6 @@ class ItemPlugin:
         self, error: BaseException | None, node: pytest.Item | pytest.Collector
     ) -> _Description:
         """Describe the exception; without one, every field about it is empty."""
-        if self._project is None or self._copies is None:
-            self._project = exception_facts.Project.around(self._config.rootpath)
-            self._copies = CopyFinder(self._project)
         missing = "" if error is None else find_missing(error, self._project)
         modules = internals.find_used_modules(node) if isinstance(node, pytest.Item) else ()
         installed = self._copies.find(error, path=str(node.path), missing=missing, modules=modules)

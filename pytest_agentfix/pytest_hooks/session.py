@@ -27,6 +27,7 @@ from pytest_agentfix.pytest_hooks.failures import (
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
+from pytest_agentfix.pytest_hooks.process_state import ProcessState
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
 from pytest_agentfix.pytest_hooks.usage_errors import REPORT_IT, as_usage_errors
 from pytest_agentfix.report import junit, terminal
@@ -90,6 +91,8 @@ class SessionPlugin:
         self._is_preparing = False
         self._session: pytest.Session | None = None
         self._finished = 0  # tests
+        self._process_state = ProcessState()
+        self._replaced: tuple[str, ...] = ()  # what tests left replaced in this process
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -153,8 +156,9 @@ class SessionPlugin:
         if self._is_terminated:
             session.exitstatus = EXIT_STATUS
         result = self._config.stash.get(RESULT, RunResult())
-        for path in self._settings.reports:
-            self._write_report(path, result)
+        with self._process_state.restored():
+            for path in self._settings.reports:
+                self._write_report(path, result)
 
     def _write_report(self, path: Path, result: RunResult) -> None:
         try:
@@ -181,7 +185,8 @@ class SessionPlugin:
 
     def pytest_unconfigure(self) -> None:
         """Close what no repair phase closed: pytest may end in many ways before it."""
-        self._shield(self._close)
+        with self._process_state.restored():
+            self._shield(self._close)
 
     def _prepare_repair(self) -> None:
         failures = self._select(self._collector.failures)
@@ -203,7 +208,11 @@ class SessionPlugin:
     def _run_repair_phase(self, session: pytest.Session) -> None:
         request = self._make_request(session)
         try:
-            with raise_on_sigterm(), internals.catching_user_logs(self._config):
+            with (
+                self._process_state.restored() as self._replaced,
+                raise_on_sigterm(),
+                internals.catching_user_logs(self._config),
+            ):
                 try:
                     self._shield(lambda: self._repair(session, request))
                 finally:
@@ -260,6 +269,11 @@ class SessionPlugin:
             internals.lower_failures(
                 session, reports=self._collector.count_reports(green), tests=len(green)
             )
+        elif green:
+            self._remarks.append(
+                "agent-fix: the exit status says that tests were red, as "
+                "agent_fix_exit_non_zero_on_fix asks for"
+            )
         internals.add_junit_properties(self._config, junit.properties(result))
 
     def _find_green(self) -> frozenset[str]:
@@ -285,9 +299,10 @@ class SessionPlugin:
             self._remark(str(error))
         except Exception as error:
             logger.exception("the repair phase failed")
+            left = f"; the tests left replaced: {', '.join(self._replaced)}"
             self._remark(
                 f"internal error: {type(error).__name__}: {error} (please report it with the "
-                "traceback in the log; the tests' own result stands)"
+                f"traceback in the log; the tests' own result stands{left * bool(self._replaced)})"
             )
 
     def _remark(self, text: str) -> None:

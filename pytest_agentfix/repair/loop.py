@@ -80,6 +80,8 @@ def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> Clus
         # Not before: what they will change is close to what this one has changed.
         for part in state.split_off:
             services.add_cluster(part)
+    if (why := services.interruption()) and not result.verdict.is_green:
+        result = replace(result, verdict=Verdict.SKIPPED, reason=why)
     progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
     return replace(result, seconds=services.clock.monotonic() - state.began)
 

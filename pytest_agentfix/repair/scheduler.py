@@ -12,6 +12,7 @@ from pytest_agentfix.core.model import Cluster, ClusterResult, Verdict
 from pytest_agentfix.repair.clustering import split_cluster
 from pytest_agentfix.repair.test_edits import is_for_test_edits
 
+INTERRUPTED: Final = "not finished: the run was interrupted"
 STARTING: Final = 10.0  # seconds that a cluster counts as starting, at most
 
 
@@ -48,13 +49,13 @@ class Scheduler:
         self._starting: dict[str, float] = {}  # slug -> since when
         self._begun = 0
         self._stopped = ""
-        self._is_interrupted = False
+        self._interruption = ""
         self._lock = threading.Lock()
 
     def take(self) -> Cluster | None:
         """Return the next one to be tried, ``None`` where there is none now."""
         with self._lock:
-            if self._begun >= self._limit or self._stopped or self._is_interrupted:
+            if self._begun >= self._limit or self._stopped or self._interruption:
                 return None
             if self._starts is not None and self._count_starting() >= self._starts:
                 return None
@@ -74,7 +75,7 @@ class Scheduler:
     def count_waiting(self) -> int:
         """Count those that are still to be tried."""
         with self._lock:
-            if self._stopped or self._is_interrupted:
+            if self._stopped or self._interruption:
                 return 0
             return min(sum(1 for _ in self._iter_waiting()), self._limit - self._begun)
 
@@ -92,7 +93,7 @@ class Scheduler:
         with self._lock:
             self._starting.pop(cluster.slug, None)
             entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
-            if self._is_interrupted and not result.verdict.is_green:
+            if self._interruption and not result.verdict.is_green:
                 entry.interrupted = result
             else:
                 entry.result = result
@@ -107,10 +108,15 @@ class Scheduler:
         with self._lock:
             self._stopped = self._stopped or reason
 
-    def interrupt(self) -> None:
-        """End the run before its time."""
+    @property
+    def interruption(self) -> str:
+        """The reason why the run is ended before its time, "" if it is not."""
+        return self._interruption
+
+    def interrupt(self, reason: str = INTERRUPTED) -> None:
+        """End the run before its time; the first reason stays."""
         with self._lock:
-            self._is_interrupted = True
+            self._interruption = self._interruption or reason
 
     def end_all(self, make: Callable[[Cluster], ClusterResult | None]) -> None:
         """Give every cluster without a result the one that ``make`` returns, if it returns any."""
@@ -154,8 +160,8 @@ class Scheduler:
         yield from (entry for entry in self._entries if not entry.is_begun)
 
     def _explain(self, entry: _Entry) -> ClusterResult:
-        if entry.is_begun or self._is_interrupted:
-            reason = "not finished: the run was interrupted"
+        if entry.is_begun or self._interruption:
+            reason = self._interruption or INTERRUPTED
         elif self._stopped:
             reason = f"not tried, because of another cluster: {self._stopped}"
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_agentfix.core.model import Evidence, Failure, Fix, ProbeResult, Verdict
-from pytest_agentfix.core.text import clean_line
+from pytest_agentfix.core.text import clean_line, shorten_line
 
 _SUBJECT_LIMIT = 72
 _LINE_LIMIT = 200
@@ -31,8 +31,8 @@ def _subject(fix: Fix) -> str:
     what = _what_failed(cluster.failures[0])
     whole = f"{start} ({what})" if what else start
     if len(whole) <= _SUBJECT_LIMIT or len(start) > _SUBJECT_LIMIT - 12:
-        return clean_line(whole if len(whole) <= _SUBJECT_LIMIT else start, limit=_SUBJECT_LIMIT)
-    return f"{start} ({clean_line(what, limit=_SUBJECT_LIMIT - len(start) - 3)})"
+        return shorten_line(whole if len(whole) <= _SUBJECT_LIMIT else start, limit=_SUBJECT_LIMIT)
+    return f"{start} ({shorten_line(what, limit=_SUBJECT_LIMIT - len(start) - 3)})"
 
 
 def complete_message(text: str, fix: Fix) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from pytest_agentfix.core.errors import DiskFullError, LandingError
 from pytest_agentfix.core.model import FileStat, Fix, Landing, ReadBase
@@ -28,6 +29,7 @@ from pytest_agentfix.repository.signing import SIGNING_TIMEOUT, Signer
 from pytest_agentfix.repository.stats import count_lines
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+OWN_PATCHES: Final = Path(".pytest_cache", "agent-fix")  # unless a report has another place
 _LOCK_TIMEOUT = 10.0  # seconds; another run may be landing a fix of its own
 
 _log = logging.getLogger(__name__)
@@ -276,6 +278,8 @@ class CommitLander:
     def _save_patch(self, fix: Fix) -> Path:
         patch = make_patch(self._base(fix), _states(fix), oid_length=self._oid_length)
         self._patch_folder.mkdir(parents=True, exist_ok=True)
+        if self._patch_folder.parts[-2:] == OWN_PATCHES.parts:  # pytest may keep no cache there
+            (self._patch_folder / ".gitignore").write_text("*\n", "ascii")
         path = self._patch_folder / f"{fix.cluster.slug}.patch"
         path.write_bytes(patch)
         return path

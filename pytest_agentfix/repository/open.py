@@ -201,7 +201,7 @@ def unreadable(path: Path, words: str) -> RepositoryUnreadableError:
         )
     return RepositoryUnreadableError(
         f"git cannot read the repository at {path}: {words}",
-        "Run git status there and repair what it names.",
+        "Run git status there and repair what it names, or clone it anew.",
     )
 
 

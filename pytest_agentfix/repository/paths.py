@@ -63,7 +63,8 @@ def refusal(path: str, reason: str) -> LandingError:
     """Return the error for a change that git never gets to see."""
     return LandingError(
         f"The change of {clean(repr(path), limit=120)} cannot be committed: {reason}.",
-        "Nothing was written; look at the change set in the report and make the fix by hand.",
+        "Nothing was written; run again with --agent-fix-keep and make the fix by hand, from the "
+        "workspace that the summary names.",
     )
 
 

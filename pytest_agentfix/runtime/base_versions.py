@@ -34,6 +34,7 @@ from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
+from pytest_agentfix.repository import find_below
 from pytest_agentfix.runtime.advice import Advisor
 from pytest_agentfix.runtime.cluster_scope import (
     config_file,
@@ -79,6 +80,7 @@ class BaseVersions:
         self._baselines: dict[str, Baseline] = {}  # by slug: found out ahead of time
         self._submodules = context.repository.submodules
         self._left_out = context.repository.left_out
+        self._imported = frozenset(find_below(self._top, request.imported))
         self._advisor = Advisor(
             top=self._top,
             home=Path.home(),
@@ -211,6 +213,7 @@ class BaseVersions:
             filtered=forms.filtered,
             left_out=self._left_out,
             encodings=forms.encodings,
+            imported=self._imported,
             protected=config_file(self._context.invocation, self._top),
             allow=self._context.settings.allow,
             opened=frozenset(path for path, answer in answers.items() if answer is True),

@@ -22,6 +22,7 @@ from pytest_agentfix.core.unforeseen import setup_step
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.repository import Repository, check_writable
+from pytest_agentfix.repository.landing import OWN_PATCHES
 from pytest_agentfix.runtime.context import RunContext, RunExtensions
 from pytest_agentfix.runtime.lazy_run import LazyRun
 from pytest_agentfix.runtime.repository_choice import choose_repository
@@ -182,4 +183,4 @@ def _patch_folder(settings: Settings, rootdir: Path, top: Path) -> Path:
     if settings.reports:
         return settings.reports[0].parent
     folder = rootdir if rootdir.resolve().is_relative_to(top) else top
-    return folder / ".pytest_cache" / "agent-fix"
+    return folder / OWN_PATCHES

@@ -214,6 +214,9 @@ class _ClusterRun:
         self.repairer.scheduler.mark_started(self.cluster)
         return self.repairer.agent_pool.sandboxes.agent_at_work()
 
+    def interruption(self) -> str:
+        return self.repairer.scheduler.interruption
+
     def stop_run(self, reason: str) -> None:
         self.repairer.scheduler.stop(reason)
 

@@ -24,7 +24,7 @@ from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
-from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.repair.scheduler import INTERRUPTED, Scheduler
 from pytest_agentfix.repository import check_landing
 from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
 from pytest_agentfix.repository.landing_journal import settle_landings
@@ -98,8 +98,8 @@ class RepairRun:
             self._end_unreachable(progress)
             if self._scheduler.count_waiting():
                 self._prepare_and_repair(request, progress)
-        except BaseException:
-            self._scheduler.interrupt()
+        except BaseException as error:
+            self._scheduler.interrupt(_explain_end(error))
             raise
         return self.result_so_far()
 
@@ -275,8 +275,9 @@ class RepairRun:
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
         try:
             self._repair_in(executor, jobs, repairer, progress)
-        except BaseException:
-            self._scheduler.interrupt()  # before the clusters end, which is its doing
+        except BaseException as error:
+            # Before the clusters end, which is its doing.
+            self._scheduler.interrupt(_explain_end(error))
             raise
         finally:
             repairer.merge_queue.stop()
@@ -349,3 +350,9 @@ def _refresh_base(prewarmed: PrewarmResult, files: BaseFiles) -> Base | None:
     if is_changed:
         prewarmed.drop_sandboxes()
     return base
+
+
+def _explain_end(error: BaseException) -> str:
+    if isinstance(error, Exception):
+        return f"not finished: internal error: {type(error).__name__}: {error}"
+    return INTERRUPTED

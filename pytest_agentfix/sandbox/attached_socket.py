@@ -103,7 +103,11 @@ class AttachedSocket:
     def describe_end(self) -> SandboxError:
         """Return an error that says why the container ended, as far as can be known."""
         if self._is_out_of_memory():
-            return OutOfMemoryError("The sandbox ran out of its memory.", NEXT_STEP)
+            return OutOfMemoryError(
+                "The sandbox ran out of its memory.",
+                "It has 4 GB, with what is in its /tmp: run pytest again, and if it stays so let "
+                "the tests take less.",
+            )
         words = self._stderr.decode("utf-8", "replace").strip().splitlines()
         detail = f" Its last words: {words[-1]}" if words else ""
         return SandboxError(

@@ -318,6 +318,7 @@ class FakeServices:
     earlier: Reproduction | None = None  # of the targets without this run's fixes
     is_broken_again: bool = False  # whether the first fix that is found is broken by the next
     stats: tuple[FileStat, ...] = ()
+    interrupted: str = ""
     clusters: list[Cluster] = field(default_factory=list)
     results: list[ClusterResult] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
@@ -378,6 +379,10 @@ class FakeServices:
     def add_result(self, result: ClusterResult) -> None:
         """Keep ``result``."""
         self.results.append(result)
+
+    def interruption(self) -> str:
+        """Return what was configured."""
+        return self.interrupted
 
     def stop_run(self, reason: str) -> None:
         """Keep ``reason``."""

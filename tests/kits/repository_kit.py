@@ -92,6 +92,7 @@ def start_run(  # noqa: PLR0913 - all but one by name
     sleep: Callable[[float], None] = lambda _: None,
     signing_timeout: float = 30.0,
     max_unjudged: float = 1.0,
+    patches: Path | None = None,
 ) -> LandingRun:
     repository = Repository.open(top)
     base = {
@@ -99,7 +100,7 @@ def start_run(  # noqa: PLR0913 - all but one by name
         for name in repository.list_files()
         if (top / name).is_file()
     }
-    patches = top.parent / "patches"
+    patches = patches or top.parent / "patches"
     scratch = top.parent / "session" / f"{FOLDER}-0"
     scratch.mkdir(parents=True, exist_ok=True)
     lander = CommitLander(

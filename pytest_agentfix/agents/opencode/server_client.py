@@ -20,7 +20,10 @@ ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer
 EVENT_LIMIT: Final = 250_000  # bytes of one event; those that matter are far shorter
 CALL_TIMEOUT: Final = 120.0  # seconds for one call, on an overloaded machine as well
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")  # it becomes part of URLs
-NEXT_STEP: Final = "Run again with --agent-fix-keep and look at the sandbox's OpenCode log."
+NEXT_STEP: Final = (
+    "Run pytest again, with a smaller --agent-fix-jobs if the machine is busy; if it stays so, "
+    "report it with OpenCode's version."
+)
 
 Json = dict[str, Any]
 

@@ -102,8 +102,13 @@ def describe_refusal(
 
 
 def _advise(status: int, upstream: Upstream) -> str:
-    where = upstream.key_source or "(none was found; see --agent-fix-api-key-env)"
+    where = upstream.key_source
     match status:
+        case 401 | 402 | 403 if not where:
+            return (
+                f"No key was sent, as none was found for {upstream.name}: name the variable that"
+                " holds it with --agent-fix-api-key-env."
+            )
         case 401 | 403:
             return f"Check the key in {where} and what it may do with {upstream.name}."
         case 402:

@@ -41,7 +41,7 @@ _BUILD: Final = (
     "setup.py manifest.in requirements*.txt requirements*.in constraints*.txt *.lock pipfile* "
     "package.json package-lock.json npm-shrinkwrap.json pnpm-lock.y*ml makefile makefile.* "
     "gnumakefile *.mk justfile .justfile dockerfile* *.dockerfile containerfile* "
-    "docker-compose*.y*ml compose.y*ml .dockerignore noxfile.py toxfile.py dodo.py fabfile.py "
+    "docker-compose*.y*ml compose.y*ml .dockerignore "
     "hatch.toml hatch_build.py pdm.toml pdm_build.py poetry.toml uv.toml pixi.toml "
     "environment*.y*ml conda-lock.yml cmakelists.txt *.cmake meson.build meson_options.txt "
     "taskfile.y*ml cargo.toml go.mod go.sum .python-version .tool-versions .mise.toml mise.toml "
@@ -51,7 +51,10 @@ _BUILD: Final = (
 )
 _REQUIREMENTS: Final = "*.txt *.in"  # in a folder of that name
 _BUILD_FOLDERS: Final = "*.egg-info *.dist-info *.egg-link"
-_BUILD_AT_TOP: Final = "tasks.py build.py workspace"  # further down these are ordinary modules
+_BUILD_AT_TOP: Final = "workspace"
+# Scripts of task runners. The two at the top have names that ordinary modules have as well.
+_SCRIPTS: Final = "noxfile.py toxfile.py dodo.py fabfile.py"
+_SCRIPTS_AT_TOP: Final = "tasks.py build.py"
 _SNAPSHOTS: Final = (
     "__snapshots__ __snapshot__ __image_snapshots__ snapshots *.ambr *.snap cassettes *.cassette* "
     ".inline-snapshot .syrupy* *.snapshot *.golden *.approved.* __file_snapshots__"
@@ -121,6 +124,7 @@ is_build_file: Final = either(
     top_is(_BUILD_AT_TOP),
     both(folder_is("requirements"), last_is(_REQUIREMENTS)),
 )
+is_task_script: Final = either(last_is(_SCRIPTS), top_is(_SCRIPTS_AT_TOP))
 is_snapshot: Final = any_is(_SNAPSHOTS)
 is_in_test_folder: Final = folder_is(_TEST_FOLDERS)
 is_in_data_folder: Final = folder_is(_DATA_FOLDERS)

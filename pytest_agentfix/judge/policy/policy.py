@@ -37,6 +37,7 @@ class Policy:
     encodings: Mapping[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
     allow: tuple[str, ...] = ()
+    imported: frozenset[str] = frozenset()  # files that the user's tests imported
     opened: frozenset[str] = frozenset()  # paths that a hook opens as ``allow`` does
     closed: frozenset[str] = frozenset()  # paths that a hook closes
 

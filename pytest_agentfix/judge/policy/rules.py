@@ -146,6 +146,12 @@ def _is_test_data(change: PathChange) -> bool:
     return change.context.suite.is_data(change.folded)
 
 
+def _is_task_script(change: PathChange) -> bool:
+    """Match a task runner's script, which is no module that the user's tests import."""
+    is_script = file_names.is_task_script(change.parts)
+    return is_script and change.path not in change.context.policy.imported
+
+
 def _is_shadow(change: PathChange) -> bool:
     if not change.is_new or change.file.is_deletion:
         return False
@@ -218,6 +224,7 @@ RULES: Final = (
     Rule("start-up", _named(file_names.is_start_up_file), "interpreter start-up file"),
     Rule("agents", _named(file_names.is_agents_file), "coding agents' own file"),
     _opened("build", _named(file_names.is_build_file), "build or dependency file"),
+    _opened("task-script", _is_task_script, "script of a task runner"),
     _opened("snapshot", _unless_allowed(_named(file_names.is_snapshot)), "snapshot or cassette"),
     _opened("test", _unless_allowed(_is_test), "test file"),
     _opened("test-data", _unless_allowed(_is_test_data), "test data"),

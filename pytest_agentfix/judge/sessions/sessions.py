@@ -141,7 +141,8 @@ class Sessions:
         if completed.is_out_of_memory:
             raise OutOfMemoryError(
                 "The tests ran into the sandbox's memory limit.",
-                "Run fewer of them, or run them where there is more memory.",
+                "It is 4 GB, with what is in /tmp: let the tests take less, or mark those that "
+                "cannot agent_fix(enabled=False).",
             )
         return completed, limit
 

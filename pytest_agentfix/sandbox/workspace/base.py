@@ -198,5 +198,6 @@ def _require_tree(files: FileTree, changes: ChangeSet) -> None:
 def _refusal(path: str, reason: str) -> WorkspaceError:
     return WorkspaceError(
         f"A change of {display(path)} cannot be written: {reason}.",
-        "Nothing was written; please report this with the change set.",
+        "Nothing was written; run again, and report it if it stays so: --agent-fix-keep keeps the "
+        "workspace with the change.",
     )

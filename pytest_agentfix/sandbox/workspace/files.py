@@ -165,7 +165,8 @@ def as_error(error: OSError, path: str, doing: str) -> DiskFullError | Workspace
     if error.errno in (errno.EACCES, errno.EPERM):
         return WorkspaceError(
             f"Permission was denied while {doing} {shown}.",
-            "Make it readable for the user that runs pytest, or add it to .gitignore.",
+            "Give the user that runs pytest access to it; what git does not track and no test "
+            "needs can go into .gitignore instead.",
         )
     return WorkspaceError(
         f"{error.strerror or error} while {doing} {shown}.",

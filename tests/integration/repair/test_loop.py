@@ -382,6 +382,14 @@ TROUBLE = SandboxError("The sandbox died.", "Look at the engine.")
 ENVIRONMENT = (Verdict.ENVIRONMENT, "The sandbox died. Look at the engine.")
 
 
+def test_trouble_in_an_interrupted_run_is_the_interruption() -> None:
+    world = World(turns=(TROUBLE,))
+    world.services.interrupted = "not finished: the run was interrupted"
+    result = world.repair()
+    assert ends(result) == (Verdict.SKIPPED, "not finished: the run was interrupted", 1)
+    assert world.progress.lines[-1].endswith("skipped: not finished: the run was interrupted")
+
+
 @pytest.mark.parametrize(
     ("world", "attempts"),
     [

@@ -16,6 +16,7 @@ from pytest_agentfix.core.model import FileChange, FileStat, Fix, Landing, Neigh
 from pytest_agentfix.repair.state import describe_landing
 from pytest_agentfix.repository import Repository, worktree
 from pytest_agentfix.repository.git import Git, GitFailure
+from pytest_agentfix.repository.landing import OWN_PATCHES
 from pytest_agentfix.repository.objects import Blob, States
 from pytest_agentfix.repository.refs import Refs
 from pytest_agentfix.repository.stats import count_lines
@@ -453,6 +454,16 @@ def test_full_disk_shows_before_anything_moved(top: Path, monkeypatch: pytest.Mo
     with pytest.raises(DiskFullError, match="No space left"):
         run.lander.land(make_fix({"a.py": b"2\n", "new/x.py": b""}))
     assert before == digest_tree(top, without=(".git/objects",))
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_hidden"), [(OWN_PATCHES, True), (Path("reports"), False)], ids=["own", "given"]
+)
+def test_a_folder_of_our_own_is_nothing_for_git(top: Path, folder: Path, is_hidden: bool) -> None:  # noqa: FBT001
+    run = start_run(top, is_committing=False, patches=top / folder)
+    run.lander.land(make_fix({"a.py": b"2\n"}))
+    assert (top / folder / "test-a.patch").exists()
+    assert (run_git(top, "status", "--porcelain") == "") is is_hidden
 
 
 def test_broken_object_database_still_leaves_a_patch(top: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_agentfix.core.text import clean, encodable, quote_path, shorten
+from pytest_agentfix.core.text import clean, encodable, quote_path, shorten, shorten_line
 from tests.kits.report_sample import HOSTILE, is_harmless
 
 # Rich in what could do harm, so that combinations of it are met.
@@ -87,6 +87,27 @@ def test_clean_survives_xml_and_utf8(text: str) -> None:
 @given(st.text(alphabet="abc 123_/.", max_size=50))
 def test_clean_leaves_words_alone(text: str) -> None:
     assert clean(text).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fix test_total", "Fix test_total"),
+        ("Fix test_total (AssertionError)", "Fix test_total…"),
+        ("Fix test_total of carts", "Fix test_total of…"),
+        ("Fix test_total_of_very_long_names", "Fix test_total_of_v…"),
+        ("a  b\nc", "a b c"),
+        ("one two three four fi", "one two three four…"),
+        ("", ""),
+    ],
+)
+def test_lines_are_shortened_between_words(text: str, expected: str) -> None:
+    assert shorten_line(text, limit=20) == expected
+
+
+@given(TEXTS, LIMITS)
+def test_shortened_lines_keep_to_the_limit(text: str, limit: int) -> None:
+    assert len(shorten_line(text, limit=limit)) <= limit
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,14 @@ def test_what_was_interrupted_tells_what_it_has_cost() -> None:
     assert schedule.results() == (replace(spent, verdict=Verdict.SKIPPED, reason=reason),)
 
 
+def test_the_first_reason_of_an_interruption_is_told() -> None:
+    schedule = Scheduler([ONE], limit=9)
+    assert schedule.interruption == ""
+    schedule.interrupt("not finished: internal error: KeyError: 1")
+    schedule.interrupt()
+    assert ends(schedule) == [("one", "skipped", "not finished: internal error: KeyError: 1")]
+
+
 def test_what_was_split_off_is_told_once() -> None:
     whole = Cluster(slug="whole", failures=ONE.failures + TWO.failures + THREE.failures)
     schedule = Scheduler([whole], limit=9)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -61,6 +62,16 @@ def test_every_refusal_says_what_to_do(*, status: int, is_final: bool, hint: str
 
     assert trouble.problem == f"The provider answered {status}: because."
     assert (trouble.is_final, trouble.next_step.startswith(hint)) == (is_final, True)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_refusal_without_a_key_says_how_to_name_one(status: int) -> None:
+    trouble = describe_refusal(status, "", replace(make_upstream(), key="", key_source=""))
+
+    assert trouble.next_step == (
+        "No key was sent, as none was found for local/test-model: name the variable that holds it"
+        " with --agent-fix-api-key-env."
+    )
 
 
 @pytest.mark.parametrize(

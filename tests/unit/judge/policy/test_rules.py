@@ -160,8 +160,6 @@ REFUSED = {
         "Pipfile",
         "Makefile",
         "docker/Dockerfile.dev",
-        "noxfile.py",
-        "tasks.py",
         "calc.egg-info/entry_points.txt",
         "pylock.toml",
         "pylock.dev.toml",
@@ -169,6 +167,13 @@ REFUSED = {
         "tox.toml",
         "BUILD.bazel",
         "flake.nix",
+    ],
+    "script of a task runner": [
+        "noxfile.py",
+        "ci/noxfile.py",
+        "tasks.py",
+        "build.py",
+        "fabfile.py",
     ],
     "snapshot or cassette": [
         "pkg/__snapshots__/a.txt",
@@ -210,6 +215,13 @@ def test_refused_by_default(path: str, reason: str) -> None:
     policy = _policy(installed_names=frozenset({"numpy", "attr"}), submodules=("vendor/lib",))
     shown = path.encode("unicode_escape").decode() if not path.isprintable() else path
     assert _apply({path: NEW}, policy) == Accepted(ChangeSet(), (Drop(shown, reason),))
+
+
+@pytest.mark.parametrize("path", ["tasks.py", "build.py", "noxfile.py"])
+def test_a_script_that_the_tests_import_is_a_module_like_others(path: str) -> None:
+    policy = _policy(imported=frozenset({path}))
+    assert not _apply({path: NEW}, policy).dropped
+    assert _apply({"setup.py": NEW}, _policy(imported=frozenset({"setup.py"}))).dropped
 
 
 @pytest.mark.parametrize(
@@ -415,7 +427,7 @@ def test_no_glob_opens_more_than_the_marker_does() -> None:
 
 def test_which_rules_can_be_opened() -> None:
     assert {rule.name for rule in RULES if rule.can_be_opened} == {
-        *("ci", "conftest", "pytest", "protected", "build", "snapshot"),
+        *("ci", "conftest", "pytest", "protected", "build", "task-script", "snapshot"),
         *("test", "test-data", "hidden", "shadow"),
     }
 
