@@ -48,9 +48,12 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
     if not can_find_opencode(**find.keywords):
         find()  # raises what is missing
+    find_local = partial(find, may_fetch=False)
     if _is_capped_by_cost(settings):
+        binary = find()
+        find = find_local = partial(replace, binary)  # what was passed over is told by the run
         for one in filter(None, (upstream, review)):
-            _check_prices(settings, one, find())
+            _check_prices(settings, one, binary.path)
     root = scratch_root()
     check_root(root)
     engine = Engine.connect()
@@ -67,7 +70,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
             review=review,
             choose_upstream=choose,
             find_opencode=find,
-            find_local_opencode=partial(find, may_fetch=False),
+            find_local_opencode=find_local,
             scratch_root=root,
             cache=cache,
             patch_folder=_patch_folder(settings, invocation.rootdir),

@@ -140,6 +140,8 @@ class _Prewarmer:
         )
 
     def _start_agent(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:
+        if opencode.binary.needs_trial:  # which belongs to the run: it is told how it went
+            return
         request = self._request
         known = opencode.catalogue
         access: ModelEndpoint = model_access(
@@ -181,7 +183,7 @@ class _Prewarmer:
             environment=request.environment,
             upstream=request.upstream,
             choose_upstream=lambda _: request.upstream,
-            find_opencode=Path,
+            find_opencode=lambda: self._find_opencode().binary,
             scratch_root=request.scratch.parent,
             cache=request.cache,
             patch_folder=request.scratch,

@@ -12,6 +12,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.download import PINNED_VERSION
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess, StartupSignals
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
@@ -132,8 +134,8 @@ def choose_environment(*_: object, **__: object) -> Environment:
     )
 
 
-def find_opencode(**_: object) -> Path:
-    return Path(__file__)
+def find_opencode(**_: object) -> OpenCodeBinary:
+    return OpenCodeBinary(path=Path(__file__), version=PINNED_VERSION)
 
 
 def install() -> None:
