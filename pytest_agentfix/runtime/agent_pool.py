@@ -12,6 +12,8 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
+from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR
+from pytest_agentfix.agents.opencode2.driver import OpenCode2Agent
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
@@ -56,7 +58,7 @@ class WarmAgent:
     ``is_ahead``: it was started before it was needed, and may have died since.
     """
 
-    agent: OpenCodeAgent
+    agent: OpenCodeAgent | OpenCode2Agent
     sandbox: WorkspaceSandbox
     switch: SwitchableHandler
     is_ahead: bool = False
@@ -71,7 +73,10 @@ class ReadyAgent:
 
 
 class AgentPool:
-    """The agents of one run. ``access`` is the way to the model that most of them use."""
+    """The agents of one run. ``access`` is the way to the model that most of them use.
+
+    ``major`` is the first number of OpenCode's version.
+    """
 
     def __init__(
         self,
@@ -80,11 +85,13 @@ class AgentPool:
         *,
         environ: Mapping[str, str],
         clock: Clock,
+        major: int = 1,
     ) -> None:
         self.sandboxes = sandboxes
         self._access = access
         self._environ = environ
         self._clock = clock
+        self._driver = OpenCode2Agent if major == UNTRIED_MAJOR else OpenCodeAgent
         self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
             self._start_ahead,
             _close,
@@ -150,7 +157,7 @@ class AgentPool:
             env=self.sandboxes.environment.env,
             has_tools=False,
         )
-        agent = OpenCodeAgent(sandbox.container, plan, clock=self._clock)
+        agent = self._driver(sandbox.container, plan, clock=self._clock)
         try:
             agent.launch(deadline=min(deadline, self._clock.monotonic() + STARTUP_LIMIT))
             agent.begin(gateway)
@@ -221,7 +228,7 @@ class AgentPool:
     ) -> WarmAgent:
         switch = SwitchableHandler(WarmupModel(clock=self._clock))
         sandbox = open_sandbox(switch.handle)
-        agent = OpenCodeAgent(sandbox.container, self.plan(access), clock=self._clock)
+        agent = self._driver(sandbox.container, self.plan(access), clock=self._clock)
         try:
             until = self._clock.monotonic() + STARTUP_LIMIT
             agent.launch(deadline=min(deadline, until), unneeded=signals.cancelled)

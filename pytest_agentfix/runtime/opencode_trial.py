@@ -10,7 +10,7 @@ from typing import Final
 from pytest_agentfix.agents.opencode.contract import ContractCheck
 from pytest_agentfix.agents.opencode.launch import OpenCodePlan
 from pytest_agentfix.agents.opencode.trials import remember_pass
-from pytest_agentfix.agents.opencode.version import OpenCodeBinary
+from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR, OpenCodeBinary
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
@@ -46,6 +46,11 @@ def try_opencode(
 
 def opencode_notices(opencode: OpenCodeBinary, *, is_verbose: bool) -> Iterator[str]:
     """Yield one line each for what is unusual about the OpenCode of this run."""
+    if opencode.major == UNTRIED_MAJOR:
+        yield (
+            f"OpenCode {opencode.version} is driven as its documentation says; no 2.x could be "
+            "tried with this driver yet"
+        )
     if is_verbose and opencode.note:
         yield opencode.note
     if is_verbose and opencode.needs_trial:

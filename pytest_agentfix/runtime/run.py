@@ -174,6 +174,7 @@ class RepairRun:
             self._gateways.describe(context.upstream),
             environ={**context.invocation.environ, **context.environment.env},
             clock=self._clock,
+            major=opencode.binary.major,
         )
         self._notices += opencode_notices(opencode.binary, is_verbose=context.settings.is_verbose)
         if opencode.binary.needs_trial:

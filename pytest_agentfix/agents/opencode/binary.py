@@ -27,7 +27,9 @@ from pytest_agentfix.agents.opencode.download import (
 )
 from pytest_agentfix.agents.opencode.trials import has_passed
 from pytest_agentfix.agents.opencode.version import (
+    DRIVEN,
     HOW_TO_GET,
+    UNTRIED_MAJOR,
     OpenCodeBinary,
     examine,
 )
@@ -168,6 +170,9 @@ def _look_on_path(environ: Mapping[str, str], cache: Path) -> tuple[OpenCodeBina
     except OpenCodeVersionError as error:
         reason = error.problem.removesuffix(".")
         return None, f"On PATH, {reason}; it was passed over."
+    if known.major == UNTRIED_MAJOR:
+        reason = f"On PATH, {binary} is OpenCode {known.version}; only {DRIVEN}"
+        return None, f"{reason}; it was passed over."
     words = f"On PATH, {binary} is OpenCode {known.version}, which is not tried yet;"
     return known, f"{words} it was passed over." if known.needs_trial else ""
 

@@ -14,8 +14,8 @@ from pytest_agentfix.agents.opencode.download import FETCH_COMMAND, PINNED_VERSI
 from pytest_agentfix.core.errors import OpenCodeVersionError
 
 WRITTEN_FOR: Final = (1, 18)  # major and minor of the releases that the driver was written for
-NEWEST_MAJOR: Final = 1  # for which there is a driver
-DRIVEN: Final = "1.18 and later 1.x are driven"
+UNTRIED_MAJOR: Final = 2  # its driver could not be tried: only for who asks for it
+DRIVEN: Final = "1.18 and later 1.x are driven, and 2.x where agent_fix_opencode names it"
 HOW_TO_GET: Final = (
     f"Run `{FETCH_COMMAND}` to fetch OpenCode {PINNED_VERSION} into the cache, where it is found "
     "first, or set the ini value agent_fix_opencode to the platform binary of an OpenCode 1.18."
@@ -52,7 +52,7 @@ def examine(binary: Path) -> OpenCodeBinary:
             f"{binary} does not tell a version of OpenCode; it says {answer[:100]!r}.", HOW_TO_GET
         )
     line = (int(match[1]), int(match[2]))
-    if line < WRITTEN_FOR or line[0] > NEWEST_MAJOR:
+    if line < WRITTEN_FOR or line[0] > UNTRIED_MAJOR:
         raise OpenCodeVersionError(f"{binary} is OpenCode {answer}; only {DRIVEN}.", HOW_TO_GET)
     return OpenCodeBinary(
         path=binary, version=answer, needs_trial=line[0] == 1 and line > WRITTEN_FOR

@@ -24,7 +24,7 @@ from pytest_agentfix.agents.opencode import trials
 from pytest_agentfix.agents.opencode.binary import can_find_opencode, fetch_opencode, find_opencode
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION, Release, choose_release
 from pytest_agentfix.agents.opencode.trials import remember_pass
-from pytest_agentfix.agents.opencode.version import OpenCodeBinary
+from pytest_agentfix.agents.opencode.version import DRIVEN, OpenCodeBinary
 from pytest_agentfix.core.errors import OpenCodeMissingError, OpenCodeVersionError
 from tests.kits.places import REPOSITORY
 
@@ -342,10 +342,10 @@ def test_configured_binary_of_the_supported_line_is_taken(world: World, version:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("2.0.32\n", "is OpenCode 2.0.32; only 1.18 and later 1.x are driven."),
-        ("1.17.9\n", "is OpenCode 1.17.9; only 1.18 and later 1.x are driven."),
-        ("0.19.9\n", "is OpenCode 0.19.9; only 1.18 and later 1.x are driven."),
-        ("10.18.1\n", "is OpenCode 10.18.1; only 1.18 and later 1.x are driven."),
+        ("3.0.0\n", f"is OpenCode 3.0.0; only {DRIVEN}."),
+        ("1.17.9\n", f"is OpenCode 1.17.9; only {DRIVEN}."),
+        ("0.19.9\n", f"is OpenCode 0.19.9; only {DRIVEN}."),
+        ("10.18.1\n", f"is OpenCode 10.18.1; only {DRIVEN}."),
         ("hello\n", "does not tell a version of OpenCode; it says 'hello'."),
         ("", "does not tell a version of OpenCode; it says ''."),
     ],
@@ -419,8 +419,8 @@ def test_cache_comes_before_the_path(world: World) -> None:
 UNFIT = pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("2.3.2\n", "is OpenCode 2.3.2; only 1.18 and later 1.x are driven"),
-        ("1.17.9\n", "is OpenCode 1.17.9; only 1.18 and later 1.x are driven"),
+        ("2.3.2\n", f"is OpenCode 2.3.2; only {DRIVEN}"),
+        ("1.17.9\n", f"is OpenCode 1.17.9; only {DRIVEN}"),
         ("1.19.5\n", "is OpenCode 1.19.5, which is not tried yet"),
         ("hello\n", "does not tell a version of OpenCode; it says 'hello'"),
     ],
@@ -486,8 +486,7 @@ def test_where_no_pin_can_be_had_the_reason_names_what_was_on_path(
     why = "npm could not fetch" if has_npm else "There is no npm to fetch"
     assert caught.value.problem.startswith(why)
     assert caught.value.problem.endswith(
-        f" On PATH, {binary} is OpenCode {version}; only 1.18 and later 1.x are driven; it was "
-        "passed over."
+        f" On PATH, {binary} is OpenCode {version}; only {DRIVEN}; it was passed over."
     )
 
 
@@ -532,6 +531,15 @@ def test_later_version_that_has_passed_on_path_is_taken_like_any_other(world: Wo
 
     assert (found.path, found.needs_trial) == (binary, False)
     assert world.npm_calls == []
+
+
+@runs_elf
+def test_configured_version_2_is_taken_with_its_own_driver(world: World) -> None:
+    binary = write_opencode(world.root / "mine", "2.3.2\n")
+
+    found = world.choose(binary)
+
+    assert (found.path, found.major, found.needs_trial) == (binary, 2, False)
 
 
 @runs_elf
