@@ -104,7 +104,11 @@ def can_find_opencode(
     except OpenCodeMissingError:
         return False
     has_npm = shutil.which("npm", path=environ.get("PATH", os.defpath)) is not None
-    return has_npm or (cache / pinned.file_name).is_file() or _has_on_path(environ)
+    return (
+        has_npm
+        or (cache / pinned.file_name).is_file()
+        or any(_find_platform_binary(found) for found in _list_on_path(environ))
+    )
 
 
 def fetch_opencode(
@@ -154,32 +158,39 @@ def _is_intact(cached: Path, release: Release) -> bool:
 
 
 def _look_on_path(environ: Mapping[str, str], cache: Path) -> tuple[OpenCodeBinary | None, str]:
-    """Return the OpenCode on PATH if it can be driven, and why it is no match for the pinned one.
+    """Return an OpenCode on PATH that can be driven, and why each of them was passed over.
 
-    The words are "" where nothing is on PATH.
+    The first that needs no trial is taken, else the first that needs one. The words are "" where
+    nothing was passed over.
     """
-    found = shutil.which("opencode", path=environ.get("PATH", os.defpath))
-    if found is None:
-        return None, ""
-    binary = _find_platform_binary(Path(found))
+    untried, passed_over = None, []
+    for found in _list_on_path(environ):
+        known, reason = _look_at(found, cache)
+        if known is not None and not known.needs_trial:
+            return known, ""
+        untried = untried or known
+        passed_over.append(f"On PATH, {reason}; it was passed over.")
+    return untried, " ".join(passed_over)
+
+
+def _look_at(found: Path, cache: Path) -> tuple[OpenCodeBinary | None, str]:
+    binary = _find_platform_binary(found)
     if binary is None:
-        reason = f"On PATH is {found}, which leads to no Linux binary of OpenCode"
-        return None, f"{reason}; it was passed over."
+        return None, f"{found} leads to no Linux binary of OpenCode"
     try:
         known = _settle(examine(binary), cache)
     except OpenCodeVersionError as error:
-        reason = error.problem.removesuffix(".")
-        return None, f"On PATH, {reason}; it was passed over."
+        return None, error.problem.removesuffix(".")
     if known.major == UNTRIED_MAJOR:
-        reason = f"On PATH, {binary} is OpenCode {known.version}; only {DRIVEN}"
-        return None, f"{reason}; it was passed over."
-    words = f"On PATH, {binary} is OpenCode {known.version}, which is not tried yet;"
-    return known, f"{words} it was passed over." if known.needs_trial else ""
+        return None, f"{binary} is OpenCode {known.version}; only {DRIVEN}"
+    return known, f"{binary} is OpenCode {known.version}, which is not tried yet"
 
 
-def _has_on_path(environ: Mapping[str, str]) -> bool:
-    found = shutil.which("opencode", path=environ.get("PATH", os.defpath))
-    return found is not None and _find_platform_binary(Path(found)) is not None
+def _list_on_path(environ: Mapping[str, str]) -> list[Path]:
+    """Return every ``opencode`` on PATH, each file once: an installer's may hide another's."""
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    found = (shutil.which("opencode", path=folder) for folder in folders if folder)
+    return list({Path(one).resolve(): Path(one) for one in found if one is not None}.values())
 
 
 def _resolve_configured(configured: Path) -> Path:

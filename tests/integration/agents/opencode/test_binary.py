@@ -497,7 +497,7 @@ def test_where_no_pin_can_be_had_the_reason_names_a_launcher_on_path(world: Worl
         world.find()
 
     assert caught.value.problem.endswith(
-        f" On PATH is {script}, which leads to no Linux binary of OpenCode; it was passed over."
+        f" On PATH, {script} leads to no Linux binary of OpenCode; it was passed over."
     )
 
 
@@ -509,6 +509,34 @@ def test_later_version_on_path_is_to_be_tried_where_no_pin_can_be_had(world: Wor
 
     assert (found.path, found.version, found.needs_trial) == (binary, "1.19.5", True)
     assert found.note.endswith(f"and none in the cache. {binary} is used instead.")
+
+
+@runs_elf
+def test_one_that_fits_is_found_behind_one_that_does_not(world: World) -> None:
+    world.install_npm()
+    write_opencode(world.bin / "opencode", "2.3.2\n")
+    behind = write_opencode(world.root / "behind/opencode", "1.18.20\n")
+    environ = {"PATH": f"{world.bin}::{world.bin}:{behind.parent}"}
+
+    found = find_opencode(
+        configured=None, environ=environ, cache=world.cache, release=world.release
+    )
+
+    assert (found.path, found.note) == (behind, "")
+    assert world.npm_calls == []
+
+
+@runs_elf
+def test_all_on_path_are_named_once_where_no_pin_can_be_had(world: World) -> None:
+    first = write_opencode(world.bin / "opencode", "2.3.2\n")
+    second = write_opencode(world.root / "behind/opencode", "1.17.0\n")
+    environ = {"PATH": f"{world.bin}:{world.bin}:{second.parent}"}
+
+    with pytest.raises(OpenCodeMissingError) as caught:
+        find_opencode(configured=None, environ=environ, cache=world.cache, release=world.release)
+
+    assert caught.value.problem.count("it was passed over.") == 2
+    assert caught.value.problem.index(str(first)) < caught.value.problem.index(str(second))
 
 
 @runs_elf
