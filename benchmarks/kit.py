@@ -190,4 +190,4 @@ def make_project(files: Mapping[str, str]) -> Iterator[Project]:
 def find_binary() -> Path:
     """Return the OpenCode binary that the plugin would use."""
     cache = platformdirs.user_cache_path("pytest-agentfix")
-    return Path(find_opencode(configured=None, environ=os.environ, cache=cache))
+    return find_opencode(configured=None, environ=os.environ, cache=cache).path

@@ -153,7 +153,7 @@ def measure_fix(rounds: int) -> dict[str, Any]:
         configured=None,
         environ=os.environ,
         cache=platformdirs.user_cache_path("pytest-agentfix"),
-    )
+    ).path
     ours, own, hand = [], [], []
     for _ in range(rounds):
         seconds, cluster = in_fresh_repository(repair_with_plugin)

@@ -112,6 +112,10 @@ class Process(Protocol):
         """Return the last of what it wrote to stdout and stderr, for error messages."""
         ...
 
+    def wait(self, timeout: float) -> Completed:
+        """Wait for its end, or kill it after ``timeout`` seconds; raises ``SandboxError``."""
+        ...
+
 
 class Sandbox(Protocol):
     """A running container around one workspace. Leaving it as a context manager removes it."""

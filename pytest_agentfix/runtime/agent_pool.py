@@ -12,6 +12,8 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
+from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR
+from pytest_agentfix.agents.opencode2.driver import OpenCode2Agent
 from pytest_agentfix.core.errors import AgentFixError, AgentTooSlowError, EnvironmentTrouble
 from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import ChangeSet
@@ -57,7 +59,7 @@ class WarmAgent:
     ``is_ahead``: it was started before it was needed, and may have died since.
     """
 
-    agent: OpenCodeAgent
+    agent: OpenCodeAgent | OpenCode2Agent
     sandbox: WorkspaceSandbox
     switch: SwitchableHandler
     is_ahead: bool = False
@@ -72,7 +74,10 @@ class ReadyAgent:
 
 
 class AgentPool:
-    """The agents of one run. ``access`` is the way to the model that most of them use."""
+    """The agents of one run. ``access`` is the way to the model that most of them use.
+
+    ``major`` is the first number of OpenCode's version.
+    """
 
     def __init__(
         self,
@@ -81,12 +86,14 @@ class AgentPool:
         *,
         environ: Mapping[str, str],
         clock: Clock,
+        major: int = 1,
     ) -> None:
         self.sandboxes = sandboxes
         self._access = access
         self._environ = environ
         self._clock = clock
         self._starts = StartQueue(count_cores())
+        self._driver = OpenCode2Agent if major == UNTRIED_MAJOR else OpenCodeAgent
         self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
             self._start_ahead,
             _close,
@@ -152,7 +159,7 @@ class AgentPool:
             env=self.sandboxes.environment.env,
             has_tools=False,
         )
-        agent = OpenCodeAgent(sandbox.container, plan, clock=self._clock)
+        agent = self._driver(sandbox.container, plan, clock=self._clock)
         try:
             with self._starts.turn(deadline=deadline):
                 agent.launch(deadline=deadline)
@@ -242,7 +249,7 @@ class AgentPool:
     ) -> WarmAgent:
         switch = SwitchableHandler(WarmupModel(clock=self._clock))
         sandbox = open_sandbox(switch.handle)
-        agent = OpenCodeAgent(sandbox.container, self.plan(access), clock=self._clock)
+        agent = self._driver(sandbox.container, self.plan(access), clock=self._clock)
         try:
             agent.launch(deadline=deadline, unneeded=signals.cancelled)
             if not signals.prompt_waiting.is_set():  # else its own first prompt warms it up

@@ -50,12 +50,15 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
         review = _choose_for_review(settings, replay, upstream)
     cache = user_cache()
     find = partial(find_opencode, configured=settings.opencode, environ=os.environ, cache=cache)
+    find_local = partial(find, may_fetch=False)
     with setup_step("find OpenCode", "Name a binary of OpenCode with agent_fix_opencode."):
         if not can_find_opencode(**find.keywords):
             find()  # raises what is missing
         if _is_capped_by_cost(settings):
+            binary = find()
+            find = find_local = partial(replace, binary)  # what was passed over is told by the run
             for one in filter(None, (upstream, review)):
-                _check_prices(settings, one, find())
+                _check_prices(settings, one, binary.path)
     with setup_step("use the temporary folder", "Set TMPDIR to a folder of this user's own."):
         root = scratch_root()
         check_root(root)
@@ -73,7 +76,7 @@ def prepare(settings: Settings, invocation: Invocation, extensions: RunExtension
             review=review,
             choose_upstream=choose,
             find_opencode=find,
-            find_local_opencode=partial(find, may_fetch=False),
+            find_local_opencode=find_local,
             scratch_root=root,
             cache=cache,
             patch_folder=_patch_folder(settings, invocation.rootdir, repository.top),

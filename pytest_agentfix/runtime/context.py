@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix, Invocation
 from pytest_agentfix.core.ports import Extensions
 from pytest_agentfix.core.settings import Settings
@@ -68,8 +69,8 @@ class RunContext:
     upstream: Upstream
     review: Upstream | None = None  # for second opinions, if that is another model
     choose_upstream: Callable[[str], Upstream]  # for a marker's model=
-    find_opencode: Callable[[], Path]  # fetched if need be
-    find_local_opencode: Callable[[], Path] | None = None  # the same, without fetching
+    find_opencode: Callable[[], OpenCodeBinary]  # fetched if need be
+    find_local_opencode: Callable[[], OpenCodeBinary] | None = None  # the same, without fetching
     scratch_root: Path
     cache: Path  # the user's cache folder for this package
     patch_folder: Path

@@ -11,24 +11,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.gateway.providers.catalogue import CatalogueProvider, read_catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOpenCode:
-    """The path of OpenCode's verified binary, and its catalogue of one provider."""
+    """OpenCode's verified binary, and its catalogue of one provider."""
 
-    path: Path
+    binary: OpenCodeBinary
     catalogue: CatalogueProvider | None
 
+    @property
+    def path(self) -> Path:
+        """The path of the binary."""
+        return self.binary.path
 
-def find(find_opencode: Callable[[], Path], provider: str) -> FoundOpenCode:
+
+def find(find_opencode: Callable[[], OpenCodeBinary], provider: str) -> FoundOpenCode:
     """Find both; raises what ``find_opencode`` raises."""
-    path = find_opencode()
-    return FoundOpenCode(path=path, catalogue=read_catalogue(path, provider))
+    binary = find_opencode()
+    return FoundOpenCode(binary=binary, catalogue=read_catalogue(binary.path, provider))
 
 
-def start_lookup(find_opencode: Callable[[], Path], provider: str) -> Future[FoundOpenCode]:
+def start_lookup(
+    find_opencode: Callable[[], OpenCodeBinary], provider: str
+) -> Future[FoundOpenCode]:
     """Do the same in a thread, which Python waits for when it exits: nothing is left half done."""
     future: Future[FoundOpenCode] = Future()
 

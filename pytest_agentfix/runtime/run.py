@@ -37,6 +37,7 @@ from pytest_agentfix.runtime.cluster_scope import cluster_failures, make_test_ch
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
+from pytest_agentfix.runtime.opencode_trial import opencode_notices, try_opencode
 from pytest_agentfix.runtime.prewarm.client import PrewarmClient
 from pytest_agentfix.runtime.prewarm.reaper import start_reaper
 from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
@@ -214,6 +215,22 @@ class RepairRun:
             history=make_history(context.repository, context.settings, base, scratch.folder),
             is_kept=context.settings.keep,
         )
+        self._agent_pool = AgentPool(
+            self._sandboxes,
+            self._gateways.describe(context.upstream),
+            environ={**context.invocation.environ, **context.environment.env},
+            clock=self._clock,
+            major=opencode.binary.major,
+        )
+        self._notices += opencode_notices(opencode.binary, is_verbose=context.settings.is_verbose)
+        if opencode.binary.needs_trial:
+            try_opencode(
+                opencode.binary,
+                self._sandboxes,
+                self._agent_pool.plan(self._gateways.describe(context.upstream)),
+                cache=context.cache,
+                clock=self._clock,
+            )
 
     def _find_opencode(self) -> FoundOpenCode:
         context = self._context
@@ -239,16 +256,11 @@ class RepairRun:
     def _repair_all(
         self, request: RunRequest, progress: Progress, prewarmed: PrewarmResult
     ) -> None:
-        context, sandboxes = self._context, self._sandboxes
+        context, sandboxes, agent_pool = self._context, self._sandboxes, self._agent_pool
         assert self._gateways is not None
         assert sandboxes is not None
         assert self._scratch is not None
-        self._agent_pool = agent_pool = AgentPool(
-            sandboxes,
-            self._gateways.describe(context.upstream),
-            environ={**context.invocation.environ, **context.environment.env},
-            clock=self._clock,
-        )
+        assert agent_pool is not None
         passed = leave_out_long(request.passed, self._notices)
         base_versions = BaseVersions(
             context,

@@ -25,7 +25,7 @@ from typing import IO, Final
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import Command, Completed, Stream
-from pytest_agentfix.core.progress import FindWork, ProgressWait, Work, wait_for
+from pytest_agentfix.core.progress import FindWork, ProgressWait, Work, find_nothing, wait_for
 
 _CHUNK: Final = 64 * 1024
 _TAIL: Final = 4_000  # bytes of each stream that ``tail`` shows
@@ -168,11 +168,14 @@ class _LocalProcess:
         )
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def wait(self, timeout: float, *, at_most: float, find_work: FindWork) -> Completed:
+    def wait(
+        self, timeout: float, *, at_most: float | None = None, find_work: FindWork = find_nothing
+    ) -> Completed:
         is_timed_out = False
         if self._popen is not None:
             patience = ProgressWait(seconds=timeout, find_work=find_work)
-            is_timed_out = not wait_for(self._has_ended_in, patience, at_most=at_most)
+            longest = timeout if at_most is None else at_most
+            is_timed_out = not wait_for(self._has_ended_in, patience, at_most=longest)
         self.kill()
         self._drain()
         return Completed(

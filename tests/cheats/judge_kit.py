@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -173,7 +174,7 @@ class JudgedProject:
             environment=choose_environment(settings, engine, top=self.top),
             upstream=choose_upstream(settings, environ={}, home=folder),
             choose_upstream=lambda _: choose_upstream(settings, environ={}, home=folder),
-            find_opencode=lambda: Path("/nowhere"),
+            find_opencode=lambda: OpenCodeBinary(path=Path("/nowhere"), version="1.18.34"),
             scratch_root=folder / "scratch",
             cache=folder / "cache",
             patch_folder=folder,

@@ -381,7 +381,20 @@ def give_home(project: Project) -> Path:
     return home
 
 
-def test_an_opencode_of_version_2(project: Project, start_model: StartModel) -> None:
+def test_an_opencode_without_a_driver(project: Project, start_model: StartModel) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("the stand-in is a program for x86-64")
+    program = project.scratch / "opencode"
+    program.write_bytes(make_printing_program(b"3.0.1\n"))
+    program.chmod(0o755)
+    model = start_model(right(project))
+    ran = project.run("-o", f"agent_fix_opencode={program}", url=model.base_url)
+    assert (ran.status, ran.verdicts, model.requests) == (1, ["environment"], [])
+    assert "is OpenCode 3.0.1; only 1.18 and later 1.x are driven" in ran.reasons[0]
+    assert_untouched(project)
+
+
+def test_a_2_x_that_does_nothing(project: Project, start_model: StartModel) -> None:
     if platform.machine() != "x86_64":
         pytest.skip("the stand-in is a program for x86-64")
     program = project.scratch / "opencode"
@@ -389,8 +402,11 @@ def test_an_opencode_of_version_2(project: Project, start_model: StartModel) -> 
     program.chmod(0o755)
     model = start_model(right(project))
     ran = project.run("-o", f"agent_fix_opencode={program}", url=model.base_url)
-    assert (ran.status, ran.verdicts, model.requests) == (1, ["environment"], [])
-    assert "OpenCode 2.0.1; OpenCode 2.x is not supported yet, only 1.18" in ran.reasons[0]
+    assert (ran.status, model.requests) == (1, []), ran.output
+    assert "OpenCode ended in the middle of its turn" in ran.reasons[0]
+    assert any(
+        "OpenCode 2.0.1 is driven as its documentation" in it for it in ran.report["notices"]
+    )
     assert_untouched(project)
 
 

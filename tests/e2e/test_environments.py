@@ -27,7 +27,7 @@ def small_image() -> Iterator[str]:
     """An image with Python and pytest, and neither git nor a shell."""
     engine, name = Engine.connect(), new_image_name()
     cache = platformdirs.user_cache_path("pytest-agentfix")
-    opencode = find_opencode(configured=None, environ=os.environ, cache=cache)
+    opencode = find_opencode(configured=None, environ=os.environ, cache=cache).path
     packages = ["pytest", "pluggy", "iniconfig", "packaging", "pygments", "coverage"]
     packages += [] if sys.version_info >= (3, 11) else ["exceptiongroup", "tomli"]
     engine.import_image(name, python_image(packages=packages, programs=[opencode]))

@@ -41,7 +41,7 @@ VARIANT_MODELS = {  # one for each variant of a row, by provider
 @pytest.fixture(scope="module")
 def binary() -> Path:
     cache = platformdirs.user_cache_path("pytest-agentfix")
-    return find_opencode(configured=None, environ=os.environ, cache=cache)
+    return find_opencode(configured=None, environ=os.environ, cache=cache).path
 
 
 def make_case(row: ProviderRow, model: str, known: CatalogueModel | None) -> Case:

@@ -167,7 +167,7 @@ def test_house_style():
         configured=None,
         environ=os.environ,
         cache=platformdirs.user_cache_path("pytest-agentfix"),
-    )
+    ).path
     style = tmp_path / "home/.config/humanize/style.json"
     style.parent.mkdir(parents=True)
     style.write_text("{}")

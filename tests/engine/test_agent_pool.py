@@ -62,7 +62,9 @@ def agents(place: Place, tmp_path: Path) -> AgentPool:
         scratch=place.scratch,
         base=place.copy_base(top, ["product.py"]),
         ignore=IgnoreRules({}),
-        opencode=find_opencode(configured=None, environ=os.environ, cache=CACHE, may_fetch=False),
+        opencode=find_opencode(
+            configured=None, environ=os.environ, cache=CACHE, may_fetch=False
+        ).path,
     )
     return PatientPool(sandboxes, ACCESS, environ=dict(place.environment.env), clock=SystemClock())
 

@@ -49,6 +49,7 @@ class FakeOpenCode:
     queries: set[tuple[str, ...]] = field(default_factory=set)
     let_go: threading.Event = field(default_factory=threading.Event)  # close after each answer
     on_prompt: Callable[[], None] = lambda: None
+    on_abort: Callable[[], None] = lambda: None
     _events: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
     _server: http.server.ThreadingHTTPServer | None = None
 
@@ -111,6 +112,8 @@ class FakeOpenCode:
             # Before the answer: a client that has it looks for the events at once.
             self.on_prompt()
             self.say(*self.turn)
+        if url.path.endswith("/abort"):
+            self.on_abort()
         status, content = self._answer(url.path)
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(content)))
@@ -151,6 +154,9 @@ class FakeProcess:
 
     def tail(self) -> str:
         return self.words
+
+    def wait(self, timeout: float) -> Completed:
+        raise NotImplementedError
 
 
 @dataclass

@@ -11,35 +11,31 @@ import contextlib
 import fcntl
 import logging
 import os
-import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import platformdirs
 
 from pytest_agentfix.agents.opencode.download import (
-    FETCH_COMMAND,
-    PINNED_VERSION,
     Release,
     choose_release,
     fetch_binary,
     has_checksum,
 )
+from pytest_agentfix.agents.opencode.trials import has_passed
+from pytest_agentfix.agents.opencode.version import (
+    DRIVEN,
+    HOW_TO_GET,
+    UNTRIED_MAJOR,
+    OpenCodeBinary,
+    examine,
+)
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError, OpenCodeVersionError
 
 _log = logging.getLogger(__name__)
-
-_SUPPORTED: Final = (1, 18)
-_VERSION_TIMEOUT: Final = 20.0  # seconds; it answers in less than one
-_HOW_TO_GET: Final = (
-    f"Run `{FETCH_COMMAND}` to fetch OpenCode {PINNED_VERSION} into the cache, where it is found "
-    "first, or set the ini value agent_fix_opencode to the platform binary of an OpenCode 1.18."
-)
 
 
 def find_opencode(
@@ -49,26 +45,45 @@ def find_opencode(
     cache: Path,
     release: Release | None = None,
     may_fetch: bool = True,
-) -> Path:
-    """Return the absolute path of an OpenCode 1.18 platform binary, fetching it if necessary.
+) -> OpenCodeBinary:
+    """Return a platform binary of OpenCode that can be driven, fetching one if necessary.
 
     It is looked for in this order: ``configured``; the cache; an ``opencode`` on ``environ``'s PATH
-    (the binary behind npm's shim); npm, if it ``may_fetch``. ``cache`` is the folder for the pinned
-    ``release`` (default: this machine's). Raises ``OpenCodeMissingError`` or
-    ``OpenCodeVersionError``.
+    (the binary behind npm's shim) that is a 1.18, or a later 1.x that has passed a trial; npm, if
+    it ``may_fetch``; a later 1.x on PATH that is still to be tried. Whatever else is on PATH is
+    passed over. ``cache`` is the folder for the pinned ``release`` (default: this machine's).
+    Raises ``OpenCodeMissingError``, or ``OpenCodeVersionError`` for what ``configured`` names.
     """
     if configured is not None:
-        return _check_version(_resolve_configured(configured))
+        return _settle(examine(_resolve_configured(configured)), cache)
     pinned = release or choose_release()
     cached = cache / pinned.file_name
     if _is_intact(cached, pinned):
-        return cached
-    on_path = _find_on_path(environ)
-    if on_path is not None:
-        return _check_version(on_path)
+        return OpenCodeBinary(path=cached, version=pinned.version)
+    on_path, passed_over = _look_on_path(environ, cache)
+    if on_path is not None and not on_path.needs_trial:
+        return on_path
     if not may_fetch:
-        raise OpenCodeMissingError("OpenCode is not on this machine yet.", _HOW_TO_GET)
-    return fetch_opencode(environ=environ, cache=cache, release=pinned)
+        raise OpenCodeMissingError(f"OpenCode is not in the cache yet. {passed_over}", HOW_TO_GET)
+    try:
+        fetched = fetch_opencode(environ=environ, cache=cache, release=pinned)
+    except OpenCodeMissingError as error:
+        if on_path is None:
+            raise _with_more(error, passed_over) from error
+        return replace(on_path, note=f"{error.problem} {on_path.path} is used instead.")
+    note = f"{passed_over} OpenCode {pinned.version} was fetched." if passed_over else ""
+    return OpenCodeBinary(path=fetched, version=pinned.version, note=note)
+
+
+def _settle(found: OpenCodeBinary, cache: Path) -> OpenCodeBinary:
+    """Return ``found`` as it is known by now: a trial that it has passed is not repeated."""
+    if found.needs_trial and has_passed(found.path, cache):
+        return replace(found, needs_trial=False)
+    return found
+
+
+def _with_more(error: OpenCodeMissingError, words: str) -> OpenCodeMissingError:
+    return OpenCodeMissingError(f"{error.problem} {words}".strip(), error.next_step)
 
 
 def can_find_opencode(
@@ -89,7 +104,11 @@ def can_find_opencode(
     except OpenCodeMissingError:
         return False
     has_npm = shutil.which("npm", path=environ.get("PATH", os.defpath)) is not None
-    return has_npm or (cache / pinned.file_name).is_file() or _find_on_path(environ) is not None
+    return (
+        has_npm
+        or (cache / pinned.file_name).is_file()
+        or any(_find_platform_binary(found) for found in _list_on_path(environ))
+    )
 
 
 def fetch_opencode(
@@ -138,14 +157,40 @@ def _is_intact(cached: Path, release: Release) -> bool:
     return False
 
 
-def _find_on_path(environ: Mapping[str, str]) -> Path | None:
-    found = shutil.which("opencode", path=environ.get("PATH", os.defpath))
-    if found is None:
-        return None
-    binary = _find_platform_binary(Path(found))
+def _look_on_path(environ: Mapping[str, str], cache: Path) -> tuple[OpenCodeBinary | None, str]:
+    """Return an OpenCode on PATH that can be driven, and why each of them was passed over.
+
+    The first that needs no trial is taken, else the first that needs one. The words are "" where
+    nothing was passed over.
+    """
+    untried, passed_over = None, []
+    for found in _list_on_path(environ):
+        known, reason = _look_at(found, cache)
+        if known is not None and not known.needs_trial:
+            return known, ""
+        untried = untried or known
+        passed_over.append(f"On PATH, {reason}; it was passed over.")
+    return untried, " ".join(passed_over)
+
+
+def _look_at(found: Path, cache: Path) -> tuple[OpenCodeBinary | None, str]:
+    binary = _find_platform_binary(found)
     if binary is None:
-        _log.warning("%s leads to no Linux binary of OpenCode; passed over", found)
-    return binary
+        return None, f"{found} leads to no Linux binary of OpenCode"
+    try:
+        known = _settle(examine(binary), cache)
+    except OpenCodeVersionError as error:
+        return None, error.problem.removesuffix(".")
+    if known.major == UNTRIED_MAJOR:
+        return None, f"{binary} is OpenCode {known.version}; only {DRIVEN}"
+    return known, f"{binary} is OpenCode {known.version}, which is not tried yet"
+
+
+def _list_on_path(environ: Mapping[str, str]) -> list[Path]:
+    """Return every ``opencode`` on PATH, each file once: an installer's may hide another's."""
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    found = (shutil.which("opencode", path=folder) for folder in folders if folder)
+    return list({Path(one).resolve(): Path(one) for one in found if one is not None}.values())
 
 
 def _resolve_configured(configured: Path) -> Path:
@@ -159,7 +204,7 @@ def _resolve_configured(configured: Path) -> Path:
         raise OpenCodeVersionError(
             f"agent_fix_opencode names {configured}, which is not a Linux binary (ELF) and has "
             "none beside it; a launcher script does not run in a sandbox.",
-            _HOW_TO_GET,
+            HOW_TO_GET,
         )
     return binary
 
@@ -182,52 +227,6 @@ def _is_elf(path: Path) -> bool:
             return file.read(4) == b"\x7fELF"
     except OSError:
         return False
-
-
-def _check_version(binary: Path) -> Path:
-    """Return ``binary`` if it reports a 1.18; raises ``OpenCodeVersionError`` otherwise."""
-    answer = _ask_version(binary)
-    match = re.fullmatch(r"(\d+)\.(\d+)\.\d+\S*", answer)
-    if match is None:
-        raise OpenCodeVersionError(
-            f"{binary} does not tell a version of OpenCode; it says {answer[:100]!r}.", _HOW_TO_GET
-        )
-    if match[1] == "2":
-        raise OpenCodeVersionError(
-            f"{binary} is OpenCode {answer}; OpenCode 2.x is not supported yet, only 1.18.",
-            _HOW_TO_GET,
-        )
-    if (int(match[1]), int(match[2])) != _SUPPORTED:
-        raise OpenCodeVersionError(
-            f"{binary} is OpenCode {answer}; only 1.18 is supported.", _HOW_TO_GET
-        )
-    return binary
-
-
-def _ask_version(binary: Path) -> str:
-    """Return the first line of ``opencode --version``, run without the user's keys and settings."""
-    with tempfile.TemporaryDirectory(
-        prefix="pytest-agentfix-home-", ignore_cleanup_errors=True
-    ) as home:
-        try:
-            done = subprocess.run(
-                [str(binary), "--version"],
-                cwd=home,
-                env={"PATH": os.defpath, "HOME": home, "TMPDIR": home},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_VERSION_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise OpenCodeVersionError(
-                f"{binary} did not tell its version in {_VERSION_TIMEOUT:.0f} s.", _HOW_TO_GET
-            ) from error
-        except OSError as error:
-            raise OpenCodeVersionError(
-                f"{binary} cannot be run here: {error.strerror}.", _HOW_TO_GET
-            ) from error
-    return done.stdout.decode("utf-8", "replace").strip().partition("\n")[0]
 
 
 def main() -> int:

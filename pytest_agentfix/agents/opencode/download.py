@@ -129,7 +129,7 @@ def fetch_binary(release: Release, *, target: Path, environ: Mapping[str, str]) 
     npm = shutil.which("npm", path=environ.get("PATH", os.defpath))
     if npm is None:
         raise OpenCodeMissingError(
-            "OpenCode is not in the cache or on PATH, and there is no npm to fetch it with.",
+            f"There is no npm to fetch OpenCode {release.version} with, and none in the cache.",
             f"Install npm and run `{FETCH_COMMAND}`, or set the ini value agent_fix_opencode to "
             f"the platform binary of OpenCode {release.version} (the file {_MEMBER} in the npm "
             f"package {release.package}).",
@@ -186,7 +186,7 @@ def _read_words(stderr: bytes) -> str:
 
 
 def _verify_integrity(tarball: Path, release: Release) -> None:
-    digest = base64.b64encode(_hash_file(tarball, "sha512")).decode("ascii")
+    digest = base64.b64encode(hash_file(tarball, "sha512")).decode("ascii")
     if f"sha512-{digest}" != release.integrity:
         raise _tampered_error(release, "the tarball npm fetched")
 
@@ -221,10 +221,11 @@ def _unpack(tarball: Path, release: Release, target: Path) -> None:
 
 def has_checksum(binary: Path, release: Release) -> bool:
     """Tell whether the file is exactly the pinned binary (takes 0.2 to 0.5 s for 186 MB)."""
-    return _hash_file(binary, "sha256").hex() == release.sha256
+    return hash_file(binary, "sha256").hex() == release.sha256
 
 
-def _hash_file(path: Path, algorithm: str) -> bytes:
+def hash_file(path: Path, algorithm: str) -> bytes:
+    """Return the digest of a file that may be large."""
     digest = hashlib.new(algorithm)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

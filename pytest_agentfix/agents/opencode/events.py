@@ -17,7 +17,7 @@ class TurnWatch:
 
     def __init__(self, session: str) -> None:
         self._session = session
-        self._has_begun = False
+        self.has_begun = False
         self._permissions: list[str] = []
         self._assistants: set[str] = set()
         self.is_over = False
@@ -39,10 +39,10 @@ class TurnWatch:
             case "session.status":
                 self._take_status(properties.get("status"))
             case "session.idle":
-                self.is_over = self._has_begun
+                self.is_over = self.has_begun
             case "session.error":
                 self.error = describe_error(properties.get("error"))
-                self._has_begun = True
+                self.has_begun = True
             case "message.updated":
                 self._take_message(properties.get("info"))
             case "message.part.updated":
@@ -55,7 +55,7 @@ class TurnWatch:
         if not isinstance(status, dict):
             return
         if status.get("type") == "busy":
-            self._has_begun = True
+            self.has_begun = True
         elif status.get("type") == "retry":
             self.retries += 1
             logger.info("OpenCode tries its model request again: %r", str(status)[:300])

@@ -17,6 +17,8 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode.binary import find_opencode
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.driver import OpenCodeAgent
+from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.model import RunRequest
 from pytest_agentfix.core.ports import StartupSignals
@@ -59,6 +61,7 @@ class AgentHandover:
 
     def hand_over(self) -> Transfer:
         """Release the sandbox, and the server that runs in it."""
+        assert isinstance(self.warm.agent, OpenCodeAgent)
         process = self.warm.agent.release()
         assert isinstance(process, RunningCommand)
         sandbox = self.warm.sandbox
@@ -140,6 +143,8 @@ class _Prewarmer:
         )
 
     def _start_agent(self, sandboxes: SandboxFactory, opencode: FoundOpenCode) -> None:
+        if opencode.binary.needs_trial or opencode.binary.major == UNTRIED_MAJOR:
+            return  # the trial is the run's, and a 2.x has no server that could be handed over
         request = self._request
         known = opencode.catalogue
         access: ModelEndpoint = model_access(
@@ -181,7 +186,7 @@ class _Prewarmer:
             environment=request.environment,
             upstream=request.upstream,
             choose_upstream=lambda _: request.upstream,
-            find_opencode=Path,
+            find_opencode=lambda: self._find_opencode().binary,
             scratch_root=request.scratch.parent,
             cache=request.cache,
             patch_folder=request.scratch,

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import Invocation, RunRequest, Verdict
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.repository import Repository
@@ -63,7 +64,7 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
         environment=NOWHERE,
         upstream=upstream,
         choose_upstream=lambda _: upstream,
-        find_opencode=lambda: tmp_path / "opencode",
+        find_opencode=lambda: OpenCodeBinary(path=tmp_path / "opencode", version="1.18.34"),
         scratch_root=tmp_path / "scratch",
         cache=tmp_path / "cache",
         patch_folder=tmp_path,

@@ -12,6 +12,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.download import PINNED_VERSION
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary, examine
 from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess, StartupSignals
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
@@ -132,8 +134,11 @@ def choose_environment(*_: object, **__: object) -> Environment:
     )
 
 
-def find_opencode(**_: object) -> Path:
-    return Path(__file__)
+def find_opencode(*, configured: Path | None, **_: object) -> OpenCodeBinary:
+    """Examine what is configured, which may be a script here; else pretend to have the pin."""
+    if configured is not None:
+        return examine(configured)
+    return OpenCodeBinary(path=Path(__file__), version=PINNED_VERSION, note="passed over: another")
 
 
 def install() -> None:

@@ -20,8 +20,11 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.agents.opencode import trials
 from pytest_agentfix.agents.opencode.binary import can_find_opencode, fetch_opencode, find_opencode
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION, Release, choose_release
+from pytest_agentfix.agents.opencode.trials import remember_pass
+from pytest_agentfix.agents.opencode.version import DRIVEN, OpenCodeBinary
 from pytest_agentfix.core.errors import OpenCodeMissingError, OpenCodeVersionError
 from tests.kits.places import REPOSITORY
 
@@ -90,6 +93,9 @@ class World:
         )
 
     def find(self, configured: Path | None = None, *, may_fetch: bool = True) -> Path:
+        return self.choose(configured, may_fetch=may_fetch).path
+
+    def choose(self, configured: Path | None = None, *, may_fetch: bool = True) -> OpenCodeBinary:
         return find_opencode(
             configured=configured,
             environ=self.environ,
@@ -336,9 +342,10 @@ def test_configured_binary_of_the_supported_line_is_taken(world: World, version:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("2.0.32\n", "is OpenCode 2.0.32; OpenCode 2.x is not supported yet, only 1.18."),
-        ("1.17.9\n", "is OpenCode 1.17.9; only 1.18 is supported."),
-        ("10.18.1\n", "is OpenCode 10.18.1; only 1.18 is supported."),
+        ("3.0.0\n", f"is OpenCode 3.0.0; only {DRIVEN}."),
+        ("1.17.9\n", f"is OpenCode 1.17.9; only {DRIVEN}."),
+        ("0.19.9\n", f"is OpenCode 0.19.9; only {DRIVEN}."),
+        ("10.18.1\n", f"is OpenCode 10.18.1; only {DRIVEN}."),
         ("hello\n", "does not tell a version of OpenCode; it says 'hello'."),
         ("", "does not tell a version of OpenCode; it says ''."),
     ],
@@ -365,7 +372,7 @@ def test_configured_binary_that_never_answers_is_refused(
 ) -> None:
     pause = b"\xb8\x22\x00\x00\x00\x0f\x05"
     binary = write_elf(world.root / "mine", pause)
-    monkeypatch.setattr("pytest_agentfix.agents.opencode.binary._VERSION_TIMEOUT", 0.2)
+    monkeypatch.setattr("pytest_agentfix.agents.opencode.version._TIMEOUT", 0.2)
 
     with pytest.raises(OpenCodeVersionError, match="did not tell its version"):
         world.find(binary)
@@ -409,14 +416,189 @@ def test_cache_comes_before_the_path(world: World) -> None:
     assert world.find() == world.cached
 
 
-@runs_elf
-def test_version_2_on_path_is_refused_and_not_silently_replaced(world: World) -> None:
-    world.install_npm()
-    write_opencode(world.bin / "opencode", "2.0.1\n")
+UNFIT = pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("2.3.2\n", f"is OpenCode 2.3.2; only {DRIVEN}"),
+        ("1.17.9\n", f"is OpenCode 1.17.9; only {DRIVEN}"),
+        ("1.19.5\n", "is OpenCode 1.19.5, which is not tried yet"),
+        ("hello\n", "does not tell a version of OpenCode; it says 'hello'"),
+    ],
+)
 
-    with pytest.raises(OpenCodeVersionError, match=r"OpenCode 2\.x is not supported yet"):
+
+@runs_elf
+@UNFIT
+def test_what_does_not_fit_on_path_is_passed_over_and_the_pin_fetched(
+    world: World, answer: str, reason: str
+) -> None:
+    world.install_npm()
+    binary = write_opencode(world.bin / "opencode", answer)
+
+    found = world.choose()
+
+    assert (found.path, found.needs_trial) == (world.cached, False)
+    assert found.note == (
+        f"On PATH, {binary} {reason}; it was passed over. OpenCode {PINNED_VERSION} was fetched."
+    )
+    assert world.choose().note == ""  # it is in the cache now, and nothing is passed over
+
+
+def test_what_cannot_be_run_on_path_is_passed_over(world: World) -> None:
+    world.install_npm()
+    binary = world.bin / "opencode"
+    binary.write_bytes(BINARY)
+    binary.chmod(0o755)
+
+    found = world.choose()
+
+    assert found.path == world.cached
+    assert found.note.startswith(f"On PATH, {binary} cannot be run here: ")
+
+
+@runs_elf
+def test_what_never_answers_on_path_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.install_npm()
+    write_elf(world.bin / "opencode", b"\xb8\x22\x00\x00\x00\x0f\x05")
+    monkeypatch.setattr("pytest_agentfix.agents.opencode.version._TIMEOUT", 0.2)
+
+    found = world.choose()
+
+    assert found.path == world.cached
+    assert "did not tell its version" in found.note
+
+
+@runs_elf
+@pytest.mark.parametrize("version", ["2.3.2", "1.17.9"])
+@pytest.mark.parametrize("has_npm", [False, True], ids=["no npm", "offline"])
+def test_where_no_pin_can_be_had_the_reason_names_what_was_on_path(
+    world: World, version: str, *, has_npm: bool
+) -> None:
+    if has_npm:
+        world.install_npm(tail="echo 'npm error code ENOTFOUND' >&2; exit 1")
+    binary = write_opencode(world.bin / "opencode", f"{version}\n")
+
+    with pytest.raises(OpenCodeMissingError) as caught:
         world.find()
+
+    why = "npm could not fetch" if has_npm else "There is no npm to fetch"
+    assert caught.value.problem.startswith(why)
+    assert caught.value.problem.endswith(
+        f" On PATH, {binary} is OpenCode {version}; only {DRIVEN}; it was passed over."
+    )
+
+
+def test_where_no_pin_can_be_had_the_reason_names_a_launcher_on_path(world: World) -> None:
+    script = write_script(world.bin / "opencode", "#!/bin/sh\nexit 3\n")
+
+    with pytest.raises(OpenCodeMissingError) as caught:
+        world.find()
+
+    assert caught.value.problem.endswith(
+        f" On PATH, {script} leads to no Linux binary of OpenCode; it was passed over."
+    )
+
+
+@runs_elf
+def test_later_version_on_path_is_to_be_tried_where_no_pin_can_be_had(world: World) -> None:
+    binary = write_opencode(world.bin / "opencode", "1.19.5\n")
+
+    found = world.choose()
+
+    assert (found.path, found.version, found.needs_trial) == (binary, "1.19.5", True)
+    assert found.note.endswith(f"and none in the cache. {binary} is used instead.")
+
+
+@runs_elf
+def test_one_that_fits_is_found_behind_one_that_does_not(world: World) -> None:
+    world.install_npm()
+    write_opencode(world.bin / "opencode", "2.3.2\n")
+    behind = write_opencode(world.root / "behind/opencode", "1.18.20\n")
+    environ = {"PATH": f"{world.bin}::{world.bin}:{behind.parent}"}
+
+    found = find_opencode(
+        configured=None, environ=environ, cache=world.cache, release=world.release
+    )
+
+    assert (found.path, found.note) == (behind, "")
     assert world.npm_calls == []
+
+
+@runs_elf
+def test_all_on_path_are_named_once_where_no_pin_can_be_had(world: World) -> None:
+    first = write_opencode(world.bin / "opencode", "2.3.2\n")
+    second = write_opencode(world.root / "behind/opencode", "1.17.0\n")
+    environ = {"PATH": f"{world.bin}:{world.bin}:{second.parent}"}
+
+    with pytest.raises(OpenCodeMissingError) as caught:
+        find_opencode(configured=None, environ=environ, cache=world.cache, release=world.release)
+
+    assert caught.value.problem.count("it was passed over.") == 2
+    assert caught.value.problem.index(str(first)) < caught.value.problem.index(str(second))
+
+
+@runs_elf
+def test_download_that_was_tampered_with_is_told_whatever_is_on_path(world: World) -> None:
+    world.install_npm()
+    world.tarball.write_bytes(b"something else")
+    write_opencode(world.bin / "opencode", "1.19.5\n")
+
+    with pytest.raises(OpenCodeVersionError, match="checksum of the tarball"):
+        world.find()
+
+
+@runs_elf
+def test_later_version_that_has_passed_on_path_is_taken_like_any_other(world: World) -> None:
+    world.install_npm()
+    binary = write_opencode(world.bin / "opencode", "1.19.5\n")
+    remember_pass(binary, world.cache)
+
+    found = world.choose()
+
+    assert (found.path, found.needs_trial) == (binary, False)
+    assert world.npm_calls == []
+
+
+@runs_elf
+def test_configured_version_2_is_taken_with_its_own_driver(world: World) -> None:
+    binary = write_opencode(world.root / "mine", "2.3.2\n")
+
+    found = world.choose(binary)
+
+    assert (found.path, found.major, found.needs_trial) == (binary, 2, False)
+
+
+@runs_elf
+def test_configured_later_version_is_tried_once_for_each_binary(world: World) -> None:
+    binary = write_opencode(world.root / "mine", "1.19.5\n")
+    assert world.choose(binary).needs_trial
+
+    remember_pass(binary, world.cache)
+    assert not world.choose(binary).needs_trial
+
+    write_opencode(binary, "1.19.6\n")
+    assert world.choose(binary).needs_trial
+
+
+@runs_elf
+def test_another_contract_is_tried_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = write_opencode(world.root / "mine", "1.19.5\n")
+    remember_pass(binary, world.cache)
+    monkeypatch.setattr(trials, "CONTRACT", trials.CONTRACT + 1)
+
+    assert world.choose(binary).needs_trial
+
+
+@runs_elf
+def test_pass_that_cannot_be_remembered_is_no_trouble(world: World) -> None:
+    binary = write_opencode(world.root / "mine", "1.19.5\n")
+    world.cache.write_text("a file where the folder should be")
+
+    remember_pass(binary, world.cache)
+
+    assert world.choose(binary).needs_trial
 
 
 @runs_elf

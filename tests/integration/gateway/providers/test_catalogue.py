@@ -23,7 +23,7 @@ from pytest_agentfix.gateway.providers.prices import Price
 @pytest.fixture(scope="module")
 def binary() -> Path:
     cache = platformdirs.user_cache_path("pytest-agentfix")
-    return find_opencode(configured=None, environ=os.environ, cache=cache)
+    return find_opencode(configured=None, environ=os.environ, cache=cache).path
 
 
 def list_models(binary: Path, folder: Path, provider: str, variable: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import random
 from pathlib import Path
 
+from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import (
     Cluster,
     Evidence,
@@ -139,7 +140,8 @@ def make_known() -> KnownBaseline:
 
 
 def test_what_is_handed_over_is_sorted_by_kind(tmp_path: Path) -> None:
-    opencode = FoundOpenCode(path=Path("/opencode"), catalogue=None)
+    binary = OpenCodeBinary(path=Path("/opencode"), version="1.18.34")
+    opencode = FoundOpenCode(binary=binary, catalogue=None)
     items = [
         HandoverItem(name=OPENCODE, facts=unpack(pack(opencode))),
         HandoverItem(name=BASE, facts=unpack(pack(copy_base(tmp_path).record()))),

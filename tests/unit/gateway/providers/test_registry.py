@@ -32,7 +32,7 @@ PACKAGES = {
 @pytest.fixture(scope="module")
 def binary() -> Path:
     cache = platformdirs.user_cache_path("pytest-agentfix")
-    return find_opencode(configured=None, environ=os.environ, cache=cache)
+    return find_opencode(configured=None, environ=os.environ, cache=cache).path
 
 
 @pytest.fixture(scope="module")
