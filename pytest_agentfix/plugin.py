@@ -66,8 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
     except Exception as error:  # pytest's import hook needs an ``open`` that works
         raise pytest.UsageError(
             f"agent-fix cannot be imported: {type(error).__name__}: {error}. If a conftest.py "
-            "replaces `open` or the like, have a fixture do it and undo it; else install "
-            "pytest-agentfix anew (`pip check` tells of packages that do not fit)."
+            "replaces 'open' or the like, have a fixture do it and undo it; else install "
+            "pytest-agentfix anew ('pip check' tells of packages that do not fit)."
         ) from error
     with usage_errors.as_usage_errors("read its settings", usage_errors.REPORT_IT):
         _register(config)

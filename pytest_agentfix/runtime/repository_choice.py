@@ -89,7 +89,7 @@ def _check_configuration(invocation: Invocation, top: Path) -> None:
     if invocation.mistaken and (lost is not None or not is_around):
         settings = f" and does not read {lost}" if lost else ""
         raise SettingError(
-            f"pytest took the value of `{invocation.mistaken}` for a test's path: it works from "
+            f"pytest took the value of '{invocation.mistaken}' for a test's path: it works from "
             f"{invocation.rootdir}{settings}.",
             f"Write `{'='.join(invocation.mistaken.split(' ', 1))}`.",
         )

@@ -22,11 +22,15 @@ INTERNAL: Final = {
     "A command in the sandbox had ended.": "a hand-over fails, and a new sandbox is started",
     "A stream into the sandbox is still open.": "a hand-over is not tried, or a new one is started",
     "A workspace cannot be an overlay: {}.": "full copies are made instead",
-    "OpenCode is not on this machine yet.": "it is looked for again, and then fetched",
+    "OpenCode ended: {}.": "said by the trial of a later 1.x, whose entry has it",
+    "OpenCode is not in the cache yet. {}": "it is looked for again, and then fetched",
     "The engine's connection cannot be handed over.": "a sandbox of one's own is started instead",
     "The fix changes nothing.": "the loop lands no empty change",
+    "The model's answer did not come.": "said by the trial of a later 1.x, whose entry has it",
     "The sandbox cannot be handed over now.": "a hand-over fails, and a new sandbox is started",
     "The sandbox was handed over.": "only who still waits in the process that gave it away sees it",
+    "The server was gone afterwards.": "said by the trial of a later 1.x, whose entry has it",
+    "The turn ended with {}.": "said by the trial of a later 1.x, whose entry has it",
     "interrupted": "stands in a result that is not finished yet",
     "no attempt was made": "at least one is always made",
 }
@@ -34,20 +38,25 @@ INTERNAL: Final = {
 # Calls that repeat what was said elsewhere: their words are entries where they were made.
 REPEATING: Final = frozenset(
     {
+        "agents/opencode/binary.py _with_more",  # what was passed over on PATH
         "agents/opencode/turn.py _end_by_model",
         "agents/opencode/turn.py _end_by_agent",
-        "plugin.py _register_session",
+        "agents/opencode2/driver.py _judge",  # the words of its events.py
+        "agents/opencode2/driver.py _watch",  # a cap
+        "core/unforeseen.py make_setup_error",  # "agent-fix could not ..."
         "pytest_hooks/items.py pytest_collection_modifyitems",
         "pytest_hooks/session.py _shield",
         "pytest_hooks/session.py pytest_runtestloop",
-        "pytest_hooks/session.py pytest_sessionstart",
         "pytest_hooks/session.py pytest_terminal_summary",
+        "pytest_hooks/usage_errors.py as_usage_errors",
+        "repair/loop.py _end_by_test_edits",  # the edits that the tests need
         "repair/loop.py _settle_unneeded",
         "repair/loop.py _land",  # a fix says where it is
         "repair/loop.py repair",
         "repair/state.py end_by_trouble",
         "runtime/cluster_repair.py unprepared",
         "runtime/gateway_factory.py _unlock",
+        "sandbox/engine_client.py connect_client",  # with what was replaced
     }
 )
 

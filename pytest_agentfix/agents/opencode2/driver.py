@@ -139,7 +139,7 @@ class OpenCode2Agent:
             is_untouched = seen == before and not model_access.in_flight()
             if is_untouched and now - began > patience.first_request:
                 limit = patience.first_request
-                return TurnEnd.STALLED, f"no model request came within {limit:g} s"
+                return TurnEnd.STALLED, f"no model request came in {limit:g} s"
             if now - last > patience.idle:
                 return TurnEnd.STALLED, f"it made no model request for {patience.idle:g} s"
             self._clock.sleep(TICK)

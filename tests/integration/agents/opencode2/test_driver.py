@@ -208,7 +208,7 @@ def test_trouble_of_the_provider_is_raised(stage: Stage) -> None:
     ("deadline", "flying", "end", "detail"),
     [
         (50.0, 1, TurnEnd.DEADLINE, "the time of the cluster ran out"),
-        (FAR, 0, TurnEnd.STALLED, "no model request came within 90 s"),
+        (FAR, 0, TurnEnd.STALLED, "no model request came in 90 s"),
     ],
 )
 def test_turn_that_does_not_end_is_ended(
