@@ -462,7 +462,7 @@ def test_a_full_disk(project: Project, start_model: StartModel, size: str) -> No
     with small_disk(project, size) as disk:
         ran = project.run(url=model.base_url)
         assert residue(disk) == []
-    assert (ran.status, ran.verdicts) == (1, ["environment"])
+    assert (ran.status, ran.verdicts) == (1, ["environment"]), ran.output
     assert re.search("disk is full|No room is left", ran.reasons[0])
     assert "TMPDIR to a larger disk" in ran.reasons[0]
     assert_untouched(project, log=("data", "start"))
