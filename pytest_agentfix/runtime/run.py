@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
@@ -78,6 +79,7 @@ class RepairRun:
         self._notices: list[str] = []
         self._began = self._clock.monotonic()
         self._scratch = scratch
+        self._landing_folder: Path | None = None
         self._token = token
         self._gateways: GatewayFactory | None = None
         self._sandboxes: SandboxFactory | None = None
@@ -196,6 +198,7 @@ class RepairRun:
         scratch = self._scratch = self._scratch or Scratch(context.scratch_root)
         if not context.settings.keep:
             self._reaper = start_reaper(scratch)
+        self._landing_folder = scratch.folder(LANDING_FOLDER)
         files = list_base_files(context.repository, context.settings, imported)
         base = _refresh_base(prewarmed, files)
         if base is None:
@@ -259,7 +262,7 @@ class RepairRun:
         context, sandboxes, agent_pool = self._context, self._sandboxes, self._agent_pool
         assert self._gateways is not None
         assert sandboxes is not None
-        assert self._scratch is not None
+        assert self._landing_folder is not None
         assert agent_pool is not None
         passed = leave_out_long(request.passed, self._notices)
         base_versions = BaseVersions(
@@ -281,7 +284,7 @@ class RepairRun:
             gateways=self._gateways,
             scheduler=self._scheduler,
             clock=self._clock,
-            landing_folder=self._scratch.folder(LANDING_FOLDER),
+            landing_folder=self._landing_folder,
         )
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
