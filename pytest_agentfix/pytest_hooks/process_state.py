@@ -42,7 +42,7 @@ _MISSING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the names of one module or class stood for."""
+    """The values that the names of one module or class had."""
 
     title: str
     owner: Any

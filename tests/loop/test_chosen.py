@@ -1,4 +1,4 @@
-"""What plugins chose in the user's run is chosen in sandboxes: seeds, workers, options for ids."""
+"""Choices of plugins in the user's run are made in sandboxes too: seeds, workers, ids."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ DONE: Final = "stop"  # the reason of the last step of a turn that came to its e
 
 @dataclass(slots=True, kw_only=True)
 class TurnRecord:
-    """What the events of one turn say; ``reason`` is that of its last step, "" within one."""
+    """Reads the events of one turn; ``reason`` is that of its last step, "" within one."""
 
     session: str = ""
     text: str = ""

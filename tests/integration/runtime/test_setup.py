@@ -1,4 +1,4 @@
-"""What can be odd about a machine, before the first test: every time a cause and a next step."""
+"""A machine that is odd before the first test: every time a cause and a next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interpreter imports from is found, however it gets there; what lies beside it is not."""
+"""The places that an interpreter imports from are found, and what lies beside them is not."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def read(done: Completed) -> list[dict[str, Any]]:
 
 
 def test_the_users_path_is_completed_at_its_end(tmp_path: Path) -> None:
-    """What the sandbox's Python does not find by itself, as its HOME is another one."""
+    """Folders that the sandbox's Python does not find by itself, as its HOME is another one."""
     top, home = tmp_path / "top", tmp_path / "home"
     for folder in (top / "src", home / "lib"):
         folder.mkdir(parents=True)

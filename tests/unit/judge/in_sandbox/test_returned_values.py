@@ -1,4 +1,4 @@
-"""What the callables among a call's arguments return, and changes of it."""
+"""Note and change the results of the callables among a call's arguments."""
 
 from __future__ import annotations
 
