@@ -391,7 +391,8 @@ class _CallView:
         if condition.has_precedent:
             return "the code asks the like already"
         if isinstance(value, (int, float)):
-            return "a range of numbers" if self._is_interval(condition, value, outcome) else ""
+            is_range = self._is_interval(condition, place, value, outcome=outcome)
+            return "a range of numbers" if is_range else ""
         if not isinstance(value, str) or any(not isinstance(one, str) for one in knowledge):
             return ""
         is_single = self._is_one_keyword(condition, place, outcome=outcome)
@@ -418,14 +419,17 @@ class _CallView:
         }
         return len({word[:1] for word in words}) == 1
 
-    def _is_interval(self, condition: Condition, value: float, outcome: bool) -> bool:  # noqa: FBT001
+    def _is_interval(
+        self, condition: Condition, place: str, value: float, *, outcome: bool
+    ) -> bool:
         """Return whether the recorded calls that take the path are numbers in a row."""
-        numbers = set()
+        numbers, kind = set(), _kind_of(place)
         for call in self.comparison.changed.calls:
             if call.function == self.call.function and outcome in call.outcome.met.get(
                 condition.number, ()
             ):
-                found = [_read_value(text) for text in call.held.values()]
+                held = call.held.items()
+                found = [_read_value(text) for one, text in held if _kind_of(one) == kind]
                 numbers |= {one for one in found if type(one) is int}
         run = 1
         for step in (1, -1):
@@ -562,6 +566,11 @@ class _CallView:
                 is_special=True,
                 why="right for its first calls only",
             )
+
+
+def _kind_of(place: str) -> str:
+    """Return a place without numbers: the elements of a collection are of one kind."""
+    return re.sub(r"\d+", "", place)
 
 
 def _root_of(place: str) -> str:
