@@ -9,14 +9,7 @@ import pytest
 
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.repository import Repository, copy_history
-from tests.kits.repository_kit import IDENTITY, make_repository, run_git, write_files
-
-
-@pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+from tests.kits.repository_kit import make_repository, run_git, write_files
 
 
 def make_tagged(folder: Path) -> Path:

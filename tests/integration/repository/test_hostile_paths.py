@@ -13,7 +13,6 @@ from pytest_agentfix.core.errors import LandingError
 from pytest_agentfix.core.model import FileChange
 from pytest_agentfix.repository.paths import problem_of_path
 from tests.kits.repository_kit import (
-    IDENTITY,
     digest_tree,
     make_fix,
     make_repository,
@@ -45,13 +44,6 @@ HOOKS = [
     "sendemail-validate",
     "update",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 @pytest.fixture

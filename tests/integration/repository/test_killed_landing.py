@@ -14,7 +14,6 @@ import pytest
 from pytest_agentfix.repository.landing_journal import settle_landings
 from tests.kits.places import REPOSITORY
 from tests.kits.repository_kit import (
-    IDENTITY,
     digest_tree,
     make_fix,
     make_repository,
@@ -47,10 +46,7 @@ AFTER = {"a.py": b"2\n", "new/x.py": b"x\n"}
 
 
 @pytest.fixture
-def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+def top(tmp_path: Path) -> Path:
     return make_repository(tmp_path / "repository", BEFORE)
 
 

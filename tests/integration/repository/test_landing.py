@@ -21,7 +21,6 @@ from pytest_agentfix.repository.objects import Blob, States
 from pytest_agentfix.repository.refs import Refs
 from pytest_agentfix.repository.stats import count_lines
 from tests.kits.repository_kit import (
-    IDENTITY,
     digest_tree,
     make_fix,
     make_repository,
@@ -31,13 +30,6 @@ from tests.kits.repository_kit import (
 )
 
 FILES = {"a.py": b"1\n", "b.py": b"b\n", "pkg/c.py": b"c\n", "tests/test_mod.py": b"t\n"}
-
-
-@pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 @pytest.fixture

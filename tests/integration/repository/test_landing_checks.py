@@ -25,7 +25,6 @@ from pytest_agentfix.repository import Repository, check_landing, check_writable
 from pytest_agentfix.repository.locks import find_holder
 from tests.kits.lock_kit import committing, opening
 from tests.kits.repository_kit import (
-    IDENTITY,
     digest_tree,
     make_fix,
     make_repository,
@@ -36,13 +35,6 @@ from tests.kits.repository_kit import (
 
 FILES = {"a.py": b"1\n", "pkg/b.py": b"b\n"}
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 @pytest.fixture

@@ -16,14 +16,11 @@ from pytest_agentfix.core.errors import (
     RepositoryUnreadableError,
 )
 from pytest_agentfix.repository import Repository
-from tests.kits.repository_kit import IDENTITY, make_repository, run_git
+from tests.kits.repository_kit import make_repository, run_git
 
 
 @pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
 
 

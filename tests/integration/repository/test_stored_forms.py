@@ -10,7 +10,6 @@ from pytest_agentfix.core.errors import LandingError
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.repository.attributes import StoredForms
 from tests.kits.repository_kit import (
-    IDENTITY,
     digest_tree,
     make_fix,
     make_repository,
@@ -27,13 +26,6 @@ FORMS = {
     "working-tree-encoding=latin1": "latin-1",
     "working-tree-encoding=CP1252 eol=crlf": "cp1252",
 }
-
-
-@pytest.fixture(autouse=True)
-def _config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "gitconfig").write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 @pytest.mark.parametrize("form", FORMS)
