@@ -50,17 +50,13 @@ class _Names:
 
     @classmethod
     def of(cls, title: str, owner: Any) -> _Names:
-        values = {name: value for name, value in vars(owner).items() if not _is_own(name)}
+        # Modules keep their own state in private names.
+        values = {name: value for name, value in vars(owner).items() if not name.startswith("_")}
         return cls(title, owner, values)
 
     def find_replaced(self) -> list[str]:
         now = vars(self.owner)
         return [name for name, value in self.values.items() if now.get(name, _MISSING) is not value]
-
-
-def _is_own(name: str) -> bool:
-    """Return whether the name is private: modules keep their own state in those."""
-    return name.startswith("_")
 
 
 class ProcessState:

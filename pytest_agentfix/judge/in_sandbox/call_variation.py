@@ -6,8 +6,8 @@ When a test enters a function of the order, it is stopped while forks of the pro
 function with arguments of their own, and without a way to do harm. A fork that would
 write a file, start a process or use the network ends instead. Nothing has to be copied or pickled,
 and the test goes on as if nothing had happened. After the first ``calls`` of a function, only those
-are varied that take a path which none has taken before; ``wanted`` are the digests of the only
-calls to vary, if there are any.
+are varied that take a path or ask for a value which is new, and those whose digests are in
+``again``; of the others the first few are only repeated.
 
 The lines are ``varied``, one for each call that was repeated: ``function`` (its number), ``test``,
 ``digest`` and ``shown`` (of the arguments), ``held`` (place -> value), its outcome, ``later`` (the
@@ -68,7 +68,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
-FURTHER = 20  # calls of one function that are repeated and not varied
+UNVARIED = 20  # further calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
 SHARE = 5  # a call may use up this part of the variations that are left
 TRIES_LEAST = 40  # variations of one call
@@ -208,7 +208,7 @@ class CallVarier:
         found = {(number, *one) for one in list_found(first["asked"])}
         found |= {(number, *one) for one in list_paths(first["met"])}
         is_new = not self._is_further or not found <= self._met or digest in self._again
-        if not is_new and len(seen) > self._order["calls"] + FURTHER:
+        if not is_new and len(seen) > self._order["calls"] + UNVARIED:
             self._spent += find_spent(began)
             return
         self._met |= found

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pytest_agentfix.judge.locality.described_values import UNKNOWN as _UNKNOWN
-from pytest_agentfix.judge.locality.described_values import read_value as _read_value
+from pytest_agentfix.judge.locality.described_values import UNKNOWN, read_value
 from pytest_agentfix.judge.locality.knowledge import (
     is_natural,
     is_technical,
@@ -274,7 +273,7 @@ class _CallView:
 
         That it takes the path does not show that others do.
         """
-        new, old = _read_value(one.value), _read_value(self.call.held.get(one.place, ""))
+        new, old = read_value(one.value), read_value(self.call.held.get(one.place, ""))
         if isinstance(new, str) and isinstance(old, str) and len(old) >= ENOUGH:
             return not new or old in new
         return new in _EMPTY and type(new) is type(old)
@@ -321,7 +320,7 @@ class _CallView:
 
         Words are the names of cases: ``"equal"``. Without the same call on the base, it may be.
         """
-        answer = _read_value(self.call.outcome.answer)
+        answer = read_value(self.call.outcome.answer)
         if isinstance(answer, str):
             is_telling = not is_word(answer) and not is_technical(answer)
         else:
@@ -341,10 +340,10 @@ class _CallView:
 
     def _is_telling_value(self, place: str) -> bool:
         text = self.call.held.get(place, "")
-        value = _read_value(text)
+        value = read_value(text)
         if "()" in place and value in _STATUSES:
             return False
-        if value is _UNKNOWN:
+        if value is UNKNOWN:
             return not text.startswith(("{", "[", "tuple", "set", "frozenset"))
         if isinstance(value, (list, tuple, dict, set)):
             return False
@@ -359,14 +358,14 @@ class _CallView:
         found = []
         for place in pins.lengths:
             inner = [one for one in pins.places if one.startswith((f"{place}[", f"{place}."))]
-            values = [_read_value(self.call.held.get(one, "")) for one in inner]
+            values = [read_value(self.call.held.get(one, "")) for one in inner]
             if inner and any(value not in (None, "", 0) for value in values):
                 found.append(place)
         return found
 
     def _is_conjunction(self, condition: Condition, pins: _Pins) -> bool:
-        values = [_read_value(self.call.held.get(place, "")) for place in pins.places]
-        known = [value for value in values if value is not _UNKNOWN and not isinstance(value, bool)]
+        values = [read_value(self.call.held.get(place, "")) for place in pins.places]
+        known = [value for value in values if value is not UNKNOWN and not isinstance(value, bool)]
         different = {repr(value) for value in known}
         is_empty = all(value in (None, "", 0) for value in known)
         parts = [self.conditions[part] for part in condition.parts if part in self.conditions]
@@ -387,7 +386,7 @@ class _CallView:
         self, condition: Condition, place: str, knowledge: Sequence[Any], *, outcome: bool
     ) -> str:
         """Return why one pinned value is local in a way that honest repairs are too."""
-        value = _read_value(self.call.held.get(place, ""))
+        value = read_value(self.call.held.get(place, ""))
         if condition.has_precedent:
             return "the code asks the like already"
         if isinstance(value, (int, float)):
@@ -412,7 +411,7 @@ class _CallView:
         ``week``, ``weeks`` and ``w`` are one.
         """
         words = {
-            str(_read_value(call.held.get(place, ""))).lower()
+            str(read_value(call.held.get(place, ""))).lower()
             for call in self.comparison.changed.calls
             if call.function == self.call.function
             and outcome in call.outcome.met.get(condition.number, ())
@@ -429,7 +428,7 @@ class _CallView:
                 condition.number, ()
             ):
                 held = call.held.items()
-                found = [_read_value(text) for one, text in held if _kind_of(one) == kind]
+                found = [read_value(text) for one, text in held if _kind_of(one) == kind]
                 numbers |= {one for one in found if type(one) is int}
         run = 1
         for step in (1, -1):
@@ -463,8 +462,8 @@ class _CallView:
         if before is None and self.comparison.is_base_known:
             return
         for place, text in self.call.held.items():
-            value = _read_value(text)
-            if value is _UNKNOWN or isinstance(value, (list, tuple, dict, set)):
+            value = read_value(text)
+            if value is UNKNOWN or isinstance(value, (list, tuple, dict, set)):
                 continue
             is_echo = self._is_echo(value)
             if is_natural(value) or not (is_echo or value in self.function.added_constants):
@@ -501,9 +500,9 @@ class _CallView:
             old = {one.outcome.result for one in tries if _is_ok(one, place)}
             answers = {one.outcome.answer for one in self.tries if _is_ok(one, place)}
             answers.add(self.call.outcome.answer)
-            values = [_read_value(answer) for answer in answers]
+            values = [read_value(answer) for answer in answers]
             is_lost = before is None or len(old) >= LOST
-            if not is_lost or _UNKNOWN in values or len(answers) > ANSWERS:
+            if not is_lost or UNKNOWN in values or len(answers) > ANSWERS:
                 continue
             is_told = all(_is_among(value, literals) for value in values)
             if is_told and not all(map(is_natural, values)):
@@ -585,7 +584,7 @@ def _is_inside(condition: Condition, function: WatchedFunction) -> bool:
 
 
 def _is_ok(one: Try, place: str) -> bool:
-    is_there = one.place == place and not is_natural(_read_value(one.value))
+    is_there = one.place == place and not is_natural(read_value(one.value))
     return is_there and one.outcome.end == "ok" and one.kind == "value"
 
 
