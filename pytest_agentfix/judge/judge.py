@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.hunks import split_hunks
+from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -22,6 +23,7 @@ from pytest_agentfix.core.model import (
     Want,
 )
 from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
 from pytest_agentfix.judge.failure_comparison import FailureComparison
@@ -38,7 +40,6 @@ from pytest_agentfix.judge.reproduce import Reproducer
 from pytest_agentfix.judge.reverify import Reverification, Reverifier
 from pytest_agentfix.judge.sessions.command import CommandBuilder
 from pytest_agentfix.judge.sessions.session_end import USUAL
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.judge.time_limits import limit_with_change
@@ -116,7 +117,7 @@ class SandboxJudge:
         clock: Clock,
         stopwatch: Callable[[float], None] = lambda _: None,
         rng: random.Random | None = None,
-        limiter: SessionLimiter | None = None,
+        limiter: Slots | None = None,
         suite: SuiteFacts | None = None,
     ) -> None:
         self._plan = plan
@@ -131,7 +132,10 @@ class SandboxJudge:
             scratch=plan.scratch,
         )
         self._sessions = Sessions(
-            commands=commands, clock=clock, limiter=limiter or SessionLimiter(), stopwatch=stopwatch
+            commands=commands,
+            clock=clock,
+            limiter=limiter or Slots(count_cores()),
+            stopwatch=stopwatch,
         )
         self._regressions = RegressionRunner(
             passed,

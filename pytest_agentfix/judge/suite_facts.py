@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_agentfix.core.model import TestOutcome
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.judge.sessions.orders import RunOrder
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class BaseRuns:
     """
 
     runs: list[BaseRun] = field(default_factory=list)
-    lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
+    lock: Slots = field(default_factory=lambda: Slots(1))
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _AllBases:
 
     seed: int
     passed: tuple[str, ...] | None = None  # of the whole suite, ``None`` until somebody asks
-    lock: SessionLimiter = field(default_factory=lambda: SessionLimiter(1))
+    lock: Slots = field(default_factory=lambda: Slots(1))
     flaky: set[str] = field(default_factory=set)
     always_red: dict[RunOrder, dict[str, TestOutcome]] = field(default_factory=dict)
     can_bear_coverage: bool = True
@@ -97,7 +97,7 @@ class SuiteFacts:
         self._all.can_bear_coverage = False
 
     @property
-    def suite_lock(self) -> SessionLimiter:
+    def suite_lock(self) -> Slots:
         """The lock to hold when calling ``find_suite``."""
         return self._all.lock
 

@@ -18,6 +18,7 @@ from pytest_agentfix.core.errors import AgentFixError, AgentTooSlowError, Enviro
 from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
@@ -28,7 +29,6 @@ from pytest_agentfix.runtime.sandbox_factory import (
     SandboxFactory,
     WorkspaceSandbox,
 )
-from pytest_agentfix.runtime.start_queue import StartQueue
 from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class AgentPool:
         self._access = access
         self._environ = environ
         self._clock = clock
-        self._starts = StartQueue(count_cores())
+        self._starts = Slots(count_cores())
         self._driver = OpenCode2Agent if major == UNTRIED_MAJOR else OpenCodeAgent
         self.ahead: PrewarmPool[WarmAgent] = PrewarmPool(
             self._start_ahead,
@@ -161,7 +161,7 @@ class AgentPool:
         )
         agent = self._driver(sandbox.container, plan, clock=self._clock)
         try:
-            with self._starts.turn(deadline=deadline):
+            with self._starts.hold(timeout=self._remaining(deadline)):
                 agent.launch(deadline=deadline)
             agent.begin(gateway)
         except BaseException:
@@ -231,14 +231,17 @@ class AgentPool:
     ) -> WarmAgent:
         """Start one in its turn; once more, and alone, if there was too much else to do."""
         try:
-            with self._starts.turn(deadline=deadline):
+            with self._starts.hold(timeout=self._remaining(deadline)):
                 return self._launch(open_sandbox, access, deadline, signals)
         except AgentTooSlowError:
             if signals.cancelled.is_set():
                 raise
             logger.info("OpenCode was too slow and is started again, alone", exc_info=True)
-        with self._starts.turn(deadline=deadline, is_alone=True):
+        with self._starts.hold(timeout=self._remaining(deadline), is_alone=True):
             return self._launch(open_sandbox, access, deadline, signals)
+
+    def _remaining(self, deadline: float) -> float:
+        return deadline - self._clock.monotonic()
 
     def _launch(
         self,

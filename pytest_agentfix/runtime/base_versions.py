@@ -24,13 +24,13 @@ from pytest_agentfix.core.model import (
 )
 from pytest_agentfix.core.paths import fold, normalise
 from pytest_agentfix.core.ports import Clock
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.judge import JudgePlan, SandboxJudge
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.policy import Policy, apply_policy
 from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.test_files import Suite
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import choose_hold_out
 from pytest_agentfix.repair.prompts.prompt import first_prompt
@@ -76,7 +76,7 @@ class BaseVersions:
             frozenset(sandboxes.base.files)
         ]  # of each version; the policy caches by them
         self._suites = [SuiteFacts(seed=secrets.randbelow(1_000_000))]
-        self._session_limiter = SessionLimiter(count_cores())
+        self._session_limiter = Slots(count_cores())
         self._baselines: dict[str, Baseline] = {}  # by slug: found out ahead of time
         self._submodules = context.repository.submodules
         self._left_out = context.repository.left_out

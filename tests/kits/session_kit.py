@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
@@ -55,7 +55,7 @@ def run_session(
         base_env={"PATH": PATH},
         scratch=str(top.parent / "scratch"),
     )
-    sessions = Sessions(commands=commands, clock=RealClock(), limiter=SessionLimiter(1))
+    sessions = Sessions(commands=commands, clock=RealClock(), limiter=Slots(1))
     with LocalSandbox(top) as sandbox:
         deadline = time.monotonic() + 120
         return sessions.run(sandbox, Task(ids=ids, **task), deadline, **(run or {}))

@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pytest_agentfix.core.model import ChangeSet, Failure, ItemKind, Phase, TestOutcome
+from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
 from pytest_agentfix.judge.sessions.run_report import RunReport
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
@@ -46,7 +46,7 @@ class SandboxedProject(JudgedProject):
             python=context.environment.python,
             base_env=context.environment.env,
         )
-        sessions = Sessions(commands=commands, clock=SystemClock(), limiter=SessionLimiter(1))
+        sessions = Sessions(commands=commands, clock=SystemClock(), limiter=Slots(1))
         deadline = time.monotonic() + PATIENCE
         with self.open_sandbox() as sandbox:
             run = sessions.run(sandbox, Task(ids=("tests",)), deadline)

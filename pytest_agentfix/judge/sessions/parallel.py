@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from pytest_agentfix.core.errors import EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Sandbox
-from pytest_agentfix.judge.sessions.session_limit import Stop, StoppedError
+from pytest_agentfix.core.slots import Stop, StoppedError
 from pytest_agentfix.judge.sessions.sessions import Sessions
 
 T = TypeVar("T")

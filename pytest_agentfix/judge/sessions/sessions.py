@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from pytest_agentfix.core.errors import OutOfMemoryError
 from pytest_agentfix.core.ports import Clock, Command, Completed, Sandbox
+from pytest_agentfix.core.slots import Slots, Stop
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import Files, encode_files, make_key
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.sessions.session_end import USUAL, UsualSession
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 _OUT_OF_TIME: Final = "the cluster's time ran out while its change was judged"
@@ -44,7 +44,7 @@ class Sessions:
 
     commands: CommandBuilder
     clock: Clock
-    limiter: SessionLimiter
+    limiter: Slots
     stopwatch: Callable[[float], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
 
@@ -124,7 +124,7 @@ class Sessions:
         return seconds
 
     @contextmanager
-    def hold(self, lock: SessionLimiter, deadline: float) -> Iterator[None]:
+    def hold(self, lock: Slots, deadline: float) -> Iterator[None]:
         """Hold ``lock`` for the block; waiting ends as it does for a session slot."""
         with lock.hold(timeout=self.remaining(deadline), stop=self.stop):
             yield

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pytest_agentfix.core.machine import (
@@ -39,5 +41,9 @@ def test_this_machine() -> None:
     assert find_load() >= 0
     assert find_load_average() >= 0
     memory = find_free_memory()
-    assert count_cores() >= 1
     assert memory is None or memory > 1_000_000
+
+
+def test_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
+    assert count_cores() == 2

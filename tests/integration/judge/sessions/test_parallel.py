@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +15,9 @@ import pytest
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected, Invocation
 from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Stream
+from pytest_agentfix.core.slots import Slots, StoppedError
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
 from pytest_agentfix.judge.sessions.parallel import ParallelSessions, SessionRunner
-from pytest_agentfix.judge.sessions.session_limit import SessionLimiter, Stop, StoppedError
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.testing.fakes import FakeClock
 
@@ -81,7 +80,7 @@ def make_sessions(limiter: int = 9) -> Sessions:
     here = Path("/")
     invocation = Invocation(rootdir=here, cwd=here, config_file=None)
     commands = CommandBuilder(invocation=invocation, top=here, python="/python", base_env={})
-    return Sessions(commands=commands, clock=FakeClock(), limiter=SessionLimiter(limiter))
+    return Sessions(commands=commands, clock=FakeClock(), limiter=Slots(limiter))
 
 
 def run(runner: SessionRunner) -> float:
@@ -127,14 +126,14 @@ def test_nothing_is_left_when_an_exception_comes_through(error: type[BaseExcepti
 
 def test_jobs_that_wait_for_a_slot_or_a_turn_are_ended_too() -> None:
     world = World()
-    lock = SessionLimiter(1)
+    lock = Slots(1)
 
     def wait_for_turn(runner: SessionRunner) -> None:
         with runner.sessions.hold(lock, math.inf):
             pass
 
     with (
-        lock.hold(timeout=LIMIT, stop=Stop()),
+        lock.hold(timeout=LIMIT),
         ParallelSessions(make_sessions(1), world.open) as jobs,
     ):
         futures = [jobs.start(run), jobs.start(run)]
@@ -195,7 +194,7 @@ def test_what_the_deadline_cuts_off_says_nothing_of_a_plain_call() -> None:
 
 def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
     world, clock = World(is_stuck=False), FakeClock()
-    limiter = SessionLimiter(1)
+    limiter = Slots(1)
     sessions = Sessions(commands=make_sessions().commands, clock=clock, limiter=limiter)
 
     def wait_and_run() -> float:
@@ -203,28 +202,9 @@ def test_waiting_for_a_slot_counts_against_the_deadline_only() -> None:
             return sessions.run(sandbox, Task(ids=("t",)), 1000.0, patience=50.0).limit
 
     with ParallelSessions(sessions, world.open) as jobs:
-        with limiter.hold(timeout=1, stop=Stop()):
+        with limiter.hold(timeout=1):
             future = jobs.start(lambda _: wait_and_run())
             clock.now += 900  # of which it will have waited some
         assert future.result(LIMIT) == 50.0
         clock.now = 980
         assert wait_and_run() == 20.0
-
-
-def test_no_slot_in_time() -> None:
-    limiter = SessionLimiter(1)
-    with limiter.hold(timeout=1, stop=Stop()), pytest.raises(TimeoutError):  # noqa: SIM117
-        with limiter.hold(timeout=0.01, stop=Stop()):
-            pass
-    with limiter.hold(timeout=1, stop=Stop()):
-        pass
-
-
-def test_number_of_slots_is_that_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
-    limiter = SessionLimiter()
-    with ExitStack() as held:
-        for _ in range(2):
-            held.enter_context(limiter.hold(timeout=1, stop=Stop()))
-        with pytest.raises(TimeoutError):
-            held.enter_context(limiter.hold(timeout=0, stop=Stop()))
