@@ -39,10 +39,9 @@ INTERNAL: Final = {
 REPEATING: Final = frozenset(
     {
         "agents/opencode/binary.py _with_more",  # what was passed over on PATH
-        "agents/opencode/turn.py _end_by_model",
+        "agents/opencode/turn.py end_by_model",
         "agents/opencode/turn.py _end_by_agent",
         "agents/opencode2/driver.py _judge",  # the words of its events.py
-        "agents/opencode2/driver.py _watch",  # a cap
         "core/unforeseen.py make_setup_error",  # "agent-fix could not ..."
         "pytest_hooks/items.py pytest_collection_modifyitems",
         "pytest_hooks/session.py _shield",

@@ -19,9 +19,10 @@ from pytest_agentfix.agents.opencode.launch import (
 )
 from pytest_agentfix.agents.opencode.listener import EventListener
 from pytest_agentfix.agents.opencode.server_client import OpenCodeServer
+from pytest_agentfix.agents.opencode.session import OpenCodeSession
 from pytest_agentfix.agents.opencode.turn import QUIET, TICK, TurnContext, TurnFollower
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.model import Collected, Turn, TurnEnd
+from pytest_agentfix.core.model import Turn, TurnEnd
 from pytest_agentfix.core.ports import Clock, ModelAccess, Process, Sandbox
 
 __all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
@@ -29,16 +30,11 @@ __all__ = ["BINARY", "SERVER_PORT", "OpenCodeAgent", "OpenCodePlan", "Patience"]
 WARM_UP: Final = "Say ok."  # a throw-away prompt
 
 
-class OpenCodeAgent:
-    """One OpenCode server in one sandbox, with one session. Implements ``ports.Agent``.
-
-    ``launch`` and ``warm_up`` do not depend on the repair; ``begin`` comes before the first prompt.
-    """
+class OpenCodeAgent(OpenCodeSession):
+    """One OpenCode server in one sandbox, with one session."""
 
     def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
-        self._sandbox = sandbox
-        self._plan = plan
-        self._clock = clock
+        super().__init__(sandbox, plan, clock=clock)
         self._server = OpenCodeServer(
             lambda port, timeout: sandbox.dial(port, timeout=timeout),
             port=SERVER_PORT,
@@ -46,8 +42,6 @@ class OpenCodeAgent:
         )
         self._listener = EventListener(self._server)
         self._process: Process | None = None
-        self._model_access: ModelAccess | None = None
-        self._session = ""
 
     @classmethod
     def adopt(
@@ -122,30 +116,16 @@ class OpenCodeAgent:
         self._session = self._server.create_session(rules, AGENT)
         self._model_access = model_access
 
-    def prompt(self, text: str, *, deadline: float) -> Turn:
-        """Send one prompt and watch until the turn ends or ``deadline`` passes."""
-        model_access = self._model_access
-        assert model_access is not None, "begin comes first"
-        model_access.begin(deadline=deadline)
-        requests_before = model_access.requests()
+    def _take_turn(
+        self, text: str, model_access: ModelAccess, before: int, deadline: float
+    ) -> Turn:
         self._listener.forget()
-        turn = TurnFollower(
-            self._make_context(model_access), deadline=deadline, requests=requests_before
-        )
+        turn = TurnFollower(self._make_context(model_access), deadline=deadline, requests=before)
         self._send(self._session, text)
         end, detail = turn.follow()
         if end is not TurnEnd.FINISHED:
             self._server.abort(self._session)
-        trouble = model_access.trouble()
-        if trouble is not None and end is not TurnEnd.DEADLINE:
-            raise trouble
-        return Turn(
-            end=end,
-            detail=detail,
-            text=turn.watch.text,
-            requests=model_access.requests() - requests_before,
-            retries=turn.watch.retries,
-        )
+        return Turn(end=end, detail=detail, text=turn.watch.text, retries=turn.watch.retries)
 
     def _make_context(self, model_access: ModelAccess) -> TurnContext:
         return TurnContext(
@@ -183,12 +163,8 @@ class OpenCodeAgent:
         self._server.close()
         return self._process
 
-    def collect(self) -> Collected:
-        """Return the differences between the agent's workspace and the base."""
-        return self._sandbox.collect()
-
     def close(self) -> None:
         """End the session and its sandbox; calling it twice is fine."""
         self._listener.close()
         self._server.close()
-        self._sandbox.close()
+        super().close()

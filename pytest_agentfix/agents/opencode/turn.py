@@ -25,6 +25,15 @@ QUIET: Final = 10.0  # seconds without an event before the server is asked for i
 End = tuple[TurnEnd, str]  # with one line of detail
 
 
+def end_by_model(model_access: ModelAccess) -> End | None:
+    """Return the end that a cap or the provider puts to a turn."""
+    if words := model_access.cap():
+        return TurnEnd.CAPPED, words
+    if model_access.trouble() is not None:
+        return TurnEnd.ERROR, "the provider failed"
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
     """The surroundings of a turn. ``is_alive`` raises ``SandboxError`` if the sandbox is gone."""
@@ -60,7 +69,7 @@ class TurnFollower:
         while True:
             self._take_next()
             end = (
-                self._end_by_model()
+                end_by_model(self._context.model_access)
                 or self._end_by_agent()
                 or self._end_by_clock()
                 or self._end_by_silence()
@@ -78,14 +87,6 @@ class TurnFollower:
             self._silence = self._context.wait(self._context.patience.idle)
         for permission in self.watch.take_permissions():
             self._context.server.reject(permission)
-
-    def _end_by_model(self) -> End | None:
-        model_access = self._context.model_access
-        if words := model_access.cap():
-            return TurnEnd.CAPPED, words
-        if model_access.trouble() is not None:
-            return TurnEnd.ERROR, "the provider failed"
-        return None
 
     def _end_by_agent(self) -> End | None:
         watch = self.watch

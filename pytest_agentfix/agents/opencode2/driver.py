@@ -14,7 +14,8 @@ from typing import Final
 
 from pytest_agentfix.agents.opencode.config import AGENT
 from pytest_agentfix.agents.opencode.launch import BINARY, OpenCodePlan
-from pytest_agentfix.agents.opencode.turn import TICK, End
+from pytest_agentfix.agents.opencode.session import OpenCodeSession
+from pytest_agentfix.agents.opencode.turn import TICK, End, end_by_model
 from pytest_agentfix.agents.opencode2.config import (
     CONFIG_FILE,
     CONFIG_FOLDER,
@@ -24,7 +25,7 @@ from pytest_agentfix.agents.opencode2.config import (
 )
 from pytest_agentfix.agents.opencode2.events import TurnRecord, read_turn
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.model import Collected, Turn, TurnEnd
+from pytest_agentfix.core.model import Turn, TurnEnd
 from pytest_agentfix.core.ports import Clock, Command, Completed, ModelAccess, Process, Sandbox
 from pytest_agentfix.core.text import clean
 
@@ -37,19 +38,12 @@ _WRITE: Final = 'mkdir -p "$1" && cat > "$2"'
 _RUN: Final = 'exec "$@" > "$0"'
 
 
-class OpenCode2Agent:
-    """One session of OpenCode 2.x in one sandbox. Implements ``ports.Agent``.
-
-    ``launch`` and ``warm_up`` do not depend on the repair; ``begin`` comes before the first prompt.
-    """
+class OpenCode2Agent(OpenCodeSession):
+    """One session of OpenCode 2.x in one sandbox."""
 
     def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
-        self._sandbox = sandbox
-        self._plan = plan
-        self._clock = clock
+        super().__init__(sandbox, plan, clock=clock)
         self._env = make_environment(plan.env)
-        self._model_access: ModelAccess | None = None
-        self._session = ""
         self._turns = 0
 
     def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:  # noqa: ARG002 - it is quick
@@ -80,12 +74,9 @@ class OpenCode2Agent:
         self._model_access = model_access
         self._session = ""
 
-    def prompt(self, text: str, *, deadline: float) -> Turn:
-        """Send one prompt and watch until the turn ends or ``deadline`` passes."""
-        model_access = self._model_access
-        assert model_access is not None, "begin comes first"
-        model_access.begin(deadline=deadline)
-        before = model_access.requests()
+    def _take_turn(
+        self, text: str, model_access: ModelAccess, before: int, deadline: float
+    ) -> Turn:
         self._turns += 1
         events = EVENTS.format(self._turns)
         process = self._sandbox.start(self._make_command(text, events))
@@ -96,16 +87,7 @@ class OpenCode2Agent:
         record = self._read_events(events)
         self._session = record.session
         end, detail = early or self._judge(model_access, record, done)
-        trouble = model_access.trouble()
-        if trouble is not None and end is not TurnEnd.DEADLINE:
-            raise trouble
-        return Turn(
-            end=end,
-            detail=detail,
-            text=record.text,
-            requests=model_access.requests() - before,
-            retries=0,
-        )
+        return Turn(end=end, detail=detail, text=record.text)
 
     def _make_command(self, text: str, events: str) -> Command:
         """Return the command of one turn; the prompt is its standard input, which ends with it."""
@@ -130,10 +112,8 @@ class OpenCode2Agent:
             now = self._clock.monotonic()
             if model_access.in_flight() or model_access.requests() != seen:
                 last, seen = now, model_access.requests()
-            if words := model_access.cap():
-                return TurnEnd.CAPPED, words
-            if model_access.trouble() is not None:
-                return TurnEnd.ERROR, "the provider failed"
+            if end := end_by_model(model_access):
+                return end
             if now >= deadline:
                 return TurnEnd.DEADLINE, "the time of the cluster ran out"
             is_untouched = seen == before and not model_access.in_flight()
@@ -167,14 +147,6 @@ class OpenCode2Agent:
             output_limit=EVENTS_LIMIT,
         )
         return self._sandbox.run(command, timeout=limit)
-
-    def collect(self) -> Collected:
-        """Return the differences between the agent's workspace and the base."""
-        return self._sandbox.collect()
-
-    def close(self) -> None:
-        """End the sandbox with all that is left in it; calling it twice is fine."""
-        self._sandbox.close()
 
 
 def _unavailable(what: str, done: Completed) -> AgentUnavailableError:
