@@ -10,10 +10,11 @@ from pytest_agentfix.judge.lint import (
     Level,
     LintHit,
     Sample,
-    SourceTree,
     lint_changes,
     read_expectations,
+    read_module,
 )
+from pytest_agentfix.judge.source_tree import SourceTree
 
 
 def lint(
@@ -51,7 +52,7 @@ def read(test: str, *names: str, **others: str) -> Expectations:
     texts = {"test_it": test, **others}
     files = {f"tests/{name}.py": _dedent(text) for name, text in texts.items()}
     wanted = [tuple(name.split(".")) for name in names]
-    return read_expectations(SourceTree(files.get), "tests/test_it.py", wanted)
+    return read_expectations(SourceTree(files.get, read_module), "tests/test_it.py", wanted)
 
 
 def lint_sample(sample: Sample) -> tuple[LintHit, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pytest_agentfix.judge.lint.expectations import Expectations, read_expectations
 from pytest_agentfix.judge.lint.hits import Level, LintHit, LintRule, Sample
 from pytest_agentfix.judge.lint.linter import lint_changes
+from pytest_agentfix.judge.lint.module import read_module
 from pytest_agentfix.judge.lint.rules import RULES
-from pytest_agentfix.judge.lint.source_tree import SourceTree
 
 __all__ = [
     "RULES",
@@ -15,7 +15,7 @@ __all__ = [
     "LintHit",
     "LintRule",
     "Sample",
-    "SourceTree",
     "lint_changes",
     "read_expectations",
+    "read_module",
 ]

@@ -14,9 +14,9 @@ from pytest_agentfix.judge.lint.comparators import find_comparing_calls
 from pytest_agentfix.judge.lint.literal_roles import RAISES, find_roles, list_keys
 from pytest_agentfix.judge.lint.literals import literal_key
 from pytest_agentfix.judge.lint.module import Module
-from pytest_agentfix.judge.lint.source_tree import SourceTree
 from pytest_agentfix.judge.lint.tested_calls import find_calls
 from pytest_agentfix.judge.lint.used_definitions import UsedDefinitions, find_used
+from pytest_agentfix.judge.source_tree import SourceTree
 
 _PART: Final = 6  # characters
 _KEYWORD: Final = re.compile(r"[\w.-]*|[a-z]+( [a-z]+)+")
@@ -78,7 +78,7 @@ def _join_texts(keys: frozenset[str]) -> str:
 
 
 def read_expectations(
-    tree: SourceTree, path: str, names: Iterable[tuple[str, ...]]
+    tree: SourceTree[Module], path: str, names: Iterable[tuple[str, ...]]
 ) -> Expectations:
     """Read the literals of the test functions ``names`` of one file, and of all they use.
 

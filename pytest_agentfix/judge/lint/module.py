@@ -13,6 +13,7 @@ from pytest_agentfix.core.python_source import decode_source, parse_source
 from pytest_agentfix.judge.lint.constant_folding import fold
 from pytest_agentfix.judge.lint.folded import UNKNOWN
 from pytest_agentfix.judge.lint.scopes import Scope, build_scopes
+from pytest_agentfix.judge.source_tree import map_imported
 
 _BUILTINS: Final = frozenset(dir(builtins))
 _NODES: Final = 400_000  # of one file that are looked at
@@ -47,9 +48,8 @@ class Module:
             id(child): node for node in self.nodes for child in ast.iter_child_nodes(node)
         }
         self._following = {id(one): after for one, after in self._neighbours()}
+        self.imports = map_imported(self.nodes)
         self._scopes = build_scopes(tree)
-        self.imports = self._scopes[id(tree)].imports  # name -> dotted name, at the top
-        self.stars = self._scopes[id(tree)].stars
         self._folded: dict[int, Any] = {}
         self._known: dict[int, str | None] = {}
         for _ in range(2):  # the second time, names that stand for literals are known

@@ -22,8 +22,8 @@ from pytest_agentfix.core.python_source import (
 from pytest_agentfix.judge.lint.folded import UNKNOWN, Pairs
 from pytest_agentfix.judge.lint.literal_roles import find_roles, list_keys
 from pytest_agentfix.judge.lint.module import Module
-from pytest_agentfix.judge.lint.source_tree import Definition, list_defined
-from pytest_agentfix.judge.lint.used_definitions import UsedDefinitions
+from pytest_agentfix.judge.lint.used_definitions import Definition, UsedDefinitions
+from pytest_agentfix.judge.source_tree import list_defined
 
 _KEYS: Final = 300  # of one call
 _CALLS: Final = 3_000

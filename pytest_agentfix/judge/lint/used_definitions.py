@@ -9,7 +9,7 @@ from typing import Final
 
 from pytest_agentfix.core.python_source import FUNCTIONS, parameters
 from pytest_agentfix.judge.lint.module import Module
-from pytest_agentfix.judge.lint.source_tree import Definition, SourceTree, list_defined
+from pytest_agentfix.judge.source_tree import SourceTree, list_defined
 
 _REACH: Final = 120  # definitions that are looked through
 _BASES: Final = 20
@@ -18,6 +18,7 @@ _SET_UPS: Final = frozenset(
     | {"setUpModule", "setup_module", "setup_function", "pytestmark"}
 )
 _BY_NAME: Final = frozenset({"usefixtures", "getfixturevalue", "lazy_fixture", "lf"})
+Definition = tuple[Module, ast.AST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ class UsedDefinitions:
         return frozenset(node.name for node in nodes if isinstance(node, FUNCTIONS))
 
 
-def find_used(tree: SourceTree, path: str, names: Iterable[tuple[str, ...]]) -> UsedDefinitions:
+def find_used(
+    tree: SourceTree[Module], path: str, names: Iterable[tuple[str, ...]]
+) -> UsedDefinitions:
     """Find the tests ``names`` (with their classes) of one file, and all that they use."""
     module = tree.module(path)
     if module is None:
@@ -56,7 +59,7 @@ def find_used(tree: SourceTree, path: str, names: Iterable[tuple[str, ...]]) -> 
 
 @dataclass(slots=True)
 class _Search:
-    tree: SourceTree
+    tree: SourceTree[Module]
     start: Module
     tests: dict[int, Definition] = field(default_factory=dict)
     others: dict[int, Definition] = field(default_factory=dict)

@@ -19,11 +19,12 @@ from pytest_agentfix.judge.lint import (
     Expectations,
     Level,
     LintHit,
-    SourceTree,
     lint_changes,
     read_expectations,
+    read_module,
 )
 from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
+from pytest_agentfix.judge.source_tree import SourceTree
 from pytest_agentfix.judge.variants.source_tests import PlannedTest
 
 LINT: Final = "lint"
@@ -82,7 +83,7 @@ def lint(  # noqa: PLR0913 - all by name
 
     ``failures`` are all of the run.
     """
-    tree = SourceTree(partial(read_content, read_base), is_test=is_exempt)
+    tree = SourceTree(partial(read_content, read_base), read_module, is_exempt)
 
     def read(path: str, names: Sequence[tuple[str, ...]]) -> Expectations:
         full = rootdir / path

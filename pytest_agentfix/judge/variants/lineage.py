@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
+from pytest_agentfix.core.python_source import decode_source, parse_source
+from pytest_agentfix.judge.source_tree import SourceTree, map_imported
+from pytest_agentfix.judge.variants.bindings import qualify
 from pytest_agentfix.judge.variants.locate import list_definitions
-from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse
 
-# From a path relative to pytest's rootdir to the text of the base's file, None if there is none.
-ReadText: TypeAlias = Callable[[str], "str | None"]
-
-_REACH: Final = 20  # classes and re-exports that are followed
-_IMPORT_ROOTS: Final = ("", "src")
+_REACH: Final = 20  # classes that are followed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Module:
     """One module of the project; ``path`` is relative to pytest's rootdir."""
 
-    path: str
-    tree: ast.Module
+    def __init__(self, path: str, tree: ast.Module) -> None:
+        self.path = path
+        self.tree = tree
+        self.body = [one for one in list_definitions(tree.body) if isinstance(one, ast.ClassDef)]
+        self.imports = map_imported(ast.walk(tree))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,15 @@ class Ancestor:
     expression: ast.expr
 
 
-@dataclass(slots=True, kw_only=True)
 class Project:
-    """The modules of the base around the test module at ``path``; each is parsed once."""
+    """The modules of the base around the test module at ``path``; each is parsed once.
 
-    path: str
-    read_text: ReadText
-    _modules: dict[str, Module | None] = field(default_factory=dict)
+    ``read`` reads a file of the base by a path relative to pytest's rootdir.
+    """
+
+    def __init__(self, path: str, read: Callable[[str], bytes | None]) -> None:
+        self.path = path
+        self._tree = SourceTree(read, _parse)
 
     def list_ancestors(self, node: ast.ClassDef, tree: ast.Module) -> list[Ancestor]:
         """List the bases of a class in the test's module that can be found, in method order."""
@@ -57,94 +59,22 @@ class Project:
     ) -> Iterator[Ancestor]:
         for number, base in enumerate(node.bases):
             plain = base.value if isinstance(base, ast.Subscript) else base
-            found = self._find_class(plain, module, reach)
-            if found is None or found[0] is node:
+            name = qualify(plain, {})
+            found = self._tree.find(module, name) if name else None
+            if found is None or not isinstance(found[1], ast.ClassDef) or found[1] is node:
                 continue
             expression = plain if around is None else _get_base(around, number)
-            yield Ancestor(node=found[0], module=found[1], expression=expression)
+            yield Ancestor(node=found[1], module=found[0], expression=expression)
             if reach:
-                yield from self._list_bases(*found, reach - 1, expression)
+                yield from self._list_bases(found[1], found[0], reach - 1, expression)
 
-    def _find_class(
-        self, name: ast.expr, module: Module, reach: int
-    ) -> tuple[ast.ClassDef, Module] | None:
-        parts = _split_name(name)
-        if not parts or not reach:
-            return None
-        if len(parts) == 1:
-            for one in list_definitions(module.tree.body):
-                if isinstance(one, ast.ClassDef) and one.name == parts[0]:
-                    return one, module
-        for level, dotted in _list_imports(module.tree, parts[0]):
-            found = self._find_imported(level, [*dotted, *parts[1:]], module, reach)
-            if found is not None:
-                return found
-        return None
 
-    def _find_imported(
-        self, level: int, parts: Sequence[str], module: Module, reach: int
-    ) -> tuple[ast.ClassDef, Module] | None:
-        *dotted, name = parts
-        for path in _list_paths(level, dotted, module.path):
-            other = self._read(path)
-            if other is not None and other.path != module.path:
-                found = self._find_class(ast.Name(id=name, ctx=ast.Load()), other, reach - 1)
-                if found is not None:
-                    return found
-        return None
-
-    def _read(self, path: str) -> Module | None:
-        if path not in self._modules:
-            text = self.read_text(path)
-            try:
-                self._modules[path] = None if text is None else Module(path, parse(text))
-            except UNREADABLE:
-                self._modules[path] = None
-        return self._modules[path]
+def _parse(path: str, content: bytes) -> Module | None:
+    text = decode_source(content)
+    tree = None if text is None else parse_source(text)
+    return None if tree is None else Module(path, tree)
 
 
 def _get_base(around: ast.expr, number: int) -> ast.expr:
     bases = ast.Attribute(value=around, attr="__bases__", ctx=ast.Load())
     return ast.Subscript(value=bases, slice=ast.Constant(number), ctx=ast.Load())
-
-
-def _split_name(node: ast.expr) -> list[str]:
-    """Return the parts of a dotted name, [] for anything else."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else []
-
-
-def _list_imports(tree: ast.Module, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the level and the parts of all that may be imported as ``name``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname == name:
-                    yield 0, alias.name.split(".")
-                elif alias.asname is None and alias.name.partition(".")[0] == name:
-                    yield 0, [name]
-        elif isinstance(node, ast.ImportFrom):
-            source = node.module.split(".") if node.module else []
-            for alias in node.names:
-                if alias.name == "*":
-                    yield node.level, [*source, name]
-                elif (alias.asname or alias.name) == name:
-                    yield node.level, [*source, alias.name]
-
-
-def _list_paths(level: int, dotted: Sequence[str], path: str) -> Iterator[str]:
-    """Yield the paths at which a module may lie that the file at ``path`` imports."""
-    folders = path.split("/")[:-1]
-    if level:
-        roots = [folders[: len(folders) - level + 1]] if level <= len(folders) + 1 else []
-    else:
-        roots = [folders[:number] for number in range(len(folders), 0, -1)]
-        roots += [[root] if root else [] for root in _IMPORT_ROOTS]
-    for root in roots:
-        whole = "/".join([*root, *dotted])
-        if dotted:
-            yield f"{whole}.py"
-        yield f"{whole}/__init__.py" if whole else "__init__.py"

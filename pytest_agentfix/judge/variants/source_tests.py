@@ -79,11 +79,7 @@ class SourceTests:
     @property
     def project(self) -> Project:
         """The modules of the base that this one can import."""
-        return Project(path=self.path, read_text=self._read_text)
-
-    def _read_text(self, path: str) -> str | None:
-        content = self.read(path)
-        return None if content is None else content.decode("utf-8", "replace")
+        return Project(self.path, self.read)
 
     @property
     def names(self) -> tuple[TestName, ...]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentfix.judge.lint import Expectations, SourceTree, read_expectations
+from pytest_agentfix.judge.lint import Expectations, read_expectations, read_module
+from pytest_agentfix.judge.source_tree import SourceTree
 from tests.kits import lint_kit
 
 
@@ -109,5 +110,5 @@ def test_a_module_that_cannot_be_read_expects_nothing(source: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
-    tree = SourceTree({"test_a.py": text.encode("utf-8", "replace")}.get)
+    tree = SourceTree({"test_a.py": text.encode("utf-8", "replace")}.get, read_module)
     read_expectations(tree, "test_a.py", [("test_a",), ("TestX", "test_a"), ()])

@@ -8,10 +8,11 @@ from pytest_agentfix.core.model import ChangeSet, FileChange
 from pytest_agentfix.judge.lint import (
     Expectations,
     LintHit,
-    SourceTree,
     lint_changes,
     read_expectations,
+    read_module,
 )
+from pytest_agentfix.judge.source_tree import SourceTree
 from tests.cheats.cases import CHEATS, HONEST, SUBJECTS
 from tests.cheats.corpus import Case
 from tests.kits.lint_kit import refused
@@ -26,7 +27,7 @@ def lint_case(case: Case) -> tuple[LintHit, ...]:
     """Lint a change set of the corpus as the judge does, with what the targets expect."""
     subject = SUBJECTS[case.subject]
     files = {path: text.encode() for path, text in subject.files.items()}
-    tree = SourceTree(files.get, is_test=is_test)
+    tree = SourceTree(files.get, read_module, is_test)
     expected = Expectations()
     for target in subject.targets:
         path, *names = target.partition("[")[0].split("::")

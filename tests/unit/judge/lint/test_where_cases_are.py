@@ -48,6 +48,16 @@ PLACES = {
         "def test_it():\n    assert price(N, U) == cases.AMOUNT\n",
         others={"cases": "N = 5\nUNIT = 'figs'\nAMOUNT = 4711\n"},
     ),
+    "a module of the package": Place(
+        "from . import cases\n"
+        "def test_it():\n    assert price(cases.N, cases.UNIT) == cases.AMOUNT\n",
+        others={"cases": "N = 5\nUNIT = 'figs'\nAMOUNT = 4711\n"},
+    ),
+    "an import in the test": Place(
+        "def test_it():\n    from cases import N, UNIT, AMOUNT\n"
+        "    assert price(N, UNIT) == AMOUNT\n",
+        others={"cases": "N = 5\nUNIT = 'figs'\nAMOUNT = 4711\n"},
+    ),
     "in a table of another module": Place(
         "from .cases import *\ndef test_it():\n    for n, unit, amount in TABLE:\n"
         "        assert price(n, unit) == amount\n",

@@ -16,10 +16,14 @@ IT: TestName = ("TestIt", "test_it")
 BASE = "class Base:\n    def test_it(self):\n        assert self.f() == 3\n"
 
 
+def make_project(path: str, files: dict[str, str]) -> Project:
+    return Project(path, {name: text.encode() for name, text in files.items()}.get)
+
+
 def copy_into(text: str, files: dict[str, str], path: str = "pkg/tests/test_it.py") -> str:
     """Return the class after the copy, or the reason why there is none."""
     tree = ast.parse(dedent(text))
-    project = Project(path=path, read_text=files.get)
+    project = make_project(path, files)
     inherited = copy_inherited(tree, [IT], project, rng=random.Random(1))
     if inherited.impossible:
         return inherited.impossible[IT]
@@ -126,7 +130,7 @@ def test_names_of_the_other_module() -> None:
 def test_library_that_only_the_other_module_imports() -> None:
     base = "import pytest\n" + BASE.replace("assert", "pytest.raises(Error, f)\n        assert")
     text = "from base import Base\nclass TestIt(Base):\n    pass\n"
-    project = Project(path="test_it.py", read_text={"base.py": base}.get)
+    project = make_project("test_it.py", {"base.py": base})
     mutant = make_mutant(text, [IT], rng=random.Random(1), project=project)
     assert ("import pytest" in mutant.source, mutant.changed) == (True, {IT: 2})
 
@@ -157,7 +161,7 @@ def test_base_that_only_the_class_around_knows() -> None:
                 pass
         """
     name = ("TestOuter", "TestIt", "test_it")
-    project = Project(path="test_it.py", read_text={"base.py": BASE}.get)
+    project = make_project("test_it.py", {"base.py": BASE})
     mutant = make_mutant(dedent(text), [name], rng=random.Random(1), project=project)
     reason = "it is inherited from a class that its module does not know by name"
     assert mutant.impossible == {name: reason}
