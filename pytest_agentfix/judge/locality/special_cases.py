@@ -53,7 +53,7 @@ class SpecialCase:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Comparison:
     """The repeated calls with the change and without it."""
 
@@ -61,6 +61,14 @@ class Comparison:
     changed: RepeatedCalls
     base: RepeatedCalls
     is_base_known: bool = True
+    _ended: Mapping[tuple[int, str], RepeatedCall] = field(init=False)  # on the base
+
+    def __post_init__(self) -> None:
+        self._ended = {
+            (one.function, one.outcome.digest): one
+            for one in reversed(self.base.calls)  # of several, the first
+            if one.outcome.has_ended
+        }
 
     def find(self) -> list[SpecialCase]:
         """List all paths that recorded calls alone take, the special cases first."""
@@ -127,15 +135,7 @@ class Comparison:
 
     def find_base(self, call: RepeatedCall) -> RepeatedCall | None:
         """Return the same call on the base, ``None`` if it is not known or did not end there."""
-        return next(
-            (
-                one
-                for one in self.base.calls
-                if (one.function, one.outcome.digest) == (call.function, call.outcome.digest)
-                and one.outcome.has_ended
-            ),
-            None,
-        )
+        return self._ended.get((call.function, call.outcome.digest))
 
 
 @dataclass(frozen=True, slots=True)
