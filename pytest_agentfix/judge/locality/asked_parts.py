@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.described_values import UNKNOWN, read_value
 from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical
 from pytest_agentfix.judge.locality.questions import Question
 from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall
-from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.watched_code import Condition, WatchedCode
 
 ENOUGH: Final = 2  # other values that say something

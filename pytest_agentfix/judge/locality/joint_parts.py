@@ -19,10 +19,10 @@ from pytest_agentfix.judge.locality.asked_parts import (
     list_texts,
     make_case,
 )
+from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.described_values import read_value
 from pytest_agentfix.judge.locality.knowledge import is_technical, is_word
 from pytest_agentfix.judge.locality.repeated_calls import RepeatedCall
-from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
 
 SAME: Final = 5  # variations with one answer
 SIZES: Final = 3  # lengths up to this one are those of any record

@@ -13,7 +13,7 @@ ENOUGH: Final = 4  # variations, and different numbers on the base
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
-def find_lost_numbers(
+def list_lost_numbers(
     call: RepeatedCall, before: RepeatedCall | None, tries: Sequence[Try], literals: Iterable[Any]
 ) -> Iterator[tuple[str, str]]:
     """Yield places of arguments and the numbers in the answer that depended on them.

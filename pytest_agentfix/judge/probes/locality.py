@@ -40,10 +40,11 @@ from typing import Final
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
-from pytest_agentfix.judge.locality.special_cases import Comparison, SpecialCase
+from pytest_agentfix.judge.locality.special_cases import find_special_cases
 from pytest_agentfix.judge.locality.vary_order import HOOKS, list_avoided, make_order
 from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
 from pytest_agentfix.judge.probe import ProbePlan, Result, Step, Subject
@@ -92,7 +93,7 @@ class LocalityProbe:
         cases = [
             *find_known_parts(comparison),
             *find_joint_parts(comparison),
-            *comparison.find(),
+            *find_special_cases(comparison),
         ]
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.comparison import Comparison
 from pytest_agentfix.judge.locality.repeated_calls import (
     AskedValues,
     Outcome,
     RepeatedCall,
     RepeatedCalls,
 )
-from pytest_agentfix.judge.locality.special_cases import Comparison
 from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
 
 BASE = "def f(text):\n    return text\n"
