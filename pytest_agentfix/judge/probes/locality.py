@@ -40,13 +40,14 @@ from typing import Final
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
 from pytest_agentfix.judge.locality.special_cases import find_special_cases
 from pytest_agentfix.judge.locality.vary_order import HOOKS, list_avoided, make_order
-from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
+from pytest_agentfix.judge.locality.watched_code import WatchedCode
 from pytest_agentfix.judge.probe import ProbePlan, Result, Step, Subject
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical
 from pytest_agentfix.judge.locality.repeated_calls import read_call, read_summary
 from pytest_agentfix.judge.locality.vary_order import list_avoided
-from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
+from pytest_agentfix.judge.locality.watched_code import WatchedCode
 from pytest_agentfix.judge.probes.locality import TARGETS_LIMIT, choose_targets
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
+from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.comparison import Comparison
 from pytest_agentfix.judge.locality.repeated_calls import (
     AskedValues,
@@ -14,7 +15,7 @@ from pytest_agentfix.judge.locality.repeated_calls import (
     RepeatedCall,
     RepeatedCalls,
 )
-from pytest_agentfix.judge.locality.watched_code import CodeReader, WatchedCode
+from pytest_agentfix.judge.locality.watched_code import WatchedCode
 
 BASE = "def f(text):\n    return text\n"
 
