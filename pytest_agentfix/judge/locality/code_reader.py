@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pytest_agentfix.core.python_source import decode_source, parse_source
@@ -25,7 +27,7 @@ from pytest_agentfix.judge.locality.precedents import (
 from pytest_agentfix.judge.locality.questions import find_question
 from pytest_agentfix.judge.locality.watched_code import (
     Condition,
-    Position,
+    Marker,
     WatchedCode,
     WatchedFunction,
     position_of,
@@ -36,15 +38,26 @@ TEXT_LIMIT: Final = 80  # characters of a condition that are shown
 _ASKING: Final = (ast.Compare, ast.BoolOp, ast.Call, ast.Subscript, ast.BinOp)
 
 
+@dataclass(slots=True)
+class _Found:
+    """What is to be watched in all files; ``numbers`` are those of conditions to come."""
+
+    functions: list[WatchedFunction] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    markers: dict[int, Marker] = field(default_factory=dict)
+    words: dict[Any, None] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def add_words(self, values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                self.words[value] = None
+
+
 class CodeReader:
     """Reads the changed files one after another and numbers what is to be watched."""
 
     def __init__(self) -> None:
-        self._functions: list[WatchedFunction] = []
-        self._conditions: list[Condition] = []
-        self._markers: dict[int, tuple[str, Position, str, tuple[int, ...]]] = {}
-        self._words: dict[Any, None] = {}
-        self._next = 0
         self._files: list[_FileReader] = []
 
     def finish(self) -> WatchedCode:
@@ -53,14 +66,15 @@ class CodeReader:
         for file in self._files:
             for name, values in file.changed_names.items():
                 names.setdefault(name, []).extend(values)
+        found = _Found()
         for file in self._files:
             file.changed_names = names
-            file.read()
+            file.read(found)
         return WatchedCode(
-            functions=tuple(self._functions),
-            conditions=tuple(self._conditions),
-            markers=self._markers,
-            words=tuple(self._words),
+            functions=tuple(found.functions),
+            conditions=tuple(found.conditions),
+            markers=found.markers,
+            words=tuple(found.words),
         )
 
     def read(self, path: str, before: bytes | None, after: bytes) -> str:
@@ -74,38 +88,8 @@ class CodeReader:
         added = find_added(old_text.split("\n"), new_text.split("\n"))
         if not added and before is not None:
             added = _find_gaps(old_text.split("\n"), new_text.split("\n"))
-        self._files.append(_FileReader(self, path, old, new, added))
+        self._files.append(_FileReader(path, old, new, added))
         return ""
-
-    def take_number(self) -> int:
-        """Return the next number of a condition."""
-        self._next += 1
-        return self._next
-
-    def add_function(self, function: WatchedFunction) -> None:
-        """Add a function."""
-        self._functions.append(function)
-
-    def add_condition(self, condition: Condition) -> None:
-        """Add a condition."""
-        self._conditions.append(condition)
-
-    def add_marker(
-        self, number: int, path: str, node: ast.AST, kind: str, parts: list[int]
-    ) -> None:
-        """Add a ``match`` or ``try`` with the numbers of its parts."""
-        self._markers[number] = (path, position_of(node), kind, tuple(parts))
-
-    def add_words(self, values: Iterable[Any]) -> None:
-        """Add values to try as arguments."""
-        for value in values:
-            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-                self._words[value] = None
-
-    @property
-    def function_count(self) -> int:
-        """The number of functions so far."""
-        return len(self._functions)
 
 
 def _find_gaps(old: Sequence[str], new: Sequence[str]) -> frozenset[int]:
@@ -118,15 +102,8 @@ def _find_gaps(old: Sequence[str], new: Sequence[str]) -> frozenset[int]:
 class _FileReader:
     """Finds what is to be watched in one file."""
 
-    def __init__(
-        self,
-        all_code: CodeReader,
-        path: str,
-        old: ast.Module,
-        new: ast.Module,
-        added: frozenset[int],
-    ) -> None:
-        self._all = all_code
+    def __init__(self, path: str, old: ast.Module, new: ast.Module, added: frozenset[int]) -> None:
+        self._all = _Found()
         self._path = path
         self._added = added
         self._new = new
@@ -142,7 +119,8 @@ class _FileReader:
         }
         self._keys = frozenset(hashable(list_keys(old)))
 
-    def read(self) -> None:
+    def read(self, found: _Found) -> None:
+        self._all = found
         named = list(_name_functions(self._new))
         changed = [(name, node) for name, node in named if self._concerns(node)]
         names = {name.rpartition(".")[2] for name, _ in changed}
@@ -158,7 +136,7 @@ class _FileReader:
 
     def _watch(self, name: str, node: Any) -> None:
         old = self._old_functions.get(name)
-        number = self._all.function_count
+        number = len(self._all.functions)
         known = self._keys if old is None else self._keys | list_compared(old)
         there = frozenset(hashable(constants_in(old))) if old is not None else frozenset()
         mine = [inner for inner in ast.walk(node) if self._is_added(inner)]
@@ -178,7 +156,7 @@ class _FileReader:
             added_constants=added,
             new_parameters=_list_parameters(node) - _list_parameters(old),
         )
-        self._all.add_function(function)
+        self._all.functions.append(function)
         definitions = Definitions(node, self.changed_names)
         self._find_conditions(node, old, number, definitions)
 
@@ -213,7 +191,7 @@ class _FileReader:
                 continue
             known = definitions.knowledge(node)
             condition = self._take_number(node)
-            self._all.add_condition(
+            self._all.conditions.append(
                 Condition(
                     number=condition,
                     kind=kind,
@@ -239,7 +217,7 @@ class _FileReader:
 
     def _take_number(self, node: ast.AST) -> int:
         if id(node) not in self._numbers:
-            self._numbers[id(node)] = self._all.take_number()
+            self._numbers[id(node)] = next(self._all.numbers)
         return self._numbers[id(node)]
 
     def _add_parts(self, node: Any, function: int) -> None:
@@ -250,10 +228,10 @@ class _FileReader:
             at = part.pattern if is_match else part
             if not self._is_added(at):
                 continue
-            number = self._all.take_number()
+            number = next(self._all.numbers)
             numbers.append(number)
             known = [] if not is_match else Definitions(part.pattern, {}).knowledge(part.pattern)
-            self._all.add_condition(
+            self._all.conditions.append(
                 Condition(
                     number=number,
                     kind="case" if is_match else "handler",
@@ -269,7 +247,8 @@ class _FileReader:
             )
         if numbers:
             kind = "match" if is_match else "try"
-            self._all.add_marker(self._all.take_number(), self._path, node, kind, numbers)
+            marker = (self._path, position_of(node), kind, tuple(numbers))
+            self._all.markers[next(self._all.numbers)] = marker
 
     def _kind_of(self, node: ast.AST, definitions: Definitions, *, is_test: bool) -> str:
         if isinstance(node, ast.Compare):
@@ -372,12 +351,11 @@ def _mentions_inside(node: ast.AST, names: Mapping[str, object]) -> bool:
     return any(_mentions(inner, names) for inner in ast.walk(node))
 
 
-def _strip_not(test: ast.expr) -> tuple[ast.expr, bool]:
-    """Return a test without ``not`` in front, and whether there was an even number of them."""
-    sign = True
+def _strip_not(test: ast.expr) -> ast.expr:
+    """Return a test without ``not`` in front."""
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test, sign = test.operand, not sign
-    return test, sign
+        test = test.operand
+    return test
 
 
 def _list_tests(function: ast.AST) -> Iterator[int]:
@@ -393,7 +371,7 @@ def _list_tests(function: ast.AST) -> Iterator[int]:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             tests = [node.operand]
         for test in tests:
-            yield id(_strip_not(test)[0])
+            yield id(_strip_not(test))
 
 
 def _list_beside(added: Iterable[Any]) -> list[int | float]:

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_agentfix.judge.locality.questions import Question
 
 Position = tuple[int, int, int, int, str]
+Marker = tuple[str, Position, str, tuple[int, ...]]  # path, position, kind, numbers of its parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class WatchedCode:
 
     functions: tuple[WatchedFunction, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    markers: Mapping[int, tuple[str, Position, str, tuple[int, ...]]] = field(default_factory=dict)
+    markers: Mapping[int, Marker] = field(default_factory=dict)
     words: tuple[Any, ...] = ()
 
 
