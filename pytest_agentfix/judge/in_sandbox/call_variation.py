@@ -25,19 +25,13 @@ An outcome is ``end`` (``ok``, ``raised``, ``effects``, ``late``, ``odd``), ``an
 """
 
 import contextlib
-import gc
 import importlib.machinery
-import inspect
-import io
-import json
 import os
 import random
 import resource
-import select
 import signal
 import sys
 import time
-import types
 import warnings
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -51,51 +45,43 @@ from pytest_agentfix.judge.in_sandbox.condition_notes import (
     instrument,
 )
 from pytest_agentfix.judge.in_sandbox.random_draws import draw_more, keep_rare_operands
+from pytest_agentfix.judge.in_sandbox.repeated_call import (
+    ANSWER_LIMIT,
+    RepeatedCall,
+    is_within_itself,
+)
 from pytest_agentfix.judge.in_sandbox.returned_values import Observation, ReturnVariation
 from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, own_settings, shorten_id
+from pytest_agentfix.judge.in_sandbox.throwaway import (
+    become_throwaway,
+    limit_time,
+    read_results,
+    send,
+)
 from pytest_agentfix.judge.in_sandbox.value_variation import (
     Variation,
     Vocabulary,
-    clone_value,
     describe_value,
-    digest_text,
     find_places,
     name_place,
     shorten_text,
     vary,
 )
 
-ITEMS_LIMIT = 200  # of a generator
-ANSWER_LIMIT = 120  # characters
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
 UNVARIED = 20  # further calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
 SHARE = 5  # a call may use up this part of the variations that are left
 TRIES_LEAST = 40  # variations of one call
 REPEATS = 50  # of one call, to see whether its answer stays
-CHILD_SECONDS = 2.0
-CHILD_CPU = 1  # seconds
-CHILD_BYTES = 1_000_000  # of one result
 TOGETHER = 100  # calls in one process, where arguments are plain data
 LATE_LIMIT = 2  # children of one function that did not end
-FRAMES_LIMIT = 200
 
 NO_OUTCOME: "dict[str, Any]" = {
     "end": "odd", "outcome": "", "result": "", "answer": "", "digest": "", "met": {},
     "operands": {}, "asked": {}, "counts": {}, "firsts": {},
 }  # fmt: skip
 OWN_KEYS = frozenset({"counts", "firsts"})  # of an outcome, not reported
-
-# Events of the interpreter after which something outside of this process may be different.
-EFFECTS = frozenset(
-    {
-        "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate",
-        "os.chmod", "os.chown", "os.utime", "os.kill", "os.killpg", "os.system", "os.fork",
-        "os.forkpty", "os.posix_spawn", "os.spawn", "os.exec", "subprocess.Popen", "pty.spawn",
-        "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
-        "sqlite3.connect", "shutil.rmtree", "shutil.move", "shutil.copyfile", "signal.pthread_kill",
-    }
-)  # fmt: skip
 
 
 class CallVarier:
@@ -431,230 +417,3 @@ def list_told(outcome: "dict[str, Any]", first: "dict[str, Any]") -> "dict[str, 
         if wanted in outcomes or outcome["counts"][number] >= before.get(wanted, 0):
             told[number] = outcomes
     return told
-
-
-class RepeatedCall:
-    """A call of a function whose frame has just begun."""
-
-    def __init__(self, frame: Any) -> None:
-        self._code = frame.f_code
-        self._globals = frame.f_globals
-        self.module = str(self._globals.get("__name__", ""))
-        code, names = self._code, self._code.co_varnames
-        found = frame.f_locals
-        count = code.co_argcount
-        self._plain = names[:count]
-        self._keywords = names[count : count + code.co_kwonlyargcount]
-        rest = count + code.co_kwonlyargcount
-        self._star = names[rest] if code.co_flags & inspect.CO_VARARGS else ""
-        rest += bool(self._star)
-        self._stars = names[rest] if code.co_flags & inspect.CO_VARKEYWORDS else ""
-        self._own = (*self._plain, *self._keywords, self._star, self._stars)
-        wanted = (*self._own, *code.co_freevars)  # what a closure holds is an input as well
-        self.arguments = {name: found[name] for name in wanted if name in found}
-        try:
-            clone_value(self.arguments)
-        except TypeError:
-            self.is_plain = False
-        else:
-            self.is_plain = True
-
-    def digest(self) -> str:
-        """Return a digest of the arguments."""
-        return digest_arguments(self._pick(self.arguments))
-
-    def _pick(self, arguments: "dict[str, Any]") -> "dict[str, Any]":
-        """Return the arguments without what the closure holds: the base's may hold other things."""
-        return {name: value for name, value in arguments.items() if name in self._own}
-
-    def show(self) -> str:
-        """Return the arguments in a line."""
-        shown = (
-            f"{name}={shorten_text(describe_value(value, 2))}"
-            for name, value in self._pick(self.arguments).items()
-        )
-        return ", ".join(shown)[: 3 * ANSWER_LIMIT]
-
-    def run(self, variation: "Variation | None", notes: ConditionNotes) -> "dict[str, Any]":
-        """Call the function, in a process to throw away; return what it came to."""
-        arguments = clone_value(self.arguments) if self.is_plain else self.arguments
-        if variation is not None:
-            try:
-                variation.apply(arguments)
-            except Exception:  # noqa: BLE001 - of objects nobody vouches for
-                return {"end": "odd"}
-        digest = digest_arguments(self._pick(arguments))
-        if variation is not None:
-            is_held = variation.place[0] in self._code.co_freevars
-            digest = digest_arguments(arguments) if is_held else variation.sign(digest)
-        cells = (
-            types.CellType(arguments[name]) if name in arguments else types.CellType()
-            for name in self._code.co_freevars
-        )
-        streams = sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
-        notes.forget()
-        function = types.FunctionType(
-            self._code, self._globals, self._code.co_name, None, tuple(cells)
-        )
-        positional = [arguments[name] for name in self._plain]
-        positional += arguments.get(self._star, ())
-        named = {name: arguments[name] for name in self._keywords}
-        named.update(arguments.get(self._stars, {}))
-        notes.start()
-        try:
-            answer, end = drive(function(*positional, **named)), "ok"
-        except BaseException as error:  # noqa: BLE001 - any end is an outcome
-            answer, end = error, "raised"
-        notes.stop()
-        shown = describe_value(answer)
-        said = [stream.getvalue() for stream in streams]
-        result = [shown, self._describe_globals(), *said]
-        return {
-            "end": end,
-            "digest": digest,
-            "result": digest_text("\0".join(result)),
-            "outcome": digest_text("\0".join([*result, describe_value(self._pick(arguments))])),
-            "answer": shown[:ANSWER_LIMIT],
-            "met": {
-                str(number): "".join("FT"[one] for one in sorted(outcomes))
-                for number, outcomes in notes.met.items()
-            },
-            "operands": notes.digests(),
-            "asked": notes.asked.describe(),
-            "counts": {str(number): count for number, count in notes.counts.items()},
-            "firsts": {
-                str(number): {"FT"[one]: count for one, count in firsts.items()}
-                for number, firsts in notes.firsts.items()
-            },
-            **(variation.report() if variation is not None else {}),
-        }
-
-    def _describe_globals(self) -> str:
-        """Describe the module's plain data that the function mentions: it may be its effect."""
-        plain = (int, float, str, bytes, list, dict, set, tuple)
-        found = {name: self._globals.get(name) for name in self._code.co_names}
-        return describe_value(
-            {name: value for name, value in found.items() if isinstance(value, plain)}, 3
-        )
-
-
-def drive(result: Any) -> Any:
-    """Run a coroutine and exhaust a generator; return what they come to."""
-    if inspect.iscoroutine(result):
-        return run_coroutine(result)
-    if inspect.isasyncgen(result):
-        return run_coroutine(list_items(result))
-    if inspect.isgenerator(result):
-        items: list[Any] = []
-        try:
-            while len(items) < ITEMS_LIMIT:
-                items.append(next(result))
-        except StopIteration as end:
-            return [items, end.value]
-        return [items, "and more"]
-    return result
-
-
-async def list_items(result: Any) -> "list[Any]":
-    """Return the first items of an asynchronous generator."""
-    items: list[Any] = []
-    async for item in result:
-        items.append(item)
-        if len(items) >= ITEMS_LIMIT:
-            break
-    return items
-
-
-def run_coroutine(coroutine: Any) -> Any:
-    """Run a coroutine on a loop of its own, whatever loop this process was in."""
-    import asyncio  # noqa: PLC0415 - most sessions can do without
-
-    asyncio.events._set_running_loop(None)  # noqa: SLF001 - there is no other way
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    return loop.run_until_complete(coroutine)
-
-
-def is_within_itself(frame: Any) -> bool:
-    """Return whether the function was called by itself, directly or not."""
-    above = frame.f_back
-    for _ in range(FRAMES_LIMIT):
-        if above is None:
-            return False
-        if above.f_code is frame.f_code:
-            return True
-        above = above.f_back
-    return True
-
-
-def become_throwaway(sink: int) -> None:
-    """Turn this process into one that says nothing and leaves nothing behind."""
-    gc.disable()
-    with contextlib.suppress(ValueError):  # this is not the main thread
-        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-
-    def prevent(event: str, arguments: Any) -> None:
-        if event in EFFECTS or (event == "open" and is_write(arguments)):
-            send(sink, {"end": "effects", "answer": event})
-            os._exit(0)
-
-    sys.addaudithook(prevent)
-
-
-def is_write(arguments: Any) -> bool:
-    """Return whether an ``open`` event is about writing."""
-    mode, flags = arguments[1], arguments[2]
-    if isinstance(mode, str):
-        return bool(set(mode) & set("wax+"))
-    wanted = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    return isinstance(flags, int) and bool(flags & wanted)
-
-
-def limit_time() -> None:
-    """Have this process killed after some more seconds of work."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = int(used.ru_utime + used.ru_stime) + 1 + CHILD_CPU
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
-
-
-def digest_arguments(arguments: "dict[str, Any]") -> str:
-    """Return a digest of a call's arguments."""
-    return digest_text(describe_value(arguments, 6))
-
-
-def send(sink: int, result: "dict[str, Any]") -> None:
-    """Send a child's result to its parent."""
-    view = memoryview(json.dumps(result).encode("ascii") + b"\n")
-    while view:
-        view = view[os.write(sink, view) :]
-
-
-def read_results(source: int, wanted: int) -> "list[dict[str, Any]]":
-    """Read what a child sends, up to its first call that does not end: this one is ``late``."""
-    found: list[dict[str, Any]] = []
-    rest = b""
-    end = time.monotonic() + CHILD_SECONDS
-    try:
-        while len(found) < wanted and len(rest) <= CHILD_BYTES:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([source], [], [], left)[0]:
-                break
-            piece = os.read(source, 65536)
-            if not piece:
-                break
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                found.append(json.loads(line))
-                end = time.monotonic() + CHILD_SECONDS
-                if found[-1]["end"] == "effects":
-                    return found
-    except ValueError:
-        return [*found, {"end": "odd"}]
-    finally:
-        os.close(source)
-    return found if len(found) == wanted else [*found, {"end": "late"}]
