@@ -187,6 +187,9 @@ class Project:
         return self.make_judge().judge(about, changes, deadline=soon())
 
 
+MakeProject = Callable[..., Project]
+
+
 def tell(judgement: Judgement) -> list[tuple[str, str, str]]:
     """List the probes about green and red as plain text, without the order of the tests."""
     return [row for row in tell_all(judgement) if row[0] in CORE]

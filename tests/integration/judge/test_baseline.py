@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,7 @@ from tests.kits.judge_project import (
     BROKEN,
     FIXED,
     TEST_ADD,
-    Project,
+    MakeProject,
     change,
     cluster,
     failure,
@@ -24,19 +21,9 @@ from tests.kits.judge_project import (
     tell_red,
 )
 
-MakeProject = Callable[..., Project]
 ADD = "test_calc.py::test_add"
 MORE = "test_calc.py::test_more"
 TWO = TEST_ADD + "\ndef test_more():\n    assert add(2, 2) == 4\n"
-
-
-@pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str] | None = None, **more: Any) -> Project:
-        base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
-        return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
-
-    return make
 
 
 def test_one_sandbox_and_one_session_beside_the_plain_calls(make_project: MakeProject) -> None:

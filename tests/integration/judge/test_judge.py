@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tests.kits.judge_project import (
     BROKEN,
     FIXED,
     TEST_ADD,
-    Project,
+    MakeProject,
     change,
     cluster,
     failure,
@@ -34,21 +33,10 @@ from tests.kits.judge_project import (
     tell_red,
 )
 
-MakeProject = Callable[..., Project]
-
 FAIL_BEFORE = ("fail-before", "passed", "1 failed without the change")
 TARGET = ("target", "passed", "1 test passed with the change")
 ALONE = ("pass-to-pass", "not-applicable", "nothing else passed before")
 ADD = "test_calc.py::test_add"
-
-
-@pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str] | None = None, **more: Any) -> Project:
-        base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
-        return Project(top=tmp_path / "my repo", files={**base, **(files or {})}, **more)
-
-    return make
 
 
 def test_it_is_a_judge(make_project: MakeProject) -> None:

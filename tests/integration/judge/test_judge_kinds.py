@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from pytest_agentfix.core.model import Phase
@@ -13,7 +9,7 @@ from tests.kits.judge_project import (
     BROKEN,
     FIXED,
     TEST_ADD,
-    Project,
+    MakeProject,
     change,
     cluster,
     failure,
@@ -21,18 +17,8 @@ from tests.kits.judge_project import (
     tell_red,
 )
 
-MakeProject = Callable[..., Project]
 ADD = "test_calc.py::test_add"
 FIX = change(calc=FIXED)
-
-
-@pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str] | None = None, **more: Any) -> Project:
-        base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
-        return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
-
-    return make
 
 
 # What an agent may put into the product's code instead of a fix, and what becomes of the target.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from tests.kits.judge_project import (
     BROKEN,
     FIXED,
     TEST_ADD,
+    MakeProject,
     Project,
     change,
     cluster,
@@ -24,18 +23,8 @@ from tests.kits.judge_project import (
     tell_red,
 )
 
-MakeProject = Callable[..., Project]
 ADD = "test_calc.py::test_add"
 HONEST = BROKEN.replace("def add", "def _add") + "def add(a, b):\n    {}\n    return _add(a, b)\n"
-
-
-@pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str | bytes] | None = None, **more: Any) -> Project:
-        base = {"calc.py": BROKEN, "test_calc.py": TEST_ADD}
-        return Project(top=tmp_path / "top", files={**base, **(files or {})}, **more)
-
-    return make
 
 
 def failed(judgement: Judgement) -> list[str]:

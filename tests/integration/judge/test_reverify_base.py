@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from pytest_agentfix.core.model import Cluster, Phase
 from tests.kits.judge_project import (
-    BROKEN,
     FIXED,
     TEST_ADD,
-    Project,
+    MakeProject,
     change,
     cluster,
     failure,
@@ -21,17 +16,8 @@ from tests.kits.judge_project import (
     tell_red,
 )
 
-MakeProject = Callable[..., Project]
-ADD = "test_add.py::test_add"
-MODULE = "test_more.py"
-
-
-@pytest.fixture
-def make_project(tmp_path: Path) -> MakeProject:
-    def make(files: dict[str, str], **more: Any) -> Project:
-        return Project(top=tmp_path / "top", files=files, **more)
-
-    return make
+MODULE = "test_calc.py"
+ADD = "test_calc.py::test_add"
 
 
 def uncollected() -> Cluster:
@@ -45,7 +31,7 @@ SKIPPING = "import pytest\n\ndef add(a, b):\n    pytest.skip('later')\n"
 def test_a_test_that_a_fix_has_skipped(
     make_project: MakeProject, *, is_on_top: bool, red: list[tuple[str, str]]
 ) -> None:
-    project = make_project({"calc.py": SKIPPING, "test_add.py": TEST_ADD}, is_on_top=is_on_top)
+    project = make_project({"calc.py": SKIPPING}, is_on_top=is_on_top)
     assert tell_red(project.reproduce(cluster(ADD)).judgement) == red
 
 
@@ -54,14 +40,14 @@ def test_a_module_that_a_fix_has_collected(
     make_project: MakeProject, *, is_on_top: bool, red: list[tuple[str, str]]
 ) -> None:
     """It failed at its import, and has failed in its tests since."""
-    project = make_project({"calc.py": BROKEN, MODULE: TEST_ADD}, is_on_top=is_on_top)
+    project = make_project(is_on_top=is_on_top)
     assert tell_red(project.reproduce(uncollected()).judgement) == red
     project.files = {"calc.py": FIXED, MODULE: TEST_ADD}
     assert tell_red(project.reproduce(uncollected()).judgement) == []
 
 
 def test_such_a_module_can_be_repaired(make_project: MakeProject) -> None:
-    project = make_project({"calc.py": BROKEN, MODULE: TEST_ADD}, is_on_top=True)
+    project = make_project(is_on_top=True)
     judgement = project.judge(uncollected(), change(calc=FIXED))
     assert judgement.is_accepted, judgement.probes
 
