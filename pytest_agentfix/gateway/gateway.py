@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from pytest_agentfix.core.errors import ProviderTrouble, SandboxError
+from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.core.ports import Clock, Stream
 from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
@@ -174,15 +174,8 @@ class ModelGateway:
             is_over=parts.closed.is_set,
             body_budget=parts.body_budget,
         )
-        try:
+        with connection.closing():
             _ConnectionHandler(parts, connection).serve()
-        except (GoneError, SandboxError, OSError) as error:
-            _log.debug("a connection ended early: %s", type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
-            # Only the type: the message of an unknown error may quote a header.
-            _log.error("a connection ended on an error: %s", type(error).__name__)
-        finally:
-            connection.close()
 
 
 class _ConnectionHandler:

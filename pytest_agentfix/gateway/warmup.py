@@ -6,7 +6,6 @@ is given a throw-away prompt, and the model request that follows is answered her
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from typing import Final
@@ -16,11 +15,9 @@ from pytest_agentfix.core.ports import AcceptHandler, Clock, Stream
 from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.admission.rules import Request
 from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
-from pytest_agentfix.gateway.http.server import GoneError, HttpConnection
+from pytest_agentfix.gateway.http.server import HttpConnection
 from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.warmup_answers import make_answer
-
-_log = logging.getLogger(__name__)
 
 PATIENCE: Final = 30.0  # seconds for a request to arrive
 BODY_MEMORY: Final = 4_000_000  # bytes of all bodies at once; a real one has some ten thousand
@@ -55,14 +52,8 @@ class WarmupModel:
             is_over=lambda: False,
             body_budget=self._body_budget,
         )
-        try:
+        with connection.closing():
             self._serve(connection)
-        except (GoneError, SandboxError, OSError) as error:
-            _log.debug("a connection ended early: %s", type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
-            _log.error("a connection ended on an error: %s", type(error).__name__)
-        finally:
-            connection.close()
 
     def _serve(self, connection: HttpConnection) -> None:
         try:

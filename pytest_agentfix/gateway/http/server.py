@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import h11
@@ -23,6 +24,8 @@ from pytest_agentfix.gateway.http.request_head import (
 )
 
 __all__ = ["BODY_LIMIT", "GoneError", "HttpConnection"]
+
+_log = logging.getLogger(__name__)
 
 _POLL: Final = 0.5  # seconds between two checks of ``is_over``
 _KINDS: Final = ("application/json", "text/event-stream", "application/x-ndjson", "text/plain")
@@ -114,6 +117,19 @@ class HttpConnection:
     def finish(self) -> None:
         """End the answer properly."""
         self._send(h11.EndOfMessage())
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close the connection after the block, of which no error but an interruption comes out."""
+        try:
+            yield
+        except (GoneError, SandboxError, OSError) as error:
+            _log.debug("a connection ended early: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a thread of ours must not die loudly
+            # Only the type: the message of an unknown error may quote a header.
+            _log.error("a connection ended on an error: %s", type(error).__name__)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connection, in the middle of an answer if need be; never raises."""
