@@ -31,9 +31,14 @@ KEY = "00" * 32
 _LINE = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+)", re.MULTILINE)
 
 
+def make_project(path: str, files: Mapping[str, str]) -> Project:
+    """Return the modules around the test module at ``path``."""
+    return Project(path, {name: text.encode() for name, text in files.items()}.get)
+
+
 def project_of(shape: Shape) -> Project:
     """Return the modules around a shape's test; its folder is pytest's rootdir."""
-    return Project(path="test_it.py", read_text=shape.files.get)
+    return make_project("test_it.py", shape.files)
 
 
 def clone_of(key: str, shape: Shape) -> SourceVariant:

@@ -8,16 +8,13 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_agentfix.judge.variants import Project, TestName, make_mutant
+from pytest_agentfix.judge.variants import TestName, make_mutant
 from pytest_agentfix.judge.variants.inheritance import copy_inherited
 from pytest_agentfix.judge.variants.locate import find_class
+from tests.kits.variants_kit import make_project
 
 IT: TestName = ("TestIt", "test_it")
 BASE = "class Base:\n    def test_it(self):\n        assert self.f() == 3\n"
-
-
-def make_project(path: str, files: dict[str, str]) -> Project:
-    return Project(path, {name: text.encode() for name, text in files.items()}.get)
 
 
 def copy_into(text: str, files: dict[str, str], path: str = "pkg/tests/test_it.py") -> str:
