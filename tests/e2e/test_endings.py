@@ -10,7 +10,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
     writes,
 )
 from tests.kits.engine_kit import list_containers, list_running, own_engine
-from tests.kits.loop_kit import StartModel
+from tests.kits.loop_kit import StartModel, run_plainly
 from tests.kits.project_kit import (
     CALC,
     RUN_LIMIT,
@@ -266,20 +265,6 @@ def refusal(project: Project, *arguments: str, url: str | None = DEAD_URL) -> st
     return ran.output
 
 
-def run_plain(project: Project, *arguments: str) -> Ran:
-    """Run pytest without a word of us on the command line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=project.path,
-        env=project._environ(),
-        capture_output=True,
-        text=True,
-        timeout=RUN_LIMIT,
-        check=False,
-    )
-    return project.read_back(done.returncode, done.stdout + done.stderr)
-
-
 def belongs_to_another(project: Project) -> str:
     if os.getuid():
         pytest.skip("giving files away needs root")
@@ -312,7 +297,7 @@ def is_bare(project: Project) -> str:
 def test_a_repository_that_cannot_be_used(project: Project, make: Callable[[Project], str]) -> None:
     next_step = make(project)
     assert next_step in refusal(project)
-    plain = run_plain(project)
+    plain = run_plainly(project)
     assert (plain.status, plain.counts()) == (1, "1 failed, 1 passed")
 
 
@@ -323,7 +308,7 @@ def test_no_engine(project: Project) -> None:
     assert "Start a Docker engine" in output
     ini = "[pytest]\nagent_fix = true\nagent_fix_model = a/b\nagent_fix_base_url = " + DEAD_URL
     project.write({"pytest.ini": ini})
-    by_ini = run_plain(project)
+    by_ini = run_plainly(project)
     assert by_ini.status == 4
     assert "Start a Docker engine" in by_ini.output
 

@@ -8,14 +8,13 @@ without a network these tests fail.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from pytest_agentfix.testing import ScriptedModel
-from tests.kits.project_kit import RUN_LIMIT, Project, Ran
+from tests.kits.loop_kit import run_plainly
+from tests.kits.project_kit import Project, Ran
 from tests.kits.released_kit import (
     Regression,
     Shelf,
@@ -122,20 +121,6 @@ def test_a_regression_is_repaired(
     for source in regression.fixes.values():
         assert (project.path / source).read_bytes() == newer[source]
     assert project.status() == ""
-
-
-def run_plainly(project: Project, *arguments: str) -> Ran:
-    """Run pytest as somebody would who has only what was committed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=project.path,
-        env=project._environ(),
-        capture_output=True,
-        text=True,
-        timeout=RUN_LIMIT,
-        check=False,
-    )
-    return Ran(status=done.returncode, output=done.stdout + done.stderr, report={})
 
 
 def numbers(ran: Ran) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
     reads,
     route,
 )
-from tests.kits.project_kit import RUN_LIMIT, Project, Ran
+from tests.kits.project_kit import Project, Ran
 
 DONE = Say("done")
 StartModel = Callable[..., ScriptedModel]  # the fixture ``start_model``
@@ -68,27 +67,13 @@ def probes(cluster: Mapping[str, Any]) -> dict[str, str]:
 
 def run_plainly(project: Project, *arguments: str) -> Ran:
     """pytest as it is without ``--agent-fix``."""
-    return _run(project, [sys.executable, "-m", "pytest", *arguments])
+    return project.execute([sys.executable, "-m", "pytest", *arguments])
 
 
 def run_by_ini(project: Project, *arguments: str, url: str) -> Ran:
     """pytest with a model and a report, but without ``--agent-fix`` on the command line."""
     command = project.command(*arguments, url=url)
-    return _run(project, [word for word in command if word != "--agent-fix"])
-
-
-def _run(project: Project, command: list[str]) -> Ran:
-    done = subprocess.run(
-        command,
-        cwd=project.path,
-        env=project._environ(),
-        capture_output=True,
-        text=True,
-        timeout=RUN_LIMIT,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    return project.read_back(done.returncode, done.stdout + done.stderr)
+    return project.execute([word for word in command if word != "--agent-fix"])
 
 
 def _text(content: Any) -> str:

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,7 @@ from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Tokens
 from pytest_agentfix.core.ports import Command, Completed, Process, Stream
 from pytest_agentfix.core.progress import Work
+from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.socket_stream import SocketStream
 
 SESSION = "ses_1"
@@ -37,6 +38,15 @@ def event(kind: str, **properties: Any) -> dict[str, Any]:
 
 BUSY = event("session.status", status={"type": "busy"})
 IDLE = event("session.idle")
+
+
+class HomelySandbox(LocalSandbox):
+    """A ``LocalSandbox`` whose ``/tmp/home`` is in its own folder."""
+
+    def start(self, command: Command) -> Any:
+        here = f"{self.folder}/home"
+        env = {name: value.replace("/tmp/home", here) for name, value in command.env.items()}
+        return super().start(replace(command, env=env))
 
 
 @dataclass(kw_only=True)

@@ -123,8 +123,12 @@ class Project:
 
     def run(self, *arguments: str, url: str | None, limit: float = RUN_LIMIT) -> Ran:
         """Run pytest to its end, for at most ``limit`` seconds."""
+        return self.execute(self.command(*arguments, url=url), limit=limit)
+
+    def execute(self, command: Sequence[str], *, limit: float = RUN_LIMIT) -> Ran:
+        """Run a command that is pytest to its end, for at most ``limit`` seconds."""
         done = subprocess.run(
-            self.command(*arguments, url=url),
+            command,
             cwd=self.path,
             env=self._environ(),
             capture_output=True,

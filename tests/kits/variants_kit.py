@@ -59,6 +59,22 @@ def mutant_of(shape: Shape) -> Mutant:
     return make_mutant(shape.text, [shape.name], rng=random.Random(2), project=project_of(shape))
 
 
+def run_mutant(source: str, known: Mapping[str, Any], *, seed: int) -> str:
+    """Run the mutant of ``test_it`` in this process; return how it ended.
+
+    ``known`` are the globals of its module.
+    """
+    mutant = make_mutant(source, [("test_it",)], rng=random.Random(seed))
+    assert mutant.impossible == {}
+    names: dict[str, Any] = dict(known)
+    exec(mutant.source, names)
+    try:
+        names["test_it"]()
+    except Exception as error:  # noqa: BLE001 - whatever the mutant ends with
+        return type(error).__name__
+    return "passed"
+
+
 def plain_of(shape: Shape, *, text: str = "") -> DirectCall:
     conftests = [text for path, text in shape.files.items() if path == "conftest.py"]
     rng = random.Random(3)

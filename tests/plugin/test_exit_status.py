@@ -45,29 +45,25 @@ def test_flaky_fixed_is_green(runner: Runner) -> None:
     assert runner.run().ret == 0
 
 
+TWICE_BAD = """
+    import pytest
+    @pytest.fixture
+    def bad():
+        yield
+        assert 0
+    def test_a(bad): assert 0
+"""
+
+
 def test_a_test_counts_once(both_runner: Runner) -> None:
-    both_runner.pytester.makepyfile("""
-        import pytest
-        @pytest.fixture
-        def bad():
-            yield
-            assert 0
-        def test_a(bad): assert 0
-    """)
+    both_runner.pytester.makepyfile(TWICE_BAD)
     result = both_runner.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*= 1 fixed in *s =*"])
 
 
 def test_a_test_half_fixed_is_red(both_runner: Runner) -> None:
-    both_runner.pytester.makepyfile("""
-        import pytest
-        @pytest.fixture
-        def bad():
-            yield
-            assert 0
-        def test_a(bad): assert 0
-    """)
+    both_runner.pytester.makepyfile(TWICE_BAD)
     both_runner.script(by_phase=True, verdicts={"call": "fixed", "teardown": "unfixed"})
     result = both_runner.run()
     assert result.ret == 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -20,7 +20,7 @@ from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.agents.opencode.launch import OpenCodePlan, Patience
 from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.ports import AcceptHandler, Command, Stream
+from pytest_agentfix.core.ports import AcceptHandler, Stream
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.runtime.opencode_trial import try_opencode
@@ -28,21 +28,13 @@ from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.kits.free_port import find_free_port
+from tests.kits.opencode_kit import HomelySandbox
 
 BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
 LATER = PINNED_VERSION.replace("1.18", "1.19")
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason="OpenCode is not there")
 
 PATIENCE = 240.0  # seconds, for a busy machine; no test waits for their end
-
-
-class HomelySandbox(LocalSandbox):
-    """A ``LocalSandbox`` whose ``/tmp/home`` is in its own folder."""
-
-    def start(self, command: Command) -> Any:
-        here = f"{self.folder}/home"
-        env = {name: value.replace("/tmp/home", here) for name, value in command.env.items()}
-        return super().start(replace(command, env=env))
 
 
 @dataclass

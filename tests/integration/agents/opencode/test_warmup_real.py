@@ -19,18 +19,18 @@ from pytest_agentfix.agents.opencode.config import ModelEndpoint, make_config
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan, Patience
 from pytest_agentfix.core.model import TurnEnd
-from pytest_agentfix.core.ports import Command, Process, Stream
+from pytest_agentfix.core.ports import Process, Stream
 from pytest_agentfix.gateway.gateway import ModelGateway, SystemClock
 from pytest_agentfix.gateway.http import request_head
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.protocols import WireProtocol, make_row
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.runtime.cluster_scope import model_access
-from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from pytest_agentfix.testing.scripted_model.model_server import Say, ScriptedModel
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.kits.free_port import find_free_port
 from tests.kits.gateway_kit import TOKEN, make_upstream
+from tests.kits.opencode_kit import HomelySandbox
 
 BINARY = Path.home() / f".cache/pytest-agentfix/opencode-linux-x64-{PINNED_VERSION}"
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason="OpenCode is not there")
@@ -54,15 +54,6 @@ KNOWN = CatalogueModel(
 )
 FAR = 1e9
 PATIENCE = 240.0  # seconds, for a busy machine; no test waits for their end
-
-
-class HomelySandbox(LocalSandbox):
-    """A ``LocalSandbox`` whose ``/tmp/home`` is in its own folder."""
-
-    def start(self, command: Command) -> Any:
-        here = f"{self.folder}/home"
-        env = {name: value.replace("/tmp/home", here) for name, value in command.env.items()}
-        return super().start(replace(command, env=env))
 
 
 class Place:

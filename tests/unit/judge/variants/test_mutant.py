@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_agentfix.judge.variants import Mutant, TestName, make_mutant
+from tests.kits.variants_kit import run_mutant
 
 IT: TestName = ("test_it",)
 
@@ -19,15 +20,8 @@ def mutate(text: str, *names: TestName, seed: int = 1) -> Mutant:
 
 def run(text: str, seed: int = 1, **known: Any) -> str:
     """Run the mutant of a test with this body; return its outcome."""
-    mutant = mutate(f"def test_it():\n{indent(dedent(text), '    ')}", seed=seed)
-    assert mutant.impossible == {}
-    names: dict[str, Any] = dict(known)
-    exec(mutant.source, names)
-    try:
-        names["test_it"]()
-    except Exception as error:  # noqa: BLE001 - whatever the mutant ends with
-        return type(error).__name__
-    return "passed"
+    source = f"def test_it():\n{indent(dedent(text), '    ')}"
+    return run_mutant(source, known, seed=seed)
 
 
 class Equal:
