@@ -301,12 +301,10 @@ def conclude(probe: Probe, verdict: Finding | str) -> Finding:
     return replace(verdict, is_refusing=probe.is_refusing)
 
 
-def check_sessions(
-    subject: Subject, runs: Sequence[SessionResult], checks: Sequence[Probe] = CHECKS
-) -> list[Finding]:
+def check_sessions(subject: Subject, runs: Sequence[SessionResult]) -> list[Finding]:
     """Have ``CHECKS`` read sessions that had to be green."""
     findings = []
-    for check in checks:
+    for check in CHECKS:
         plan = check.plan(subject)
         verdict = check.verdict(subject, runs) if isinstance(plan, ProbePlan) else plan
         assert not isinstance(verdict, ProbePlan)

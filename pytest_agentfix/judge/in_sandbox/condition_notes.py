@@ -22,11 +22,9 @@ KEYS_LIMIT = 2_000  # of a container that are remembered when its module has bee
 class ConditionNotes:
     """Notes how the conditions of one call end; nothing is noted until ``start``.
 
-    ``met`` maps a condition's number to the outcomes it had, ``operands`` its number and that of
-    the operand to a digest of all values the operand had. ``asked`` are the values asked about.
     ``met`` maps a condition's number to the outcomes it had, ``counts`` to the number of times it
-    ended, ``firsts`` to the time at which it first had each outcome, ``operands`` its number and
-    that of the operand to a digest of all values the operand had.
+    ended, ``firsts`` to the time at which it first had each outcome. ``asked`` are the values asked
+    about.
     """
 
     def __init__(self, asked: AskedValues) -> None:

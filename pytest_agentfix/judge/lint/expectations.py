@@ -47,8 +47,6 @@ class Expectations:
             comparing=self.comparing | other.comparing,
         )
 
-    __add__ = __or__
-
     def has_input(self, value: Any) -> bool:
         """Return whether ``value`` is an input of a failing test."""
         return literal_key(value) in self.inputs

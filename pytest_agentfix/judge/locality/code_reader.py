@@ -310,10 +310,10 @@ def _list_attributes(tree: ast.AST) -> dict[str, list[ast.AST]]:
     return found
 
 
-def _name_functions(tree: ast.AST, above: str = "") -> Iterator[tuple[str, Any]]:
+def _name_functions(tree: ast.AST) -> Iterator[tuple[str, Any]]:
     """List all functions with their qualified names; those with the same name are numbered."""
     seen: Counter[str] = Counter()
-    waiting: list[tuple[ast.AST, str]] = [(tree, above)]
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
     while waiting:
         node, outer = waiting.pop(0)
         for inner in ast.iter_child_nodes(node):
