@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_agentfix.judge.in_sandbox.value_variation import describe_value, digest_text
+from pytest_agentfix.judge.in_sandbox.value_description import describe_value, digest_text
 
 ASKED_LIMIT = 60  # values of one condition in one call
 ASKED_LENGTH = 100  # characters of one value

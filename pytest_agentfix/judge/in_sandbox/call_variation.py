@@ -58,13 +58,12 @@ from pytest_agentfix.judge.in_sandbox.throwaway import (
     read_results,
     send,
 )
+from pytest_agentfix.judge.in_sandbox.value_description import describe_value, shorten_text
 from pytest_agentfix.judge.in_sandbox.value_variation import (
     Variation,
     Vocabulary,
-    describe_value,
     find_places,
     name_place,
-    shorten_text,
     vary,
 )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_agentfix.judge.in_sandbox.asked_values import AskedValues
-from pytest_agentfix.judge.in_sandbox.value_variation import describe_value, digest_text
+from pytest_agentfix.judge.in_sandbox.value_description import describe_value, digest_text
 
 OPERAND_LIMIT = 20  # evaluations of one operand in one call that are compared
 KEYS_LIMIT = 2_000  # of a container that are remembered when its module has been imported

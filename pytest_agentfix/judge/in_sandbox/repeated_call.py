@@ -10,13 +10,13 @@ import types
 from typing import Any
 
 from pytest_agentfix.judge.in_sandbox.condition_notes import ConditionNotes
-from pytest_agentfix.judge.in_sandbox.value_variation import (
-    Variation,
+from pytest_agentfix.judge.in_sandbox.value_description import (
     clone_value,
     describe_value,
     digest_text,
     shorten_text,
 )
+from pytest_agentfix.judge.in_sandbox.value_variation import Variation
 
 ITEMS_LIMIT = 200  # of a generator
 ANSWER_LIMIT = 120  # characters

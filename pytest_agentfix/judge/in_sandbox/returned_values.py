@@ -17,18 +17,20 @@ import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from pytest_agentfix.judge.in_sandbox.value_variation import (
+from pytest_agentfix.judge.in_sandbox.value_description import (
     CALLABLES,
-    Variation,
-    Vocabulary,
     describe_value,
     digest_text,
-    find_places,
     is_leaf,
+    shorten_text,
+)
+from pytest_agentfix.judge.in_sandbox.value_variation import (
+    Variation,
+    Vocabulary,
+    find_places,
     list_inner,
     name_place,
     put,
-    shorten_text,
     vary_value,
 )
 

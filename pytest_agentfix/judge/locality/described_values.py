@@ -1,4 +1,4 @@
-"""Read the values that ``value_variation.describe_value`` has described (pure)."""
+"""Read the values that ``value_description.describe_value`` has described (pure)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from pytest_agentfix.judge.in_sandbox.returned_values import (
     Observation,
     ReturnVariation,
 )
-from pytest_agentfix.judge.in_sandbox.value_variation import Vocabulary, describe_value
+from pytest_agentfix.judge.in_sandbox.value_description import describe_value
+from pytest_agentfix.judge.in_sandbox.value_variation import Vocabulary
 
 NO_WORDS = Vocabulary([], [])
 
