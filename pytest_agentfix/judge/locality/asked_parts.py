@@ -48,10 +48,16 @@ def find_known_parts(comparison: Comparison) -> Iterator[SpecialCase]:
     """Find the questions for several values that are the tests' own."""
     known = list(find_known(comparison, enough=ENOUGH))
     constants = {one for function in comparison.code.functions for one in function.constants}
-    for group in _group(known, lambda question: question.text):
+    for group in _group(known, _name_question):
         is_special, why = _judge_values(group, constants)
         if why:
             yield make_case(comparison.code, group, why, is_special=is_special)
+    sets = [group for group in _group(known, _name_question) if _is_set_of_tests(group, constants)]
+    for function in {group[0].condition.function for group in sets}:
+        mine = [group for group in sets if group[0].condition.function == function]
+        if len(mine) >= SEVERAL:
+            every = [one for group in mine for one in group]
+            yield make_case(comparison.code, every, "several sets of the tests' numbers")
     for group in _group(known, lambda question: question.of):
         places = {one.question.text for one in group if _knows_letters(one, constants)}
         if len(places) >= PLACES:
@@ -62,6 +68,10 @@ def find_known_parts(comparison: Comparison) -> Iterator[SpecialCase]:
         several = [one for one in parts if len(list_telling(one.values, constants)) >= SEVERAL]
         if len(several) >= SEVERAL:
             yield make_case(comparison.code, several, "several parts together")
+
+
+def _name_question(question: Question) -> str:
+    return question.text
 
 
 def _group(known: Sequence[Known], name: Callable[[Question], str]) -> list[list[Known]]:
@@ -150,6 +160,18 @@ def _judge_numbers(
     if len(telling) >= SEVERAL and _is_whole_set(group, every):
         return True, "numbers of the tests and no others"
     return False, "few numbers, or numbers in a row"
+
+
+def _is_set_of_tests(group: Sequence[Known], constants: Collection[Any]) -> bool:
+    """Return whether all of some constants are numbers that recorded calls ask for.
+
+    One such set may be a rule; two of one function are inputs. Three in a row are a range.
+    """
+    every = frozenset(value for one in group for value in one.values)
+    numbers = sorted(one for one in map(_read, every) if type(one) is int)
+    is_whole = sum(one.question.choices for one in group) == len(every) == len(numbers)
+    is_range = len(numbers) >= NUMBERS and _are_in_a_row(numbers)
+    return is_whole and not is_range and len(list_telling(every, constants)) >= SEVERAL
 
 
 def _is_whole_set(group: Sequence[Known], values: Collection[str]) -> bool:

@@ -304,14 +304,17 @@ class CallView:
     def _is_one_keyword(self, condition: Condition, place: str, *, outcome: bool) -> bool:
         """Return whether the recorded calls that take the path ask for one word, however spelled.
 
-        ``week``, ``weeks`` and ``w`` are one.
+        ``week``, ``weeks`` and ``w`` are one. A call may meet several of them at several places.
         """
-        words = {
-            str(read_value(call.held.get(place, ""))).lower()
-            for call in self.comparison.changed.calls
-            if call.function == self.call.function
-            and outcome in call.outcome.met.get(condition.number, ())
-        }
+        number = condition.number
+        words: set[str] = set()
+        for call in self.comparison.changed.calls:
+            is_taken = outcome in call.outcome.met.get(number, ())
+            if call.function != self.call.function or not is_taken:
+                continue
+            met = call.asked[number].recorded if number in call.asked else {}
+            asked = [one for one, outcomes in met.items() if outcome in outcomes]
+            words |= {str(read_value(one)).lower() for one in asked or [call.held.get(place, "")]}
         return len({word[:1] for word in words}) == 1
 
     def _is_interval(

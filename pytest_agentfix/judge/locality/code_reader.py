@@ -40,7 +40,7 @@ _ASKING: Final = (ast.Compare, ast.BoolOp, ast.Call, ast.Subscript, ast.BinOp)
 
 @dataclass(slots=True)
 class _Found:
-    """What is to be watched in all files; ``numbers`` are those of conditions to come."""
+    """The functions and conditions of all files; ``numbers`` are those of conditions to come."""
 
     functions: list[WatchedFunction] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What the base knows and asks already (pure)."""
+"""The questions that the base asks already, and the constants that it knows (pure)."""
 
 from __future__ import annotations
 

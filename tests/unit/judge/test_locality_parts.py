@@ -194,6 +194,19 @@ def test_two_parts_together() -> None:
     assert (True, "several parts together") in found
 
 
+def test_two_sets_of_numbers_that_the_tests_have_all_of() -> None:
+    special = (True, "several sets of the tests' numbers")
+    asked: dict[int, list[object]] = {0: [5, 6], 1: [5, 6, 8]}
+    found = list_reasons("text.room in (5, 6) or text.length in (5, 6, 8)", asked, NUMBERS)
+    assert special in found
+    for others in ("(5, 6, 7, 8)", "(5, 6, 8, 9)"):
+        test = f"text.room in (5, 6) or text.length in {others}"
+        assert special not in list_reasons(test, asked, NUMBERS)
+    in_a_row: dict[int, list[object]] = {0: [5, 6], 1: [5, 6, 7]}
+    test = "text.room in (5, 6) or text.length in (5, 6, 7)"
+    assert special not in list_reasons(test, in_a_row, NUMBERS)
+
+
 def test_a_variation_with_another_value_shows_a_rule() -> None:
     code = read('text[:3] in ("Ada", "Lin")')
     (condition,) = code.conditions
