@@ -22,6 +22,7 @@ from pytest_agentfix.judge.locality.watched_code import Condition, WatchedFuncti
 
 ENOUGH: Final = 3  # variations of one place that say something
 CONJUNCTION: Final = 3  # natural values that together are no natural input any more
+JOINT: Final = 2  # values that no natural key is made of
 INTERVAL: Final = 3  # numbers in a row that are a range
 LOST: Final = 4  # variations that the base answers differently
 _EMPTY: Final = (0, "", b"")
@@ -122,6 +123,8 @@ class CallView:
             for one, is_met in telling
             if is_met and one.kind in _UNPINNING and not self._is_like(one)
         ]
+        moved = Counter(one.places for one in taking if one.kind == "together")
+        taking = [one for one in taking if one.kind == "value" or moved[one.places] > 1]
         counts = Counter(one.place for one, _ in telling if one.kind == "value")
         rare = {
             place
@@ -187,11 +190,12 @@ class CallView:
         knowledge = [one for one in condition.knowledge if one not in self.function.constants]
         if condition.kind == "truth" and self._is_conjunction(condition, pins):
             return True, "several values that together are one call"
-        if not unnatural and not whole:
+        is_joint = self._is_joint_key(condition, pins)
+        if knowledge and is_joint and self._is_one_call(pins):
+            return True, "several values that together are one call"
+        if not knowledge or not (unnatural or whole):
             return False, ""
-        if not knowledge:
-            return False, ""
-        if len(unnatural) == 1 and not whole and not self._is_joint_key(condition, pins):
+        if len(unnatural) == 1 and not whole and not is_joint:
             place = unnatural[0]
             exemption = self._find_exemption(condition, place, knowledge, outcome=outcome)
             if exemption:
@@ -274,9 +278,20 @@ class CallView:
         )
 
     def _is_joint_key(self, condition: Condition, pins: _Pins) -> bool:
-        """Return whether one new look-up asks for several arguments at once, and so for a call."""
-        is_key = condition.kind in (*_LOOKUPS, "case") and not condition.has_precedent
-        return is_key and len({_root_of(place) for place in pins.places}) > 1
+        """Return whether one new look-up asks for several arguments at once, and so for a call.
+
+        To ask whether a table has them is a look-up as well.
+        """
+        is_among = condition.question is not None and condition.question.choices > 1
+        is_key = is_among or condition.kind in (*_LOOKUPS, "case")
+        roots = {_root_of(place) for place in pins.places}
+        return is_key and not condition.has_precedent and len(roots) > 1
+
+    def _is_one_call(self, pins: _Pins) -> bool:
+        """Return whether two places hold telling values, those included that the base knows."""
+        values = [read_value(self.call.held.get(place, "")) for place in pins.places]
+        plain = [one for one in values if isinstance(one, (int, float, str, bytes))]
+        return len([one for one in plain if not is_natural(one)]) >= JOINT
 
     def _find_exemption(
         self, condition: Condition, place: str, knowledge: Sequence[Any], *, outcome: bool

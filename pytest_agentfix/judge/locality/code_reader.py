@@ -35,6 +35,7 @@ from pytest_agentfix.judge.locality.watched_code import (
 
 BESIDE: Final = 6  # numbers of a change whose neighbours are tried as arguments
 TEXT_LIMIT: Final = 80  # characters of a condition that are shown
+_TABLES: Final = (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Call)
 _ASKING: Final = (ast.Compare, ast.BoolOp, ast.Call, ast.Subscript, ast.BinOp)
 
 
@@ -115,9 +116,16 @@ class _FileReader:
         self._tables = {
             name: len(list(constants_in(value)))
             for name, value in list_bindings(old)
-            if isinstance(value, (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Call))
+            if isinstance(value, _TABLES)
         }
         self._keys = frozenset(hashable(list_keys(old)))
+        filled = [
+            (name, value)
+            for name, value in _list_assigned(new)
+            if self._is_added(value) and list(constants_in(value))
+        ]
+        self._filled = frozenset(name for name, _ in filled)
+        self._new_tables = frozenset(name for name, value in filled if isinstance(value, _TABLES))
 
     def read(self, found: _Found) -> None:
         self._all = found
@@ -155,6 +163,7 @@ class _FileReader:
             constants=known,
             added_constants=added,
             new_parameters=_list_parameters(node) - _list_parameters(old),
+            tables=self._new_tables - _list_parameters(node),
         )
         self._all.functions.append(function)
         definitions = Definitions(node, self.changed_names)
@@ -223,11 +232,10 @@ class _FileReader:
     def _add_parts(self, node: Any, function: int) -> None:
         is_match = isinstance(node, ast.Match)
         parts = node.cases if is_match else node.handlers
+        places = [(part, part.pattern if is_match else part) for part in parts]
+        added = [(part, at) for part, at in places if self._is_added(at)]
         numbers = []
-        for part in parts:
-            at = part.pattern if is_match else part
-            if not self._is_added(at):
-                continue
+        for part, at in added:
             number = next(self._all.numbers)
             numbers.append(number)
             known = [] if not is_match else Definitions(part.pattern, {}).knowledge(part.pattern)
@@ -241,7 +249,7 @@ class _FileReader:
                     text=_show(at) if is_match else "except …",
                     function=function,
                     knowledge=tuple(known),
-                    has_precedent=is_match and len(parts) - len(numbers) > 1,
+                    has_precedent=is_match and len(parts) - len(added) > 1,
                     is_one_sided=True,
                 )
             )
@@ -284,9 +292,7 @@ class _FileReader:
             return False
         if container.attr in self.changed_names:
             return False
-        values = _list_attributes(self._new).get(container.attr, [])
-        added = [value for value in values if self._is_added(value)]
-        return not any(list(constants_in(value)) for value in added)
+        return container.attr not in self._filled
 
     def _find_changed_names(self, old: ast.Module, new: ast.Module) -> dict[str, list[ast.AST]]:
         """Map the names that the change binds anew, in a module or class, to their values."""
@@ -298,16 +304,14 @@ class _FileReader:
         return found
 
 
-def _list_attributes(tree: ast.AST) -> dict[str, list[ast.AST]]:
-    """Map the attributes that are assigned anywhere to their values."""
-    found: dict[str, list[ast.AST]] = {}
+def _list_assigned(tree: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """List the names and attributes that are assigned anywhere, with their values."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
-                if isinstance(target, ast.Attribute):
-                    found.setdefault(target.attr, []).append(node.value)
-    return found
+                if isinstance(target, (ast.Name, ast.Attribute)):
+                    yield name_of(target), node.value
 
 
 def _name_functions(tree: ast.AST) -> Iterator[tuple[str, Any]]:

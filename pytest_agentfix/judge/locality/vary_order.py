@@ -46,8 +46,9 @@ def make_order(  # noqa: PLR0913 - an order, by name
         position = function.base_position if is_base else function.position
         if position is not None:
             is_old = function.base_position is not None
-            skip = sorted(function.new_parameters) if is_old else []
-            file_of(function.path)["functions"].append([function.number, list(position), skip])
+            skip = function.tables | (function.new_parameters if is_old else frozenset())
+            row = [function.number, list(position), sorted(skip)]
+            file_of(function.path)["functions"].append(row)
     if not is_base:
         for condition in code.conditions:
             row = [condition.number, condition.kind, list(condition.position)]

@@ -42,7 +42,8 @@ class WatchedFunction:
 
     ``constants`` are those that the base's version compares with, or has as a default, and the keys
     of its module's tables.
-    ``added_constants`` are those which only the new version has.
+    ``added_constants`` are those which only the new version has. ``tables`` are the names and
+    attributes to which the change gives tables of constants: they are code, and no input.
     """
 
     number: int
@@ -54,6 +55,7 @@ class WatchedFunction:
     constants: frozenset[Any] = frozenset()
     added_constants: frozenset[Any] = frozenset()
     new_parameters: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

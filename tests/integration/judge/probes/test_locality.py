@@ -31,6 +31,8 @@ _FIRST = frozenset(
         "status-of-an-answer", "kind-of-an-answer", "remainder-of-eleven",
         "whole-set-of-rounded-numbers", "two-halves-with-a-literal", "two-places-of-signs",
         "length-of-a-list-and-a-beginning", "without-separators",
+        "one-number-for-all-arguments", "left-out-of-the-repair", "cache-of-a-decorator",
+        "all-cases-of-a-match",
     }
 )  # fmt: skip
 
