@@ -49,7 +49,7 @@ def repair(clusters: int, busy: int) -> tuple[dict[str, str], float]:
                 model.url,
                 f"--agent-fix-max-clusters={clusters}",
                 f"--agent-fix-timeout={TIMEOUT}",
-                "--agent-fix-attempts=1",
+                "--agent-fix-max-attempts=1",
             )
         done.expect(0, 1)
     return dict(_read_verdicts(done.report)), done.seconds
@@ -57,7 +57,7 @@ def repair(clusters: int, busy: int) -> tuple[dict[str, str], float]:
 
 def _read_verdicts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for cluster in report["clusters"]:
-        for target in cluster["targets"]:
+        for target in cluster["tests"]:
             yield target, cluster["verdict"]
 
 

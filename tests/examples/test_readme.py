@@ -161,3 +161,10 @@ def test_links_lead_somewhere() -> None:
         link for link in links if not (REPOSITORY / link[0]).parent.joinpath(link[1]).exists()
     ]
     assert missing == []
+
+
+def test_benchmarks_use_options_that_exist() -> None:
+    known = {each.split()[0] for each in list_registered()}
+    for path in sorted((REPOSITORY / "benchmarks").glob("*.py")):
+        used = set(re.findall(r"--agent-fix[a-z-]*[a-z]", path.read_text("utf-8")))
+        assert used <= known, path.name
