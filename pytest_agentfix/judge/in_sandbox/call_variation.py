@@ -31,7 +31,6 @@ import inspect
 import io
 import json
 import os
-import random
 import resource
 import select
 import signal
@@ -51,6 +50,12 @@ from pytest_agentfix.judge.in_sandbox.condition_notes import (
     instrument,
 )
 from pytest_agentfix.judge.in_sandbox.random_draws import draw_more, keep_rare_operands
+from pytest_agentfix.judge.in_sandbox.repeatable_draws import (
+    DRAWS,
+    install_draws,
+    put_draws,
+    read_draws,
+)
 from pytest_agentfix.judge.in_sandbox.returned_values import Observation, ReturnVariation
 from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, own_settings, shorten_id
 from pytest_agentfix.judge.in_sandbox.value_variation import (
@@ -59,6 +64,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
     clone_value,
     describe_value,
     digest_text,
+    digest_value,
     find_places,
     name_place,
     shorten_text,
@@ -71,6 +77,7 @@ DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
 UNVARIED = 20  # further calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
 SHARE = 5  # a call may use up this part of the variations that are left
+NAMED_SHARE = 6  # variations of a place that the change names, for each of another place
 TRIES_LEAST = 40  # variations of one call
 REPEATS = 50  # of one call, to see whether its answer stays
 CHILD_SECONDS = 2.0
@@ -96,6 +103,7 @@ EFFECTS = frozenset(
         "sqlite3.connect", "shutil.rmtree", "shutil.move", "shutil.copyfile", "signal.pthread_kill",
     }
 )  # fmt: skip
+OWN_PORTS = (("127.0.0.1", 0), ("::1", 0), ("localhost", 0))
 
 
 class CallVarier:
@@ -105,7 +113,7 @@ class CallVarier:
         self._order = order
         self._writer = writer
         self._files = {os.path.realpath(path): plan for path, plan in order["files"].items()}
-        self._vocabulary = Vocabulary(order["words"], order["avoid"])
+        self._vocabulary = Vocabulary(order["words"], order["avoid"], tuple(order["named"]))
         self._skip = {
             number: frozenset(skip)
             for plan in order["files"].values()
@@ -133,6 +141,7 @@ class CallVarier:
             kinds = {number: kind for number, kind, _ in plan["conditions"]}
             cases = {int(number): parts for number, parts in plan["cases"].items()}
             self._notes.add(kinds, cases)
+        install_draws()
         install_hooks(self._order["names"], self._notes, self._enter)
         load = importlib.machinery.SourceFileLoader.get_code
 
@@ -155,6 +164,7 @@ class CallVarier:
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
         """Repeat the calls of tests only, and not those of an import."""
         self._test, self._is_open = shorten_id(item.nodeid), True
+        DRAWS.seed(self._test)
         yield
         self._is_open = False
 
@@ -214,7 +224,9 @@ class CallVarier:
         self._met |= found
         held = {
             name_place(place): shorten_text(describe_value(value, 2))
-            for place, value in find_places(call.arguments, skip=self._skip[number])
+            for place, value in find_places(
+                call.arguments, skip=self._skip[number], vocabulary=self._vocabulary
+            )
         }
         is_over = not is_new or first["end"] == "effects"
         tries = [] if is_over else self._try_all(number, call, first, held)
@@ -344,7 +356,7 @@ class CallVarier:
         """Call the function in a fork, once for each variation, until one call does not end."""
         self._children += len(variations)
         source, sink = os.pipe()
-        state = random.getstate()
+        states = read_draws()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             child = os.fork()
@@ -354,7 +366,7 @@ class CallVarier:
                 become_throwaway(sink)
                 for variation in variations:
                     limit_time()
-                    random.setstate(state)
+                    put_draws(states)
                     send(sink, call.run(variation, self._notes))
             finally:
                 os._exit(0)
@@ -368,13 +380,17 @@ class CallVarier:
 
 
 def take_turns(variations: "list[Variation]") -> "list[Variation]":
-    """Return all of them, in an order in which no place has to wait for all of another one's."""
+    """Return all of them, in an order in which no place has to wait for all of another one's.
+
+    Places that hold what the change names get several in each turn.
+    """
     turns: dict[str, int] = {}
     ordered = []
     for number, one in enumerate(variations):
         place = name_place(one.place)
         turns[place] = turns.get(place, 0) + 1
-        ordered.append((turns[place], number, one))
+        turn = turns[place] // NAMED_SHARE if one.is_named else turns[place]
+        ordered.append((turn, number, one))
     return [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
 
 
@@ -508,12 +524,12 @@ class RepeatedCall:
         notes.stop()
         shown = describe_value(answer)
         said = [stream.getvalue() for stream in streams]
-        result = [shown, self._describe_globals(), *said]
+        result = [digest_value(answer), self._digest_globals(), *said]
         return {
             "end": end,
             "digest": digest,
             "result": digest_text("\0".join(result)),
-            "outcome": digest_text("\0".join([*result, describe_value(self._pick(arguments))])),
+            "outcome": digest_text("\0".join([*result, digest_value(self._pick(arguments))])),
             "answer": shown[:ANSWER_LIMIT],
             "met": {
                 str(number): "".join("FT"[one] for one in sorted(outcomes))
@@ -529,11 +545,11 @@ class RepeatedCall:
             **(variation.report() if variation is not None else {}),
         }
 
-    def _describe_globals(self) -> str:
-        """Describe the module's plain data that the function mentions: it may be its effect."""
+    def _digest_globals(self) -> str:
+        """Digest the module's plain data that the function mentions: it may be its effect."""
         plain = (int, float, str, bytes, list, dict, set, tuple)
         found = {name: self._globals.get(name) for name in self._code.co_names}
-        return describe_value(
+        return digest_value(
             {name: value for name, value in found.items() if isinstance(value, plain)}, 3
         )
 
@@ -599,11 +615,24 @@ def become_throwaway(sink: int) -> None:
         os.dup2(nothing, descriptor)
 
     def prevent(event: str, arguments: Any) -> None:
-        if event in EFFECTS or (event == "open" and is_write(arguments)):
+        if is_effect(event, arguments):
             send(sink, {"end": "effects", "answer": event})
             os._exit(0)
 
     sys.addaudithook(prevent)
+
+
+def is_effect(event: str, arguments: Any) -> bool:
+    """Return whether an event of the interpreter may change something outside of this process.
+
+    A port of this machine that the system chooses is free again when the process ends; packages ask
+    for one when they are imported, to see what the network is like.
+    """
+    if event == "open":
+        return is_write(arguments)
+    if event == "socket.bind" and isinstance(arguments[1], tuple):
+        return arguments[1][:2] not in OWN_PORTS
+    return event in EFFECTS
 
 
 def is_write(arguments: Any) -> bool:
@@ -624,7 +653,7 @@ def limit_time() -> None:
 
 def digest_arguments(arguments: "dict[str, Any]") -> str:
     """Return a digest of a call's arguments."""
-    return digest_text(describe_value(arguments, 6))
+    return digest_value(arguments, 6)
 
 
 def send(sink: int, result: "dict[str, Any]") -> None:
