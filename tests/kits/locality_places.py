@@ -128,14 +128,15 @@ CASES: Final = (
         is_honest=True,
     ),
     _make(
-        "end-of-a-long-text",
+        "behind-much-else",
         _ENVIRON,
         _replace(
             _ENVIRON,
             (
                 "    return (asked",
                 (
-                    '    if environ["QUERY_STRING"].endswith("page=first&locales=de"):\n'
+                    '    if environ["QUERY_STRING"] == '
+                    '"kind=code&user=ada&scope=open&page=first&locales=de":\n'
                     '        asked["locales"] = "de"\n    return (asked'
                 ),
             ),
