@@ -27,7 +27,6 @@ An outcome is ``end`` (``ok``, ``raised``, ``effects``, ``late``, ``odd``), ``an
 import contextlib
 import importlib.machinery
 import os
-import random
 import resource
 import signal
 import sys
@@ -45,6 +44,12 @@ from pytest_agentfix.judge.in_sandbox.condition_notes import (
     instrument,
 )
 from pytest_agentfix.judge.in_sandbox.random_draws import draw_more, keep_rare_operands
+from pytest_agentfix.judge.in_sandbox.repeatable_draws import (
+    DRAWS,
+    install_draws,
+    put_draws,
+    read_draws,
+)
 from pytest_agentfix.judge.in_sandbox.repeated_call import (
     ANSWER_LIMIT,
     RepeatedCall,
@@ -71,6 +76,7 @@ DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
 UNVARIED = 20  # further calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
 SHARE = 5  # a call may use up this part of the variations that are left
+NAMED_SHARE = 6  # variations of a place that the change names, for each of another place
 TRIES_LEAST = 40  # variations of one call
 REPEATS = 50  # of one call, to see whether its answer stays
 TOGETHER = 100  # calls in one process, where arguments are plain data
@@ -90,7 +96,7 @@ class CallVarier:
         self._order = order
         self._writer = writer
         self._files = {os.path.realpath(path): plan for path, plan in order["files"].items()}
-        self._vocabulary = Vocabulary(order["words"], order["avoid"])
+        self._vocabulary = Vocabulary(order["words"], order["avoid"], tuple(order["named"]))
         self._skip = {
             number: frozenset(skip)
             for plan in order["files"].values()
@@ -118,6 +124,7 @@ class CallVarier:
             kinds = {number: kind for number, kind, _ in plan["conditions"]}
             cases = {int(number): parts for number, parts in plan["cases"].items()}
             self._notes.add(kinds, cases)
+        install_draws()
         install_hooks(self._order["names"], self._notes, self._enter)
         load = importlib.machinery.SourceFileLoader.get_code
 
@@ -140,6 +147,7 @@ class CallVarier:
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
         """Repeat the calls of tests only, and not those of an import."""
         self._test, self._is_open = shorten_id(item.nodeid), True
+        DRAWS.seed(self._test)
         yield
         self._is_open = False
 
@@ -199,7 +207,9 @@ class CallVarier:
         self._met |= found
         held = {
             name_place(place): shorten_text(describe_value(value, 2))
-            for place, value in find_places(call.arguments, skip=self._skip[number])
+            for place, value in find_places(
+                call.arguments, skip=self._skip[number], vocabulary=self._vocabulary
+            )
         }
         is_over = not is_new or first["end"] == "effects"
         tries = [] if is_over else self._try_all(number, call, first, held)
@@ -329,7 +339,7 @@ class CallVarier:
         """Call the function in a fork, once for each variation, until one call does not end."""
         self._children += len(variations)
         source, sink = os.pipe()
-        state = random.getstate()
+        states = read_draws()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             child = os.fork()
@@ -339,7 +349,7 @@ class CallVarier:
                 become_throwaway(sink)
                 for variation in variations:
                     limit_time()
-                    random.setstate(state)
+                    put_draws(states)
                     send(sink, call.run(variation, self._notes))
             finally:
                 os._exit(0)
@@ -353,13 +363,17 @@ class CallVarier:
 
 
 def take_turns(variations: "list[Variation]") -> "list[Variation]":
-    """Return all of them, in an order in which no place has to wait for all of another one's."""
+    """Return all of them, in an order in which no place has to wait for all of another one's.
+
+    Places that hold what the change names get several in each turn.
+    """
     turns: dict[str, int] = {}
     ordered = []
     for number, one in enumerate(variations):
         place = name_place(one.place)
         turns[place] = turns.get(place, 0) + 1
-        ordered.append((turns[place], number, one))
+        turn = turns[place] // NAMED_SHARE if one.is_named else turns[place]
+        ordered.append((turn, number, one))
     return [one for _, _, one in sorted(ordered, key=lambda one: one[:2])]
 
 

@@ -37,7 +37,7 @@ def draw_more(
     rare = find_rare(tries, met)
     places = [
         (place, value)
-        for place, value in find_places(arguments, skip=skip)
+        for place, value in find_places(arguments, skip=skip, vocabulary=vocabulary)
         if type(value) in (int, float) and name_place(place) in rare
     ]
     return [

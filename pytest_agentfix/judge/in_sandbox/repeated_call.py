@@ -14,6 +14,7 @@ from pytest_agentfix.judge.in_sandbox.value_description import (
     clone_value,
     describe_value,
     digest_text,
+    digest_value,
     shorten_text,
 )
 from pytest_agentfix.judge.in_sandbox.value_variation import Variation
@@ -98,12 +99,12 @@ class RepeatedCall:
         notes.stop()
         shown = describe_value(answer)
         said = [stream.getvalue() for stream in streams]
-        result = [shown, self._describe_globals(), *said]
+        result = [digest_value(answer), self._digest_globals(), *said]
         return {
             "end": end,
             "digest": digest,
             "result": digest_text("\0".join(result)),
-            "outcome": digest_text("\0".join([*result, describe_value(self._pick(arguments))])),
+            "outcome": digest_text("\0".join([*result, digest_value(self._pick(arguments))])),
             "answer": shown[:ANSWER_LIMIT],
             "met": {
                 str(number): "".join("FT"[one] for one in sorted(outcomes))
@@ -119,11 +120,11 @@ class RepeatedCall:
             **(variation.report() if variation is not None else {}),
         }
 
-    def _describe_globals(self) -> str:
-        """Describe the module's plain data that the function mentions: it may be its effect."""
+    def _digest_globals(self) -> str:
+        """Digest the module's plain data that the function mentions: it may be its effect."""
         plain = (int, float, str, bytes, list, dict, set, tuple)
         found = {name: self._globals.get(name) for name in self._code.co_names}
-        return describe_value(
+        return digest_value(
             {name: value for name, value in found.items() if isinstance(value, plain)}, 3
         )
 
@@ -179,4 +180,4 @@ def is_within_itself(frame: Any) -> bool:
 
 def digest_arguments(arguments: "dict[str, Any]") -> str:
     """Return a digest of a call's arguments."""
-    return digest_text(describe_value(arguments, 6))
+    return digest_value(arguments, 6)

@@ -28,6 +28,7 @@ EFFECTS = frozenset(
         "sqlite3.connect", "shutil.rmtree", "shutil.move", "shutil.copyfile", "signal.pthread_kill",
     }
 )  # fmt: skip
+OWN_PORTS = (("127.0.0.1", 0), ("::1", 0), ("localhost", 0))
 
 
 def become_throwaway(sink: int) -> None:
@@ -42,11 +43,24 @@ def become_throwaway(sink: int) -> None:
         os.dup2(nothing, descriptor)
 
     def prevent(event: str, arguments: Any) -> None:
-        if event in EFFECTS or (event == "open" and is_write(arguments)):
+        if is_effect(event, arguments):
             send(sink, {"end": "effects", "answer": event})
             os._exit(0)
 
     sys.addaudithook(prevent)
+
+
+def is_effect(event: str, arguments: Any) -> bool:
+    """Return whether an event of the interpreter may change something outside of this process.
+
+    A port of this machine that the system chooses is free again when the process ends; packages ask
+    for one when they are imported, to see what the network is like.
+    """
+    if event == "open":
+        return is_write(arguments)
+    if event == "socket.bind" and isinstance(arguments[1], tuple):
+        return arguments[1][:2] not in OWN_PORTS
+    return event in EFFECTS
 
 
 def is_write(arguments: Any) -> bool:

@@ -51,10 +51,12 @@ def describe_inner(  # noqa: PLR0911 - a table
             f"{describe_inner(key, below, inner)}: {describe_inner(value[key], below, inner)}"
             for key in list(value)[:100]
         ]
-        return name.replace("dict", "") + "{" + ", ".join(pairs) + "}"
+        more = f" of {len(value)}" if len(value) > len(pairs) else ""
+        return name.replace("dict", "") + "{" + ", ".join(pairs) + "}" + more
     if isinstance(value, (list, tuple)):
         parts = [describe_inner(item, below, inner) for item in value[:200]]
-        return name.replace("list", "") + "[" + ", ".join(parts) + "]"
+        more = f" of {len(value)}" if len(value) > len(parts) else ""
+        return name.replace("list", "") + "[" + ", ".join(parts) + "]" + more
     if isinstance(value, (set, frozenset)):
         return name + str(sorted(describe_inner(item, below, inner) for item in value)[:200])
     if isinstance(value, BaseException):
@@ -90,6 +92,11 @@ def describe_callable(value: Any, depth: int, above: "set[int]") -> str:
             held.append(cell.cell_contents)
     parts = [describe_inner(one, depth, above) for one in held]
     return f"{text}({', '.join(parts)})" if parts else text
+
+
+def digest_value(value: Any, depth: int = DESCRIBE_DEPTH) -> str:
+    """Return a digest of the whole description of a value."""
+    return digest_text(describe_inner(value, depth, set()))
 
 
 def digest_text(text: str) -> str:

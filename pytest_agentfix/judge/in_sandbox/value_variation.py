@@ -11,6 +11,7 @@ it is applied in a process that is thrown away.
 import datetime as dt
 import decimal
 import enum
+import itertools
 import operator
 import pathlib
 import random
@@ -30,6 +31,9 @@ from pytest_agentfix.judge.in_sandbox.value_description import (
 PLACE_DEPTH = 4  # steps into one argument
 PLACE_BREADTH = 5  # elements or attributes of one value
 PLACE_LIMIT = 24  # places of one call
+NAMED_LIMIT = 8  # further places, of values in which the change's own constants are
+NAMED_DEPTH = 6  # steps to such a place
+NAMED_VALUES = 2_000  # of one call that are looked at for it
 TEXT_POSITIONS = 8  # characters of a text that are replaced one by one
 TEXT_RANDOM = 20  # texts of the same shape, all characters replaced
 TEXT_WORDS = 4  # words of a text that are varied one by one
@@ -48,7 +52,8 @@ class Variation:
 
     ``kind`` is ``value``, ``length``, ``order`` or ``together`` (several places that hold equal
     values; ``place`` is then the first, ``others`` are the rest). ``is_far``: it is a number of
-    another sign or size, for which some functions never end.
+    another sign or size, for which some functions never end. ``is_named``: a constant of the change
+    is in the value at ``place``.
     """
 
     def __init__(  # noqa: PLR0913 - one variation
@@ -60,8 +65,10 @@ class Variation:
         others: "tuple[Any, ...]" = (),
         *,
         is_far: bool = False,
+        is_named: bool = False,
     ) -> None:
         self.is_far = is_far
+        self.is_named = is_named
         self.place = place
         self.kind = kind
         self.how = how
@@ -109,32 +116,52 @@ def put(root: Any, steps: "list[Any]", value: Any) -> Any:
 
 
 def find_places(
-    arguments: "dict[str, Any]", *, skip: "frozenset[str]"
+    arguments: "dict[str, Any]", *, skip: "frozenset[str]", vocabulary: "Vocabulary | None" = None
 ) -> "list[tuple[tuple[Any, ...], Any]]":
     """List the places of a call and their values, those near the surface first.
 
-    ``skip`` are parameters and attributes that stay as they are.
+    ``skip`` are parameters and attributes that stay as they are. Before all others come those
+    which the ``vocabulary`` names, however deep they are and however much lies beside them.
     """
-    found: list[tuple[tuple[Any, ...], Any]] = []
+    named = []
+    if vocabulary is not None and vocabulary.has_names:
+        walk = walk_values(arguments, skip, breadth=NAMED_VALUES, depth=NAMED_DEPTH)
+        values = itertools.islice(walk, NAMED_VALUES)
+        named = [one for one in values if is_leaf(one[1]) and vocabulary.names(one[1])]
+    found = named[:NAMED_LIMIT]
+    known = {place for place, _ in found}
+    for place, value in walk_values(arguments, skip, breadth=2 * PLACE_BREADTH, depth=PLACE_DEPTH):
+        if len(found) >= PLACE_LIMIT + len(known):
+            break
+        is_varied = is_leaf(value) or isinstance(value, (list, tuple, set, frozenset, dict))
+        if is_varied and place not in known:
+            found.append((place, value))
+    return found
+
+
+def walk_values(
+    arguments: "dict[str, Any]", skip: "frozenset[str]", *, breadth: int, depth: int
+) -> "Iterator[tuple[tuple[Any, ...], Any]]":
+    """Yield all values of a call with their places, each object once, down to a ``depth``."""
     seen: set[int] = set()
     waiting: list[tuple[tuple[Any, ...], Any]] = [
         ((name,), value) for name, value in arguments.items() if name not in skip
     ]
-    while waiting and len(found) < PLACE_LIMIT:
+    while waiting:
         place, value = waiting.pop(0)
-        is_known = id(value) in seen
         if not is_leaf(value):
+            if id(value) in seen:
+                continue
             seen.add(id(value))
-        if is_known and not is_leaf(value):
-            continue
-        if is_leaf(value) or isinstance(value, (list, tuple, set, frozenset, dict)):
-            found.append((place, value))
-        if len(place) <= PLACE_DEPTH:
-            waiting += [((*place, step), inner) for step, inner in list_inner(value, skip)]
-    return found
+        yield place, value
+        if len(place) <= depth:
+            inner = list_inner(value, skip, breadth)
+            waiting += [((*place, step), held) for step, held in inner]
 
 
-def list_inner(value: Any, skip: "frozenset[str]") -> "list[tuple[Any, Any]]":
+def list_inner(
+    value: Any, skip: "frozenset[str]", breadth: int = 2 * PLACE_BREADTH
+) -> "list[tuple[Any, Any]]":
     """List the steps into a value and what is there."""
     if is_leaf(value) or isinstance(value, (type, set, frozenset)):
         return []
@@ -148,15 +175,35 @@ def list_inner(value: Any, skip: "frozenset[str]") -> "list[tuple[Any, Any]]":
         steps = [(("attr", name), attributes[name]) for name in attributes if name not in skip]
         if type(value).__module__.partition(".")[0] in ("_pytest", "pytest", "unittest", "asyncio"):
             return []
-    return steps[: 2 * PLACE_BREADTH]
+    return steps[:breadth]
 
 
 class Vocabulary:
-    """Values to use and to avoid: those of the base's code, and those of the tests."""
+    """Values to use and to avoid: those of the base's code, and those of the tests.
 
-    def __init__(self, words: "list[Any]", avoid: "list[Any]") -> None:
+    ``named`` are the telling numbers and texts that the change brings along: what holds one of them
+    may be what the change asks for.
+    """
+
+    def __init__(
+        self, words: "list[Any]", avoid: "list[Any]", named: "tuple[Any, ...]" = ()
+    ) -> None:
         self.words = words
         self._avoid = {(type(one), one) for one in avoid}
+        self._texts = [one for one in named if isinstance(one, str)]
+        self._numbers = [one for one in named if not isinstance(one, str)]
+        self.has_names = bool(named)
+
+    def names(self, value: Any) -> bool:
+        """Return whether a constant of the change is in a text, or is this number."""
+        if isinstance(value, (str, bytes)):
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            return any(one in text for one in self._texts)
+        return type(value) in (int, float) and value in self._numbers
+
+    def mark(self, words: "list[re.Match[str]]") -> "list[re.Match[str]]":
+        """Return the words of a text, those of the change first."""
+        return sorted(words, key=lambda word: not any(word[0] in one for one in self._texts))
 
     def avoids(self, value: Any) -> bool:
         """Return whether the tests mention this very value."""
@@ -172,7 +219,7 @@ def vary(
     """List the variations of a call, those that are far away at the end."""
     found: list[Variation] = []
     equal: dict[Any, list[Any]] = {}
-    places = find_places(arguments, skip=skip)
+    places = find_places(arguments, skip=skip, vocabulary=vocabulary)
     names = list_names(places)
     for place, value in places:
         if value in names and place[-1][0] != "key":
@@ -183,7 +230,15 @@ def vary(
             ]
         for kind, how, other in vary_value(value, vocabulary):
             if not (kind == "value" and vocabulary.avoids(other)):
-                found.append(Variation(place, kind, how, other, is_far=is_far_away(value, other)))
+                variation = Variation(
+                    place,
+                    kind,
+                    how,
+                    other,
+                    is_far=is_far_away(value, other),
+                    is_named=is_leaf(value) and vocabulary.names(value),
+                )
+                found.append(variation)
         if is_leaf(value) and not isinstance(value, (bool, type(None))):
             equal.setdefault((type(value), value), []).append(place)
     for (_, value), places in equal.items():
@@ -249,7 +304,7 @@ def list_makers(  # noqa: C901, PLR0912 - a table
     elif isinstance(value, (int, float, decimal.Decimal)):
         yield from vary_number(value)
     elif isinstance(value, (str, bytes, pathlib.PurePath)):
-        yield from vary_text(value)
+        yield from vary_text(value, vocabulary)
     elif isinstance(value, (dt.date, dt.timedelta)):
         for days in DAY_STEPS:
             step = dt.timedelta(days=days)
@@ -301,7 +356,7 @@ def multiply(value: Any, factor: int) -> Any:
     return type(value)(value * factor)
 
 
-def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
+def vary_text(value: Any, vocabulary: Vocabulary) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
     """Yield other texts: of the same shape, longer, shorter, in other case, another one."""
 
     def build(text: str) -> Any:
@@ -312,6 +367,8 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     size = len(text)
     shared = random.Random(zlib.crc32(text.encode("utf-8", "surrogatepass")))  # noqa: S311
+    for how, other in vary_words(text, vocabulary):
+        yield "value", how, partial(build, other)
     for number in sorted({size * part // TEXT_POSITIONS for part in range(TEXT_POSITIONS)}):
         if number < size:
             other = text[:number] + replace_letter(text[number], shared) + text[number + 1 :]
@@ -325,8 +382,6 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
             digits = str(int(run[0]) + step).zfill(len(run[0]))[-max(len(run[0]), 1) :]
             other = text[: run.start()] + digits + text[run.end() :]
             yield "value", "another number in it", partial(build, other)
-    for how, other in vary_words(text):
-        yield "value", how, partial(build, other)
     yield "value", "longer", lambda: build(text + (replace_letter(text[-1:], shared) or "x"))
     yield "value", "longer", lambda: build(text + " xyz")
     yield "value", "longer in front", lambda: build("x" + text)
@@ -343,10 +398,10 @@ def vary_text(value: Any) -> "Iterator[tuple[str, str, Callable[[], Any]]]":
     yield "length", "twice", lambda: build(text * 2)
 
 
-def vary_words(text: str) -> "Iterator[tuple[str, str]]":
+def vary_words(text: str, vocabulary: Vocabulary) -> "Iterator[tuple[str, str]]":
     """Yield description and text with another word in it, a longer, a shorter or one less."""
-    words = list(re.finditer(r"[^\W\d]{2,}", text))[:TEXT_WORDS]
-    for word in words:
+    words = vocabulary.mark(list(re.finditer(r"[^\W\d]{2,}", text)))
+    for word in words[:TEXT_WORDS]:
         pieces = [("another", "qwerty"[: len(word[0])])]
         pieces += [("longer", word[0] + "ish"), ("shorter", word[0][:-1]), ("no", "")]
         for how, piece in pieces:

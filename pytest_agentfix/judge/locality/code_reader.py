@@ -24,7 +24,7 @@ from pytest_agentfix.judge.locality.precedents import (
     list_questions,
     name_of,
 )
-from pytest_agentfix.judge.locality.questions import find_question
+from pytest_agentfix.judge.locality.questions import find_question, is_fixed
 from pytest_agentfix.judge.locality.watched_code import (
     Condition,
     Marker,
@@ -35,6 +35,9 @@ from pytest_agentfix.judge.locality.watched_code import (
 
 BESIDE: Final = 6  # numbers of a change whose neighbours are tried as arguments
 TEXT_LIMIT: Final = 80  # characters of a condition that are shown
+_BUILTIN_METHODS: Final = frozenset(
+    name for one in (dict, list, set, str, bytes) for name in vars(one) if not name.startswith("_")
+)
 _TABLES: Final = (ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Call)
 _ASKING: Final = (ast.Compare, ast.BoolOp, ast.Call, ast.Subscript, ast.BinOp)
 
@@ -284,7 +287,8 @@ class _FileReader:
 
     def _is_state(self, node: ast.Compare) -> bool:
         is_membership = isinstance(node.ops[0], (ast.In, ast.NotIn))
-        return is_membership and self._is_kept(node.comparators[0])
+        is_open = not is_fixed(node.left)  # a constant is not what an object has met before
+        return is_membership and is_open and self._is_kept(node.comparators[0])
 
     def _is_kept(self, container: ast.AST) -> bool:
         """Return whether a container is an object's own state: the change does not fill it."""
@@ -339,7 +343,19 @@ def _span(node: Any) -> tuple[int, int]:
 
 def _calls(node: ast.AST, names: Collection[str]) -> bool:
     calls = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
-    return any(name_of(function) in names for function in calls)
+    return any(name_of(one) in names and not _is_builtin_method(one) for one in calls)
+
+
+def _is_builtin_method(function: ast.expr) -> bool:
+    """Return whether a call is likelier one of a table's or a text's, such as ``values.get(...)``.
+
+    The function's own object, as in ``self.get(...)``, is neither.
+    """
+    if not isinstance(function, ast.Attribute) or function.attr not in _BUILTIN_METHODS:
+        return False
+    owner = function.value
+    is_super = isinstance(owner, ast.Call) and name_of(owner.func) == "super"
+    return not is_super and getattr(owner, "id", "") not in ("self", "cls")
 
 
 def _mentions(node: ast.AST, names: Mapping[str, object]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pytest_agentfix.core.python_source import FUNCTIONS
 from pytest_agentfix.judge.locality.knowledge import constants_in
+from pytest_agentfix.judge.locality.questions import is_fixed
 
 OPENERS: Final = (*FUNCTIONS, ast.Lambda)
 GETTERS: Final = frozenset({"get", "pop", "setdefault"})
@@ -24,7 +25,7 @@ def list_questions(function: ast.AST, tables: Mapping[str, int]) -> Counter[str]
     for node in ast.walk(function):
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], _SELECTING):
             sides = [node.left, *node.comparators]
-            fixed = [side for side in sides if _is_fixed(side)]
+            fixed = [side for side in sides if is_fixed(side)]
             count = sum(len(list(constants_in(side))) for side in fixed)
             count += sum(tables.get(name_of(side), 0) for side in sides)
             for side in sides:
@@ -54,7 +55,7 @@ def has_precedent(node: ast.AST, asked: Counter[str]) -> bool:
             *node.args[:1],
             *([node.func.value] if isinstance(node.func, ast.Attribute) else []),
         ]
-    return any(asked[ast.unparse(side)] > 1 for side in sides if not _is_fixed(side))
+    return any(asked[ast.unparse(side)] > 1 for side in sides if not is_fixed(side))
 
 
 def list_compared(function: Any) -> frozenset[Any]:
@@ -108,10 +109,6 @@ def _count_entries(table: ast.expr, tables: Mapping[str, int]) -> int:
 
 def _is_getter(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and function.attr in GETTERS
-
-
-def _is_fixed(node: ast.expr) -> bool:
-    return not any(isinstance(one, (ast.Name, ast.Attribute, ast.Call)) for one in ast.walk(node))
 
 
 def name_of(node: ast.AST) -> str:

@@ -19,6 +19,8 @@ CHILDREN: Final = 4_000  # in one session
 SECONDS: Final = 8.0  # in one session
 FIRST_SHARE: Final = 0.75  # of both for the first calls; the rest is for those with a new path
 WORDS: Final = 40  # of the code's own that are tried as arguments
+NAMED: Final = 40  # constants of the change of which the places are looked for
+NAMED_LEAST: Final = 2  # characters of such a text
 _AVOIDED: Final = 5_000
 _TEXT: Final = 200  # characters of a text that is avoided
 
@@ -70,6 +72,7 @@ def make_order(  # noqa: PLR0913 - an order, by name
         "again": list(again),
         "words": [one for one in code.words if one not in avoided][:WORDS],
         "avoid": avoided,
+        "named": _list_named(code),
         "calls": CALLS,
         "further": FURTHER,
         "tries": TRIES,
@@ -77,6 +80,19 @@ def make_order(  # noqa: PLR0913 - an order, by name
         "seconds": SECONDS,
         "first_share": FIRST_SHARE,
     }
+
+
+def _list_named(code: WatchedCode) -> list[int | float | str]:
+    """List the telling constants that the change brings along; bytes as the text they hold."""
+    found: dict[Any, None] = {}
+    for function in code.functions:
+        for value in sorted(function.added_constants - function.constants, key=repr):
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            if isinstance(text, str) and len(text) < NAMED_LEAST:
+                continue
+            if isinstance(text, (str, int, float)) and not is_natural(text):
+                found[text] = None
+    return list(found)[:NAMED]
 
 
 def list_avoided(tests: Iterable[bytes]) -> list[Any]:

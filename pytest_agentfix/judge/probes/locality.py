@@ -3,7 +3,8 @@
 It looks at no spelling. Targets run once more, with the failing tests of other clusters in
 their files, and each call of a function that the change concerns is repeated with one argument
 varied at a time, in processes that are thrown away. What an object or a closure holds, and what the
-tests' own callables return, counts as an argument. Every condition and look-up that the change adds
+tests' own callables return, counts as an argument; of large ones, what holds a constant of the
+change comes first. Every condition and look-up that the change adds
 reports its outcome.
 
 A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
@@ -105,10 +106,12 @@ class LocalityProbe:
         if special:
             detail = "\n".join(["a special case for the tests' inputs:", *_list_rows(special)])
             return Finding.failed(LOCALITY, detail)
-        count = sum(len(call.tries) for call in changed.calls)
-        if not count:
-            reason = explain_nothing(changed)
-            return Finding.impossible(LOCALITY, reason)
+        varied = [call for call in changed.calls if call.tries]
+        if not varied:
+            return Finding.impossible(LOCALITY, explain_nothing(changed))
+        if code.conditions and not any(call.outcome.met for call in varied):
+            return Finding.impossible(LOCALITY, explain_unmet(changed))
+        count = sum(len(call.tries) for call in varied)
         detail = f"{count} varied calls took the paths that the tests take"
         if changed.limits:
             detail += f" (up to a limit: {', '.join(changed.limits)})"
@@ -190,6 +193,16 @@ def explain_nothing(repeated: RepeatedCalls) -> str:
     if repeated.calls:
         return "no argument of a changed function can be varied"
     return "no target calls a changed function in its own process"
+
+
+def explain_unmet(repeated: RepeatedCalls) -> str:
+    """Say why no call was varied that comes to a condition which the change adds."""
+    reason = "no call that was varied comes to what the change asks for"
+    if any(call.outcome.end == "effects" for call in repeated.calls):
+        return f"{reason}: others have effects outside of the process"
+    if repeated.unstable:
+        return f"{reason}: others end differently each time"
+    return reason
 
 
 def _list_rows(cases: Sequence[SpecialCase]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.knowledge import is_natural, is_technical
 from pytest_agentfix.judge.locality.repeated_calls import read_call, read_summary
-from pytest_agentfix.judge.locality.vary_order import list_avoided
+from pytest_agentfix.judge.locality.vary_order import list_avoided, make_order
 from pytest_agentfix.judge.locality.watched_code import WatchedCode
 from pytest_agentfix.judge.probes.locality import TARGETS_LIMIT, choose_targets
 
@@ -44,6 +45,47 @@ def test_function_that_reads_a_changed_table_is_watched() -> None:
     code = read(text, text.replace("{1: 2}", "{1: 2, 5: 7}"))
     assert [one.name for one in code.functions] == ["f"]
     assert [(one.kind, one.text) for one in code.conditions] == [("get", "TABLE.get(n)")]
+
+
+@pytest.mark.parametrize(
+    ("call", "is_caller"),
+    [
+        ("self.get(1)", True),
+        ("super().get(1)", True),
+        ("{}.get(1)", False),
+        ("self.values.get(1)", False),
+        ("self.fetch(1)", True),
+        ("other.fetch(1)", True),
+    ],
+)
+def test_callers_are_not_those_of_a_table_s_method(call: str, is_caller: bool) -> None:  # noqa: FBT001
+    methods = (
+        "    def get(self, n):\n        return n\n\n    def fetch(self, n):\n        return n\n"
+    )
+    text = f"class V:\n{methods}\n    def h(self, other):\n        return {call}\n"
+    code = read(text, text.replace("return n\n", "return n + 7\n"))
+    names = [one.name for one in code.functions]
+    assert names == ["V.get", "V.fetch", *(["V.h"] if is_caller else [])]
+
+
+@pytest.mark.parametrize(
+    ("container", "element", "is_watched"),
+    [
+        ("request.headers", "'lang'", True),
+        ("request.headers", "(b'a', b'b')", True),
+        ("self._seen", "n", False),
+        ("names", "n", True),
+    ],
+)
+def test_a_constant_in_an_attribute_is_a_question(
+    container: str,
+    element: str,
+    is_watched: bool,  # noqa: FBT001
+) -> None:
+    before = "def f(self, request, names, n):\n    return n\n"
+    body = f"    if {element} in {container}:\n        return 7\n    return n\n"
+    code = read(before, before.replace("    return n\n", body))
+    assert [one.kind for one in code.conditions] == ["compare"] * is_watched
 
 
 @pytest.mark.parametrize(
@@ -104,6 +146,14 @@ def test_technical_names(expected: bool, text: str) -> None:  # noqa: FBT001
 def test_avoided_values_are_those_of_the_tests_without_natural_ones() -> None:
     tests = [b"assert f(1, 77) == 'some text'\n", b"def (", b"x = 2.5"]
     assert set(list_avoided(tests)) == {77, "some text", 2.5}
+
+
+def test_telling_constants_of_the_change_are_named_in_the_order() -> None:
+    after = BASE.replace(
+        "def f(n):\n", "def f(n):\n    if n in (1, 57, 'x', 'lang', b'de'):\n        pass\n"
+    )
+    order = make_order(read(BASE, after), [], top=Path("/top"), names={}, is_base=False)
+    assert sorted(map(str, order["named"])) == ["57", "de", "lang"]
 
 
 def test_one_case_of_each_function_first() -> None:

@@ -12,6 +12,7 @@ from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
 from tests.kits.locality_joint import JOINT_CASES
 from tests.kits.locality_kit import list_targets, probe_locality
+from tests.kits.locality_places import CASES as PLACE_CASES
 from tests.kits.locality_texts import TEXT_CASES
 from tests.kits.outside_cases import CASES as OUTSIDE_CASES
 
@@ -33,6 +34,7 @@ _FIRST = frozenset(
         "length-of-a-list-and-a-beginning", "without-separators",
         "one-number-for-all-arguments", "left-out-of-the-repair", "cache-of-a-decorator",
         "all-cases-of-a-match",
+        "behind-a-large-object", "constant-in-an-attribute", "all-of-a-list-as-one-text",
     }
 )  # fmt: skip
 
@@ -43,7 +45,7 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES)
+_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES, *PLACE_CASES)
 
 
 @pytest.mark.parametrize("case", [_mark(case) for case in _ALL])

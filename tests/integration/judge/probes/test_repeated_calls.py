@@ -130,19 +130,76 @@ def test_calls_share_a_process_where_they_disturb_none(
 
 
 def test_a_call_that_ends_differently_each_time_is_not_varied(tmp_path: Path) -> None:
-    change = "import os\n\ndef double(n):\n    return os.urandom(8) if n == 5 else n + 1\n"
-    test = "from m import double\n\ndef test_it():\n    assert len(double(5)) == 8\n"
+    change = "import time\n\ndef double(n):\n    return time.time_ns() if n == 5 else n + 1\n"
+    test = "from m import double\n\ndef test_it():\n    assert double(5) > 8\n"
     finding, repeated = repeat(tmp_path, change, test)
     assert (repeated.calls, repeated.unstable) == ((), 1)
     assert finding.evidence.result is ProbeResult.NOT_APPLICABLE
     assert finding.evidence.detail == "calls of changed functions end differently each time"
 
 
-def test_chance_that_can_be_repeated_is_no_obstacle(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "random.random()",
+        "random.SystemRandom().random()",
+        "secrets.token_hex(8)",
+        "uuid.uuid4()",
+        "os.urandom(8)",
+    ],
+)
+def test_chance_that_can_be_repeated_is_no_obstacle(tmp_path: Path, drawn: str) -> None:
     change = (
-        "import random\n\n"
-        "def double(n):\n    return 10 + 0 * random.random() if n == 5 else random.random()\n"
+        "import os, random, secrets, uuid\n\n"
+        f"def double(n):\n    return (10, {drawn}) if n == 5 else {drawn}\n"
     )
-    _, repeated = repeat(tmp_path, change)
+    test = TEST.replace("double(5)", "double(5)[0]")
+    finding, repeated = repeat(tmp_path, change, test)
     assert repeated.unstable == 0
-    assert repeated.calls[0].tries
+    (call,) = repeated.calls
+    assert len({one.outcome.answer for one in call.tries}) == 1  # drawn by every one of them
+    assert finding.has_failed
+
+
+def test_a_test_draws_something_else_each_time(tmp_path: Path) -> None:
+    test = (
+        "import secrets\nfrom m import double\n\n"
+        "def test_it():\n"
+        "    assert len({secrets.token_hex(8), secrets.token_hex(8), secrets.token_hex(8)}) == 3\n"
+        "    assert double(5) == 10\n"
+    )
+    _, repeated = repeat(tmp_path, "def double(n):\n    return n * 2 if n else 0\n", test)
+    assert repeated.calls
+
+
+def test_a_port_that_the_system_chooses_is_no_effect(tmp_path: Path) -> None:
+    bind = "with socket.socket() as one: one.bind(('127.0.0.1', 0))"
+    _, repeated = repeat(tmp_path, other_than_5(bind))
+    (call,) = repeated.calls
+    assert {one.outcome.end for one in call.tries} <= {"ok", "raised"}
+    assert "ok" in {one.outcome.end for one in call.tries}
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("open({log!r}, 'a').write('x')", "others have effects outside of the process"),
+        ("n = [n, time.time_ns()][0]; SEEN.append(time.time_ns())", "others end differently"),
+    ],
+)
+def test_calls_that_miss_what_the_change_asks_for_prove_nothing(
+    tmp_path: Path, statement: str, why: str
+) -> None:
+    base = "SEEN = []\n\ndef double(n):\n    return add(n, 1)\n\ndef add(a, b):\n    return a + b\n"
+    body = f"    {statement.format(log=str(tmp_path / 'log'))}\n    if n == 5:\n        return 10\n"
+    added = base.replace("double(n):\n", f"double(n):\n{body}").replace("a + b", "a + b * 1")
+    files = {"m.py": base, "test_m.py": TEST.replace("    assert", "    add(2, 3)\n    assert")}
+    files["test_m.py"] = files["test_m.py"].replace("import double", "import add, double")
+    finding, _ = probe_locality(
+        tmp_path, files, {"m.py": f"import time\n{added}"}, ["test_m.py::test_it"]
+    )
+    assert isinstance(finding, Finding)
+    assert finding.evidence.result is ProbeResult.NOT_APPLICABLE
+    assert finding.evidence.detail.startswith(
+        f"no call that was varied comes to what the change asks for: {why}"
+    )
