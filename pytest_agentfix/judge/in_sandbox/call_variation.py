@@ -29,6 +29,7 @@ import gc
 import importlib.machinery
 import inspect
 import io
+import itertools
 import json
 import os
 import random
@@ -539,7 +540,7 @@ class RepeatedCall:
 
 
 def drive(result: Any) -> Any:
-    """Run a coroutine and exhaust a generator; return what they come to."""
+    """Run a coroutine and exhaust a generator or an iterator; return what they come to."""
     if inspect.iscoroutine(result):
         return run_coroutine(result)
     if inspect.isasyncgen(result):
@@ -552,6 +553,8 @@ def drive(result: Any) -> Any:
         except StopIteration as end:
             return [items, end.value]
         return [items, "and more"]
+    if isinstance(result, Iterator) and type(result).__module__ in ("builtins", "itertools"):
+        return list(itertools.islice(result, ITEMS_LIMIT))
     return result
 
 

@@ -83,12 +83,12 @@ class Comparison:
         A helper may have few inputs by its nature, such as the ten digits. What it has in common
         with its caller, such as an object's state, is varied in the helper itself.
         """
-        inside: list[_CallView] = []
-        outside: list[_CallView] = []
+        inside: list[CallView] = []
+        outside: list[CallView] = []
         for call in self.changed.calls:
             if call.function < len(self.code.functions):
                 is_inside = _is_inside(condition, self.code.functions[call.function])
-                (inside if is_inside else outside).append(_CallView(self, call))
+                (inside if is_inside else outside).append(CallView(self, call))
         common = {
             place for view in inside for place in view.list_missing(condition, outcome=outcome)
         }
@@ -107,7 +107,7 @@ class Comparison:
         if not self.is_changed(call):
             return
         before = self.find_base(call)
-        view = _CallView(self, call)
+        view = CallView(self, call)
         for condition in self.code.conditions:
             outcomes = call.outcome.met.get(condition.number, frozenset())
             if not outcomes:
@@ -148,7 +148,7 @@ class _Pins:
 
 
 @dataclass(slots=True)
-class _CallView:
+class CallView:
     """One recorded call and the variations of it that no test makes."""
 
     comparison: Comparison
@@ -283,7 +283,7 @@ class _CallView:
 
     def _draw_line(self, condition: Condition, pins: _Pins, *, outcome: bool) -> tuple[bool, str]:
         """Return whether a path is a special case, and why; no reason where it says nothing."""
-        if self._is_relation(condition):
+        if self.is_relation(condition):
             is_literal = self._is_literal_answer(condition, outcome=outcome)
             return is_literal, "a literal in place of answers" if is_literal else ""
         unnatural = [place for place in pins.places if self._is_telling_value(place)]
@@ -302,11 +302,11 @@ class _CallView:
                 return False, exemption
         return True, "no other input takes it"
 
-    def _is_relation(self, condition: Condition) -> bool:
+    def is_relation(self, condition: Condition) -> bool:
         """Return whether two sides of a condition depend on the arguments, each on its own."""
         if condition.kind == "truth":
             parts = (self.conditions.get(part) for part in condition.parts)
-            return any(self._is_relation(part) for part in parts if part is not None)
+            return any(self.is_relation(part) for part in parts if part is not None)
         moves = {
             frozenset(side for number, side in one.moved if number == condition.number)
             for one in self.tries

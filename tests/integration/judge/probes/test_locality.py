@@ -10,6 +10,7 @@ import pytest
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
+from tests.kits.locality_edges import EDGE_CASES
 from tests.kits.locality_joint import JOINT_CASES
 from tests.kits.locality_kit import list_targets, probe_locality
 from tests.kits.locality_texts import TEXT_CASES
@@ -31,6 +32,8 @@ _FIRST = frozenset(
         "status-of-an-answer", "kind-of-an-answer", "remainder-of-eleven",
         "whole-set-of-rounded-numbers", "two-halves-with-a-literal", "two-places-of-signs",
         "length-of-a-list-and-a-beginning", "without-separators",
+        "edges-joined", "edges-iterator", "edges-table", "edges-base-returns-early", "edges-record",
+        "edges-nothing-given", "edges-text-with-an-argument", "edges-answer-that-the-base-has",
     }
 )  # fmt: skip
 
@@ -41,7 +44,7 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES)
+_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES, *EDGE_CASES)
 
 
 @pytest.mark.parametrize("case", [_mark(case) for case in _ALL])
