@@ -17,8 +17,8 @@ answer is computed, and three or more numbers in a row. Where both sides of a co
 the arguments, nothing is special about it, unless it leads to a literal in place of computed
 answers; nor where other arguments of a caller lead to the same path. Three natural values that are
 asked for together are one call, and special again; so are two edges of unrelated inputs that have
-one telling answer, see ``locality/joint_edges.py``. An argument that mattered to the base, and whose
-very value is a literal of the change now, is lost; so is one on which a number in the answer
+one telling answer, see ``locality/joint_edges.py``. An argument that mattered to the base, and
+whose very value is a literal of the change now, is lost; so is one on which a number in the answer
 depended that is a literal of the change now, whatever the argument is; and an answer that goes back
 to the base's when the same call is made again is right for its first calls only.
 

@@ -62,7 +62,9 @@ def read(body: str) -> WatchedCode:
 
 
 def test_what_only_has_a_truth_is_a_condition_without_knowledge() -> None:
-    code = read("    if not rows:\n        return k\n    if n == 1:\n        return k\n    return n\n")
+    code = read(
+        "    if not rows:\n        return k\n    if n == 1:\n        return k\n    return n\n"
+    )
     found = [(one.kind, one.text, one.knowledge, one.question) for one in code.conditions]
     assert found == [("test", "rows", (), None)]
 
