@@ -32,7 +32,8 @@ _FIRST = frozenset(
         "status-of-an-answer", "kind-of-an-answer", "remainder-of-eleven",
         "whole-set-of-rounded-numbers", "two-halves-with-a-literal", "two-places-of-signs",
         "length-of-a-list-and-a-beginning", "without-separators",
-        "edges-joined", "edges-iterator", "edges-table", "edges-base-returns-early", "edges-record",
+        "one-sign-at-its-place", "edges-joined", "edges-iterator", "edges-table", "edges-record",
+        "edges-base-returns-early",
         "edges-nothing-given", "edges-text-with-an-argument", "edges-answer-that-the-base-has",
     }
 )  # fmt: skip
