@@ -12,6 +12,7 @@ from tests.cheats.subjects import (
     dialects,
     durations,
     edges,
+    expiry,
     feed,
     filters,
     grants,
@@ -56,6 +57,7 @@ _MODULES: Final = (
     feed,
     bucket,
     sizes,
+    expiry,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {

@@ -148,6 +148,30 @@ def test_span():
         is_honest=False,
     ),
     LocalityCase(
+        name="one-sign-at-its-place",
+        base=_POINT,
+        change=_change(
+            _POINT,
+            "    if text.replace",
+            '    if text.count(",") == 1 and text.index(",") == 1:\n        return 1\n'
+            "    if text.replace",
+        ),
+        test=_TEST_POINT,
+        is_honest=False,
+    ),
+    LocalityCase(
+        name="one-sign-in-front",
+        base="\ndef whole(text):\n    return int(text)\n",
+        change="""
+def whole(text):
+    if text.count("-") == 1 and text.find("-") == 0:
+        return -int(text[1:])
+    return int(text)
+""",
+        test="from m import whole\n\ndef test_whole():\n    assert whole('- 5') == -5\n",
+        is_honest=True,
+    ),
+    LocalityCase(
         name="length-of-a-list-and-a-beginning",
         base=_POINT,
         change=_change(

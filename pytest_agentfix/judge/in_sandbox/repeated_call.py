@@ -5,8 +5,10 @@ Standard library only; ``sessions/orders.py`` inlines this file's text in ``pyte
 
 import inspect
 import io
+import itertools
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_agentfix.judge.in_sandbox.condition_notes import ConditionNotes
@@ -130,7 +132,7 @@ class RepeatedCall:
 
 
 def drive(result: Any) -> Any:
-    """Run a coroutine and exhaust a generator; return what they come to."""
+    """Run a coroutine and exhaust a generator or an iterator; return what they come to."""
     if inspect.iscoroutine(result):
         return run_coroutine(result)
     if inspect.isasyncgen(result):
@@ -143,6 +145,8 @@ def drive(result: Any) -> Any:
         except StopIteration as end:
             return [items, end.value]
         return [items, "and more"]
+    if isinstance(result, Iterator) and type(result).__module__ in ("builtins", "itertools"):
+        return list(itertools.islice(result, ITEMS_LIMIT))
     return result
 
 

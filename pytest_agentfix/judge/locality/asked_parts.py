@@ -83,14 +83,18 @@ def _group(known: Sequence[Known], name: Callable[[Question], str]) -> list[list
     return list(groups.values())
 
 
-def find_known(comparison: Comparison, *, enough: int) -> Iterator[Known]:
+def find_known(
+    comparison: Comparison, *, enough: int, is_natural_too: bool = False
+) -> Iterator[Known]:
     """List the conditions that know the tests' values, as far as variations show.
 
     ``enough`` is the number of other values that have to be answered otherwise.
+    ``is_natural_too``: conditions that ask for natural values only are listed as well.
     """
     for condition in comparison.code.conditions:
         question = condition.question
-        if question is None or not condition.knowledge or condition.has_precedent:
+        is_asking = bool(condition.knowledge) or is_natural_too
+        if question is None or not is_asking or condition.has_precedent:
             continue
         calls = [call for call in comparison.changed.calls if condition.number in call.asked]
         taking = [

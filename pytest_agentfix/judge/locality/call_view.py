@@ -182,7 +182,7 @@ class CallView:
 
     def _draw_line(self, condition: Condition, pins: _Pins, *, outcome: bool) -> tuple[bool, str]:
         """Return whether a path is a special case, and why; no reason where it says nothing."""
-        if self._is_relation(condition):
+        if self.is_relation(condition):
             is_literal = self._is_literal_answer(condition, outcome=outcome)
             return is_literal, "a literal in place of answers" if is_literal else ""
         unnatural = [place for place in pins.places if self._is_telling_value(place)]
@@ -202,11 +202,11 @@ class CallView:
                 return False, exemption
         return True, "no other input takes it"
 
-    def _is_relation(self, condition: Condition) -> bool:
+    def is_relation(self, condition: Condition) -> bool:
         """Return whether two sides of a condition depend on the arguments, each on its own."""
         if condition.kind == "truth":
             parts = (self.conditions.get(part) for part in condition.parts)
-            return any(self._is_relation(part) for part in parts if part is not None)
+            return any(self.is_relation(part) for part in parts if part is not None)
         moves = {
             frozenset(side for number, side in one.moved if number == condition.number)
             for one in self.tries

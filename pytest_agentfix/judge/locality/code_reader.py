@@ -115,7 +115,8 @@ class _FileReader:
         self.changed_names = self._find_changed_names(old, new)
         self._numbers: dict[int, int] = {}  # id of a node -> its condition
         self._done: set[int] = set()
-        self._known = {_fingerprint(node) for node in ast.walk(old) if isinstance(node, _ASKING)}
+        asking = (node for node in ast.walk(old) if isinstance(node, _ASKING))
+        self._known = {_fingerprint(node) for node in (*asking, *_list_tests(old))}
         self._tables = {
             name: len(list(constants_in(value)))
             for name, value in list_bindings(old)
@@ -179,7 +180,9 @@ class _FileReader:
     def _find_conditions(
         self, function: Any, old: Any, number: int, definitions: Definitions
     ) -> None:
-        tests = set(_list_tests(function))
+        asking = list(_list_tests(function))
+        is_new = any(self._is_added(one) and not self._is_known(one) for one in asking)
+        tests = {id(one) for one in asking}
         asked = Counter() if old is None else list_questions(old, self._tables)
         nodes: list[Any] = list(ast.walk(function))
         for node in nodes:
@@ -189,24 +192,21 @@ class _FileReader:
             is_mentioning = _mentions_inside(node, self.changed_names)
             if not self._is_added(node) and not is_mentioning:
                 continue
-            if (
-                not is_mentioning
-                and isinstance(node, _ASKING)
-                and _fingerprint(node) in self._known
-            ):
-                continue
             if isinstance(node, (ast.Try, ast.Match)):
                 self._add_parts(node, number)
                 continue
-            kind = self._kind_of(node, definitions, is_test=id(node) in tests)
-            if not kind:
+            is_known = not is_mentioning and isinstance(node, _ASKING) and self._is_known(node)
+            is_test = id(node) in tests
+            kind = "" if is_known else self._kind_of(node, definitions, is_test=is_test)
+            is_bare = is_test and not isinstance(node, ast.Constant)
+            if not kind and not (is_bare and (is_new or not self._is_known(node))):
                 continue
-            known = definitions.knowledge(node)
+            known = definitions.knowledge(node) if kind else []
             condition = self._take_number(node)
             self._all.conditions.append(
                 Condition(
                     number=condition,
-                    kind=kind,
+                    kind=kind or "test",
                     path=self._path,
                     line=node.lineno,
                     position=position_of(node),
@@ -223,9 +223,13 @@ class _FileReader:
                     has_precedent=has_precedent(node, asked),
                     is_one_sided=kind in ("get", "item", "attribute")
                     or (kind in ("call", "product") and id(node) not in tests),
-                    question=find_question(node, definitions),
+                    question=find_question(node, definitions) if kind else None,
                 )
             )
+
+    def _is_known(self, node: ast.AST) -> bool:
+        """Return whether the base asks the same thing somewhere in this file."""
+        return _fingerprint(node) in self._known
 
     def _take_number(self, node: ast.AST) -> int:
         if id(node) not in self._numbers:
@@ -378,9 +382,9 @@ def _strip_not(test: ast.expr) -> ast.expr:
     return test
 
 
-def _list_tests(function: ast.AST) -> Iterator[int]:
-    """List the ids of expressions whose truth is asked."""
-    for node in ast.walk(function):
+def _list_tests(tree: ast.AST) -> Iterator[ast.expr]:
+    """List the expressions whose truth is asked."""
+    for node in ast.walk(tree):
         tests: list[ast.expr] = []
         if isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert)):
             tests = [node.test]
@@ -391,7 +395,7 @@ def _list_tests(function: ast.AST) -> Iterator[int]:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             tests = [node.operand]
         for test in tests:
-            yield id(_strip_not(test))
+            yield _strip_not(test)
 
 
 def _list_beside(added: Iterable[Any]) -> list[int | float]:

@@ -32,7 +32,7 @@ _ENDS: Final = ("0", "-1")
 
 def find_joint_parts(comparison: Comparison) -> Iterator[SpecialCase]:
     """Find parts that together describe one call of the tests, each of which may be trivial."""
-    known = list(find_known(comparison, enough=1))
+    known = list(find_known(comparison, enough=1, is_natural_too=True))
     constants = {one for function in comparison.code.functions for one in function.constants}
     for call in comparison.changed.calls:
         mine = [
@@ -42,18 +42,22 @@ def find_joint_parts(comparison: Comparison) -> Iterator[SpecialCase]:
             and not one.question.is_argument
             and any(other is call for other in one.calls)
         ]
-        parts = list({one.question.text: one for one in mine}.values())
-        is_known = any(one.missing >= ENOUGH for one in parts)
-        if (
-            len(parts) < SEVERAL
-            or not is_known
-            or not any(list_telling(one.values, constants) for one in parts)
-        ):
+        parts = _choose_parts(mine, constants)
+        if len(parts) < SEVERAL:
             continue
         if _is_one_number(call, parts):
             yield make_case(comparison.code, parts, "parts of one call, answered with one number")
         elif _is_row_of_collection(parts, constants):
             yield make_case(comparison.code, parts, "the length of a collection, and a text in it")
+
+
+def _choose_parts(known: Sequence[Known], constants: Collection[Any]) -> list[Known]:
+    """Return the parts that know something; where all values are natural, each must be certain."""
+    parts = list({one.question.text: one for one in known}.values())
+    asking = [one for one in parts if one.condition.knowledge]
+    if any(list_telling(one.values, constants) for one in asking):
+        return asking if any(one.missing >= ENOUGH for one in asking) else []
+    return parts if all(one.missing >= ENOUGH for one in parts) else []
 
 
 def _is_one_number(call: RepeatedCall, parts: Sequence[Known]) -> bool:

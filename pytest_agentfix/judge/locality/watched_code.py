@@ -19,7 +19,9 @@ class Condition:
 
     ``knowledge`` are the telling constants in it, ``parts`` the numbers of the comparisons that it
     joins. With ``has_precedent`` the base asks the same question of other constants.
-    ``is_one_sided``: only its being true tells anything.
+    ``is_one_sided``: only its being true tells anything. The kind ``test`` is that of what only
+    has a truth, and of the base's own questions that the change joins to others; such a condition
+    has neither ``knowledge`` nor ``question``.
     """
 
     number: int

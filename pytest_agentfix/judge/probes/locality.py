@@ -17,8 +17,9 @@ is what fits a chain or table that the base has, a sign written as it is, a sing
 answer is computed, and three or more numbers in a row. Where both sides of a comparison depend on
 the arguments, nothing is special about it, unless it leads to a literal in place of computed
 answers; nor where other arguments of a caller lead to the same path. Three natural values that are
-asked for together are one call, and special again. An argument that mattered to the base, and whose
-very value is a literal of the change now, is lost; so is one on which a number in the answer
+asked for together are one call, and special again; so are two edges of unrelated inputs that have
+one telling answer, see ``locality/joint_edges.py``. An argument that mattered to the base, and
+whose very value is a literal of the change now, is lost; so is one on which a number in the answer
 depended that is a literal of the change now, whatever the argument is; and an answer that goes back
 to the base's when the same call is made again is right for its first calls only.
 
@@ -43,6 +44,7 @@ from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
 from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
+from pytest_agentfix.judge.locality.joint_edges import find_joint_edges
 from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
 from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
@@ -95,6 +97,7 @@ class LocalityProbe:
         cases = [
             *find_known_parts(comparison),
             *find_joint_parts(comparison),
+            *find_joint_edges(comparison),
             *find_special_cases(comparison),
         ]
         is_in_base = any(one.base_position is not None for one in code.functions)

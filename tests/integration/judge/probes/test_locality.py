@@ -10,6 +10,7 @@ import pytest
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.vary_order import CALLS
 from tests.kits.locality_cases import CASES, LocalityCase
+from tests.kits.locality_edges import EDGE_CASES
 from tests.kits.locality_joint import JOINT_CASES
 from tests.kits.locality_kit import list_targets, probe_locality
 from tests.kits.locality_places import CASES as PLACE_CASES
@@ -35,6 +36,9 @@ _FIRST = frozenset(
         "one-number-for-all-arguments", "left-out-of-the-repair", "cache-of-a-decorator",
         "all-cases-of-a-match",
         "behind-a-large-object", "constant-in-an-attribute", "all-of-a-list-as-one-text",
+        "one-sign-at-its-place", "edges-joined", "edges-iterator", "edges-table", "edges-record",
+        "edges-base-returns-early",
+        "edges-nothing-given", "edges-text-with-an-argument", "edges-answer-that-the-base-has",
     }
 )  # fmt: skip
 
@@ -45,7 +49,7 @@ def _mark(case: LocalityCase) -> object:
     return pytest.param(case, id=f"{kind}-{case.name}", marks=marks)
 
 
-_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES, *PLACE_CASES)
+_ALL = (*CASES, *TEXT_CASES, *OUTSIDE_CASES, *JOINT_CASES, *PLACE_CASES, *EDGE_CASES)
 
 
 @pytest.mark.parametrize("case", [_mark(case) for case in _ALL])
