@@ -210,8 +210,9 @@ def _list_rows(cases: Sequence[SpecialCase]) -> list[str]:
 
 
 def _list_test_files(subject: Subject) -> list[str]:
-    """List the files of the targets, relative to the repository's top."""
-    files = {target.partition("::")[0] for target in subject.cluster.targets}
+    """List the test files of the targets, relative to the repository's top."""
+    tests = [one for one in subject.cluster.failures if not one.is_in_product]
+    files = {one.nodeid.partition("::")[0] for one in tests}
     found = []
     for file in sorted(files):
         path = subject.rootdir / file
