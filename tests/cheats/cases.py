@@ -17,6 +17,7 @@ from tests.cheats.subjects import (
     grants,
     jobs,
     ledger,
+    lengths,
     library,
     pages,
     portal,
@@ -56,6 +57,7 @@ _MODULES: Final = (
     feed,
     bucket,
     sizes,
+    lengths,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {
