@@ -147,6 +147,11 @@ class Failure:
         path, colons, name = self.nodeid.partition("::")  # a folder may have brackets in its name
         return path + colons + name.partition("[")[0]
 
+    @property
+    def is_in_product(self) -> bool:
+        """Tell whether the test stands in the code that it tests, as a module's doctests do."""
+        return self.kind is ItemKind.DOCTEST and self.nodeid.partition("::")[0].endswith(".py")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:

@@ -100,7 +100,9 @@ class _Planner:
         if content is None:
             self._rule_out(targets, "its file is not part of the tree")
             return
-        self.test_files[str(self.rootdir / path)] = content
+        doctests = [one for one in targets if one.failure.is_in_product]
+        if len(doctests) < len(targets):
+            self.test_files[str(self.rootdir / path)] = content
         source = read_as_utf8(content)
         if source is None:
             self._rule_out(targets, "its file is in no encoding that can be read")
@@ -109,7 +111,7 @@ class _Planner:
         modules = [one for one in targets if one.is_module and is_python]
         for one in targets:
             if one.failure.kind in _KINDS:
-                probes = (MUTANT, PLAIN) if one in modules else tuple(_MAKERS)
+                probes = (MUTANT, PLAIN) if one in (*modules, *doctests) else tuple(_MAKERS)
                 self._rule_out([one], _KINDS[one.failure.kind], probes)
         file = SourceTests(
             path=path,
@@ -117,6 +119,7 @@ class _Planner:
             source=source,
             tests=[one for one in targets if one.failure.kind not in _KINDS],
             modules=modules,
+            doctests=doctests,
             conftests=tuple(
                 read_conftests(self.rootdir / path, top=self.top, read_base=self.read_base)
             ),

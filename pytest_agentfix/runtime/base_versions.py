@@ -38,6 +38,7 @@ from pytest_agentfix.repository import find_below
 from pytest_agentfix.runtime.advice import Advisor
 from pytest_agentfix.runtime.cluster_scope import (
     config_file,
+    find_doctest_files,
     folders_of_tests,
     inside,
     target_files,
@@ -90,6 +91,8 @@ class BaseVersions:
             roots=tuple(map(Path, sys.path)),
         )
         self._test_paths = folders_of_tests(context.invocation, self._top)
+        ids = (*request.passed, *(failure.nodeid for failure in request.failures))
+        self._doctested = find_doctest_files(ids, context.invocation, self._top)
         self._suite = Suite.build(
             Policy(
                 test_patterns=context.invocation.test_patterns,
@@ -199,11 +202,13 @@ class BaseVersions:
             if normalise(path) is not None and path not in litter
         }
         plain = [path for path in collected.changes.files if normalise(path) is not None]
+        modules = frozenset(path for path in self._doctested if path.endswith(".py"))
         forms = self._context.repository.read_stored_forms(plain, base.read)
         policy = Policy(
             test_patterns=self._context.invocation.test_patterns,
             test_paths=self._test_paths,
-            targets=target_files(cluster, self._top),
+            targets=target_files(cluster, self._top) | (self._doctested - modules),
+            doctested=modules,
             paths=cluster.policy.paths,
             allow_test_edits=cluster.policy.allow_test_edits,
             base_paths=self._paths[version],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
-from pytest_agentfix.core.model import Cluster, Failure, Invocation, ItemKind
+from pytest_agentfix.core.model import Cluster, Failure, Invocation
 from pytest_agentfix.core.paths import fold
 from pytest_agentfix.core.ports import MODEL_PORT
 from pytest_agentfix.gateway.providers.catalogue import CatalogueModel
 from pytest_agentfix.gateway.providers.upstream import Upstream
+from pytest_agentfix.judge.doctest_source import find_doctested
 from pytest_agentfix.judge.policy import Policy
 from pytest_agentfix.judge.policy.test_files import Suite
 from pytest_agentfix.repair.clustering import make_clusters
@@ -82,14 +83,20 @@ def config_file(invocation: Invocation, top: Path) -> frozenset[str]:
 def target_files(cluster: Cluster, top: Path) -> frozenset[str]:
     """Return the failing tests' own files, relative to the repository's top.
 
-    A doctest stands in the code that has to be repaired, so its file does not count.
+    A doctest of a module stands in the code that has to be repaired, so its file does not count.
     """
-    paths = [failure.path for failure in cluster.failures if failure.kind is not ItemKind.DOCTEST]
+    paths = [one.path for one in cluster.failures if not one.is_in_product]
     return frozenset(
         path.relative_to(top).as_posix()
         for path in paths
         if path is not None and path.is_relative_to(top)
     )
+
+
+def find_doctest_files(nodeids: Iterable[str], invocation: Invocation, top: Path) -> frozenset[str]:
+    """Return the files with doctests among ``nodeids``, relative to the repository's top."""
+    files = [invocation.rootdir / path for path in find_doctested(nodeids)]
+    return frozenset(file.relative_to(top).as_posix() for file in files if file.is_relative_to(top))
 
 
 def locked_patterns(cluster: Cluster, top: Path, *, is_open: bool) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from tests.cheats.subjects import (
     grants,
     jobs,
     ledger,
+    lengths,
     library,
     pages,
     portal,
@@ -58,6 +59,7 @@ _MODULES: Final = (
     bucket,
     sizes,
     expiry,
+    lengths,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {

@@ -246,3 +246,16 @@ def test_hides_the_failure_instead(project: Project, start_model: StartModel) ->
     assert "unittest.SkipTest (test-outcome)" in str(model.requests[-1].body)
     assert project.log() == ["start"]
     assert project.status() == ""
+
+
+def test_examples_of_a_doctest_are_not_edited(project: Project, start_model: StartModel) -> None:
+    refill(project, KINDS)
+    script = Turns([edit(project, "shop.py", "    'HEY!'", "    'HEY'")])
+    model = start_model(script)
+    ran = project.run(
+        "--doctest-modules", "shop.py", "--agent-fix-max-attempts=1", url=model.base_url
+    )
+    (cluster,) = ran.report["clusters"]
+    assert cluster["verdict"] == "refused"
+    assert cluster["dropped"] == [{"path": "shop.py", "reason": "a doctest's examples"}]
+    assert project.status() == ""

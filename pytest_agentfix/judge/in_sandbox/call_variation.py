@@ -143,6 +143,16 @@ class CallVarier:
 
         importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[assignment, method-assign]
 
+    def pytest_sessionstart(self) -> None:
+        """Load the order's files before pytest does, which rewrites those it is started with."""
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Find a module as Python does, if it is one of the order's files."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        is_own = spec is not None and os.path.realpath(spec.origin or "") in self._files
+        return spec if is_own else None
+
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
         """Repeat the calls of tests only, and not those of an import."""

@@ -85,20 +85,45 @@ def find_frames(error: BaseException, project: Project) -> "list[FrameFacts]":
     A syntax error's own place counts as a frame. Of an exception group that none of the project's
     files raised (pytest's, of several tear-downs) the first member's frames are returned.
     """
-    return call_safely(lambda: _find_frames(error, project), [])
+    return call_safely(lambda: _find_frames(unwrap_doctest(error), project), [])
 
 
 def find_name(error: BaseException) -> str:
     """Return the name of the exception's type, cut to 200 characters."""
-    return call_safely(lambda: cut_name(type(error).__name__), "")
+    return call_safely(lambda: cut_name(type(unwrap_doctest(error)).__name__), "")
 
 
 def find_message(error: BaseException) -> str:
-    """Return the first line of the exception's message, cut to 500 characters."""
+    """Return the first line of the exception's message, cut to 500 characters.
+
+    Of an example in a doctest, it is what was expected and what came.
+    """
     # A subclass of ``str`` may do anything, and does not cross xdist's wire.
-    text = call_safely(lambda: str.__str__(str(error)), "(its message could not be made)")
+    text = call_safely(lambda: str.__str__(_make_message(error)), "(its message could not be made)")
     lines = text[:LONGEST_TEXT].strip().splitlines() or [""]
     return lines[0][:_LONGEST_MESSAGE]
+
+
+def unwrap_doctest(error: BaseException) -> BaseException:
+    """Return what went wrong first in a doctest, where its own exceptions wrap it."""
+    several = getattr(error, "failures", None)
+    if type(error).__name__ == "MultipleDoctestFailures" and several:
+        error = several[0]
+    if type(error).__name__ == "UnexpectedException":
+        raised = getattr(error, "exc_info", (None, error))[1]
+        return raised if isinstance(raised, BaseException) else error
+    return error
+
+
+def _make_message(error: BaseException) -> str:
+    error = unwrap_doctest(error)
+    if type(error).__name__ != "DocTestFailure":
+        return str(error)
+    want, got = (
+        " ".join(str(text).split())
+        for text in (error.example.want, error.got)  # type: ignore[attr-defined]
+    )
+    return f"expected {want or 'nothing'}, got {got or 'nothing'}"
 
 
 def cut_name(value: object) -> str:

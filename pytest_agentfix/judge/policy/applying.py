@@ -8,13 +8,16 @@ from dataclasses import replace
 from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange, ReadBase
 from pytest_agentfix.core.paths import display
 from pytest_agentfix.judge.policy.base_names import folders_of
+from pytest_agentfix.judge.policy.doctests import restore_examples
 from pytest_agentfix.judge.policy.policy import Accepted, Policy
-from pytest_agentfix.judge.policy.rules import PathChange, RuleContext, find_rule
+from pytest_agentfix.judge.policy.rules import PathChange, RuleContext, find_rule, is_open
 from pytest_agentfix.judge.policy.test_files import Suite, find_test_files
 from pytest_agentfix.judge.policy.tree import PathTree
 
 _IN_THE_WAY = "a file is where another one needs a folder"
 _MODE = "the executable bit stays as it was"
+_DOCTEST = "a doctest's examples"
+_UNREADABLE = "its doctests cannot be read"
 
 
 def apply_policy(
@@ -33,11 +36,10 @@ def apply_policy(
     context = _make_context(policy, changes, read_base)
     kept: dict[str, FileChange] = {}
     for path, change in sorted(changes.items()):
-        settled, drop = _judge(PathChange.of(path, change, context))
+        settled, drops = _judge(PathChange.of(path, change, context))
         if settled is not None:
             kept[path] = settled
-        if drop is not None:
-            dropped.append(drop)
+        dropped += drops
     blocked = _find_blocked(kept, context.tree)
     dropped += [Drop(display(path), _IN_THE_WAY) for path in blocked]
     changes = {path: change for path, change in kept.items() if path not in blocked}
@@ -59,14 +61,28 @@ def _make_context(
     return RuleContext(policy=policy, tree=tree, suite=Suite.build(policy), read_base=read_base)
 
 
-def _judge(change: PathChange) -> tuple[FileChange | None, Drop | None]:
-    """Return the part of a change that may stay, and the drop to report."""
+def _judge(change: PathChange) -> tuple[FileChange | None, list[Drop]]:
+    """Return the part of a change that may stay, and the drops to report."""
     rule = find_rule(change)
     if rule is not None:
-        return None, Drop(display(change.path), rule.reason)
+        return None, [Drop(display(change.path), rule.reason)]
     if change.file.is_deletion:
-        return change.file, None
-    return _settle_mode(change)
+        return change.file, []
+    content = _keep_doctests(change)
+    if content is None:
+        return None, [Drop(display(change.path), _UNREADABLE)]
+    settled, drop = _settle_mode(replace(change, file=replace(change.file, content=content)))
+    drops = [Drop(display(change.path), _DOCTEST)] if content != change.file.content else []
+    return settled, [*drops, *([drop] if drop else [])]
+
+
+def _keep_doctests(change: PathChange) -> bytes | None:
+    """Return the content with the base's doctests, ``None`` where they cannot be found."""
+    content, context = change.file.content, change.context
+    base = context.read_base(change.path) if change.path in context.policy.doctested else None
+    if content is None or base is None or is_open(change) or context.policy.allow_test_edits:
+        return content
+    return restore_examples(content, base[0])
 
 
 def _settle_mode(change: PathChange) -> tuple[FileChange | None, Drop | None]:

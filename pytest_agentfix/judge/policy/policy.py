@@ -21,11 +21,13 @@ class Policy:
     attributes declare for files of the work tree. ``filtered`` are paths that git stores through a
     program, and ``left_out`` those that a sparse checkout leaves out. ``allow`` are the project's
     globs: what they match may be changed although it is a test, configuration or the like.
+    ``doctested`` are Python files with doctests that ran: only their examples may not be touched.
     """
 
     test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")  # pytest's python_files
     test_paths: tuple[str, ...] = ()  # pytest's testpaths
     targets: frozenset[str] = frozenset()
+    doctested: frozenset[str] = frozenset()
     paths: tuple[str, ...] | None = None
     allow_test_edits: bool = False
     base_paths: Collection[str] = frozenset()

@@ -87,10 +87,15 @@ class Rule:
 
 def find_rule(change: PathChange) -> Rule | None:
     """Return the first rule that forbids the change, ``None`` if it may stay."""
-    policy = change.context.policy
-    is_open = change.path in policy.opened or _matches(change.path, policy.allow)
-    rules = (rule for rule in RULES if not (is_open and rule.can_be_opened))
+    is_opened = is_open(change)
+    rules = (rule for rule in RULES if not (is_opened and rule.can_be_opened))
     return next((rule for rule in rules if rule.applies(change)), None)
+
+
+def is_open(change: PathChange) -> bool:
+    """Return whether the project lets its tests at this path be changed."""
+    policy = change.context.policy
+    return change.path in policy.opened or _matches(change.path, policy.allow)
 
 
 def _named(predicate: file_names.NamePredicate) -> Predicate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.model import TestOutcome
@@ -11,6 +12,7 @@ from pytest_agentfix.judge.probe import ProbePlan, Result, Step, Subject
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.variants import make_clone
+from pytest_agentfix.judge.variants.doctest_clone import NOT_WRITTEN, clone_doctests
 from pytest_agentfix.judge.variants.plan import CLONE, Additions
 from pytest_agentfix.judge.variants.source_tests import SourceTests
 
@@ -24,6 +26,7 @@ def add_clones(file: SourceTests) -> Additions:
             ids={one.nodeid: new for one in file.modules},
             files={file.find_full(new): file.source.encode()},
         )
+    modules += _add_doctests(file)
     clone = make_clone(
         file.source,
         file.names,
@@ -44,6 +47,19 @@ def add_clones(file: SourceTests) -> Additions:
         },
         files={file.find_full(new): clone.source.encode()},
         impossible=reasons,
+    )
+
+
+def _add_doctests(file: SourceTests) -> Additions:
+    """Copy the doctests of a product's file into a new one beside it."""
+    tests = {"::".join(one.name): one.nodeid for one in file.doctests}
+    clone = clone_doctests(file.path, file.source.encode(), list(tests), rng=file.rng)
+    new = file.make_path()
+    module = ".".join(filter(None, (clone.package, Path(new).stem)))
+    return Additions(
+        ids={tests[name]: f"{new}::{module}.{word}" for name, word in clone.names.items()},
+        files={file.find_full(new): clone.source.encode()} if clone.names else {},
+        impossible={one: NOT_WRITTEN for name, one in tests.items() if name not in clone.names},
     )
 
 

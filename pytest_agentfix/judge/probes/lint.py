@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.model import ChangeSet, Cluster, Failure, ReadBase, read_content
+from pytest_agentfix.judge.doctest_source import find_doctest
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.lint import (
     Expectations,
@@ -23,11 +24,13 @@ from pytest_agentfix.judge.lint import (
     read_expectations,
     read_module,
 )
+from pytest_agentfix.judge.lint.doctests import make_test
 from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
 from pytest_agentfix.judge.source_tree import SourceTree
 from pytest_agentfix.judge.variants.source_tests import PlannedTest
 
 LINT: Final = "lint"
+_DOCTEST: Final = "test_doctest"  # a doctest as a function
 _SHOWN: Final = 5  # hits shown in one line
 _FILES: Final = 8  # with tests of other clusters
 
@@ -83,13 +86,25 @@ def lint(  # noqa: PLR0913 - all by name
 
     ``failures`` are all of the run.
     """
-    tree = SourceTree(partial(read_content, read_base), read_module, is_exempt)
+    read_file = partial(read_content, read_base)
+    tree = SourceTree(read_file, read_module, is_exempt)
 
     def read(path: str, names: Sequence[tuple[str, ...]]) -> Expectations:
         full = rootdir / path
         if not full.is_relative_to(top):
             return Expectations()
-        return read_expectations(tree, full.relative_to(top).as_posix(), names)
+        place = full.relative_to(top).as_posix()
+        content = read_file(place) or b""
+        found, functions = Expectations(), list[tuple[str, ...]]()
+        for name in names:
+            text = find_doctest(path, name[0], content) if len(name) == 1 else None
+            if text is None:
+                functions.append(name)
+                continue
+            source = make_test(_DOCTEST, text).encode()
+            examples = SourceTree({place: source}.get, read_module, is_exempt)
+            found |= read_expectations(examples, place, [(_DOCTEST,)])
+        return found | read_expectations(tree, place, functions)
 
     own = Expectations()
     for path, names in _list_tests(cluster.failures).items():

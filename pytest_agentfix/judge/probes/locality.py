@@ -1,11 +1,10 @@
 """The locality probe: it refuses a change that answers the tests' own inputs only.
 
-It looks at no spelling. Targets run once more, with the failing tests of other clusters in
-their files, and each call of a function that the change concerns is repeated with one argument
-varied at a time, in processes that are thrown away. What an object or a closure holds, and what the
-tests' own callables return, counts as an argument; of large ones, what holds a constant of the
-change comes first. Every condition and look-up that the change adds
-reports its outcome.
+It looks at no spelling. Targets run once more, with the failing tests of other clusters, and each
+call of a function that the change concerns is repeated with one argument varied at a time, in
+processes that are thrown away. What an object or a closure holds, and what the tests' own callables
+return, counts as an argument; of large ones, what holds a constant of the change comes first. Every
+condition and look-up that the change adds reports its outcome.
 
 A path is a special case if a recorded call takes it, if the answer there is not the base's, and if
 there is an argument, or a part of one, of which no other value takes it, but for the few numbers
@@ -39,6 +38,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+from pytest_agentfix.core.model import Phase
 from pytest_agentfix.core.text import shorten
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.locality.asked_parts import find_known_parts
@@ -124,14 +124,19 @@ class LocalityProbe:
 
 
 def _list_others(subject: Subject) -> list[str]:
-    """List the failing tests of other clusters that are in files of the targets.
+    """List the failing tests of other clusters, those in files of the targets first.
 
-    Other files are not collected: one that cannot be would end the session.
+    What could not be collected for the user is left out.
     """
     known = set(subject.cluster.targets)
     near = {target.partition("::")[0] for target in known}
-    others = (one.nodeid for one in subject.failures if one.nodeid not in known)
-    return list(dict.fromkeys(one for one in others if one.partition("::")[0] in near))
+    others = [
+        one.nodeid
+        for one in subject.failures
+        if one.nodeid not in known and one.phase is not Phase.COLLECT
+    ]
+    own = [one for one in others if one.partition("::")[0] in near]
+    return list(dict.fromkeys([*own, *others]))
 
 
 def is_cut(result: Result) -> bool:
@@ -228,8 +233,9 @@ def _list_rows(cases: Sequence[SpecialCase]) -> list[str]:
 
 
 def _list_test_files(subject: Subject) -> list[str]:
-    """List the files of the targets, relative to the repository's top."""
-    files = {target.partition("::")[0] for target in subject.cluster.targets}
+    """List the test files of the targets, relative to the repository's top."""
+    tests = [one for one in subject.cluster.failures if not one.is_in_product]
+    files = {one.nodeid.partition("::")[0] for one in tests}
     found = []
     for file in sorted(files):
         path = subject.rootdir / file

@@ -61,9 +61,9 @@ class PlannedTest:
 class SourceTests:
     """The targets in one file; ``tests`` are its test functions, ``modules`` stand for the file.
 
-    ``path`` is relative to ``rootdir``. ``conftests`` are the texts of those in force, ``packages``
-    the names of the packages that the module is in. ``read`` reads a file of the base by a path
-    relative to ``rootdir``.
+    ``doctests`` are those of a module. ``path`` is relative to ``rootdir``. ``conftests`` are the
+    texts of those in force, ``packages`` the names of the packages that the module is in. ``read``
+    reads a file of the base by a path relative to ``rootdir``.
     """
 
     path: str
@@ -71,6 +71,7 @@ class SourceTests:
     source: str
     tests: Sequence[PlannedTest]
     modules: Sequence[PlannedTest]
+    doctests: Sequence[PlannedTest]
     conftests: Sequence[str]
     packages: Sequence[str]
     read: Callable[[str], bytes | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,3 +191,29 @@ def test_texts_are_plain_and_bounded() -> None:
     assert find_message(ValueError("x" * 1_000_000)) == "x" * 500
     assert (type(find_message(OddError())), find_message(OddError())) == (str, "first")
     assert (cut_name("x" * 1000), cut_name(Text("x")), cut_name(None)) == ("x" * 200, "", "")
+
+
+def _run_doctest(text: str, runner: type[doctest.DocTestRunner]) -> BaseException:
+    test = doctest.DocTestParser().get_doctest(text, {}, "calc.add", "/home/me/calc.py", 0)
+    return catch(lambda: runner(verbose=False).run(test))
+
+
+def test_example_of_a_doctest_tells_what_it_expects() -> None:
+    error = _run_doctest(">>> 1 + 1\n3\n", doctest.DebugRunner)
+    assert (name_of(error), find_message(error)) == ("DocTestFailure", "expected 3, got 2")
+    error = _run_doctest(">>> print(2)\n", doctest.DebugRunner)
+    assert find_message(error) == "expected nothing, got 2"
+
+
+def test_exception_in_an_example_is_the_news() -> None:
+    error = _run_doctest(">>> int('x')\n3\n", doctest.DebugRunner)
+    message = "invalid literal for int() with base 10: 'x'"
+    assert (name_of(error), find_message(error)) == ("ValueError", message)
+
+
+def test_first_of_several_examples_stands_for_them() -> None:
+    failures = [
+        _run_doctest(text, doctest.DebugRunner) for text in (">>> 1\n2\n", ">>> int('x')\n")
+    ]
+    error = type("MultipleDoctestFailures", (Exception,), {"failures": failures})()
+    assert (name_of(error), find_message(error)) == ("DocTestFailure", "expected 2, got 1")

@@ -103,7 +103,7 @@ def test_later_places_and_calls_have_their_turn(tmp_path: Path) -> None:
     assert all({one.place for one in call.tries} == set(names) for call in varied)
 
 
-def test_special_case_of_another_failing_test_in_the_file(tmp_path: Path) -> None:
+def test_special_case_of_another_failing_test(tmp_path: Path) -> None:
     base = "def add(a, b):\n    return a - b\n\n\ndef double(n):\n    return n + 1\n"
     special = "    if n == 5:\n        return n * 2\n    return n + 1"
     change = base.replace("a - b", "a + b").replace("    return n + 1", special)
@@ -122,3 +122,24 @@ def test_special_case_of_another_failing_test_in_the_file(tmp_path: Path) -> Non
     assert isinstance(finding, Finding)
     assert finding.has_failed
     assert "double(n=5)" in finding.evidence.detail
+
+
+def test_special_case_of_a_failing_test_in_another_file(tmp_path: Path) -> None:
+    base = "def add(a, b):\n    return a - b\n\n\ndef double(n):\n    return n + 1\n"
+    special = "    if n == 5:\n        return n * 2\n    return n + 1"
+    change = base.replace("a - b", "a + b").replace("    return n + 1", special)
+    files = {
+        "m.py": base,
+        "test_m.py": "from m import add\n\ndef test_add():\n    assert add(17, 38) == 55\n",
+        "test_n.py": "from m import double\n\ndef test_double():\n    assert double(5) == 10\n",
+    }
+    others, targets = ["test_n.py::test_double"], ["test_m.py::test_add"]
+    finding, _ = probe_locality(tmp_path, files, {"m.py": change}, targets, others=others)
+    assert isinstance(finding, Finding)
+    assert finding.has_failed
+    # A file that cannot be collected in a sandbox takes nothing away.
+    files["test_n.py"] = f"import there_is_no_such_module\n{files['test_n.py']}"
+    special = change.replace("a + b", "a + b if b == 38 else a - b")
+    finding, _ = probe_locality(tmp_path, files, {"m.py": special}, targets, others=others)
+    assert isinstance(finding, Finding)
+    assert finding.has_failed
