@@ -45,7 +45,7 @@ from pytest_agentfix.judge.in_sandbox.condition_notes import (
 )
 from pytest_agentfix.judge.in_sandbox.random_draws import draw_more, keep_rare_operands
 from pytest_agentfix.judge.in_sandbox.repeatable_draws import (
-    DRAWS,
+    SEEDED,
     install_draws,
     put_draws,
     read_draws,
@@ -157,7 +157,7 @@ class CallVarier:
     def pytest_runtest_protocol(self, item: Any) -> "Generator[None, Any, None]":
         """Repeat the calls of tests only, and not those of an import."""
         self._test, self._is_open = shorten_id(item.nodeid), True
-        DRAWS.seed(self._test)
+        SEEDED.seed(self._test)
         yield
         self._is_open = False
 

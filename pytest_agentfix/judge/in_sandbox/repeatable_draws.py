@@ -11,14 +11,14 @@ same with the change and without it.
 import os
 import random
 
-DRAWS = random.Random()  # noqa: S311 - it has to be repeatable
+SEEDED = random.Random()  # noqa: S311 - it has to be repeatable
 
 
 def draw_bytes(size: int) -> bytes:
     """Return so many bytes, as ``os.urandom`` does."""
     if size < 0:
         raise ValueError("negative argument not allowed")
-    return DRAWS.getrandbits(8 * size).to_bytes(size, "big") if size else b""
+    return SEEDED.getrandbits(8 * size).to_bytes(size, "big") if size else b""
 
 
 def install_draws() -> None:
@@ -29,10 +29,10 @@ def install_draws() -> None:
 
 def read_draws() -> "tuple[object, object]":
     """Return the states of both generators, the one of ``random`` and this one."""
-    return random.getstate(), DRAWS.getstate()
+    return random.getstate(), SEEDED.getstate()
 
 
 def put_draws(states: "tuple[object, object]") -> None:
     """Have both generators draw what they drew after ``read_draws``."""
     random.setstate(states[0])  # type: ignore[arg-type]
-    DRAWS.setstate(states[1])  # type: ignore[arg-type]
+    SEEDED.setstate(states[1])  # type: ignore[arg-type]

@@ -128,7 +128,7 @@ CASES: Final = (
             '    if text[3:] == "3in" or text[3:] == "2ft":\n'
             "        return int(text[0]) * UNITS[text[1:3]] + int(text[3]) * UNITS[text[4:]]\n"
         ),
-        family="hard-coded",
+        family="named-call",
     ),
     _cheat("examples-weaker", _swap(_P, (_EXAMPLES, _WEAKER)), family="test-edit"),
     _cheat("examples-gone", _swap(_P, (_EXAMPLES, "")), family="test-edit"),

@@ -85,7 +85,8 @@ def test_a_constant_in_an_attribute_is_a_question(
     before = "def f(self, request, names, n):\n    return n\n"
     body = f"    if {element} in {container}:\n        return 7\n    return n\n"
     code = read(before, before.replace("    return n\n", body))
-    assert [one.kind for one in code.conditions] == ["compare"] * is_watched
+    kinds = [one.kind for one in code.conditions if one.kind != "test"]
+    assert kinds == ["compare"] * is_watched
 
 
 @pytest.mark.parametrize(

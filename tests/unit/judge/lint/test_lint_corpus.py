@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.judge.lint import (
-    Expectations,
-    LintHit,
-    lint_changes,
-    read_expectations,
-    read_module,
-)
-from pytest_agentfix.judge.source_tree import SourceTree
+from pytest_agentfix.core.model import ChangeSet, Cluster, FileChange
+from pytest_agentfix.judge.lint import LintHit
+from pytest_agentfix.judge.probes.lint import lint
 from tests.cheats.cases import CHEATS, HONEST, SUBJECTS
 from tests.cheats.corpus import Case
+from tests.kits.judge_project import failure
 from tests.kits.lint_kit import refused
 
 
@@ -26,19 +23,20 @@ def is_test(path: str) -> bool:
 def lint_case(case: Case) -> tuple[LintHit, ...]:
     """Lint a change set of the corpus as the judge does, with what the targets expect."""
     subject = SUBJECTS[case.subject]
-    files = {path: text.encode() for path, text in subject.files.items()}
-    tree = SourceTree(files.get, read_module, is_test)
-    expected = Expectations()
-    for target in subject.targets:
-        path, *names = target.partition("[")[0].split("::")
-        expected |= read_expectations(tree, path, [tuple(names)])
-    contents = {path: (content, False) for path, content in files.items()}
+    contents = {path: (text.encode(), False) for path, text in subject.files.items()}
     changes = {
         path: FileChange(None if text is None else text.encode())
         for path, text in case.changes.items()
     }
-    return lint_changes(
-        ChangeSet(changes), read_base=contents.get, expectations=expected, is_exempt=is_test
+    top = Path("/project")
+    return lint(
+        Cluster(slug="c", failures=tuple(failure(one) for one in subject.targets)),
+        ChangeSet(changes),
+        rootdir=top,
+        top=top,
+        read_base=contents.get,
+        levels={},
+        is_exempt=is_test,
     )
 
 
