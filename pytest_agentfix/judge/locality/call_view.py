@@ -67,6 +67,9 @@ class CallView:
         if not pins.places:
             return None
         is_special, why = self._draw_line(condition, pins, outcome=outcome)
+        texts = [one for one in condition.knowledge if isinstance(one, str)]
+        if condition.asks_inside and texts and all(map(is_technical, texts)):
+            is_special, why = False, "a sign at a place that the input gives"
         if not why:
             return None
         return SpecialCase(
