@@ -190,8 +190,35 @@ def test_paths_are_found_once_and_only_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "a[b]" / "c").mkdir(parents=True)
     (tmp_path / "t.py").touch()
     (tmp_path / "a[b]" / "c" / "u.py").touch()
-    ids = ["t.py::x", "t.py::y", "gone.py::x", "a[b]/c/u.py::x", "a[b]/c/gone.py"]
-    assert [str(tmp_path / "t.py"), str(tmp_path)] == inside.find_paths(str(tmp_path), ids)
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "v.py").touch()
+    ids = ["t.py::x", "t.py::y", "gone.py::x", "ab/v.py::x"]
+    found = [str(tmp_path / "t.py"), str(tmp_path / "ab/v.py")]
+    assert found == inside.find_paths(str(tmp_path), ids)
+    ids += ["a[b]/c/u.py::x", "a[b]/c/gone.py"]
+    assert [str(tmp_path)] == inside.find_paths(str(tmp_path), ids)
+
+
+def test_items_of_folders_are_found_beside_those_of_files_in_them(tmp_path: Path) -> None:
+    """A plugin's items of the project as a whole, and files whose folder has a bracket."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n"
+        "class Whole(pytest.Item):\n"
+        "    def runtest(self): pass\n"
+        "def pytest_collect_file(file_path, parent):\n"
+        "    if file_path.name == 'pyproject.toml':\n"
+        "        return Whole.from_parent(parent, name='whole')\n"
+    )
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "sub" / "a[b]").mkdir(parents=True)
+    for path in ("test_a.py", "sub/test_b.py", "sub/a[b]/test_c.py"):
+        (tmp_path / path).write_text("def test_one(): pass\ndef test_two(): pass\n")
+    ids = ["sub/a[b]/test_c.py::test_two", "sub/test_b.py::test_one"]
+    for wanted in (ids, [*ids, ".::whole"], [".::whole", *ids, "test_a.py::test_one"]):
+        lines = read(run(tmp_path, wanted))
+        (collected,) = [line["ids"] for line in lines if line["kind"] == "collected"]
+        passed = {line["id"] for line in lines if line.get("outcome") == "passed"}
+        assert sorted(wanted) == sorted(collected) == sorted(passed)
 
 
 def test_cause_of_a_collection_error_is_named() -> None:
