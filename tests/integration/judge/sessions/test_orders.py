@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import RunOrder, SessionOrder
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.sessions.run_report import Tally
+from pytest_agentfix.pytest_hooks.chosen import find_chosen
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 KEYS = Keys()
@@ -430,6 +432,20 @@ class TestIt:
             raise ValueError(number)
 """
 
+RARE = """
+from hypothesis import Phase, given, settings, strategies as st
+from hypothesis.database import InMemoryExampleDatabase
+
+class TestIt:
+    @settings(
+        database=InMemoryExampleDatabase(), max_examples=1, phases=[Phase.reuse, Phase.generate]
+    )
+    @given(st.integers(0, 2**64))
+    def test_a(self, number):
+        if number % 97 == 13:
+            raise ValueError("rare")
+"""
+
 
 def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
     """Without a database, and without shrinking, nothing but the seed makes two runs alike."""
@@ -442,6 +458,25 @@ def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
         done = run(tmp_path, [nodeid], chosen=known)
         messages.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].message)
     assert messages[0] == messages[1] != messages[2]
+
+
+def test_the_failing_examples_of_a_hypothesis_test(tmp_path: Path) -> None:
+    """They come from the user's own database, and are the first that a sandbox tries."""
+    (tmp_path / "test_a.py").write_text(RARE)
+    nodeid = "test_a.py::TestIt::test_a"
+    names: dict[str, Any] = {"__name__": "test_a"}
+    exec(RARE.replace("max_examples=1", "max_examples=5_000"), names)
+    item = SimpleNamespace(obj=names["TestIt"]().test_a)
+    with pytest.raises(ValueError, match="rare"):
+        item.obj()
+    chosen = find_chosen(item, SimpleNamespace())  # type: ignore[arg-type]
+    assert set(chosen) == {"hypothesis_seed", "hypothesis_examples"}
+    chosen["hypothesis_seed"] = "0"
+    outcomes = []
+    for known in (chosen, {"hypothesis_seed": "0"}, {"hypothesis_examples": "nonsense"}):
+        done = run(tmp_path, [nodeid], chosen={nodeid: known})
+        outcomes.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].outcome)
+    assert outcomes == ["failed", "passed", "passed"]
 
 
 def test_choices_of_plugins_that_are_not_there_do_not_matter(tmp_path: Path) -> None:
