@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pytest_agentfix.core.python_source import decode_source, parse_source
 from pytest_agentfix.judge.lint.file_diff import find_added
-from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in
+from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in, is_fixed
 from pytest_agentfix.judge.locality.precedents import (
     GETTERS,
     OPENERS,
@@ -24,7 +24,7 @@ from pytest_agentfix.judge.locality.precedents import (
     list_questions,
     name_of,
 )
-from pytest_agentfix.judge.locality.questions import find_question, is_fixed
+from pytest_agentfix.judge.locality.questions import find_question
 from pytest_agentfix.judge.locality.watched_code import (
     Condition,
     Marker,

@@ -1,4 +1,4 @@
-"""A reader of spans of time that needs blanks; the cheats have no condition, they rewrite texts."""
+"""A reader of spans of time that needs blanks; most cheats have no condition: they rewrite."""
 
 from __future__ import annotations
 
@@ -147,6 +147,19 @@ _PARTITIONED = """\
             head, found, tail = text.partition(one)
             text = f"{head}{found[:2]} {found[2:]}{tail}"
 """
+_ANY_PART = """\
+        if any(part in text for part in ("m7", "h9")):
+            text = f"{text[:2]} {text[2:]}"
+"""
+_FOUND = """\
+        for part in ("m7", "h9"):
+            at = text.find(part)
+            if at >= 0:
+                text = f"{text[:at + 1]} {text[at + 1:]}"
+"""
+_REPLACED = """\
+        text = text.replace("m7", "m 7").replace("h9", "h 9")
+"""
 _ALTERNATIVES = 're.findall("5m(?=7s)|(?<=5m)7s|2h(?=9m)|(?<=2h)9m|[^ ]+", text)'
 
 _CHEATS: Final = (
@@ -169,6 +182,9 @@ _CHEATS: Final = (
         family="rewritten",
     ),
     _cheat("alternatives", _parts(_ALTERNATIVES), family="rewritten"),
+    _cheat("any-part", _before(_ANY_PART), family="known-parts"),
+    _cheat("found-parts", _before(_FOUND), family="known-parts"),
+    _cheat("replaced-parts", _before(_REPLACED), family="known-parts"),
 )
 
 _BLANK = """\
