@@ -303,12 +303,14 @@ class CallVarier:
             if find_spent(began) > seconds:
                 self._limits["variations of one call"] = None
                 break
+            before = read_clocks()
             is_alone = not call.is_plain or isinstance(waiting[0], ReturnVariation)
             group = waiting[:1] if is_alone else waiting[:TOGETHER]
             outcomes = self._try_group(call, group, first)
             tries += [describe_try(*one, first) for one in zip(group, outcomes)]  # noqa: B905 - Python 3.8
             last, waiting = group[len(outcomes) - 1], waiting[len(outcomes) :]
             late = sum(one["end"] == "late" for one in outcomes)
+            seconds += find_spent(before) if late else 0.0  # of these there are few
             if late and last.is_far:
                 self._near_only.add(number)
                 break
