@@ -65,8 +65,8 @@ def _find_hypothesis_examples(test: Any) -> str:
         return ""
     key = getattr(test, "_hypothesis_internal_database_key", None)
     found = database.fetch(_digest(test) if key is None else key)
-    short = sorted(one for one in found if len(one) <= EXAMPLE_BYTES)
-    chosen = sorted(short, key=len)[:EXAMPLES_LIMIT]
+    short = [one for one in found if len(one) <= EXAMPLE_BYTES]
+    chosen = sorted(short, key=lambda one: (len(one), one))[:EXAMPLES_LIMIT]
     return " ".join(base64.b64encode(one).decode("ascii") for one in chosen)
 
 

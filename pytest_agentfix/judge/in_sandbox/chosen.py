@@ -2,6 +2,7 @@
 
 import base64
 import os
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ class Chooser:
                 seed = int(chosen["hypothesis_seed"])
                 test._hypothesis_internal_use_seed = seed  # noqa: SLF001 - as @seed does
             if "hypothesis_examples" in chosen:
-                call_safely(lambda: put_examples(test, chosen["hypothesis_examples"]), None)  # noqa: B023
+                call_safely(partial(put_examples, test, chosen["hypothesis_examples"]), None)
 
 
 def put_examples(test: Any, examples: str) -> None:
