@@ -25,6 +25,7 @@ from pytest_agentfix.gateway.http.transport import GatewayTimeouts, TransportCon
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.spending.budget import Budget, Tariff
 from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
+from pytest_agentfix.gateway.spending.token_estimate import PromptEstimators
 
 _log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ class ModelGateway:
 
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
     ``ledger`` is the run's, with its caps; without one there are none. ``account`` is the cluster's
-    in it, if another gateway has opened one. Call ``begin`` before each
-    attempt: until then every request is refused. Raises ``SettingError`` as
+    in it, if another gateway has opened one; ``estimators`` are the run's, too. Call ``begin``
+    before each attempt: until then every request is refused. Raises ``SettingError`` as
     ``make_sender_factory`` does.
     """
 
@@ -98,6 +99,7 @@ class ModelGateway:
         ledger: Ledger | None = None,
         account: Account | None = None,
         tariff: Tariff | None = None,
+        estimators: PromptEstimators | None = None,
         open_sender: SenderFactory | None = None,
         log: TrafficLog | None = None,
     ) -> None:
@@ -105,7 +107,7 @@ class ModelGateway:
         clock = clock or SystemClock()
         self._attempt_log = AttemptLog()
         ledger = ledger or Ledger(Caps(), clock=clock)
-        self._budget = Budget(ledger, tariff or Tariff(), account)
+        self._budget = Budget(ledger, tariff or Tariff(), account, estimators)
         self._parts = _Parts(
             upstream=upstream,
             token=token,

@@ -34,6 +34,7 @@ from pytest_agentfix.gateway.spending.tariffs import (
     make_caps,
     make_tariff,
 )
+from pytest_agentfix.gateway.spending.token_estimate import PromptEstimators
 from pytest_agentfix.runtime.cluster_scope import model_access
 
 
@@ -78,6 +79,7 @@ class GatewayFactory:
             else DailyLedger(context.cache, clock=clock, is_needed=is_capped_by_day)
         )
         self.ledger = Ledger(caps, clock=clock, day=day)
+        self._estimators = PromptEstimators()
         self._placeholders = make_placeholders(context.top)
 
     def open(
@@ -119,6 +121,7 @@ class GatewayFactory:
             ledger=self.ledger,
             account=account,
             tariff=tariff,
+            estimators=self._estimators,
             open_sender=self._make_sender(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )
