@@ -6,13 +6,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from pytest_agentfix.core.errors import ProviderTrouble, SandboxError
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.core.ports import Clock, Stream
+from pytest_agentfix.core.tool_text import ToolText
 from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
 from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptLog, AttemptState
 from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
@@ -70,6 +71,7 @@ class _Parts:
     random: Callable[[], float]
     attempt_log: AttemptLog
     budget: Budget
+    tool_texts: Mapping[str, ToolText]
     closed: threading.Event
     body_budget: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
     # One body is parsed at a time: parsing a hostile one of 10 MB takes some 200 MB.
@@ -84,8 +86,8 @@ class ModelGateway:
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
     ``ledger`` is the run's, with its caps; without one there are none. ``account`` is the cluster's
     in it, if another gateway has opened one; ``estimators`` are the run's, too. Call ``begin``
-    before each attempt: until then every request is refused. Raises ``SettingError`` as
-    ``make_sender_factory`` does.
+    before each attempt: until then every request is refused. ``tool_texts`` replace the agent's
+    words for its tools. Raises ``SettingError`` as ``make_sender_factory`` does.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -102,6 +104,7 @@ class ModelGateway:
         estimators: PromptEstimators | None = None,
         open_sender: SenderFactory | None = None,
         log: TrafficLog | None = None,
+        tool_texts: Mapping[str, ToolText] | None = None,
     ) -> None:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
@@ -116,6 +119,7 @@ class ModelGateway:
             random=choose_random,
             attempt_log=self._attempt_log,
             budget=self._budget,
+            tool_texts=tool_texts or {},
             closed=threading.Event(),
             log=log or TrafficLog(),
             open_sender=open_sender
@@ -233,7 +237,9 @@ class _ConnectionHandler:
         try:
             with parts.attempt_log.enter(now=parts.clock.monotonic()) as attempt:
                 with parts.parsing:
-                    admission = admit(request, parts.upstream, token=parts.token)
+                    admission = admit(
+                        request, parts.upstream, token=parts.token, tool_texts=parts.tool_texts
+                    )
                 self._attempt = attempt
                 forwarder.serve(admission, attempt)
         except RefusedError as refused:

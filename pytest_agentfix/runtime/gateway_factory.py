@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.tool_texts import TOOL_TEXTS
 from pytest_agentfix.core import figures
 from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.ports import Clock
@@ -122,6 +123,7 @@ class GatewayFactory:
             account=account,
             tariff=tariff,
             estimators=self._estimators,
+            tool_texts=TOOL_TEXTS,
             open_sender=self._make_sender(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )

@@ -9,14 +9,17 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
+from pytest_agentfix.core.tool_text import ToolText
 from pytest_agentfix.gateway.admission.body import clean_body
 from pytest_agentfix.gateway.admission.headers import iter_forwarded
 from pytest_agentfix.gateway.admission.json_body import parse_body, write_body
 from pytest_agentfix.gateway.admission.media_count import count_media
 from pytest_agentfix.gateway.admission.output_limits import cut_output
 from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.admission.tool_texts import shorten_tools
 from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
@@ -58,8 +61,17 @@ class Admission:
     is_measurable: bool = True
 
 
-def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
-    """Return ``request`` as it is sent upstream, without the key; raises ``RefusedError``."""
+def admit(
+    request: Request,
+    upstream: Upstream,
+    *,
+    token: str,
+    tool_texts: Mapping[str, ToolText] = MappingProxyType({}),
+) -> Admission:
+    """Return ``request`` as it is sent upstream, without the key; raises ``RefusedError``.
+
+    ``tool_texts`` replace the agent's own words for its tools.
+    """
     row = upstream.row
     _check_token(request, upstream, token)
     models = _map_targets(upstream).get(request.target, ())
@@ -75,6 +87,7 @@ def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
         has_completion_cap=row.has_completion_cap,
     )
     media = count_media(clean.fields, row.protocol)
+    shorten_tools(clean.fields, tool_texts)
     written = write_body({**clean.fields, **row.fixed_fields})
     return Admission(
         url=upstream.base_url + row.build_endpoint(model),
