@@ -80,25 +80,25 @@ class PromptEstimator:
 
     def bound(self, request_size: RequestSize) -> int | None:
         """Return the most prompt tokens of ``request_size``, ``None`` if that is unknown."""
+        whole, prefix = self._read(request_size)
         with self._lock:
             limit = self._context_limit
             if not request_size.is_measurable:
                 return limit
-            most = self._bound_parts(request_size, self._read(request_size))
+            most = self._bound(whole, prefix, request_size.images)
         return most if limit is None else min(most, limit)
 
-    def _read(self, request_size: RequestSize) -> RequestPrefix | None:
-        return read_prefix(request_size.body, self._model)
+    def _read(self, request_size: RequestSize) -> tuple[int, RequestPrefix | None]:
+        """Return the most tokens of a body, and its turns."""
+        body = request_size.body
+        return bound_tokens(body, self._model), read_prefix(body, self._model)
 
-    def _bound_parts(self, request_size: RequestSize, prefix: RequestPrefix | None) -> int:
-        return math.ceil(self._factor * min(self._iter_counts(request_size, prefix)))
+    def _bound(self, whole: int, prefix: RequestPrefix | None, images: int) -> int:
+        return math.ceil(self._factor * min(self._iter_counts(whole, prefix, images)))
 
-    def _iter_counts(
-        self, request_size: RequestSize, prefix: RequestPrefix | None
-    ) -> Iterator[int]:
+    def _iter_counts(self, whole: int, prefix: RequestPrefix | None, images: int) -> Iterator[int]:
         """Yield upper bounds: one of the whole, others from what is known of its parts."""
-        whole = bound_tokens(request_size.body, self._model)
-        yield FRAME_TOKENS + whole + request_size.images * IMAGE_TOKENS
+        yield FRAME_TOKENS + whole + images * IMAGE_TOKENS
         if prefix is None:
             return
         for known in self._known:
@@ -106,17 +106,18 @@ class PromptEstimator:
                 added = sum(turn.most + TURN_TOKENS for turn in new) + TURN_TOKENS
                 # All images may be in the turns that another conversation did not have.
                 old = known.images if prefix.continues(known.prefix) else 0
-                yield known.tokens + added + (request_size.images - old) * IMAGE_TOKENS
+                yield known.tokens + added + (images - old) * IMAGE_TOKENS
 
     def learn(self, request_size: RequestSize, tokens: Tokens) -> None:
         """Remember the provider's count for ``request_size``, and raise bounds that it passed."""
         prompt = tokens.input + tokens.cached + tokens.written
-        prefix = self._read(request_size)
+        whole, prefix = self._read(request_size)
         with self._lock:
             if self._context_limit is not None:  # the catalogue may be out of date
                 self._context_limit = max(self._context_limit, prompt)
             if request_size.is_measurable:
-                self._factor *= max(1.0, prompt / self._bound_parts(request_size, prefix))
+                bound = self._bound(whole, prefix, request_size.images)
+                self._factor *= max(1.0, prompt / bound)
             if prefix is not None:
                 count = max(prompt, _count_least(request_size))
                 known = _Known(prefix=prefix, tokens=count, images=request_size.images)

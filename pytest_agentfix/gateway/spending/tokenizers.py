@@ -26,13 +26,14 @@ _EXPANDED: Final = re.compile(
     rb"\\u(?:0f7[79]|203[47]|2057|222d|2230|2a0c|321[de]|33[0-7][0-9a-f]|33a[ef]|fdf[2-8a-c])"
 )
 _EXPANSION: Final = 27
+_LONGEST: Final = 4_000_000  # bytes that are searched for merged ones; no model reads as much
 
 
 def bound_tokens(data: bytes, model: str) -> int:
     """Return the most tokens of ``data``, a part of a body in ASCII, for ``model`` (its id)."""
-    if _PUBLISHED.match(model):
-        return len(data) - sum(_count_merged(found) for found in _MERGED.findall(data))
-    return len(data) + _EXPANSION * len(_EXPANDED.findall(data))
+    if _PUBLISHED.match(model) and len(data) <= _LONGEST:
+        return len(data) - sum(_count_merged(found[0]) for found in _MERGED.finditer(data))
+    return len(data) + _EXPANSION * sum(1 for _ in _EXPANDED.finditer(data))
 
 
 def _count_merged(run: bytes) -> int:

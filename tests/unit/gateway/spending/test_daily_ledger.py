@@ -204,3 +204,20 @@ def test_processes_side_by_side_never_pass_a_cap(tmp_path: Path) -> None:
     assert found["tokens"] == 2 * found["requests"]
     # Each stops at its first refusal, which others' holds may cause: five at most from each.
     assert 200 - 5 * len(processes) < found["tokens"] <= 200
+
+
+def test_the_days_cap_cuts_an_answer_to_what_other_runs_have_left(tmp_path: Path) -> None:
+    limits = {("day", "tokens"): 10_000}
+    first, second = make_ledger(tmp_path, limits), make_ledger(tmp_path, limits)
+    demand = Demand(
+        fixed=Amount(requests=1, tokens=1_000), each=Amount(tokens=1), most=32_000, least=1_024
+    )
+    first.hold(first.run, demand).settle(Amount(requests=1, tokens=5_000))
+    hold = second.hold(second.run, demand)
+    assert hold.grant.output == 4_000
+    assert hold.grant.cut_by == (
+        "the cap of 10,000 tokens for today, by UTC and over all runs (agent_fix_caps day.tokens)"
+    )
+    assert read(tmp_path)["tokens"] == 10_000
+    with pytest.raises(CapError, match="with the shortest answer"):
+        first.hold(first.run, demand)

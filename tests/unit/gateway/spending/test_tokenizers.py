@@ -88,3 +88,8 @@ def test_no_character_is_decomposed_into_more() -> None:
     for code in (0x0F77, 0x2034, 0x2057, 0x2230, 0x2A0C, 0x321D, 0x3316, 0x33AF, 0xFDFA, 0xFDFC):
         spelled = unicodedata.normalize("NFKC", chr(code)).encode()
         assert len(spelled) <= bound_tokens(json.dumps(chr(code)).encode()[1:-1], "m")
+
+
+def test_a_text_too_long_for_any_model_counts_by_the_byte() -> None:
+    data = b"return" * 700_000
+    assert bound_tokens(data, "gpt-5") == bound_tokens(data, "other") == len(data)
