@@ -207,7 +207,7 @@ def test_processes_side_by_side_never_pass_a_cap(tmp_path: Path) -> None:
 
 
 def test_the_days_cap_cuts_an_answer_to_what_other_runs_have_left(tmp_path: Path) -> None:
-    limits = {("day", "tokens"): 10_000}
+    limits = {("day", "tokens"): 10_000.0}
     first, second = make_ledger(tmp_path, limits), make_ledger(tmp_path, limits)
     demand = Demand(
         fixed=Amount(requests=1, tokens=1_000), each=Amount(tokens=1), most=32_000, least=1_024
