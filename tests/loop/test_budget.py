@@ -95,7 +95,9 @@ def test_a_small_fix_needs_a_small_cap(project: Project, start_model: StartModel
 
     assert (ran.verdicts, ran.status) == (["fixed"], 0)
     limits = [request.body["max_tokens"] for request in model.requests]
-    assert all(1_024 <= limit < 16_000 for limit in limits), limits
+    assert 1_024 <= limits[0] < 16_000
+    # The first answer has shown what a prompt really takes.
+    assert all(limits[0] < limit <= 16_000 for limit in limits[1:])
     used = ran.report["totals"]["tokens"]
     assert sum(used.values()) + limits[-1] <= 20_000
 
