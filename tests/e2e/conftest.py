@@ -29,6 +29,10 @@ CHOSEN = {
         "test_a_replay_repairs_what_the_recorded_run_did",
         "test_what_is_no_cassette_ends_it_before_the_first_test",
     },
+    "test_budget.py": {
+        "test_a_small_fix_needs_a_small_cap",
+        "test_an_answer_that_the_cap_cuts_off_is_no_failed_fix",
+    },
     # The agent touches nothing of the user's; green means green.
     "test_landing.py": {"test_everything_else_stays_as_it_was"},
     "test_scenarios.py": {

@@ -6,10 +6,12 @@ commit is green for its targets, and the tree is clean.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,11 @@ SHOP = {
 }
 
 
+def read_beginning(body: Any) -> str:
+    """Return what comes before a request's first prompt, byte by byte: tools and system prompt."""
+    return json.dumps([body["tools"], body["messages"][0]])
+
+
 def test_side_by_side_one_commit_for_each_cause(project: Project, start_model: StartModel) -> None:
     refill(project, SHOP)
     model = start_model(
@@ -78,6 +85,7 @@ def test_side_by_side_one_commit_for_each_cause(project: Project, start_model: S
     assert (ran.verdicts, ran.status, ran.counts()) == (["fixed", "fixed"], 0, "5 fixed")
     assert "5 failures, 2 causes" in ran.output
     assert len(prompts_of(model)) == 2
+    assert len({read_beginning(one.body) for one in model.requests}) == 1, "no cache could help"
     assert len(fixes_of(project)) == 2
     assert_green_step_by_step(project, ran)
 
