@@ -27,6 +27,7 @@ from pytest_agentfix.core.model import (
     Evidence,
     Fix,
     Judgement,
+    Landing,
     ProbeResult,
     Turn,
     TurnEnd,
@@ -65,6 +66,7 @@ from pytest_agentfix.repair.test_edits import (
 
 MAX_ROUNDS: Final = 4  # bases that a cluster is repaired on; the other fixes come to an end too
 GREEN_SINCE: Final = "green since an earlier fix of this run"
+GREEN_WITH: Final = "green with the fixes before it"
 
 
 def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> ClusterResult:
@@ -84,6 +86,17 @@ def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> Clus
         result = replace(result, verdict=Verdict.SKIPPED, reason=why)
     progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
     return replace(result, seconds=services.clock.monotonic() - state.began)
+
+
+def make_settled(cluster: Cluster, landing: Landing) -> ClusterResult:
+    """Return the result of a cluster that a rerun with the fix of ``landing`` has shown green."""
+    probes = (
+        Evidence("fail-before", ProbeResult.PASSED, "red without that fix"),
+        Evidence("target", ProbeResult.PASSED, GREEN_WITH),
+    )
+    return ClusterResult(
+        cluster=cluster, verdict=Verdict.FIXED, reason=GREEN_SINCE, landing=landing, probes=probes
+    )
 
 
 def _repair(state: RepairState, services: LoopServices, progress: Progress) -> ClusterResult:
@@ -188,7 +201,7 @@ class _Attempts:
         if found is None:
             return None
         landing, before = found
-        passed = Evidence("target", ProbeResult.PASSED, "green with the fixes before it")
+        passed = Evidence("target", ProbeResult.PASSED, GREEN_WITH)
         result = self.state.end(Verdict.FIXED, GREEN_SINCE)
         return replace(result, cluster=cluster, probes=(*before, passed), landing=landing)
 
