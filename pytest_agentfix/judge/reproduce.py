@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import Cluster, Collected, ProbeResult
+from pytest_agentfix.core.model import Cluster, Collected, Frame, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
@@ -165,6 +165,7 @@ class Reproducer:
                 unfit=finding.unfit,
                 note=note_differences(differences),
                 litter=litter,
+                entered=_list_entered(cluster, run),
                 seconds=run.completed.seconds,
             ),
             finding=finding,
@@ -175,7 +176,8 @@ class Reproducer:
     def _make_task(self, cluster: Cluster, added: VariantPlan | None = None) -> Task:
         added = added or VariantPlan()
         ids = (*cluster.targets, *added.added_ids)
-        return Task(ids=ids, files=added.added_files, watch=not self.is_on_top)
+        is_first = not self.is_on_top
+        return Task(ids=ids, files=added.added_files, watch=is_first, enter=is_first)
 
     def _examine(
         self, cluster: Cluster, run: SessionResult
@@ -260,6 +262,12 @@ def check_base(run: SessionResult) -> None:
             f"The tests cannot be run in the sandbox: {run.trouble}: {run.complaint}.",
             "Make them run with the same packages and files but no network, then try again.",
         )
+
+
+def _list_entered(cluster: Cluster, run: SessionResult) -> tuple[Frame, ...]:
+    entered = run.report.entered
+    frames = (frame for target in cluster.targets for frame in entered.get(target, ()))
+    return tuple(dict.fromkeys(frames))
 
 
 def _list_paths(collected: Collected) -> frozenset[str]:

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Final
+from itertools import count, islice
+from typing import Final, Protocol
 
-from pytest_agentfix.core.model import Cluster, ClusterResult, Landing, Verdict
+from pytest_agentfix.core.model import Cluster, ClusterResult, Frame, Landing, Verdict
 from pytest_agentfix.repair.clustering import split_cluster
 from pytest_agentfix.repair.obstacles import Obstacles
 from pytest_agentfix.repair.test_edits import is_for_test_edits
@@ -18,7 +18,25 @@ INTERRUPTED: Final = "not finished: the run was interrupted"
 STARTING: Final = 10.0  # seconds that a cluster counts as starting, at most
 WRONG_GUESSES: Final = 2  # kin that may end without turning a cluster green while it waits
 
-AreKin = Callable[[Cluster, Cluster], bool]
+
+class Relation(Protocol):
+    """Tells which clusters may have one cause; ``kin.Kinship`` is one."""
+
+    def are_kin(self, one: Cluster, other: Cluster) -> bool:
+        """Return whether they may."""
+        ...
+
+    def learn(self, cluster: Cluster, entered: Iterable[Frame]) -> None:
+        """Take note of the functions that the tests of ``cluster`` have entered."""
+        ...
+
+
+class _NoRelation:
+    def are_kin(self, one: Cluster, other: Cluster) -> bool:  # noqa: ARG002
+        return False
+
+    def learn(self, cluster: Cluster, entered: Iterable[Frame]) -> None:
+        """Need no knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,7 @@ class _Entry:
     is_rerunning: bool = False
     wrong_guesses: int = 0  # kin that ended and left it red
     ended_before: int = 0  # repairs that had ended when it began
+    number: int = 0  # in the order in which they are begun
 
     @property
     def is_under_way(self) -> bool:
@@ -73,9 +92,10 @@ class Scheduler:
         self._starts = starts
         self._now = now
         self._starting: dict[str, float] = {}  # slug -> since when
-        self._are_kin: AreKin = lambda _one, _other: False
+        self._relation: Relation = _NoRelation()
         self._obstacles = Obstacles()
         self._begun = 0
+        self._numbers = count(1)
         self._stopped = ""
         self._interruption = ""
         self._lock = threading.Lock()
@@ -90,7 +110,8 @@ class Scheduler:
             entry = next(self._iter_ready(), None)
             if entry is None:
                 return None
-            entry.is_begun, entry.ended_before = True, self._obstacles.count
+            entry.is_begun, entry.number = True, next(self._numbers)
+            entry.ended_before = self._obstacles.count
             self._begun += 1
             self._starting[entry.cluster.slug] = self._now()
             return entry.cluster
@@ -101,10 +122,33 @@ class Scheduler:
         with self._lock:
             return tuple(entry.cluster for entry in self._entries)
 
-    def relate(self, are_kin: AreKin) -> None:
-        """Let clusters of which ``are_kin`` is true wait for each other."""
+    def relate(self, relation: Relation) -> None:
+        """Let clusters wait for each other that are kin by ``relation``."""
         with self._lock:
-            self._are_kin = are_kin
+            self._relation = relation
+
+    def must_wait(self, cluster: Cluster, entered: Iterable[Frame]) -> bool:
+        """Tell whether kin of ``cluster`` was begun before it and is still under way.
+
+        ``entered`` are functions that its tests have entered, by which that may turn out.
+        """
+        with self._lock:
+            self._relation.learn(cluster, entered)
+            entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
+            return entry.wrong_guesses < WRONG_GUESSES and any(
+                one.is_under_way
+                and one.number < entry.number
+                and self._relation.are_kin(one.cluster, cluster)
+                for one in self._entries
+            )
+
+    def put_back(self, cluster: Cluster) -> None:
+        """Let ``cluster``, which was taken and has not been paid for, wait again."""
+        with self._lock:
+            entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
+            entry.is_begun = False
+            self._begun -= 1
+            self._starting.pop(cluster.slug, None)
 
     def take_rerun(self) -> Rerun | None:
         """Return what is to be run again now, ``None`` for nothing; it costs no money."""
@@ -230,9 +274,9 @@ class Scheduler:
             if entry.landing is not None or entry.is_rerunning:
                 continue
             is_patient = entry.wrong_guesses < WRONG_GUESSES
-            if is_patient and any(self._are_kin(one, entry.cluster) for one in under_way):
+            if is_patient and any(self._relation.are_kin(one, entry.cluster) for one in under_way):
                 continue
-            if self._obstacles.explain(entry.cluster, self._are_kin):
+            if self._obstacles.explain(entry.cluster, self._relation.are_kin):
                 continue
             if not is_for_test_edits(entry.cluster) or self._have_others_ended():
                 yield entry
@@ -247,7 +291,7 @@ class Scheduler:
     def _tell_kin(self, ended: _Entry, result: ClusterResult) -> None:
         """Have those that waited for ``ended`` run again, or count it against the guess."""
         for entry in self._iter_waiting():
-            if not self._are_kin(ended.cluster, entry.cluster):
+            if not self._relation.are_kin(ended.cluster, entry.cluster):
                 continue
             if result.verdict.is_green and result.landing is not None:
                 entry.landing = entry.landing or result.landing
@@ -262,7 +306,7 @@ class Scheduler:
             reason = self._interruption or INTERRUPTED
         elif self._stopped:
             reason = f"not tried, because of another cluster: {self._stopped}"
-        elif why := self._obstacles.explain(entry.cluster, self._are_kin):
+        elif why := self._obstacles.explain(entry.cluster, self._relation.are_kin):
             reason = why
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"

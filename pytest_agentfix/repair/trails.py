@@ -5,7 +5,7 @@ A guess from the test's text and its traceback: it decides what is begun when, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -59,6 +59,11 @@ class TrailFinder:
         if failure.function not in self._known:
             self._known[failure.function] = self._find(failure)
         return self._known[failure.function]
+
+    def name(self, frames: Iterable[Frame]) -> frozenset[Function]:
+        """Name the functions of the code under test among those that ``frames`` are in."""
+        ours = (frame for frame in frames if not self._is_of_tests(frame.path))
+        return frozenset(one for frame in ours if (one := self._find_function(frame)) is not None)
 
     def _find(self, failure: Failure) -> Trail:
         called = frozenset(islice(self._list_called(failure), _MOST))

@@ -175,7 +175,7 @@ class BaseVersions:
         """Find out which of ``clusters`` lead into the same functions of the first version."""
         sources = Sources(self._top, self._bases[0].read)
         trails = TrailFinder(sources, self._top, make_test_check(self._context))
-        return Kinship(clusters, trails.find)
+        return Kinship(clusters, trails)
 
     def choose_hold_out(self, version: int, cluster: Cluster) -> HoldOut:
         """Choose the cases of ``cluster`` that the agent is not shown."""

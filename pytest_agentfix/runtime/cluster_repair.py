@@ -94,8 +94,11 @@ class ClusterRepairer:
         other = self.context.extensions.commit_message(fix, message)
         return message if other is None else complete_message(other, fix)
 
-    def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult:
-        """Repair one cluster; an accepted fix becomes part of the base."""
+    def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult | None:
+        """Repair one cluster; an accepted fix becomes part of the base.
+
+        ``None``: it has to wait for another one.
+        """
         upstream = self.context.upstream
         try:
             if cluster.policy.model is not None:
@@ -109,6 +112,8 @@ class ClusterRepairer:
         finally:
             for each in run.gateways:
                 self.gateways.close(each)
+        if result is None:
+            return None
         if stopped := self.gateways.ledger.run.stopped:
             self.scheduler.stop(stopped)
         return replace(
@@ -208,6 +213,9 @@ class _ClusterRun:
                 version, keep=self.kept.append, stopwatch=self.test_seconds.append
             )
         return self._judges[version]
+
+    def must_wait(self, reproduction: Reproduction) -> bool:
+        return self.repairer.scheduler.must_wait(self.cluster, reproduction.entered)
 
     def next_prompt(
         self, judgement: Judgement | None, dropped: Sequence[Drop], hold_out: HoldOut

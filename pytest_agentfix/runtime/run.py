@@ -286,7 +286,7 @@ class RepairRun:
             clock=self._clock,
             landing_folder=self._landing_folder,
         )
-        self._scheduler.relate(base_versions.find_kin(self._scheduler.clusters).are_kin)
+        self._scheduler.relate(base_versions.find_kin(self._scheduler.clusters))
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
         try:
@@ -332,7 +332,11 @@ class RepairRun:
         self._scheduler.end_rerun(rerun, repairer.rerun(rerun, progress))
 
     def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
-        self._scheduler.end(cluster, repairer.repair(cluster, progress))
+        result = repairer.repair(cluster, progress)
+        if result is None:
+            self._scheduler.put_back(cluster)
+        else:
+            self._scheduler.end(cluster, result)
 
     def _tell_verdicts(self) -> None:
         for result in self._scheduler.results_so_far():

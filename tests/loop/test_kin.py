@@ -137,3 +137,23 @@ def test_patches_settle_kin_as_well(project: Project, start_model: StartModel) -
     assert (ran.verdicts, by_attempts(ran)) == (["fixed"] * 3, {"test_add": [1, 0, 0]}), ran.output
     assert len({cluster["patch"] for cluster in ran.report["clusters"]}) == 1
     assert project.log() == ["start"]
+
+
+@pytest.mark.exhaustive
+def test_twenty_bugs_and_sixty_plain_tests(project: Project, start_model: StartModel) -> None:
+    """All tests call the helper ``note`` as well, and three of each function stand side by side."""
+    bugs = 20
+    files = {"log.py": PRODUCT["log.py"], ".gitignore": PRODUCT[".gitignore"]}
+    scripts: dict[str, Script] = {}
+    for number in range(1, bugs + 1):
+        name = f"part{number}x"
+        files[f"{name}.py"] = f"def {name}(left, right):\n    return left - {number} * right\n"
+        cases = [(left, 2, left + 2 * number) for left in (3, 5, 11)]
+        files |= make_tests(name, *cases)
+        scripts[f"test_{name}"] = once(project, f"{name}.py", "left - ", "left + ")
+    refill(project, files)
+    model = start_model(by_test(scripts))
+    ran = project.run(*JOBS, "--agent-fix-max-clusters", "60", url=model.base_url, limit=3600)
+    assert (ran.verdicts, ran.status) == (["fixed"] * 3 * bugs, 0), ran.output
+    assert bills(ran) == [(3, 1)] * bugs
+    assert len(prompts_of(model)) <= bugs + 2

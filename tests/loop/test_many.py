@@ -192,11 +192,16 @@ def test_a_wrong_merge_is_taken_apart(project: Project, start_model: StartModel)
     assert_green_step_by_step(project, ran)
 
 
-# The tests name no function of the product: nothing says before a fix that they have one cause.
+# The functions are called in processes of their own: nothing says that there is one cause.
+ASK = (
+    "import subprocess\nimport sys\n\n\ndef ask(left, right):\n"
+    "    code = f'import calc; print(calc.add({left}, {right}))'\n"
+    "    return int(subprocess.check_output([sys.executable, '-c', code]))\n\n\n"
+)
 ONE_BUG = {
     "calc.py": "def add(left, right):\n    return left - right\n",
-    "test_two.py": "import calc\n\n\ndef test_two():\n    assert vars(calc)['add'](1, 1) == 2\n",
-    "test_five.py": "import calc\n\n\ndef test_five():\n    assert vars(calc)['add'](2, 3) == 5\n",
+    "test_two.py": ASK + "def test_two():\n    assert ask(1, 1) == 2\n",
+    "test_five.py": ASK + "def test_five():\n    assert ask(2, 3) == 5\n",
     **IGNORE,
 }
 

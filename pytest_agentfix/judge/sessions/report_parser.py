@@ -37,6 +37,7 @@ DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
 PATHS_LIMIT: Final = 1_000  # entries of sys.path
 PATH_LIMIT: Final = 4_096  # characters
 NAME_LIMIT: Final = 200  # characters of a type's or a function's name
+ENTERED_LIMIT: Final = 5_000  # tests, and functions that one of them enters
 LINES_LIMIT: Final = 10_000_000  # of a source file
 
 _TALLY: Final = b"agentfix-tally"
@@ -129,6 +130,7 @@ class _RecordReader:
         self._reaching_unknown_reason = ""
         self._traced: dict[str, TracedTest] = {}
         self._trace_problem = ""
+        self._entered: dict[str, tuple[Frame, ...]] = {}
         self._varied: list[RepeatedCall] = []
         self._repeated = NO_CALLS
         self._finish: dict[str, Any] | None = None
@@ -168,6 +170,7 @@ class _RecordReader:
             reaching_unknown_reason=self._reaching_unknown_reason,
             traced=self._traced,
             trace_problem=self._trace_problem,
+            entered=self._entered,
             repeated=self._repeated,
             exceptions={nodeid: tally.facts.exception for nodeid, tally in self._tests.items()},
             is_complete=self._is_last,
@@ -189,6 +192,7 @@ class _RecordReader:
             "collected": self._take_collected,
             "covered": self._take_covered,
             "traced": self._take_traced,
+            "entered": self._take_entered,
             "variation": self._take_variation,
         }
         if kind in takers:
@@ -256,6 +260,18 @@ class _RecordReader:
             return False
         self._traced = traced
         self._trace_problem = self._take_detail(fields.get("problem"), limit=500)
+        return True
+
+    def _take_entered(self, fields: dict[str, Any]) -> bool:
+        """Read what tests entered; a function that makes no sense is not known."""
+        tests = fields.get("tests")
+        if not isinstance(tests, dict) or len(tests) > ENTERED_LIMIT:
+            return False
+        for nodeid, rows in tests.items():
+            if not _is_id(nodeid) or not isinstance(rows, list) or len(rows) > ENTERED_LIMIT:
+                return False
+            frames = map(self._take_frame, rows)
+            self._entered[nodeid] = tuple(frame for frame in frames if frame is not None)
         return True
 
     def _take_varied(self, fields: dict[str, Any]) -> bool:

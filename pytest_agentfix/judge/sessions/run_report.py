@@ -68,7 +68,8 @@ class RunReport:
     all tests were imported. ``covered`` are the tests that ran a line of ``cover``;
     ``cover_problem`` says why these are not known. ``reaching`` are the tests that may have run a
     line of ``around``; ``reaching_unknown_reason`` says why there may be more. ``traced``
-    are the tests whose calls were recorded; ``trace_problem`` says why none were. ``repeated`` are
+    are the tests whose calls were recorded; ``trace_problem`` says why none were. ``entered`` are
+    the project's functions that each test entered, with the lines they begin on. ``repeated`` are
     the calls that were varied.
     """
 
@@ -89,6 +90,7 @@ class RunReport:
     reaching_unknown_reason: str = ""
     traced: Mapping[str, TracedTest] = field(default_factory=dict)
     trace_problem: str = ""
+    entered: Mapping[str, tuple[Frame, ...]] = field(default_factory=dict)
     repeated: RepeatedCalls = NO_CALLS
 
     def outcome_of(self, nodeid: str) -> TestOutcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Cluster, Failure, ItemKind, Phase
-from pytest_agentfix.repair.kin import Kinship
+from pytest_agentfix.core.model import Cluster, Failure, Frame, ItemKind, Phase
+from pytest_agentfix.repair.kin import FEW, MANY, Kinship
 from pytest_agentfix.repair.trails import Function, Trail
 
 # Test -> the functions that its text calls.
@@ -35,6 +37,17 @@ def functions(names: list[str]) -> frozenset[Function]:
     return frozenset(Function("calc.py", name) for name in names)
 
 
+@dataclass(frozen=True)
+class Finder:
+    """Knows the trail of each test; frames are named as they are."""
+
+    find: Callable[[Failure], Trail]
+
+    @staticmethod
+    def name(frames: Iterable[Frame]) -> frozenset[Function]:
+        return functions([frame.function for frame in frames])
+
+
 def relate(calls: Calls, reached: Calls | None = None) -> list[str]:
     """List the pairs of kin among clusters of one test each; ``reached`` adds to what it calls."""
 
@@ -44,7 +57,7 @@ def relate(calls: Calls, reached: Calls | None = None) -> list[str]:
         return Trail(suspects, suspects | functions((reached or {}).get(name, [])))
 
     clusters = [make_cluster(name) for name in calls]
-    kinship = Kinship(clusters, find)
+    kinship = Kinship(clusters, Finder(find))
     pairs = [(one, two) for at, one in enumerate(clusters) for two in clusters[at + 1 :]]
     assert all(kinship.are_kin(a, b) == kinship.are_kin(b, a) for a, b in pairs)
     return [f"{a.slug} {b.slug}" for a, b in pairs if kinship.are_kin(a, b)]
@@ -95,7 +108,52 @@ def test_parts_of_a_cluster_are_known() -> None:
         called = functions(names[failure.nodeid.partition("::")[2]])
         return Trail(called, called)
 
-    kinship = Kinship([whole, make_cluster("c")], find)
+    kinship = Kinship([whole, make_cluster("c")], Finder(find))
     assert kinship.are_kin(whole, make_cluster("c"))
     assert kinship.are_kin(make_cluster("b"), make_cluster("c"))
     assert not kinship.are_kin(make_cluster("a"), make_cluster("c"))
+
+
+def learn(calls: Calls, entered: Calls) -> list[str]:
+    """List the pairs of kin once the tests in ``entered`` have been reproduced."""
+    trails = {name: Trail(functions(called), functions(called)) for name, called in calls.items()}
+    clusters = {name: make_cluster(name) for name in calls}
+    finder = Finder(lambda failure: trails[failure.nodeid.partition("::")[2]])
+    kinship = Kinship(list(clusters.values()), finder)
+    names = list(calls)
+    pairs = [(one, two) for at, one in enumerate(names) for two in names[at + 1 :]]
+    for one, two in pairs:
+        kinship.are_kin(clusters[one], clusters[two])  # what is answered may change
+    for name, inner in entered.items():
+        kinship.learn(clusters[name], [Frame(Path("/project/calc.py"), 1, each) for each in inner])
+    return [f"{a} {b}" for a, b in pairs if kinship.are_kin(clusters[a], clusters[b])]
+
+
+def test_entered_when_it_was_reproduced() -> None:
+    calls = {"a": ["report"], "b": ["add"], "c": ["keep"]}
+    assert learn(calls, {}) == []
+    assert learn(calls, {"a": ["report", "add"]}) == ["a b"]
+
+
+def test_a_test_that_enters_much_is_about_none_of_it() -> None:
+    calls = {"a": ["report"], "b": ["add"]}
+    others = [f"f{number}" for number in range(FEW)]
+    assert learn(calls, {"a": [*others[2:], "report", "add"]}) == ["a b"]
+    assert learn(calls, {"a": [*others, "report", "add"]}) == []
+
+
+def test_what_is_entered_stands_for_a_text_that_says_nothing() -> None:
+    """Tests that ask a client: what all of them enter does not tie them together."""
+    calls: Calls = {name: [] for name in "abcd"}
+    entered = {
+        name: ["app", "route", view, view + "_query"]
+        for name, view in {"a": "cart", "b": "cart", "c": "stock", "d": "user"}.items()
+    }
+    assert learn(calls, entered) == ["a b"]
+
+
+def test_a_test_that_enters_too_much_says_nothing() -> None:
+    calls: Calls = {"a": [], "b": []}
+    much = [f"f{number}" for number in range(MANY)]
+    assert learn(calls, {"a": much, "b": much}) == ["a b"]
+    assert learn(calls, {"a": [*much, "more"], "b": [*much, "more"]}) == []

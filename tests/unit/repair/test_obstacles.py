@@ -27,16 +27,12 @@ from pytest_agentfix.repair.obstacles import (
 )
 from pytest_agentfix.repair.scheduler import Scheduler
 from tests.unit.repair.test_scheduler import make_cluster
+from tests.unit.repair.test_scheduler_kin import Letters
 
 STYLE = "test_style.py::test_style"
 NAMES = [f"{letter}{number}" for letter in "abcdefgh" for number in range(3)]
 CLUSTERS = {name: make_cluster(name) for name in NAMES}
 LANDED = Landing(commit="f00d", branch="main")
-
-
-def are_kin(one: Cluster, other: Cluster) -> bool:
-    """Kin have the same letter."""
-    return one.slug[0] == other.slug[0]
 
 
 Make = Callable[[Cluster], ClusterResult]
@@ -77,7 +73,7 @@ def explain(ends: Sequence[tuple[str, Make]], about: str = "h0", *, at_once: int
     for place, (name, make) in enumerate(ends):
         begun = place - place % at_once
         known.note(CLUSTERS[name], make(CLUSTERS[name]), begun=begun)
-    return known.explain(CLUSTERS[about], are_kin)
+    return known.explain(CLUSTERS[about], Letters().are_kin)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +158,7 @@ def test_errors_at_one_moment_are_one() -> None:
 
 def test_the_rest_of_the_run_is_skipped_with_the_reason() -> None:
     schedule = Scheduler(CLUSTERS.values(), limit=99)
-    schedule.relate(are_kin)
+    schedule.relate(Letters())
     tried = 0
     while (cluster := schedule.take()) is not None:
         schedule.end(cluster, AT_STYLE(cluster))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Cluster, ClusterResult, Landing, Verdict
+from pytest_agentfix.core.model import Cluster, ClusterResult, Frame, Landing, Verdict
 from pytest_agentfix.repair.scheduler import Rerun, Scheduler
 from tests.unit.repair.test_scheduler import make_cluster
 
@@ -14,14 +16,24 @@ A1, A2, A3, A4, B1, B2 = map(make_cluster, ("a1", "a2", "a3", "a4", "b1", "b2"))
 FIX = Landing(commit="f00d", branch="main")
 
 
-def are_kin(one: Cluster, other: Cluster) -> bool:
-    """Kin have the same letter."""
-    return one.slug[0] == other.slug[0]
+class Letters:
+    """Kin have the same letter; those that have entered something are kin of A."""
+
+    def __init__(self) -> None:
+        self.entered: set[str] = set()
+
+    def are_kin(self, one: Cluster, other: Cluster) -> bool:
+        letters = {"a" if each.slug in self.entered else each.slug[0] for each in (one, other)}
+        return len(letters) == 1
+
+    def learn(self, cluster: Cluster, entered: Iterable[Frame]) -> None:
+        if list(entered):
+            self.entered.add(cluster.slug)
 
 
 def schedule(*clusters: Cluster, limit: int = 9) -> Scheduler:
     made = Scheduler(clusters, limit=limit)
-    made.relate(are_kin)
+    made.relate(Letters())
     return made
 
 
@@ -135,3 +147,26 @@ def test_what_only_a_test_edit_can_end_is_run_again_and_comes_last() -> None:
     assert take_all(made) == []
     made.end(B1, fixed(B1))
     assert take_all(made) == [edit]
+
+
+def test_kin_that_shows_when_it_is_reproduced_waits_for_whoever_was_first() -> None:
+    made = schedule(A1, B1, limit=2)
+    assert take_all(made) == [A1, B1]
+    entered = [Frame(Path("/project/calc.py"), 1, "add")]
+    assert not made.must_wait(A1, entered)
+    assert made.must_wait(B1, entered)
+    made.put_back(B1)
+    assert made.take() is None
+    made.end(A1, fixed(A1))
+    rerun = made.take_rerun()
+    assert rerun == Rerun(FIX, (B1,))
+    made.end_rerun(rerun, [])
+    assert take_all(made) == [B1]
+    assert not made.must_wait(B1, entered)
+
+
+def test_nobody_waits_for_one_that_has_ended() -> None:
+    made = schedule(A1, B1)
+    take_all(made)
+    made.end(A1, failed(A1))
+    assert not made.must_wait(B1, [Frame(Path("/project/calc.py"), 1, "add")])

@@ -281,6 +281,15 @@ def test_recorded_calls_are_read() -> None:
     assert report.trace_problem == "broken"
 
 
+def test_entered_functions_are_read() -> None:
+    """A function whose place makes no sense is left out, as it is only for a guess."""
+    rows = [["/top/calc.py", 3, "add"], ["calc.py", 3, "add"], ["/top/calc.py", "3", "add"], 7]
+    line = {"kind": "entered", "tests": {"t": rows}}
+    report = parse(session(*passing("t"), line, ids=["t"]))
+    assert report.is_consistent
+    assert report.entered == {"t": (Frame(Path("/top/calc.py"), 3, "add"),)}
+
+
 LINES = list_lines(*passing("t"), ids=["t"])
 GOOD = encode(*LINES)
 
@@ -309,6 +318,11 @@ GOOD = encode(*LINES)
         {"kind": "collected", "ids": "u", "sys_path": []},
         {"kind": "covered", "ids": [1], "around": []},
         {"kind": "covered", "ids": [], "around": "t"},
+        {"kind": "entered", "tests": []},
+        {"kind": "entered", "tests": {"x" * 20_000: []}},
+        {"kind": "entered", "tests": {"t": {}}},
+        {"kind": "entered", "tests": {"t": [[]] * 5_001}},
+        {"kind": "entered", "tests": {str(number): [] for number in range(5_001)}},
         {"kind": "traced", "tests": []},
         {"kind": "traced", "tests": {"x" * 20_000: TRACED}},
         {"kind": "traced", "tests": {str(number): TRACED for number in range(1_001)}},
