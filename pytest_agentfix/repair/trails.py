@@ -53,6 +53,7 @@ class TrailFinder:
     top: Path
     is_test: Callable[[Path], bool]
     _known: dict[str, Trail] = field(default_factory=dict)  # by test function
+    _tests: dict[Path, bool] = field(default_factory=dict)
 
     def find(self, failure: Failure) -> Trail:
         """Find the trail of ``failure``, the same one for all cases of its test function."""
@@ -62,7 +63,8 @@ class TrailFinder:
 
     def name(self, frames: Iterable[Frame]) -> frozenset[Function]:
         """Name the functions of the code under test among those that ``frames`` are in."""
-        ours = (frame for frame in frames if not self._is_of_tests(frame.path))
+        inside = (frame for frame in frames if frame.function != "<module>")
+        ours = (frame for frame in inside if not self._is_of_tests(frame.path))
         return frozenset(one for frame in ours if (one := self._find_function(frame)) is not None)
 
     def _find(self, failure: Failure) -> Trail:
@@ -101,4 +103,6 @@ class TrailFinder:
         return None if file is None or span is None else Function(file.path, span.name)
 
     def _is_of_tests(self, path: Path) -> bool:
-        return path.name == "conftest.py" or self.is_test(path)
+        if path not in self._tests:
+            self._tests[path] = path.name == "conftest.py" or self.is_test(path)
+        return self._tests[path]

@@ -125,3 +125,14 @@ def test_a_doctest_is_about_the_function_that_it_stands_in(finder: TrailFinder) 
 def test_a_file_that_cannot_be_read_tells_nothing(finder: TrailFinder) -> None:
     failure = replace(fail("test_named"), path=Path("/elsewhere/test_shop.py"), frames=())
     assert not finder.find(failure).reached
+
+
+def test_functions_that_were_entered_by_their_first_lines(finder: TrailFinder) -> None:
+    frames = [
+        Frame(TOP / "shop/cart.py", 5, "total"),
+        Frame(TOP / "shop/prices.py", 1, "total"),
+        Frame(TOP / "shop/stock.py", 1, "<module>"),
+        Frame(TOP / "tests/helpers.py", 4, "ask"),
+        Frame(Path("/usr/lib/json.py"), 1, "loads"),
+    ]
+    assert spell(finder.name(frames)) == ["shop/cart.py:Cart.total", "shop/prices.py:total"]
