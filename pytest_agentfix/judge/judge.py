@@ -161,6 +161,11 @@ class SandboxJudge:
             self._baselines[cluster.slug] = known
         return known.reproduction
 
+    def rerun(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Run the targets on the base and nothing else; raises as ``reproduce`` does."""
+        self._sessions.commands.learn(cluster)
+        return self._reproducer.rerun(cluster, deadline=deadline)
+
     def baseline(self, slug: str) -> Baseline | None:
         """Return the baseline of a cluster reproduced here, for another judge of the same base."""
         return self._baselines.get(slug)

@@ -33,7 +33,10 @@ from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.test_files import Suite
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import choose_hold_out
+from pytest_agentfix.repair.kin import Kinship
+from pytest_agentfix.repair.prompts.excerpts import Sources
 from pytest_agentfix.repair.prompts.prompt import first_prompt
+from pytest_agentfix.repair.trails import TrailFinder
 from pytest_agentfix.repository import find_below
 from pytest_agentfix.runtime.advice import Advisor
 from pytest_agentfix.runtime.cluster_scope import (
@@ -41,6 +44,7 @@ from pytest_agentfix.runtime.cluster_scope import (
     find_doctest_files,
     folders_of_tests,
     inside,
+    make_test_check,
     target_files,
 )
 from pytest_agentfix.runtime.context import RunContext
@@ -169,6 +173,12 @@ class BaseVersions:
     def is_test(self, path: str) -> bool:
         """Return whether ``path`` is a test file, which only the user can open for changes."""
         return self._suite.is_test(fold(path))
+
+    def find_kin(self, clusters: Sequence[Cluster]) -> Kinship:
+        """Find out which of ``clusters`` lead into the same functions of the first version."""
+        sources = Sources(self._top, self._bases[0].read)
+        trails = TrailFinder(sources, self._top, make_test_check(self._context))
+        return Kinship(clusters, trails)
 
     def choose_hold_out(self, version: int, cluster: Cluster) -> HoldOut:
         """Choose the cases of ``cluster`` that the agent is not shown."""

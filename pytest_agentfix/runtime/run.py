@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -25,7 +25,7 @@ from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
-from pytest_agentfix.repair.scheduler import INTERRUPTED, Scheduler
+from pytest_agentfix.repair.scheduler import INTERRUPTED, Rerun, Scheduler
 from pytest_agentfix.repository import check_landing
 from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
 from pytest_agentfix.repository.landing_journal import settle_landings
@@ -286,6 +286,7 @@ class RepairRun:
             clock=self._clock,
             landing_folder=self._landing_folder,
         )
+        self._scheduler.relate(base_versions.find_kin(self._scheduler.clusters))
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
         try:
@@ -308,8 +309,8 @@ class RepairRun:
         """Keep ``jobs`` clusters under way until none is left; any executor will do."""
         running: set[Future[None]] = set()
         while True:
-            while len(running) < jobs and (cluster := self._scheduler.take()) is not None:
-                running.add(executor.submit(self._repair_one, repairer, cluster, progress))
+            while len(running) < jobs and (work := self._take(repairer, progress)) is not None:
+                running.add(executor.submit(work))
             if not running:
                 return
             self._prewarm_agents()
@@ -320,8 +321,22 @@ class RepairRun:
             if done:
                 self._tell_verdicts()
 
+    def _take(self, repairer: ClusterRepairer, progress: Progress) -> Callable[[], None] | None:
+        """Take what can be begun now: reruns first, as they may save a cluster its repair."""
+        if (rerun := self._scheduler.take_rerun()) is not None:
+            return partial(self._rerun, repairer, rerun, progress)
+        cluster = self._scheduler.take()
+        return None if cluster is None else partial(self._repair_one, repairer, cluster, progress)
+
+    def _rerun(self, repairer: ClusterRepairer, rerun: Rerun, progress: Progress) -> None:
+        self._scheduler.end_rerun(rerun, repairer.rerun(rerun, progress))
+
     def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
-        self._scheduler.end(cluster, repairer.repair(cluster, progress))
+        result = repairer.repair(cluster, progress)
+        if result is None:
+            self._scheduler.put_back(cluster)
+        else:
+            self._scheduler.end(cluster, result)
 
     def _tell_verdicts(self) -> None:
         for result in self._scheduler.results_so_far():
@@ -341,7 +356,7 @@ class RepairRun:
     def _prewarm_agents(self) -> None:
         """Start agents for the next clusters while these are under way."""
         if self._agent_pool is not None and not self._context.settings.keep:
-            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_waiting()))
+            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_ready()))
 
 
 def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:

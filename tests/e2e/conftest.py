@@ -45,6 +45,7 @@ CHOSEN = {
         "test_opencode_offers_no_tool_and_sees_nothing_of_the_repository",
     },
     "test_trust.py": {"test_withheld_cases_are_nowhere_the_agent_looks"},
+    "test_kin.py": {"test_two_bugs_and_six_plain_tests_are_two_sessions"},
     "test_many.py": {"test_side_by_side_one_commit_for_each_cause"},
     "test_environments.py": {"test_side_by_side_in_an_image"},
     "test_two_runs.py": {"test_in_one_repository"},

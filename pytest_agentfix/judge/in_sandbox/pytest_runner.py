@@ -14,6 +14,7 @@ It takes an order (``orders.SessionOrder``) and answers in signed lines:
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``traced``: ``tests`` (id -> ``calls`` of the functions of ``trace``, ``entered``, ``outside``,
   ``gap``: see ``call_tracer.TestCalls``), ``problem``
+* ``entered``: ``tests`` (id -> path, first line and name of each project's function it entered)
 * ``varied`` and ``variation``: see ``call_variation.py``
 * ``finish``: ``exit``, ``counts`` of the lines before it, ``raised`` (the type's name, if pytest
   ended with an exception, as it does if a plugin raises at the end; ``exit`` is then what the
@@ -36,7 +37,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ import pytest
 from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
 from pytest_agentfix.judge.in_sandbox.call_variation import CallVarier
 from pytest_agentfix.judge.in_sandbox.chosen import Chooser
+from pytest_agentfix.judge.in_sandbox.entered_functions import EntryRecorder
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     call_safely,
@@ -373,6 +376,29 @@ def run_pytest(
         return tally.exit_code, find_name(error) or "an exception"
 
 
+def make_recorders(
+    order: "dict[str, Any]", writer: ReportWriter
+) -> "list[tuple[object, Callable[[], None]]]":
+    """Start what records more than outcomes, each a plugin; return what reports it as well."""
+    recorders: list[tuple[object, Callable[[], None]]] = []
+    if order["cover"]:
+        coverer = Coverer(order["cover"], order["around"])
+        coverer.start()
+        recorders.append((coverer, partial(coverer.report, writer)))
+    if order["trace"]:
+        tracer = CallTracer(order["trace"])
+        tracer.start()
+        recorders.append((tracer, partial(tracer.report, writer)))
+    if order["enter"]:
+        entries = EntryRecorder(Project(Path(order["top"])))
+        recorders.append((entries, partial(entries.report, writer)))
+    if order["vary"]:
+        varier = CallVarier(order["vary"], writer)
+        varier.start()
+        recorders.append((varier, varier.report))
+    return recorders
+
+
 def main() -> None:
     """Carry out the order on stdin and exit with pytest's exit status."""
     order = read_order()
@@ -384,28 +410,14 @@ def main() -> None:
         plugins.append(watcher)
     if order["shuffle"] is not None:
         plugins.append(Shuffler(order["shuffle"], is_reversed=order["is_reversed"]))
-    coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None
-    if coverer is not None:
-        plugins.append(coverer)
-        coverer.start()
-    tracer = CallTracer(order["trace"]) if order["trace"] else None
-    if tracer is not None:
-        plugins.append(tracer)
-        tracer.start()
-    varier = CallVarier(order["vary"], writer) if order["vary"] else None
-    if varier is not None:
-        plugins.append(varier)
-        varier.start()
+    recorders = make_recorders(order, writer)
+    plugins += [plugin for plugin, _ in recorders]
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
     code, raised = run_pytest(order, plugins, tally)
     with own_settings():
-        if coverer is not None:
-            coverer.report(writer)
-        if tracer is not None:
-            tracer.report(writer)
-        if varier is not None:
-            varier.report()
+        for _, report in recorders:
+            report()
         writer.write("finish", exit=code, counts=dict(writer.counts), raised=raised)
         tally.write(code)
     leave(code)

@@ -41,6 +41,7 @@ class Task:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    enter: bool = False
     vary: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,10 +93,15 @@ class CommandBuilder:
             cover=task.cover,
             around=task.around,
             trace=task.trace,
+            enter=task.enter,
             vary=task.vary,
             choices=self._choose(task.ids),
         )
-        needs = {"call_variation": task.vary, "call_tracer": task.trace}
+        needs = {
+            "call_variation": task.vary,
+            "call_tracer": task.trace,
+            "entered_functions": task.enter,
+        }
         unused = [module for module, needed in needs.items() if not needed]
         program = load_program(without=unused)  # the whole of it is long for an argument
         return self._make_command((self.python, "-c", program), order.encode())

@@ -105,7 +105,8 @@ class SessionOrder:
     it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
     ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
     no test that may run one of the lines is missed. ``trace`` are functions whose calls are
-    reported for each test; ``vary`` is the order of ``call_variation.py``, or empty. ``choices``
+    reported for each test; with ``enter``, the project's functions that each test enters are
+    reported as well. ``vary`` is the order of ``call_variation.py``, or empty. ``choices``
     are those of the user's run. ``words`` are this package's options, ini names and the prefix of
     its hooks, which a project may use.
     """
@@ -125,6 +126,7 @@ class SessionOrder:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    enter: bool = False
     vary: Mapping[str, Any] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)

@@ -157,6 +157,23 @@ def test_reproduction(make_project: MakeProject) -> None:
     assert reproduction.seconds == project.seconds[1] > 0  # the second: one was not red
 
 
+def test_a_rerun_runs_the_targets_and_nothing_else(make_project: MakeProject) -> None:
+    test = TEST_ADD + "\ndef test_none():\n    assert add(0, 0) == 0\n"
+    project = make_project({"test_calc.py": test})
+    both = cluster(ADD, "test_calc.py::test_none", "test_calc.py::test_gone")
+    rerun = project.make_judge().rerun(both, deadline=soon())
+    assert tell_red(rerun.judgement) == [(ADD, "failed")]
+    assert rerun.unfit == ("test_calc.py::test_gone",)
+    assert len(project.seconds) == 1
+
+
+def test_what_targets_enter_is_told_of_the_first_base(make_project: MakeProject) -> None:
+    entered = make_project({}).reproduce(cluster(ADD)).entered
+    assert [
+        (frame.path.name, frame.function) for frame in entered if frame.path.name == "calc.py"
+    ] == [("calc.py", "add")]
+
+
 def test_module_missing_in_the_sandbox(make_project: MakeProject) -> None:
     project = make_project({"test_calc.py": "import nix\n" + TEST_ADD})
     reproduction = project.reproduce(cluster(ADD))

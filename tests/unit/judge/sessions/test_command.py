@@ -51,7 +51,7 @@ def test_whole_command() -> None:
         trace={"/top/a.py": [TracedFunction(name="f", first=1, number=1, lines=[1, 0])]},
     )
     command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
-    program = load_program(without=["call_variation"])
+    program = load_program(without=["call_variation", "entered_functions"])
     assert ("/py/bin/python", "-c", program) == command.argv
     assert command.cwd == TOP / "sub"
     assert command.env == {
@@ -100,6 +100,7 @@ def test_whole_command() -> None:
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
         "trace": {"/top/a.py": [{"name": "f", "first": 1, "number": 1, "lines": [1, 0]}]},
+        "enter": False,
         "vary": {},
     } == order
     assert "--agent-fix" in words["flags"]
