@@ -11,7 +11,6 @@ from typing import Protocol
 import pytest
 
 from pytest_agentfix.core.errors import AgentFixError
-from pytest_agentfix.core.import_hook import plain_imports
 from pytest_agentfix.core.model import Failure, Invocation, Phase, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.settings import Settings
@@ -62,7 +61,7 @@ class Repairer(Protocol):
 
 Prepare = Callable[[Settings, Invocation, PytestExtensions], Repairer]
 
-# Makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
+# Makes the repairer: ``runtime.client.prepare``, or the double a test puts here.
 PREPARE = pytest.StashKey[Prepare]()
 # The outcome of the failures, for other plugins: set once the repair phase is over.
 RESULT = pytest.StashKey[RunResult]()
@@ -310,7 +309,6 @@ class SessionPlugin:
 
 
 def _load_prepare() -> Prepare:
-    with plain_imports():
-        from pytest_agentfix.runtime.bootstrap import prepare  # noqa: PLC0415 - heavy; a double needs none
+    from pytest_agentfix.runtime.client import prepare  # noqa: PLC0415 - a double needs none
 
     return prepare

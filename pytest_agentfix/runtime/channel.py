@@ -6,30 +6,30 @@ import os
 from _socket import SHUT_WR
 from _socket import socket as Socket  # noqa: N812 - `socket.socket` may have been patched by tests
 from select import POLLIN, poll
-from threading import Lock
 from time import monotonic
 from typing import Final
 
 from pytest_agentfix.runtime.messages import Message, decode, encode
 
-SEND_PATIENCE: Final = 30.0  # seconds in which the other end has to read something
 CHUNK: Final = 1 << 18  # bytes read at once
 NONE: Final = -1
 
 
 class Channel:
-    """Sends from any thread, receives in one.
+    """Sends in one thread, receives in one.
 
     ``watched`` is a descriptor that is readable once the other process has ended, or ``NONE``: a
-    copy of its end of the socket may outlive it.
+    copy of its end of the socket may outlive it. The other end has to read something within
+    ``patience`` seconds when something is sent.
     """
 
-    def __init__(self, connection: Socket, *, watched: int = NONE) -> None:
+    def __init__(
+        self, connection: Socket, *, watched: int = NONE, patience: float | None = None
+    ) -> None:
         self._connection = connection
-        self._connection.settimeout(SEND_PATIENCE)
+        self._connection.settimeout(patience)
         self._watched = watched
         self._identity = _identify(connection)
-        self._lock = Lock()
         self._unread = bytearray()
         self._searched = 0  # bytes of these in which there is no end of a line
 
@@ -39,11 +39,13 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send ``message``; raises ``OSError`` where the other end is gone, or does not read."""
-        data = encode(message)
-        with self._lock:
-            view = memoryview(data)
-            while view:
-                view = view[self._connection.send(view[:CHUNK]) :]
+        self.write(encode(message))
+
+    def write(self, line: bytes) -> None:
+        """Send an encoded message; raises as ``send`` does."""
+        view = memoryview(line)
+        while view:
+            view = view[self._connection.send(view[:CHUNK]) :]
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """Wait for a message; return ``None`` once the other end is closed.

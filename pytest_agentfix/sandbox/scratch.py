@@ -64,19 +64,6 @@ class Scratch:
         self._lock.close()
 
 
-class BorrowedScratch:
-    """A session's folder in the hands of another process than the one that holds its lock."""
-
-    def __init__(self, path: Path) -> None:
-        self.root = path.parent
-        self.session = path.name
-        self.path = path
-
-    def folder(self, name: str) -> Path:
-        """Make a new folder in the session's."""
-        return _make_folder(self.path, name, self.root)
-
-
 def _make_folder(parent: Path, name: str, root: Path) -> Path:
     path = parent / f"{name}-{secrets.token_hex(4)}"
     try:
