@@ -122,13 +122,17 @@ class Answers:
         return self._engine
 
     def _ask_probe(self, about: AskProbe, read_file: ReadFile) -> Any:
-        from pytest_agentfix.judge.probe import Result, Subject  # noqa: PLC0415
+        from pytest_agentfix.judge.probe import Subject  # noqa: PLC0415
+        from pytest_agentfix.judge.sessions.session_result import SessionResult  # noqa: PLC0415
+        from pytest_agentfix.judge.sessions.sessions import PlainRun  # noqa: PLC0415
 
         probe = next(one for one in self._extensions.probes if one.name == about.name)
         subject = replace(load(Subject, about.subject), read_base=read_file)
         if about.results is None:
             return dump(probe.plan(subject))
-        return dump(probe.verdict(subject, load(tuple[Result, ...], about.results)))
+        return dump(
+            probe.verdict(subject, load(tuple[SessionResult | PlainRun, ...], about.results))
+        )
 
     def close(self) -> None:
         """Let go of the engine."""
