@@ -118,10 +118,11 @@ class RepairClient:
 
     def get_ready(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
         """Have what it takes made ready while the suite goes on."""
-        if self._settings.keep or all(failure.installed is not None for failure in failures):
-            return
+        reachable = tuple(failure for failure in failures if failure.installed is None)
+        if self._settings.keep or (failures and not reachable):
+            return  # who makes what is kept has to report it; and no change reaches the others
         self._is_cleared = False
-        self._send(Prepare(failures=tuple(failures), imported=tuple(imported)))
+        self._send(Prepare(failures=reachable, imported=tuple(imported)))
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""

@@ -71,7 +71,8 @@ class CleanUp:
 class Prepare:
     """Make ready what a repair of these failures will take, while the suite goes on.
 
-    ``imported`` are absolute paths of files that the run has imported so far.
+    Without any, what every repair takes. ``imported`` are absolute paths of files that the run has
+    imported so far.
     """
 
     failures: tuple[Failure, ...]

@@ -16,7 +16,7 @@ from threading import RLock, Thread
 from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
-from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
+from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError, SandboxError
 from pytest_agentfix.core.model import Failure, RunRequest
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.judge.baseline import Baseline
@@ -73,33 +73,36 @@ class Preparation:
         self._opencode: FoundOpenCode | None = None
         self._equipment: Equipment | None = None
         self._baseline: tuple[str, Baseline] | None = None  # with the cluster's slug
-        self._thread: Thread | None = None
+        self._threads: list[Thread] = []
         self._is_closed = False
 
     @property
     def scratch(self) -> Scratch:
         """The session's folder, made when it is asked for; raises ``EnvironmentTrouble``."""
         with self._lock:
+            if self._is_closed:
+                raise _make_interruption()
             if self._scratch is None:
                 self._scratch = Scratch(self._context.scratch_root)
             return self._scratch
 
     def begin(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
-        """Have a thread make what the repair of these failures will take; returns at once."""
-        reachable = [failure for failure in failures if failure.installed is None]
-        if self._context.settings.keep or not reachable:  # who makes what is kept has to report it
-            return
-        self._thread = Thread(
-            target=self._make_ahead, args=(reachable, imported), name="agentfix-ahead", daemon=True
+        """Have a thread make what the repair of these failures, or of any, will take."""
+        thread = Thread(
+            target=self._make_ahead, args=(failures, imported), name="agentfix-ahead", daemon=True
         )
-        self._thread.start()
+        self._threads.append(thread)
+        thread.start()
 
     def finish(self, imported: Sequence[str]) -> Equipment:
         """Return the equipment for the tree as it is now, and for what was imported in the end."""
         equipment = self._make(imported)
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
+        self._join()
         return equipment
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join(PATIENCE)
 
     @property
     def baseline(self) -> tuple[str, Baseline] | None:
@@ -109,16 +112,15 @@ class Preparation:
     def close(self) -> None:
         """Remove everything that was made; twice is fine."""
         self._is_closed = True
-        equipment, scratch = self._equipment, self._scratch
+        equipment = self._equipment
         try:
             if equipment is not None:
                 equipment.shut_down()
-            if self._thread is not None:
-                self._thread.join(PATIENCE)
+            self._join()
             if self._equipment is not None and self._equipment is not equipment:
                 self._equipment.shut_down()
         finally:
-            self._scratch = None
+            scratch, self._scratch = self._scratch, None
             if scratch is not None:
                 self._remove(scratch)
 
@@ -144,7 +146,7 @@ class Preparation:
                 self._baseline = None
                 known.shut_down()
             if self._is_closed:
-                raise AgentFixError("The run was interrupted.", "Run it again.")
+                raise _make_interruption()
             self._equipment = self._equip(environment, files, base, self._opencode)
             return self._equipment
 
@@ -208,7 +210,8 @@ class Preparation:
             equipment = self._make(imported)
             if not equipment.opencode.binary.needs_trial:  # the trial is the run's
                 equipment.agent_pool.ahead.set_target(1)
-            self._reproduce(equipment, failures)
+            if failures:
+                self._reproduce(equipment, failures)
         except (AgentFixError, OSError):
             logger.debug("not everything could be made ahead", exc_info=True)
         except Exception:
@@ -236,3 +239,7 @@ class Preparation:
             )
             if is_current and baseline is not None and not baseline.reproduction.missing:
                 self._baseline = (cluster.slug, baseline)
+
+
+def _make_interruption() -> SandboxError:
+    return SandboxError("The run was interrupted.", "Run it again.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-from pytest_agentfix.core.errors import EnvironmentTrouble, SandboxError
+from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble, SandboxError
 from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix, RunResult
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.gateway.providers.upstream import Upstream
@@ -94,7 +94,9 @@ class RemotePytest:
             future = self._open.get(message.number)
             read_base = self._readers.get(message.number)
         if isinstance(message, ReadFile):
-            found = None if read_base is None else read_base(message.path)
+            found = None
+            with suppress(AgentFixError):
+                found = None if read_base is None else read_base(message.path)
             self.tell(FileContent(found=found))
         elif future is not None and message.trouble is not None:
             future.set_exception(make_error(message.trouble))
@@ -132,10 +134,9 @@ class RemotePytest:
     def introduce(self, cluster: Cluster) -> None:
         """Make ``cluster`` known, once."""
         with self._lock:
-            is_new = cluster.slug not in self._begun
-            self._begun.add(cluster.slug)
-        if is_new:
-            self.tell(Begun(cluster=cluster))
+            if cluster.slug not in self._begun:
+                self._begun.add(cluster.slug)
+                self.tell(Begun(cluster=cluster))
 
     def tell_verdict(self, result: ClusterResult) -> int:
         """Tell of the end of a cluster, once; return its number."""
