@@ -99,11 +99,10 @@ def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
 
     ``end_session`` removes a session's containers; it is called before its folder goes.
     """
-    return [folder.name for folder in _candidates(root) if sweep_one(folder, end_session)]
+    return [folder.name for folder in _candidates(root) if _sweep_one(folder, end_session)]
 
 
-def sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
-    """Clean up after the session in ``folder``, if it is dead; return whether it was."""
+def _sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
     with _dead(folder) as is_dead:
         if is_dead:
             end_session(folder.name)
