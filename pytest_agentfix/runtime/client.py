@@ -54,6 +54,7 @@ from pytest_agentfix.runtime.trouble import describe_error, make_error
 
 logger = logging.getLogger(__name__)
 
+MEASURING: Final = ("COV_CORE_", "COVERAGE_")  # such variables have coverage trace the process
 SEND_PATIENCE: Final = 10.0  # seconds
 END_PATIENCE: Final = 60.0  # seconds without a word while the other process clears up
 UNFINISHED: Final = "not finished: the repair process ended before its time"
@@ -211,7 +212,11 @@ class RepairClient:
 
     def _launch(self, first: Start | CleanUp) -> None:
         withheld = self._list_withheld()
-        environ = {name: value for name, value in self._environ.items() if name not in withheld}
+        environ = {
+            name: value
+            for name, value in self._environ.items()
+            if name not in withheld and not name.startswith(MEASURING)
+        }
         try:
             connection, self._group = spawn(environ)
             self._channel = Channel(connection, patience=SEND_PATIENCE)
