@@ -134,6 +134,8 @@ class RepairProcess:
 
     def _set_up(self, start: Start) -> RunContext | None:
         host = self._host
+        with suppress(OSError):  # gone: then it stays at the root
+            os.chdir(start.invocation.cwd)  # a command for a key may name files there
         try:
             context = prepare(
                 start.settings,
