@@ -102,7 +102,7 @@ class ClusterRepairer:
         upstream = self.context.upstream
         try:
             if cluster.policy.model is not None:
-                upstream = self.context.choose_upstream(cluster.policy.model)
+                upstream = self.context.choose_upstream(self.context.settings, cluster.policy.model)
             gateway, access = self.gateways.open(upstream)
         except AgentFixError as error:
             return unprepared(cluster, error)

@@ -13,7 +13,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,17 +22,14 @@ from pytest_agentfix.core.model import ChangeSet, Collected
 from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
 from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
-from pytest_agentfix.sandbox.attached_socket import AttachedSocket
-from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.file_writer import History, write_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
-from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
+from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import (
     Base,
-    BindMount,
-    OverlayMount,
     OverlayWorkspace,
     Workspace,
     make_mount_points,
@@ -65,21 +61,13 @@ class WorkspaceSandbox:
     workspace: AnyWorkspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetachedSandbox:
-    """An agent's sandbox that the process which made it has released, all but its pipe."""
-
-    state: SandboxState
-    mount: BindMount | OverlayMount
-
-
 @dataclass(slots=True, kw_only=True)
 class SandboxFactory:
     """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes."""
 
     engine: Engine
     environment: Environment
-    scratch: Scratch | BorrowedScratch
+    scratch: Scratch
     base: Base
     ignore: IgnoreRules
     opencode: Path
@@ -121,40 +109,6 @@ class SandboxFactory:
         """Return the same with ``base`` plus ``shown`` in it, for environments that have no git."""
         workspace = self._make_copy(base, shown, is_agents=True)
         return self._listen(self._start("agent", workspace, {self.opencode: BINARY}, accept))
-
-    def attach(
-        self, ready: DetachedSandbox, descriptor: int, accept: AcceptHandler
-    ) -> WorkspaceSandbox:
-        """Take over an agent's sandbox that another process has made on the same base.
-
-        ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
-        """
-        workspace = self._find_workspace(ready.mount)
-        state = ready.state
-        attached = AttachedSocket.from_fd(
-            state.identity,
-            descriptor,
-            state.connection,
-            partial(self.engine.is_out_of_memory, state.identity),
-        )
-        container = ContainerSandbox.adopt(
-            self.engine,
-            self.plan({self.opencode: BINARY}),
-            workspace,
-            attached,
-            state.pipe,
-            read_changes=self._make_reader(workspace),
-            accept=accept,
-        )
-        self._open.add(container)
-        return WorkspaceSandbox(container=container, workspace=workspace)
-
-    def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
-        """Return the agent's workspace that is mounted in this way."""
-        if isinstance(mount, BindMount):
-            return Workspace(path=mount.folder, base=self.base, is_hidden=is_agent_file)
-        folder = mount.upper.parent
-        return OverlayWorkspace(folder=folder, mount=mount, base=self.base, is_hidden=is_agent_file)
 
     def _make_reader(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
         skip = self.environment.mounts_inside(self.base.top)

@@ -173,7 +173,7 @@ class JudgedProject:
             engine=engine,
             environment=choose_environment(settings, engine, top=self.top),
             upstream=choose_upstream(settings, environ={}, home=folder),
-            choose_upstream=lambda _: choose_upstream(settings, environ={}, home=folder),
+            choose_upstream=lambda *_: choose_upstream(settings, environ={}, home=folder),
             find_opencode=lambda: OpenCodeBinary(path=Path("/nowhere"), version="1.18.34"),
             scratch_root=folder / "scratch",
             cache=folder / "cache",

@@ -50,6 +50,11 @@ CHOSEN = {
     "test_environments.py": {"test_side_by_side_in_an_image"},
     "test_two_runs.py": {"test_in_one_repository"},
     # It never hangs, and leaves nothing behind.
+    "test_process.py": {
+        "test_a_fix_that_is_landing_lands_whole",
+        "test_a_killed_pytest",
+        "test_a_repair_process_that_is_ended",
+    },
     "test_endings.py": {
         "test_a_full_disk[base]",
         "test_a_killed_pytest_is_cleared_up_after",
