@@ -79,6 +79,7 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
                 if usual.get(target) != verdict
             ]
             slower.append(took / seconds)
+            tell(f"{len(others)} other verdicts, {slower[-1]:.2f} times as long")
         rows.append(
             {
                 "busy": busy,

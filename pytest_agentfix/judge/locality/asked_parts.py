@@ -48,11 +48,12 @@ def find_known_parts(comparison: Comparison) -> Iterator[SpecialCase]:
     """Find the questions for several values that are the tests' own."""
     known = list(find_known(comparison, enough=ENOUGH))
     constants = {one for function in comparison.code.functions for one in function.constants}
-    for group in _group(known, _name_question):
+    by_question = _group(known, lambda question: question.text)
+    for group in by_question:
         is_special, why = _judge_values(group, constants)
         if why:
             yield make_case(comparison.code, group, why, is_special=is_special)
-    sets = [group for group in _group(known, _name_question) if _is_set_of_tests(group, constants)]
+    sets = [group for group in by_question if _is_set_of_tests(group, constants)]
     for function in {group[0].condition.function for group in sets}:
         mine = [group for group in sets if group[0].condition.function == function]
         if len(mine) >= SEVERAL:
@@ -68,10 +69,6 @@ def find_known_parts(comparison: Comparison) -> Iterator[SpecialCase]:
         several = [one for one in parts if len(list_telling(one.values, constants)) >= SEVERAL]
         if len(several) >= SEVERAL:
             yield make_case(comparison.code, several, "several parts together")
-
-
-def _name_question(question: Question) -> str:
-    return question.text
 
 
 def _group(known: Sequence[Known], name: Callable[[Question], str]) -> list[list[Known]]:

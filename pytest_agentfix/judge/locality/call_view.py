@@ -67,6 +67,9 @@ class CallView:
         if not pins.places:
             return None
         is_special, why = self._draw_line(condition, pins, outcome=outcome)
+        texts = [one for one in condition.knowledge if isinstance(one, str)]
+        if condition.asks_inside and texts and all(map(is_technical, texts)):
+            is_special, why = False, "a sign at a place that the input gives"
         if not why:
             return None
         return SpecialCase(
@@ -319,18 +322,20 @@ class CallView:
     def _is_one_keyword(self, condition: Condition, place: str, *, outcome: bool) -> bool:
         """Return whether the recorded calls that take the path ask for one word, however spelled.
 
-        ``week``, ``weeks`` and ``w`` are one. A call may meet several of them at several places.
+        ``week``, ``weeks`` and ``w`` are one. A call may meet several of them at several places,
+        and the condition may ask for something that is made of them.
         """
         number = condition.number
-        words: set[str] = set()
+        held: set[str] = set()
+        asked: set[str] = set()
         for call in self.comparison.changed.calls:
             is_taken = outcome in call.outcome.met.get(number, ())
             if call.function != self.call.function or not is_taken:
                 continue
+            held.add(call.held.get(place, ""))
             met = call.asked[number].recorded if number in call.asked else {}
-            asked = [one for one, outcomes in met.items() if outcome in outcomes]
-            words |= {str(read_value(one)).lower() for one in asked or [call.held.get(place, "")]}
-        return len({word[:1] for word in words}) == 1
+            asked |= {one for one, outcomes in met.items() if outcome in outcomes}
+        return all(len(_list_initials(words)) <= 1 for words in (held, asked))
 
     def _is_interval(
         self, condition: Condition, place: str, value: float, *, outcome: bool
@@ -365,6 +370,10 @@ class CallView:
         literal = [one for one in self.function.added_constants if isinstance(one, str)]
         is_quoted = any(value in one and value != one for one in literal)
         return len(value) >= ENOUGH and value in answer and not is_quoted
+
+
+def _list_initials(words: Collection[str]) -> set[str]:
+    return {str(read_value(one)).lower()[:1] for one in words}
 
 
 def _kind_of(place: str) -> str:

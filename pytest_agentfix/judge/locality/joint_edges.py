@@ -78,8 +78,13 @@ def _describe(view: CallView, edges: Sequence[_Edge], number: int) -> SpecialCas
 
 
 def _are_unrelated(view: CallView, one: _Edge, other: _Edge) -> bool:
-    """Return whether two edges are of different inputs, and not of what is made of both."""
+    """Return whether two edges are of different inputs, and not of what is made of both.
+
+    ``text[place:]`` is one thing: an honest repair asks for a sign where a reader stands.
+    """
     if one.inputs & other.inputs:
+        return False
+    if any(view.conditions[number].asks_inside for number in one.conditions & other.conditions):
         return False
     asking = one.conditions | other.conditions
     number = min(asking)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pytest_agentfix.judge.locality.questions import Question
 
+_PART: Final = re.compile(r"[\w.]+\[.+\](?: \(start\))?")  # as in ``text[place:]``
 Position = tuple[int, int, int, int, str]
 Marker = tuple[str, Position, str, tuple[int, ...]]  # path, position, kind, numbers of its parts
 
@@ -36,6 +38,12 @@ class Condition:
     has_precedent: bool = False
     is_one_sided: bool = False
     question: Question | None = None
+
+    @property
+    def asks_inside(self) -> bool:
+        """Tell whether it asks for a part of something at a place that is no constant."""
+        question = self.question
+        return question is not None and not question.of and bool(_PART.fullmatch(question.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

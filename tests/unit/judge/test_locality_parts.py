@@ -79,6 +79,21 @@ def test_an_argument_as_a_whole_is_told_from_a_part() -> None:
     assert (whole.question.is_argument, part.question.is_argument) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("test", "is_inside"),
+    [
+        ('text[place:place + 3] == "</>"', True),
+        ('text[place:].startswith("</x>")', True),
+        ('text[:3] == "</>"', False),
+        ('text == "</>"', False),
+        ('text.split()[0] == "--"', False),
+    ],
+)
+def test_a_place_that_the_input_gives(test: str, is_inside: bool) -> None:  # noqa: FBT001
+    found = [one for one in read(test).conditions if one.question is not None]
+    assert {one.asks_inside for one in found} == {is_inside}
+
+
 def list_reasons(
     test: str, recorded: Mapping[int, list[object]], others: list[object]
 ) -> list[tuple[bool, str]]:
