@@ -17,7 +17,7 @@ from pytest_agentfix.judge.in_sandbox.signed_report import ReportWriter, shorten
 
 EVENTS_LIMIT = 200_000  # of a session, where each call is one
 FUNCTIONS_LIMIT = 200  # of one test
-ROWS_LIMIT = 5_000  # of all tests; so many fit into one line of a report, whatever their names
+ENTRIES_LIMIT = 5_000  # of all tests; so many fit into one line of a report, whatever their names
 PATH_LIMIT = 500  # characters
 TOOL = 4  # of sys.monitoring; no number that Python has given to anybody
 
@@ -72,7 +72,7 @@ class EntryRecorder:
     def _enter(self, code: CodeType, _offset: int) -> Any:
         """Note that a function is entered; the interpreter calls this, here once for each test."""
         is_new = code not in self._current and len(self._current) < FUNCTIONS_LIMIT
-        if is_new and self._rows < ROWS_LIMIT and self._project.has(code.co_filename):
+        if is_new and self._rows < ENTRIES_LIMIT and self._project.has(code.co_filename):
             self._current[code] = None
             self._rows += 1
         return None if self._monitoring is None else self._monitoring.DISABLE

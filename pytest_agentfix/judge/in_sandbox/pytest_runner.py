@@ -2,7 +2,8 @@
 
 Standard library and the sandbox's own pytest only (and its ``coverage``, if it has one), and no
 import of this package: ``sessions/orders.py`` passes this file's text to the sandbox's Python on
-the command line, with the modules beside it in place of their imports.
+the command line, with the modules beside it in place of their imports, and the repository's top as
+the argument. The recorders that few sessions need come with the order.
 
 It takes an order (``orders.SessionOrder``) and answers in signed lines:
 
@@ -48,6 +49,11 @@ import pytest
 from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
 from pytest_agentfix.judge.in_sandbox.call_variation import CallVarier
 from pytest_agentfix.judge.in_sandbox.chosen import Chooser
+from pytest_agentfix.judge.in_sandbox.early_start import (
+    begin,
+    import_bundled_plugins,
+    wait_for_order,
+)
 from pytest_agentfix.judge.in_sandbox.entered_functions import EntryRecorder
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
@@ -57,6 +63,7 @@ from pytest_agentfix.judge.in_sandbox.exception_facts import (
     find_name,
 )
 from pytest_agentfix.judge.in_sandbox.line_coverage import Coverer
+from pytest_agentfix.judge.in_sandbox.shuffled_order import Shuffler
 from pytest_agentfix.judge.in_sandbox.signed_report import (
     ReportWriter,
     claim_report,
@@ -66,12 +73,11 @@ from pytest_agentfix.judge.in_sandbox.signed_report import (
     read_order,
     shorten_id,
 )
+from pytest_agentfix.judge.in_sandbox.terminal_summary import SilentSummary
 from pytest_agentfix.judge.in_sandbox.wants import find_want
 from pytest_agentfix.judge.in_sandbox.watcher import Watcher
 
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
-DEPTH_LIMIT = 20  # names in a node id that are told apart
-HASH_SIZE = 8  # bytes
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
 BROKEN = 3  # pytest's own exit status for an error of its own
 TALLY = "agentfix-tally"  # begins the second channel's line
@@ -222,38 +228,6 @@ class Reporter:
         }
 
 
-class Shuffler:
-    """Orders the items by ``place_of``, or by the exact reverse."""
-
-    def __init__(self, seed: int, *, is_reversed: bool) -> None:
-        self._seed = seed
-        self._is_reversed = is_reversed
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: Any) -> None:
-        """Sort after every plugin that sorts."""
-        items.sort(key=lambda item: place_of(item.nodeid, self._seed))
-        if self._is_reversed:
-            items.reverse()
-
-
-def place_of(nodeid: str, seed: int) -> "tuple[bytes, ...]":
-    """Return the sort key of a test: keyed hashes of its module, its classes, itself and its case.
-
-    It depends on nothing else, so any two tests have the same relative order in every session with
-    this seed. Items that share the fixtures of a module or class stay together; otherwise the
-    fixtures would be made anew for every test.
-    """
-    names, bracket, case = nodeid.partition("[")
-    parts = names.split("::", DEPTH_LIMIT)
-    above = hashlib.blake2b(str(seed).encode("ascii"), digest_size=HASH_SIZE)
-    places = []
-    for part in [*parts, case] if bracket else parts:
-        above.update(b"::" + part.encode(errors="surrogatepass"))
-        places.append(above.digest())
-    return tuple(places)
-
-
 class TallyWriter:
     """Sends the counters of pytest's own session on the second channel."""
 
@@ -401,11 +375,16 @@ def make_recorders(
 
 def main() -> None:
     """Carry out the order on stdin and exit with pytest's exit status."""
+    import_bundled_plugins()
+    wait_for_order(sys.argv[1], is_anew=len(sys.argv) > 2)  # noqa: PLR2004 - see there
     order = read_order()
+    begin(order["cwd"])
+    exec(order.pop("recorders"), globals())  # noqa: S102 - of this very program
     writer = ReportWriter(claim_report(), order.pop("key"))
     tally = TallyWriter(order.pop("tally_key"))
     watcher = Watcher(order["top"]) if order["watch"] else None
-    plugins: list[object] = [Reporter(writer, order, watcher), Chooser(order["choices"]), tally]
+    reporter, chooser = Reporter(writer, order, watcher), Chooser(order["choices"])
+    plugins: list[object] = [reporter, chooser, tally, SilentSummary()]
     if watcher is not None:
         plugins.append(watcher)
     if order["shuffle"] is not None:
