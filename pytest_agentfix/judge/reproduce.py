@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import Cluster, Collected, Frame, ProbeResult
+from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, Frame, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
@@ -37,6 +36,7 @@ from pytest_agentfix.judge.findings import (
     probe_fail_before,
 )
 from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.time_limits import limit_on_base
@@ -50,15 +50,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``open_sandbox`` opens fresh sandboxes with the base; ``plan_variants`` plans the additions.
+    """Runs targets and additions in fresh sandboxes with the base.
 
-    ``comparison`` is with the user's failures, which are those of the run's first base only;
-    ``patience`` is in seconds, for a session of the targets; ``is_on_top`` is as for
-    ``probe_fail_before``.
+    ``plan_variants`` plans the additions. ``comparison`` is with the user's failures, which are
+    those of the run's first base only; ``patience`` is in seconds, for a session of the targets;
+    ``is_on_top`` is as for ``probe_fail_before``.
     """
 
     sessions: Sessions
-    open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
+    open_sandbox: OpenSandbox
     plan_variants: Callable[[Cluster], VariantPlan]
     comparison: FailureComparison
     top: Path
@@ -94,7 +94,7 @@ class Reproducer:
     def _try_in_one_session(
         self, cluster: Cluster, added: VariantPlan, deadline: float
     ) -> Baseline | None:
-        with self.open_sandbox() as sandbox:
+        with self.open_sandbox(ChangeSet()) as sandbox:
             run = self._run_in_one_session(sandbox, cluster, added, deadline)
             if run is None:
                 return None
@@ -134,7 +134,7 @@ class Reproducer:
         self, cluster: Cluster, deadline: float
     ) -> tuple[SessionResult, frozenset[str]]:
         """Run the targets alone in a fresh sandbox, and list what merely running them leaves."""
-        with self.open_sandbox() as sandbox:
+        with self.open_sandbox(ChangeSet()) as sandbox:
             run = self.sessions.run(
                 sandbox,
                 self._make_task(cluster),

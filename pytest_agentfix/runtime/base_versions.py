@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pytest_agentfix.core.machine import count_cores
@@ -48,6 +48,7 @@ from pytest_agentfix.runtime.cluster_scope import (
     target_files,
 )
 from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.judge_sandbox import JudgeSandbox
 from pytest_agentfix.runtime.sandbox_factory import Keep, SandboxFactory
 from pytest_agentfix.sandbox.workspace import Base
 
@@ -139,7 +140,7 @@ class BaseVersions:
         base = self._bases[version]
         judge = SandboxJudge(
             plan=replace(self.plan_judge(), is_on_top=version > 0),
-            open_sandbox=lambda changes: self._sandboxes.open_for_judge(base, changes, keep),
+            open_sandbox=partial(self._open_sandbox, base, keep),
             read_base=base.read,
             passed=self._passed[version],
             clock=self._clock,
@@ -151,6 +152,11 @@ class BaseVersions:
             for slug, baseline in self._baselines.items():
                 judge.adopt(slug, baseline)
         return judge
+
+    def _open_sandbox(
+        self, base: Base, keep: Keep, changes: ChangeSet, *, is_bare: bool = False
+    ) -> JudgeSandbox:
+        return self._sandboxes.open_for_judge(base, changes, keep, is_bare=is_bare)
 
     def plan_judge(self) -> JudgePlan:
         """Return what all judges of this run have in common."""

@@ -178,6 +178,7 @@ class _ClusterRun:
         self._reviewer = self._make_reviewer(upstream) if settings.review is not None else None
         self.reviewer: Reviewer | None = self._reviewer
         self._judges: dict[int, SandboxJudge] = {}  # by the version of the base
+        self.is_withholding = False
 
     def _make_reviewer(self, upstream: Upstream) -> ModelReviewer:
         """Return a reviewer with the model for reviews, by default the one that repairs.
@@ -250,7 +251,9 @@ class _ClusterRun:
 
     def agent_turn(self) -> AbstractContextManager[None]:
         self.repairer.scheduler.mark_started(self.cluster)
-        return self.repairer.agent_pool.sandboxes.agent_at_work()
+        judge = self._judges[max(self._judges)]
+        needed = judge.count_sandboxes(is_withholding=self.is_withholding)
+        return self.repairer.agent_pool.sandboxes.agent_at_work(needed)
 
     def interruption(self) -> str:
         return self.repairer.scheduler.interruption
@@ -277,7 +280,9 @@ class _ClusterBase:
         return self._versions.base(self.version).read(path)
 
     def choose_hold_out(self, cluster: Cluster) -> HoldOut:
-        return self._versions.choose_hold_out(self.version, cluster)
+        hold_out = self._versions.choose_hold_out(self.version, cluster)
+        self.run.is_withholding = bool(hold_out.withheld)
+        return hold_out
 
     def open_agent(
         self, cluster: Cluster, hold_out: HoldOut, *, deadline: float, signals: StartupSignals

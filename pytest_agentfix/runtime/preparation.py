@@ -20,10 +20,11 @@ from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError, San
 from pytest_agentfix.core.model import Failure, RunRequest
 from pytest_agentfix.core.ports import Clock
 from pytest_agentfix.judge.baseline import Baseline
+from pytest_agentfix.judge.sessions.command import CommandBuilder
 from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
-from pytest_agentfix.runtime.cluster_scope import cluster_failures, model_access
+from pytest_agentfix.runtime.cluster_scope import cluster_failures, inside, model_access
 from pytest_agentfix.runtime.context import NoExtensions, RunContext
 from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find, start_lookup
 from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
@@ -174,9 +175,16 @@ class Preparation:
         self, environment: Environment, files: BaseFiles, base: Base, opencode: FoundOpenCode
     ) -> Equipment:
         context = self._context
+        commands = CommandBuilder(
+            invocation=inside(context.invocation, context.repository.top),
+            top=context.repository.top,
+            python=environment.python,
+            base_env=environment.env,
+        )
         sandboxes = SandboxFactory(
             engine=context.engine,
             environment=environment,
+            session=commands.build_waiting(),
             scratch=self.scratch,
             base=base,
             ignore=context.repository.ignore_rules(),

@@ -126,6 +126,14 @@ class RunningCommand:
         self._ended = threading.Event()
         self._exit: Exit | None = None
 
+    def feed(self, stdin: bytes) -> None:
+        """Send all of its stdin; its seconds count from now on."""
+        self._started = time.monotonic()
+        for start in range(0, len(stdin), MAX_PAYLOAD):
+            part = stdin[start : start + MAX_PAYLOAD]
+            self._link.send(PipeFrame(FrameKind.DATA, self.channel, part))
+        self._link.send(PipeFrame(FrameKind.EOF, self.channel))
+
     def take(self, frame: PipeFrame) -> None:
         """Take one of the command's frames in."""
         match frame.kind:

@@ -15,6 +15,7 @@ from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
 from pytest_agentfix.core.progress import Work
 from pytest_agentfix.sandbox.attached_socket import AttachedSocket
+from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.guest_source import read_source
@@ -126,6 +127,10 @@ class ContainerSandbox:
         """Start in the background."""
         return self._pipe.run(command)
 
+    def begin(self, command: Command) -> RunningCommand:
+        """Start in the background, without its stdin: it waits until it is fed."""
+        return self._pipe.begin(command)
+
     def dial(self, port: int, *, timeout: float) -> Stream:
         """Connect to a port on the sandbox's own loopback."""
         return self._pipe.dial(port, timeout=timeout)
@@ -148,13 +153,17 @@ class ContainerSandbox:
         finally:
             self._engine.unpause(self.identity)
 
+    def end(self) -> None:
+        """End everything in it; the container and the workspace are still to be removed."""
+        self._pipe.close()
+        self._container.close()
+
     def close(self) -> None:
         """Remove the container and the workspace; with ``is_kept`` only stop it."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._pipe.close()
-        self._container.close()
+        self.end()
         if self._plan.is_kept:
             self._engine.stop(self.identity)
             return

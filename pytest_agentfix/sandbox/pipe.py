@@ -102,6 +102,12 @@ class Pipe:
 
     def run(self, command: Command) -> RunningCommand:
         """Start a command."""
+        running = self.begin(command)
+        running.feed(command.stdin)
+        return running
+
+    def begin(self, command: Command) -> RunningCommand:
+        """Start a command without its stdin, for which it has to wait."""
         channel = next(self._numbers)
         order = _encode(
             {
@@ -114,10 +120,6 @@ class Pipe:
         running = RunningCommand(self, channel, command)
         self._add(channel, running)
         self.send(PipeFrame(FrameKind.SPAWN, channel, order))
-        for start in range(0, len(command.stdin), MAX_PAYLOAD):
-            part = command.stdin[start : start + MAX_PAYLOAD]
-            self.send(PipeFrame(FrameKind.DATA, channel, part))
-        self.send(PipeFrame(FrameKind.EOF, channel))
         return running
 
     def dial(self, port: int, *, timeout: float) -> HostTunnel:

@@ -54,6 +54,21 @@ def test_passing_fix(make_project: MakeProject) -> None:
     assert len(project.seconds) == 7
 
 
+@pytest.mark.parametrize("passed", [(), ("test_other.py::test_a", "test_other.py::test_b")])
+def test_the_sandboxes_of_a_judgement_are_known_before(
+    make_project: MakeProject, passed: tuple[str, ...]
+) -> None:
+    """So they can be made while the agent is at work, and none in vain."""
+    other = "from calc import add\ndef test_a(): assert add(0, 0) == 0\ndef test_b(): pass\n"
+    project = make_project({"test_other.py": other}, passed=passed)
+    judge = project.make_judge()
+    judge.reproduce(cluster(ADD), deadline=soon())
+    guessed = judge.count_sandboxes(is_withholding=False)
+    project.opened.clear()
+    assert judge.judge(cluster(ADD), change(calc=FIXED), deadline=soon()).is_accepted
+    assert (guessed, project.bare) == (len(project.opened) - 1, 1)
+
+
 def test_still_red(make_project: MakeProject) -> None:
     judgement = make_project().judge(cluster(ADD), change(calc=BROKEN + "\n"))
     assert tell(judgement) == [FAIL_BEFORE, ("target", "failed", "1 failed with the change")]
