@@ -99,10 +99,10 @@ class SandboxFactory:
         # A workspace that is kept has to show the whole tree, not what differs.
         self._has_overlays = not self.is_kept
         self.judges = PrewarmPool(
-            lambda _: self._make_for_sessions(), _close, name="agentfix-judges-ahead"
+            lambda _: self._make_for_sessions(), self._remove, name="agentfix-judges-ahead"
         )
         self.bare_judges = PrewarmPool(
-            lambda _: self._make_plain("judge"), _close, name="agentfix-bare-judges-ahead"
+            lambda _: self._make_plain("judge"), self._remove, name="agentfix-bare-judges-ahead"
         )
 
     def open_for_judge(
@@ -182,8 +182,11 @@ class SandboxFactory:
         self.judges.close()
         self.bare_judges.close()
         for container in list(self._open):
-            container.close()
+            self._removals.add(container)
         self._removals.finish()
+
+    def _remove(self, sandbox: WorkspaceSandbox) -> None:
+        self._removals.add(sandbox.container)
 
     def _write(self, sandbox: WorkspaceSandbox, base: Base, history: History) -> bool:
         changes = base.delta()

@@ -16,11 +16,12 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_agentfix.core.model import Invocation
+from pytest_agentfix.core.model import ChangeSet, Invocation
 from pytest_agentfix.core.ports import Command, Completed
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.report_parser import parse_report
 from pytest_agentfix.runtime.judge_sandbox import JudgeSandbox, Removals, WaitingSession
+from pytest_agentfix.runtime.sandbox_factory import MOST_AHEAD, SandboxFactory, WorkspaceSandbox
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 from tests.kits.session_kit import write
@@ -187,3 +188,70 @@ def test_nobody_waits_for_a_removal_but_the_end_of_the_run() -> None:
     assert container.said == ["ended", "removed"]
     removals.add(real)
     assert container.said == ["ended", "removed", "ended", "removed"]
+
+
+class Unchanged:
+    """A base with nothing to write."""
+
+    def with_changes(self, _: ChangeSet) -> Unchanged:
+        return self
+
+    def delta(self) -> ChangeSet:
+        return ChangeSet()
+
+
+class Boxes(SandboxFactory):
+    """A factory of local sandboxes."""
+
+    def _make_plain(self, kind: str, *_: object) -> WorkspaceSandbox:
+        assert kind == "judge"
+        container = cast("ContainerSandbox", LocalSandbox(Path("/tmp")))
+        return WorkspaceSandbox(container=container, workspace=cast("Any", None))
+
+
+@pytest.fixture
+def boxes() -> Iterator[Boxes]:
+    anything = cast("Any", Unchanged())
+    session = Command(argv=("/bin/cat",), cwd=Path("/tmp"), has_report=True)
+    factory = Boxes(
+        engine=anything,
+        environment=anything,
+        scratch=anything,
+        base=anything,
+        ignore=anything,
+        opencode=Path("/nowhere"),
+        session=session,
+    )
+    yield factory
+    factory.shutdown()
+
+
+def count_ready(boxes: Boxes) -> tuple[int, int]:
+    return len(boxes.judges._ready), len(boxes.bare_judges._ready)
+
+
+def test_as_many_are_made_ahead_as_the_judgement_will_take(boxes: Boxes) -> None:
+    with boxes.agent_at_work(3):
+        wait_for(lambda: count_ready(boxes) == (3, 1))
+        with boxes.agent_at_work(2):
+            wait_for(lambda: count_ready(boxes) == (5, 1))
+            with boxes.agent_at_work(MOST_AHEAD):
+                wait_for(lambda: count_ready(boxes) == (MOST_AHEAD, 1))
+    assert (boxes.judges._target, boxes.bare_judges._target) == (0, 0)
+    assert all(one.waiting is not None for one in boxes.judges._ready)
+    assert all(one.waiting is None for one in boxes.bare_judges._ready)
+
+
+def test_one_that_was_not_made_ahead_is_made_the_same(boxes: Boxes) -> None:
+    sandbox = boxes.open_for_judge(boxes.base, ChangeSet(), print)
+    bare = boxes.open_for_judge(boxes.base, ChangeSet(), print, is_bare=True)
+    assert sandbox._waiting is not None
+    assert bare._waiting is None
+    sandbox.close()
+    bare.close()
+
+
+def test_none_is_made_ahead_where_they_are_kept(boxes: Boxes) -> None:
+    boxes.is_kept = True
+    with boxes.agent_at_work(3):
+        assert (boxes.judges._target, boxes.bare_judges._target) == (0, 0)
