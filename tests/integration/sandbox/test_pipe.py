@@ -137,6 +137,17 @@ def test_long_stdin_is_cut_into_frames(pipe: Pipe, guest: FakeGuest) -> None:
     assert sizes == [MAX_PAYLOAD, 1, 0]
 
 
+def test_a_command_begun_without_its_stdin_gets_it_later(pipe: Pipe, guest: FakeGuest) -> None:
+    running = pipe.begin(COMMAND)
+    assert guest.next_frame().kind is FrameKind.SPAWN
+    assert guest.pending_frames() == []
+    running.feed(b"in")
+    assert [frame.kind for frame in guest.frames_until(FrameKind.EOF)] == [
+        FrameKind.DATA,
+        FrameKind.EOF,
+    ]
+
+
 def test_a_command_longer_than_the_pipe_takes(pipe: Pipe, guest: FakeGuest) -> None:
     with pytest.raises(SandboxError, match="Shorten pytest's command line"):
         pipe.run(Command(argv=("x" * MAX_PAYLOAD,), cwd=Path("/t")))
