@@ -36,7 +36,7 @@ from pytest_agentfix.sandbox.file_writer import History
 from tests.cheats.judge_kit import JudgedProject
 
 TIMEOUT = 120.0
-IDLE = 0.3  # seconds in which a process does nothing, once it waits
+IDLE = 0.3  # seconds in which a process does next to nothing, once it waits
 SETTLED = 2.0  # seconds until what was started last waits as well
 TARGET = "tests/test_add.py::test_add"
 
@@ -95,6 +95,7 @@ def measure_parts(project: JudgedProject, parts: Parts) -> None:
 
     made = factory._make_plain("judge")
     waiting = parts.measure("start a session ahead", lambda: start_ahead(made.container, commands))
+    factory._write(made, fixed, History.KEPT)
     sandbox = JudgeSandbox(made.container, waiting, Removals())
     parts.measure("a session, started ahead", lambda: run(sandbox, session))
     made.container.close()
@@ -103,9 +104,9 @@ def measure_parts(project: JudgedProject, parts: Parts) -> None:
 def start_ahead(container: ContainerSandbox, commands: CommandBuilder) -> WaitingSession:
     """Start a session and wait until it waits itself: its sandbox does nothing then."""
     waiting = WaitingSession.start(container, commands.build_waiting())
-    last = None
-    while (work := container.find_work()) != last:
-        last = work
+    seconds = -1.0
+    while (work := container.find_work()) and work.seconds > seconds + IDLE / 10:
+        seconds = work.seconds
         time.sleep(IDLE)
     return waiting
 
