@@ -57,7 +57,7 @@ class Box:
     @property
     def pid(self) -> int:
         """The waiting process."""
-        return cast("Any", self.waiting.process)._popen.pid
+        return int(cast("Any", self.waiting.process)._popen.pid)
 
     def run(self, command: Command) -> Completed:
         return self.sandbox.run(command, timeout=TIMEOUT)
