@@ -118,7 +118,7 @@ class Failure:
     that the test ran, if it seems to have run one. ``test_edit`` is the edit of the tests that is
     needed where no change of the code under test can end the failure, "" where one may. ``chosen``
     is what plugins chose for this test: xdist's ``worker`` (its id) and the number of ``workers``,
-    and the ``hypothesis_seed``.
+    the ``hypothesis_seed`` and the ``hypothesis_examples`` (failing ones, in base64).
     """
 
     nodeid: str

@@ -30,6 +30,7 @@ from tests.cheats.subjects import (
     roman,
     sizes,
     slugs,
+    spans,
     throttle,
     units,
     versions,
@@ -60,6 +61,7 @@ _MODULES: Final = (
     sizes,
     expiry,
     lengths,
+    spans,
     *_RESERVED,
 )
 SUBJECTS: Final[Mapping[str, Subject]] = {

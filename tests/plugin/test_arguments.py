@@ -124,11 +124,12 @@ def test_plain(): assert 0
 """
 
 
-def test_the_seed_that_hypothesis_took(runner: Runner) -> None:
+def test_the_seed_that_hypothesis_took_and_the_example_it_kept(runner: Runner) -> None:
     runner.pytester.makepyfile(test_it=HYPOTHESIS)
     runner.run(is_subprocess=True)
     chosen = [one.chosen for one in runner.request.failures]
     assert all(each["hypothesis_seed"].isdecimal() for each in chosen[:2])
+    assert [bool(each.get("hypothesis_examples")) for each in chosen] == [True, False, False]
     assert chosen[2] == {}
 
 

@@ -4,8 +4,9 @@ Standard library only; ``sessions/orders.py`` inlines this file's text in ``pyte
 
 A condition such as ``line[:3] in NAMES`` or ``SIZES.get(len(name))`` asks about one operand. The
 order says for each condition which one it is: ``left``, ``right``, or, of a text that is searched,
-``start``, ``end``, ``within`` and ``match`` (of a regular expression). There the value is what was
-found; if nothing was, it is the text's own part at that place, or the whole text.
+``start``, ``end``, ``within`` (as in ``word in text``), ``holds`` (as in ``text.find(word)``) and
+``match`` (of a regular expression). There the value is what was found; if nothing was, it is the
+text's own part at that place, or the whole text.
 """
 
 import re
@@ -27,12 +28,14 @@ class AskedValues:
         self._places = dict(places)
         self._left: dict[int, Any] = {}
         self._waiting: dict[int, str] = {}  # the value whose outcome is not known yet
+        self._hits: dict[int, bool] = {}  # of searches: has anything been found?
 
     def forget(self) -> None:
         """Forget the call before."""
         self.found.clear()
         self._left.clear()
         self._waiting.clear()
+        self._hits.clear()
 
     def take_operand(self, number: int, place: int, value: Any) -> None:
         """Note an operand, if the condition asks about it."""
@@ -45,10 +48,17 @@ class AskedValues:
             self._left[number] = value
         if (wanted, place) in (("left", 0), ("right", 1)):
             self._waiting[number] = name_value(value)
-        elif wanted in ("start", "end", "within") and place == 1:
-            part = find_part(wanted, self._left.get(number), value)
+        elif wanted in ("start", "end", "within", "holds") and place == 1:
+            left: Any = self._left.get(number)
+            part = find_part(wanted, left, value)
             if part is not None:
                 self._waiting[number] = name_value(part)
+                if wanted == "holds":
+                    self._hits[number] = value in left
+
+    def pop_hit(self, number: int) -> "bool | None":
+        """Return if a search has found anything, ``None`` where its value says so."""
+        return self._hits.pop(number, None)
 
     def take_answer(self, number: int, answer: Any) -> None:
         """Note what a condition came to, before its outcome."""
@@ -75,6 +85,8 @@ class AskedValues:
 
 def find_part(wanted: str, left: Any, right: Any) -> Any:
     """Return the part of a text in which another is looked for, ``None`` if these are no texts."""
+    if wanted == "holds":
+        return find_part("within", right, left)
     if wanted == "within":
         is_text = isinstance(left, (str, bytes)) and isinstance(right, type(left))
         return (left if left in right else right) if is_text else None

@@ -75,9 +75,10 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 DIGESTS_LIMIT = 2_000  # calls of one function that are told apart
 UNVARIED = 20  # further calls of one function that are repeated and not varied
 WAITING = 5  # seconds that pass count as one of the processor's
-SHARE = 5  # a call may use up this part of the variations that are left
+SHARE = 5  # a call may use up this part of the variations and the seconds that are left
 NAMED_SHARE = 6  # variations of a place that the change names, for each of another place
 TRIES_LEAST = 40  # variations of one call
+SECONDS_LEAST = 0.3  # for the variations of one call
 REPEATS = 50  # of one call, to see whether its answer stays
 TOGETHER = 100  # calls in one process, where arguments are plain data
 LATE_LIMIT = 2  # children of one function that did not end
@@ -296,8 +297,12 @@ class CallVarier:
         limit = min(self._order["tries"], self._count_left())
         if len(waiting) > limit:
             self._limits["variations of one call"] = None
-            waiting = take_turns(waiting)[:limit]
+        waiting = take_turns(waiting)[:limit]
+        seconds = self._share_seconds()
         while waiting and not self._is_spent(find_spent(began)):
+            if find_spent(began) > seconds:
+                self._limits["variations of one call"] = None
+                break
             is_alone = not call.is_plain or isinstance(waiting[0], ReturnVariation)
             group = waiting[:1] if is_alone else waiting[:TOGETHER]
             outcomes = self._try_group(call, group, first)
@@ -333,8 +338,18 @@ class CallVarier:
         left: int = self._order["children"] - self._children
         return max(left // SHARE, TRIES_LEAST)
 
+    def _share_seconds(self) -> float:
+        """Return the seconds that the variations of one call may take: a share, as of the calls."""
+        left: float = self._find_share() * self._order["seconds"] - self._spent
+        return max(left / SHARE, SECONDS_LEAST)
+
+    def _find_share(self) -> float:
+        """Return the part of both limits that the calls of this kind may use up."""
+        is_whole = self._is_further or self._again
+        return 1.0 if is_whole else float(self._order["first_share"])
+
     def _is_spent(self, more: float = 0.0) -> bool:
-        share = 1.0 if self._is_further or self._again else self._order["first_share"]
+        share = self._find_share()
         if self._children >= share * self._order["children"]:
             self._limits["calls in all"] = None
             return True

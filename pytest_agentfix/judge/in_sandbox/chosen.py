@@ -1,9 +1,14 @@
 """Make the choices again that plugins made for the user's run of the tests."""
 
+import base64
 import os
 from typing import Any
 
 import pytest
+
+from pytest_agentfix.judge.in_sandbox.exception_facts import call_safely
+
+EXAMPLES_KEY = b"agentfix"  # of the only test that a database of examples is for
 
 
 class Chooser:
@@ -27,13 +32,31 @@ class Chooser:
             config.pluginmanager.register(Worker(self._order["variables"]["PYTEST_XDIST_WORKER"]))
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """Give each test of Hypothesis the seed that it had."""
+        """Give each test of Hypothesis the seed and the failing examples that it had."""
         for item in session.items:
-            seed = self._order["hypothesis"].get(item.nodeid)
+            chosen = self._order["hypothesis"].get(item.nodeid)
             test: Any = getattr(item, "obj", None)
             test = getattr(test, "__func__", test)
-            if seed is not None and hasattr(test, "hypothesis"):
-                test._hypothesis_internal_use_seed = int(seed)  # noqa: SLF001 - as @seed does
+            if chosen is None or not hasattr(test, "hypothesis"):
+                continue
+            if "hypothesis_seed" in chosen:
+                seed = int(chosen["hypothesis_seed"])
+                test._hypothesis_internal_use_seed = seed  # noqa: SLF001 - as @seed does
+            if "hypothesis_examples" in chosen:
+                call_safely(lambda: put_examples(test, chosen["hypothesis_examples"]), None)  # noqa: B023
+
+
+def put_examples(test: Any, examples: str) -> None:
+    """Have a test try ``examples`` first, as from a database of its own."""
+    from hypothesis import settings  # noqa: PLC0415 - it may not be here
+    from hypothesis.database import InMemoryExampleDatabase  # noqa: PLC0415
+
+    database = InMemoryExampleDatabase()
+    for one in examples.split():
+        database.save(EXAMPLES_KEY, base64.b64decode(one))
+    known = getattr(test, "_hypothesis_internal_use_settings", None)
+    test._hypothesis_internal_use_settings = settings(known, database=database)  # noqa: SLF001
+    test._hypothesis_internal_database_key = EXAMPLES_KEY  # noqa: SLF001 - it has no public name
 
 
 class Worker:

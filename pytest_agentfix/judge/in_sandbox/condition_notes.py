@@ -90,11 +90,12 @@ class ConditionNotes:
 
     def _note(self, number: int, value: Any) -> None:
         self.asked.take_answer(number, value)
-        first = self._first.pop(number, None)
+        first, hit = self._first.pop(number, None), self.asked.pop_hit(number)
         try:
             is_text = isinstance(value, (str, bytes)) and type(first) is type(value)
             # of a method of a text: has it changed anything?
             outcome = value != first if is_text else value is not None and bool(value)
+            outcome = outcome if hit is None else hit
         except Exception:  # noqa: BLE001 - an array has no truth, an object any
             return
         self._meet(number, outcome=outcome)

@@ -305,16 +305,17 @@ def find_paths(rootdir: str, ids: "list[str]") -> "list[str]":
     """List the files and folders to collect for node ids relative to ``rootdir``.
 
     Whole files rather than single ids: one id that does not exist would end pytest before it runs
-    anything. A path with a bracket is read as a parametrisation, so its folder is collected.
+    anything. A path with a bracket is read as a parametrisation, so its folder is collected. What
+    lies in a listed folder is not listed: pytest would pass over the rest of the folder.
     """
-    paths = []
+    paths: dict[Path, None] = {}
     for path in dict.fromkeys(nodeid.split("::")[0] for nodeid in ids):
         full = Path(rootdir, path)
         while "[" in str(full):
             full = full.parent
         if full.exists():
-            paths.append(str(full))
-    return list(dict.fromkeys(paths))
+            paths[full] = None
+    return [str(path) for path in paths if paths.keys().isdisjoint(path.parents)]
 
 
 def fit(arguments: "list[str]") -> "list[str]":

@@ -63,7 +63,7 @@ def describe_inner(  # noqa: PLR0911 - a table
         return f"{name}: {ADDRESS.sub('', str_safely(value))}"
     if isinstance(value, CALLABLES):
         return describe_callable(value, min(below, CALLABLE_DEPTH), inner)
-    if isinstance(value, (type, enum.Enum)):
+    if isinstance(value, (type, enum.Enum, types.ModuleType)):
         return ADDRESS.sub("", repr_safely(value))
     attributes = list_described(value)  # of an object that can be called, too: it has a state
     if not attributes:

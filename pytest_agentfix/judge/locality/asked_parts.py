@@ -99,7 +99,7 @@ def find_known(
             for call in calls
             if comparison.is_changed(call)
             for value, outcomes in call.asked[condition.number].recorded.items()
-            if question.answer in outcomes
+            if question.answer in outcomes and _is_of_input(question, value, call)
         ]
         values = frozenset(value for _, value in taking)
         asked = [call.asked[condition.number] for call in calls]
@@ -123,6 +123,17 @@ def find_known(
                 missing=len(missing - values),
                 calls=tuple(call for call, _ in taking),
             )
+
+
+def _is_of_input(question: Question, value: str, call: RepeatedCall) -> bool:
+    """Return whether a part that a text holds comes from an argument, and not from a rule.
+
+    The parts of what the function makes itself, such as a numeral of a number, may be few.
+    """
+    part = _read(value)
+    if question.place != "holds" or not isinstance(part, str):
+        return True
+    return any(part.lower() in held.lower() for held in call.held.values())
 
 
 def _merge(several: Iterable[Mapping[str, frozenset[bool]]]) -> dict[str, frozenset[bool]]:

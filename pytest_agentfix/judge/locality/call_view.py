@@ -111,7 +111,7 @@ class CallView:
                 continue
             if outcome not in outcomes:
                 missing.add(one.place)
-            elif not self._is_like(one):
+            elif not self.is_like(one):
                 taking.add(one.place)
         return bool((taking & missing).difference(common))
 
@@ -124,7 +124,7 @@ class CallView:
         taking = [
             one
             for one, is_met in telling
-            if is_met and one.kind in _UNPINNING and not self._is_like(one)
+            if is_met and one.kind in _UNPINNING and not self.is_like(one)
         ]
         moved = Counter(one.places for one in taking if one.kind == "together")
         taking = [one for one in taking if one.kind == "value" or moved[one.places] > 1]
@@ -170,7 +170,7 @@ class CallView:
             if key[0] in numbers
         )
 
-    def _is_like(self, one: Try) -> bool:
+    def is_like(self, one: Try) -> bool:
         """Return whether a varied value is empty, or holds the recorded one as a part.
 
         That it takes the path does not show that others do.
@@ -188,7 +188,7 @@ class CallView:
         if self.is_relation(condition):
             is_literal = self._is_literal_answer(condition, outcome=outcome)
             return is_literal, "a literal in place of answers" if is_literal else ""
-        unnatural = [place for place in pins.places if self._is_telling_value(place)]
+        unnatural = [place for place in pins.places if self.is_telling_value(place)]
         whole = self._find_whole(pins)
         knowledge = [one for one in condition.knowledge if one not in self.function.constants]
         if condition.kind == "truth" and self._is_conjunction(condition, pins):
@@ -241,7 +241,8 @@ class CallView:
         is_computed = before is None or len(old) >= LOST
         return is_computed and set(taking) <= {self.call.outcome.answer}
 
-    def _is_telling_value(self, place: str) -> bool:
+    def is_telling_value(self, place: str) -> bool:
+        """Return whether a place holds what nobody writes without having seen the test."""
         text = self.call.held.get(place, "")
         value = read_value(text)
         if "()" in place and value in _STATUSES:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pytest_agentfix.core.python_source import decode_source, parse_source
 from pytest_agentfix.judge.lint.file_diff import find_added
-from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in
+from pytest_agentfix.judge.locality.knowledge import Definitions, constants_in, is_fixed
 from pytest_agentfix.judge.locality.precedents import (
     GETTERS,
     OPENERS,
@@ -24,7 +24,7 @@ from pytest_agentfix.judge.locality.precedents import (
     list_questions,
     name_of,
 )
-from pytest_agentfix.judge.locality.questions import find_question, is_fixed
+from pytest_agentfix.judge.locality.questions import find_question
 from pytest_agentfix.judge.locality.watched_code import (
     Condition,
     Marker,
@@ -152,6 +152,7 @@ class _FileReader:
         known = self._keys if old is None else self._keys | list_compared(old)
         there = frozenset(hashable(constants_in(old))) if old is not None else frozenset()
         mine = [inner for inner in ast.walk(node) if self._is_added(inner)]
+        mine += self._list_changed_values(node)
         self._all.add_words(sorted(there, key=repr)[:40])
         added = frozenset(
             one for inner in mine for one in hashable(constants_in(inner)) if one not in there
@@ -301,6 +302,11 @@ class _FileReader:
         if container.attr in self.changed_names:
             return False
         return container.attr not in self._filled
+
+    def _list_changed_values(self, node: ast.AST) -> list[ast.AST]:
+        """List what the names in a function mean that the change binds anew."""
+        names = {name_of(one): None for one in ast.walk(node) if _mentions(one, self.changed_names)}
+        return [value for name in names for value in self.changed_names[name]]
 
     def _find_changed_names(self, old: ast.Module, new: ast.Module) -> dict[str, list[ast.AST]]:
         """Map the names that the change binds anew, in a module or class, to their values."""

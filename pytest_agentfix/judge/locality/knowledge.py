@@ -63,6 +63,7 @@ class Definitions:
 
     def __init__(self, function: ast.AST, changed: Mapping[str, Iterable[ast.AST]]) -> None:
         self._values: dict[str, list[ast.AST]] = {name: list(n) for name, n in changed.items()}
+        self._walked = _find_walked(function)
         arguments = getattr(function, "args", function)
         self.parameters = frozenset(
             one.arg for one in ast.walk(arguments) if isinstance(one, ast.arg)
@@ -77,9 +78,28 @@ class Definitions:
                 if isinstance(target, ast.Name) and node.value is not None:  # type: ignore[attr-defined]
                     self._values.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
 
-    def find(self, name: str) -> Sequence[ast.AST]:
-        """Return what a name is bound to, as far as function and change show it."""
-        return self._values.get(name, ())
+    def find(self, name: ast.Name | ast.Attribute) -> Sequence[ast.AST]:
+        """Return what a name is bound to, or goes through, as far as function and change show."""
+        values = self._values.get(name.id if isinstance(name, ast.Name) else name.attr, ())
+        walked = self._walked.get(id(name))
+        return values if walked is None else (*values, walked)
+
+    def is_constant(self, node: ast.AST) -> bool:
+        """Return whether an expression is made of constants, or goes through some in a loop."""
+        walked = self._walked.get(id(node))
+        return is_fixed(node) if walked is None else self._is_table(walked, 3)
+
+    def _is_table(self, node: ast.AST, depth: int) -> bool:
+        """Return whether an expression, such as ``sorted(WORDS.items())``, is made of constants."""
+        parts: Sequence[ast.AST]
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            parts = self.find(node)
+        elif isinstance(node, ast.Call):
+            owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+            parts = [*owner, *node.args]
+        else:
+            return is_fixed(node)
+        return depth > 0 and bool(parts) and all(self._is_table(one, depth - 1) for one in parts)
 
     def knowledge(self, node: ast.AST, depth: int = 3) -> list[Any]:
         """List the telling constants of an expression and of the names in it.
@@ -98,13 +118,31 @@ class Definitions:
             if isinstance(one, ast.Constant) and not is_natural(one.value):
                 found.append(one.value)
             elif isinstance(one, (ast.Name, ast.Attribute)) and depth:
-                name = one.id if isinstance(one, ast.Name) else one.attr
-                for value in self._values.get(name, ()):
+                for value in self.find(one):
                     if value is not node:
                         found += self.knowledge(value, depth - 1)
             is_field = isinstance(one, ast.Subscript) and _is_name(one.slice)
             waiting.extend([one.value] if is_field else ast.iter_child_nodes(one))  # type: ignore[attr-defined]
         return found
+
+
+def _find_walked(function: ast.AST) -> dict[int, ast.AST]:
+    """Map the ids of names in loops to what these go through, the innermost of that name."""
+    found: dict[int, ast.AST] = {}
+    for node in ast.walk(function):
+        loops: Sequence[Any] = getattr(node, "generators", ())
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            loops = [node]
+        for loop in loops:
+            names = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+            inside = (one for one in ast.walk(node) if isinstance(one, ast.Name))
+            found.update((id(one), loop.iter) for one in inside if one.id in names)
+    return found
+
+
+def is_fixed(node: ast.AST) -> bool:
+    """Return whether an expression is made of constants only."""
+    return not any(isinstance(one, (ast.Name, ast.Attribute, ast.Call)) for one in ast.walk(node))
 
 
 def is_written(text: str, knowledge: Iterable[Any]) -> bool:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pytest_agentfix.core.python_source import FUNCTIONS
-from pytest_agentfix.judge.locality.knowledge import constants_in
-from pytest_agentfix.judge.locality.questions import is_fixed
+from pytest_agentfix.judge.locality.knowledge import constants_in, is_fixed
 
 OPENERS: Final = (*FUNCTIONS, ast.Lambda)
 GETTERS: Final = frozenset({"get", "pop", "setdefault"})

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pytest_agentfix.judge.locality.knowledge import Definitions
+from pytest_agentfix.judge.locality.knowledge import Definitions, is_fixed
 
-Place = Literal["left", "right", "start", "end", "within", "match"]
+Place = Literal["left", "right", "start", "end", "within", "holds", "match"]
 _MEMBERSHIP: Final = (ast.In, ast.NotIn)
 _NEGATED: Final = (ast.NotEq, ast.NotIn)
 _ASKING: Final = (ast.Eq, ast.NotEq, *_MEMBERSHIP)
-_SEARCHES: Final[dict[str, Place]] = {"startswith": "start", "endswith": "end"}
+_SEARCHES: Final[Mapping[str, Place]] = {
+    **dict.fromkeys(("startswith", "removeprefix"), "start"),
+    **dict.fromkeys(("endswith", "removesuffix"), "end"),
+    **dict.fromkeys(("find", "index", "partition", "split"), "holds"),
+    **dict.fromkeys(("rfind", "rindex", "rpartition", "rsplit"), "holds"),
+    **dict.fromkeys(("count", "replace"), "holds"),
+}
 _MATCHING: Final = frozenset({"match", "search", "fullmatch"})
-_MAKERS: Final = frozenset({"dict", "frozenset", "list", "set", "tuple"})
+_MAKERS: Final = frozenset(
+    {"dict", "enumerate", "frozenset", "list", "reversed", "set", "sorted", "tuple"}
+)
 _GETTERS: Final = frozenset({"get", "pop", "setdefault"})
 
 
@@ -54,18 +63,13 @@ def find_question(node: ast.AST, definitions: Definitions) -> Question | None:
     return None
 
 
-def is_fixed(node: ast.AST) -> bool:
-    """Return whether an expression is made of constants only."""
-    return not any(isinstance(one, (ast.Name, ast.Attribute, ast.Call)) for one in ast.walk(node))
-
-
 def _read_comparison(node: ast.Compare, definitions: Definitions) -> Question | None:
     operator = node.ops[0]
     if len(node.ops) > 1 or not isinstance(operator, _ASKING):
         return None
     left, right = node.left, node.comparators[0]
     answer = not isinstance(operator, _NEGATED)
-    if not is_fixed(left):
+    if not definitions.is_constant(left):
         return _make(left, "left", right, definitions, answer=answer)
     place: Place = "within" if isinstance(operator, _MEMBERSHIP) else "right"
     return _make(right, place, left, definitions, answer=answer)
@@ -74,11 +78,11 @@ def _read_comparison(node: ast.Compare, definitions: Definitions) -> Question | 
 def _make(
     asked: ast.expr, place: Place, among: ast.expr, definitions: Definitions, *, answer: bool = True
 ) -> Question | None:
-    if is_fixed(asked):
+    if definitions.is_constant(asked):
         return None
     is_part = isinstance(asked, ast.Subscript) and is_fixed(asked.slice)
     return Question(
-        text=ast.unparse(asked) + ("" if place in ("left", "right") else f" ({place})"),
+        text=ast.unparse(_find_root(asked)) + ("" if place in ("left", "right") else f" ({place})"),
         of=ast.unparse(asked.value) if is_part and isinstance(asked, ast.Subscript) else "",
         place=place,
         is_argument=isinstance(asked, ast.Name) and asked.id in definitions.parameters,
@@ -87,11 +91,24 @@ def _make(
     )
 
 
-def _count_choices(among: ast.AST, definitions: Definitions) -> int:
-    if isinstance(among, (ast.Name, ast.Attribute)):
-        name = among.id if isinstance(among, ast.Name) else among.attr
-        return max(map(_count_constants, definitions.find(name)), default=0)
-    return _count_constants(among)
+def _find_root(asked: ast.expr) -> ast.expr:
+    """Return the text that a chain such as ``text.replace(...).replace(...)`` begins with."""
+    while (
+        isinstance(asked, ast.Call)
+        and isinstance(asked.func, ast.Attribute)
+        and asked.func.attr == "replace"
+    ):
+        asked = asked.func.value
+    return asked
+
+
+def _count_choices(among: ast.AST, definitions: Definitions, depth: int = 3) -> int:
+    if isinstance(among, ast.Call) and isinstance(among.func, ast.Attribute) and not among.args:
+        among = among.func.value  # as in ``WORDS.items()``
+    if not isinstance(among, (ast.Name, ast.Attribute)) or not depth:
+        return _count_constants(among)
+    found = (_count_choices(one, definitions, depth - 1) for one in definitions.find(among))
+    return max(found, default=0)
 
 
 def _count_constants(among: ast.AST) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.questions import Question
 
 _PART: Final = re.compile(r"[\w.]+\[.+\](?: \(start\))?")  # as in ``text[place:]``
@@ -76,6 +77,12 @@ class WatchedCode:
     conditions: tuple[Condition, ...] = ()
     markers: Mapping[int, Marker] = field(default_factory=dict)
     words: tuple[Any, ...] = ()
+
+    @property
+    def has_telling_constants(self) -> bool:
+        """Tell whether the change adds constants that say something about a test."""
+        added = (value for one in self.functions for value in one.added_constants)
+        return not all(map(is_natural, added))
 
 
 def position_of(node: ast.AST) -> Position:

@@ -27,6 +27,9 @@ asked of what the conditions look at, however that was made from the arguments. 
 only recorded calls have is a keyword, a prefix or a length, and several with nothing in common are
 the tests' own; see ``locality/asked_parts.py`` and ``locality/joint_parts.py``.
 
+A special case may have no condition at all. So the answers are compared, too: what gives a new one
+to the recorded calls alone is no rule; see ``locality/same_answers.py``.
+
 What is local and has one of these excuses is told, and nothing is held against it. A condition that
 no variation reaches proves nothing.
 """
@@ -46,8 +49,8 @@ from pytest_agentfix.judge.locality.code_reader import CodeReader
 from pytest_agentfix.judge.locality.comparison import Comparison, SpecialCase
 from pytest_agentfix.judge.locality.joint_edges import find_joint_edges
 from pytest_agentfix.judge.locality.joint_parts import find_joint_parts
-from pytest_agentfix.judge.locality.knowledge import is_natural
 from pytest_agentfix.judge.locality.repeated_calls import NO_CALLS, RepeatedCalls
+from pytest_agentfix.judge.locality.same_answers import find_same_answers
 from pytest_agentfix.judge.locality.special_cases import find_special_cases
 from pytest_agentfix.judge.locality.vary_order import HOOKS, list_avoided, make_order
 from pytest_agentfix.judge.locality.watched_code import WatchedCode
@@ -79,8 +82,7 @@ class LocalityProbe:
         self._code = code
         if not code.functions:
             return "the change concerns no function"
-        added = [value for one in code.functions for value in one.added_constants]
-        if not code.conditions and all(map(is_natural, added)):
+        if not code.conditions and not code.has_telling_constants:
             return "the change adds no condition and no constant"
         return plan_session(subject, code, has_change=True)
 
@@ -99,10 +101,11 @@ class LocalityProbe:
             *find_joint_parts(comparison),
             *find_joint_edges(comparison),
             *find_special_cases(comparison),
+            *find_same_answers(comparison),
         ]
         is_in_base = any(one.base_position is not None for one in code.functions)
         is_odd = any(case.is_special for case in cases) or any(one.later for one in changed.calls)
-        if len(results) == 1 and is_in_base and is_odd:
+        if len(results) == 1 and is_in_base and (is_odd or code.has_telling_constants):
             again = [call.outcome.digest for call in changed.calls if call.tries]
             return plan_session(subject, code, has_change=False, again=again)
         special = [case for case in cases if case.is_special]

@@ -28,6 +28,7 @@ _LEFT_OUT: Final = frozenset(
     {"TMPDIR", "TEMP", "TMP", "CI", "PYTEST_CURRENT_TEST", "PYTEST_VERSION"}
 )
 _WORKER: Final = "PYTEST_XDIST_WORKER"
+_HYPOTHESIS: Final = "hypothesis_"  # what is for that plugin begins with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +124,8 @@ class CommandBuilder:
         else:
             variables = {}
         hypothesis = {
-            nodeid: each["hypothesis_seed"]
+            nodeid: {name: value for name, value in each.items() if name.startswith(_HYPOTHESIS)}
             for nodeid, each in known.items()
-            if "hypothesis_seed" in each
         }
         return Choices(seeds=self.invocation.seeds, variables=variables, hypothesis=hypothesis)
 

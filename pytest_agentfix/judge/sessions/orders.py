@@ -91,13 +91,13 @@ Traced = Mapping[str, Sequence[TracedFunction]]
 class Choices:
     """The choices of the user's run that are made again in a sandbox.
 
-    ``seeds`` are an ``Invocation``'s, ``variables`` xdist's of the worker, and ``hypothesis`` seeds
-    by node id.
+    ``seeds`` are an ``Invocation``'s, ``variables`` xdist's of the worker. ``hypothesis`` maps node
+    ids to what a ``Failure`` has chosen for that plugin.
     """
 
     seeds: Mapping[str, int | float | str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    hypothesis: Mapping[str, str] = field(default_factory=dict)
+    hypothesis: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,18 @@ def read(test: str, *, above: str = "") -> WatchedCode:
         ("NAMES[text[:3]]", ("text[:3]", "text", "right", 3, True)),
         ('re.match("Ada|Lin", text[1:], re.I)', ("text[1:] (match)", "text", "match", 0, True)),
         ('re.compile("Ada|Lin").match(text)', ("text (match)", "", "match", 0, True)),
+        ('any(one in text for one in ("Ada", "Lin"))', ("text (within)", "", "within", 2, True)),
+        ("any(one == text[1] for one in NAMES)", ("text[1]", "text", "right", 3, True)),
+        ("[one in text for one, _ in NAMES.items()]", ("text (within)", "", "within", 3, True)),
+        (
+            'any(one in text for one in sorted({"A", "L"}))',
+            ("text (within)", "", "within", 2, True),
+        ),
+        ("[text.endswith(one) for one in NAMES]", ("text (end)", "", "end", 3, True)),
+        ('text.find("Ada") >= 0', ("text (holds)", "", "holds", 1, True)),
+        ('len(text.split("Ada")) > 1', ("text (holds)", "", "holds", 1, True)),
+        ('text.replace("A", "a").replace("Lin", "")', ("text (holds)", "", "holds", 1, True)),
+        ('text.removeprefix("Ada")', ("text (start)", "", "start", 1, True)),
     ],
 )
 def test_the_operand_that_a_condition_asks_about(
@@ -58,6 +70,11 @@ def test_the_operand_that_a_condition_asks_about(
 @pytest.mark.parametrize("test", ["4 < len(text) < 9", "text > 'x'", "'a' == 'b'", "len(text)"])
 def test_other_conditions_ask_about_no_operand(test: str) -> None:
     assert not [one for one in read(test).conditions if one.question is not None]
+
+
+def test_a_loop_through_the_input_asks_about_what_it_comes_to() -> None:
+    found = [one.question for one in read('any(one in "Ada" for one in text)').conditions]
+    assert ("one", "left") in [(one.text, one.place) for one in found if one is not None]
 
 
 def test_a_name_that_is_bound_to_itself_has_no_known_number_of_choices() -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from pytest_agentfix.judge.sessions.command import CommandBuilder, Keys, Task
 from pytest_agentfix.judge.sessions.orders import RunOrder, SessionOrder
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally, read_lines
 from pytest_agentfix.judge.sessions.run_report import Tally
+from pytest_agentfix.pytest_hooks.chosen import find_chosen
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
 
 KEYS = Keys()
@@ -197,8 +199,35 @@ def test_paths_are_found_once_and_only_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "a[b]" / "c").mkdir(parents=True)
     (tmp_path / "t.py").touch()
     (tmp_path / "a[b]" / "c" / "u.py").touch()
-    ids = ["t.py::x", "t.py::y", "gone.py::x", "a[b]/c/u.py::x", "a[b]/c/gone.py"]
-    assert [str(tmp_path / "t.py"), str(tmp_path)] == inside.find_paths(str(tmp_path), ids)
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "v.py").touch()
+    ids = ["t.py::x", "t.py::y", "gone.py::x", "ab/v.py::x"]
+    found = [str(tmp_path / "t.py"), str(tmp_path / "ab/v.py")]
+    assert found == inside.find_paths(str(tmp_path), ids)
+    ids += ["a[b]/c/u.py::x", "a[b]/c/gone.py"]
+    assert [str(tmp_path)] == inside.find_paths(str(tmp_path), ids)
+
+
+def test_items_of_folders_are_found_beside_those_of_files_in_them(tmp_path: Path) -> None:
+    """A plugin's items of the project as a whole, and files whose folder has a bracket."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n"
+        "class Whole(pytest.Item):\n"
+        "    def runtest(self): pass\n"
+        "def pytest_collect_file(file_path, parent):\n"
+        "    if file_path.name == 'pyproject.toml':\n"
+        "        return Whole.from_parent(parent, name='whole')\n"
+    )
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "sub" / "a[b]").mkdir(parents=True)
+    for path in ("test_a.py", "sub/test_b.py", "sub/a[b]/test_c.py"):
+        (tmp_path / path).write_text("def test_one(): pass\ndef test_two(): pass\n")
+    ids = ["sub/a[b]/test_c.py::test_two", "sub/test_b.py::test_one"]
+    for wanted in (ids, [*ids, ".::whole"], [".::whole", *ids, "test_a.py::test_one"]):
+        lines = read(run(tmp_path, wanted))
+        (collected,) = [line["ids"] for line in lines if line["kind"] == "collected"]
+        passed = {line["id"] for line in lines if line.get("outcome") == "passed"}
+        assert sorted(wanted) == sorted(collected) == sorted(passed)
 
 
 def test_cause_of_a_collection_error_is_named() -> None:
@@ -432,6 +461,20 @@ class TestIt:
             raise ValueError(number)
 """
 
+RARE = """
+from hypothesis import Phase, given, settings, strategies as st
+from hypothesis.database import InMemoryExampleDatabase
+
+class TestIt:
+    @settings(
+        database=InMemoryExampleDatabase(), max_examples=1, phases=[Phase.reuse, Phase.generate]
+    )
+    @given(st.integers(0, 2**64))
+    def test_a(self, number):
+        if number % 97 == 13:
+            raise ValueError("rare")
+"""
+
 
 def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
     """Without a database, and without shrinking, nothing but the seed makes two runs alike."""
@@ -444,6 +487,25 @@ def test_the_seed_of_a_hypothesis_test(tmp_path: Path) -> None:
         done = run(tmp_path, [nodeid], chosen=known)
         messages.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].message)
     assert messages[0] == messages[1] != messages[2]
+
+
+def test_the_failing_examples_of_a_hypothesis_test(tmp_path: Path) -> None:
+    """They come from the user's own database, and are the first that a sandbox tries."""
+    (tmp_path / "test_a.py").write_text(RARE)
+    nodeid = "test_a.py::TestIt::test_a"
+    names: dict[str, Any] = {"__name__": "test_a"}
+    exec(RARE.replace("max_examples=1", "max_examples=5_000"), names)
+    item = SimpleNamespace(obj=names["TestIt"]().test_a)
+    with pytest.raises(ValueError, match="rare"):
+        item.obj()
+    chosen = find_chosen(item, SimpleNamespace())  # type: ignore[arg-type]
+    assert set(chosen) == {"hypothesis_seed", "hypothesis_examples"}
+    chosen["hypothesis_seed"] = "0"
+    outcomes = []
+    for known in (chosen, {"hypothesis_seed": "0"}, {"hypothesis_examples": "nonsense"}):
+        done = run(tmp_path, [nodeid], chosen={nodeid: known})
+        outcomes.append(parse_report(done.report, key=KEYS.report).outcomes[nodeid].outcome)
+    assert outcomes == ["failed", "passed", "passed"]
 
 
 def test_choices_of_plugins_that_are_not_there_do_not_matter(tmp_path: Path) -> None:

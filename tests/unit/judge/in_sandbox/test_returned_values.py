@@ -142,6 +142,11 @@ def test_state_of_a_callable_tells_calls_apart() -> None:
     assert describe_value(first) != describe_value(second)
 
 
+def test_modules_are_known_by_their_names() -> None:
+    """Their contents are long, and no input."""
+    assert describe_value([io, pytest]) == f"[{io!r}, {pytest!r}]"
+
+
 @pytest.mark.parametrize(
     ("outcomes", "count", "is_told"),
     [("F", 1, False), ("F", 3, True), ("F", 2, True), ("FT", 2, True)],

@@ -203,5 +203,5 @@ def test_choices_of_the_users_run(ids: list[str], worker: str) -> None:
     assert order["choices"] == {
         "seeds": {"randomly_seed": 5},
         "variables": {"PYTEST_XDIST_WORKER": worker, "PYTEST_XDIST_WORKER_COUNT": "4"},
-        "hypothesis": {"t::a": "9"},
+        "hypothesis": {"t::a": {"hypothesis_seed": "9"}, "t::b": {}},
     }
