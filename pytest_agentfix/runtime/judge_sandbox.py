@@ -7,6 +7,7 @@ another command of the judge has run in the sandbox, as that may be untrusted co
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -17,6 +18,8 @@ from pytest_agentfix.core.ports import Command, Completed, Process, Sandbox, Str
 from pytest_agentfix.core.progress import Work
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.container import ContainerSandbox
+
+_log = logging.getLogger(__name__)
 
 REMOVERS: Final = 2  # threads
 END_LIMIT: Final = 30.0  # seconds for a process that is not needed to end
@@ -78,8 +81,10 @@ class JudgeSandbox:
         waiting, self._waiting = self._waiting, None
         if waiting is None or not waiting.is_for(command):
             if waiting is not None:
+                _log.debug("a session was started ahead in vain")
                 waiting.end()
             return self._container.run(command, timeout=timeout, at_most=at_most)
+        _log.debug("a session that was started ahead gets its order")
         waiting.process.feed(command.stdin)
         return waiting.process.wait(timeout, at_most=at_most, find_work=self.find_work)
 
