@@ -38,7 +38,7 @@ def wait_for_order(top: str, *, is_anew: bool) -> None:
         return
     select.select([ORDER_DESCRIPTOR], [], [])
     argv = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
-    os.execv(argv[0], [*argv, b"anew"])  # noqa: S606 - this very program
+    os.execvp(argv[0], [*argv, b"anew"])  # noqa: S606 - this very program
 
 
 def has_imported_from(top: str) -> bool:

@@ -24,7 +24,7 @@ from pytest_agentfix.runtime.judge_sandbox import JudgeSandbox, Removals, Waitin
 from pytest_agentfix.runtime.sandbox_factory import MOST_AHEAD, SandboxFactory, WorkspaceSandbox
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
-from tests.kits.session_kit import write
+from tests.kits.session_kit import PATH, write
 
 TIMEOUT = 60.0
 TEST = "from calc import add\ndef test_add(): assert add(1, 2) == 3\n"
@@ -46,8 +46,8 @@ class Box:
                 has_cwd_on_path=True,
             ),
             top=top,
-            python=sys.executable,
-            base_env={"PATH": os.defpath},
+            python=Path(sys.executable).name,  # as in an image
+            base_env={"PATH": PATH},
             scratch=str(top.parent / "scratch"),
         )
         real = cast("ContainerSandbox", container)
