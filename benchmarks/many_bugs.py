@@ -1,7 +1,9 @@
-"""A suite that is red in many places: 40 functions with one wrong line each, 187 failing cases.
+"""Suites that are red in many places: functions with one wrong line each.
 
-The functions stand in eight modules; each has one parametrised test, of which 4 or 5 cases fail
-and up to 2 pass. Both forms of each function are run to find these cases.
+The functions stand in eight modules. In the red suite each of 40 has one parametrised test, of
+which 4 or 5 cases fail and up to 2 pass, 187 failing ones in all. In the plain suite each of 20 has
+three test functions with one assertion each, which all fail, beside one that passes. Both forms of
+each function are run to find the cases.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from timed_model import Bug
 FAILING: Final = 187
 PASSING: Final = 2  # cases per function at most
 ALL: Final = 40  # functions
+PLAIN: Final = 20  # functions of the plain suite
+PLAIN_TESTS: Final = 3  # of each of them
 
+INI: Final = "[pytest]\npythonpath = .\n"
 POOLS: Final[Mapping[str, Sequence[tuple[Any, ...]]]] = {
     "numbers": [(n,) for n in (0, 1, 7, 12, 35, 86, 143, 1024, 2500)],
     "pairs": [(7, 3), (12, 5), (20, 20), (9, 14), (31, 4), (2, 2), (55, 6), (18, 7)],
@@ -140,6 +145,10 @@ def swap_ends(items):
 """
 
 
+# Arguments, and what the right function returns for them.
+_Case = tuple[tuple[Any, ...], Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedSuite:
     """A project's files, what is wrong in it, and how many cases fail."""
@@ -182,9 +191,37 @@ def make_red_suite(functions: int = ALL) -> RedSuite:
     for bug in bugs:
         if texts[bug.file].count(bug.old) != 1:
             raise SystemExit(f"not one line of {bug.file} only: {bug.old}")
-    ini = "[pytest]\npythonpath = .\n"
     return RedSuite(
-        files={"pytest.ini": ini, "shop/__init__.py": "", **texts}, bugs=bugs, failing=failing
+        files={"pytest.ini": INI, "shop/__init__.py": "", **texts}, bugs=bugs, failing=failing
+    )
+
+
+def make_plain_suite(functions: int = PLAIN, *, has_helper: bool = False) -> RedSuite:
+    """Make the suite of plain assertions; with ``has_helper`` every test calls one more function.
+
+    Each failing test is a ``Bug`` of its own, three of them with the same wrong line.
+    """
+    start = "from shop.helper import prepare\n" if has_helper else ""
+    use = "    prepare()\n" if has_helper else ""
+    sources: dict[str, list[str]] = {"shop/helper.py": ["def prepare():\n    return []\n"]}
+    tests: dict[str, list[str]] = {}
+    bugs = []
+    for one in _list_functions()[:functions]:
+        file, test_file = f"shop/{one.module}.py", f"tests/test_{one.module}.py"
+        sources.setdefault(file, []).append(one.wrong)
+        tests.setdefault(test_file, [f"{start}from shop import {one.module}\n"])
+        red, green = _find_cases(one, PLAIN_TESTS)
+        for place, (arguments, expected) in enumerate([*red[:PLAIN_TESTS], *green[:1]]):
+            name = f"test_{one.name}_{place}"
+            call = f"{one.module}.{one.name}({', '.join(map(repr, arguments))})"
+            text = f"def {name}():\n{use}    assert {call} == {expected!r}\n"
+            tests[test_file].append(text)
+            if place < PLAIN_TESTS:
+                right, wrong = one.lines
+                bugs.append(Bug(file=file, test=name, old=wrong, new=right))
+    texts = {file: "\n\n".join(parts) for file, parts in {**sources, **tests}.items()}
+    return RedSuite(
+        files={"pytest.ini": INI, "shop/__init__.py": "", **texts}, bugs=bugs, failing=len(bugs)
     )
 
 
@@ -213,13 +250,7 @@ def _read_function(module: str, pool: str, source: str) -> _Function:
 
 def _make_test(one: _Function, wanted: int) -> str:
     """Write the parametrised test: ``wanted`` cases that fail, and some that do not."""
-    right, wrong = _load(one.right, one.name), _load(one.wrong, one.name)
-    red, green = [], []
-    for arguments in POOLS[one.pool]:
-        expected = right(*arguments)
-        (green if _call(wrong, arguments) == repr(expected) else red).append((arguments, expected))
-    if len(red) < wanted:
-        raise SystemExit(f"only {len(red)} cases of {one.name} fail")
+    red, green = _find_cases(one, wanted)
     cases = "".join(
         f"        ({', '.join(map(repr, [*arguments, expected]))}),\n"
         for arguments, expected in red[:wanted] + green[:PASSING]
@@ -230,6 +261,18 @@ def _make_test(one: _Function, wanted: int) -> str:
         f"def test_{one.name}({names}, expected):\n"
         f"    assert {one.module}.{one.name}({names}) == expected\n"
     )
+
+
+def _find_cases(one: _Function, wanted: int) -> tuple[list[_Case], list[_Case]]:
+    """Find the cases that fail, at least so many, and those that pass."""
+    right, wrong = _load(one.right, one.name), _load(one.wrong, one.name)
+    red, green = [], []
+    for arguments in POOLS[one.pool]:
+        expected = right(*arguments)
+        (green if _call(wrong, arguments) == repr(expected) else red).append((arguments, expected))
+    if len(red) < wanted:
+        raise SystemExit(f"only {len(red)} cases of {one.name} fail")
+    return red, green
 
 
 def _load(source: str, name: str) -> Callable[..., Any]:

@@ -10,7 +10,9 @@ its user belongs to its time: a pytest rerun, ``git commit``. What is not compar
 ours runs the suite first, judges the fix in sandboxes of its own and drops what no test needs.
 
 Figures are wall time less the time in which the model was waited for, requests, and prompt tokens:
-bytes of messages and tools, divided by four. Ratios are to ours, of the same run.
+bytes of messages and tools, divided by four. Those that a provider's cache could have (a beginning
+that an earlier request had as well, of 1,024 tokens at least) stand apart from the others. Ratios
+are ours to the peer's, of the same run. The JSON has what each request carries.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ def test_highest_step_counts():
 def test_discount_at_the_step():
     assert discount_for("guest", 100) == Decimal("0.05")
 """
+GOALS = {"opencode": 0.2, "aider-chat": 3.5}  # peer -> our prompt tokens as a multiple of its own
 FILES = {"shop/__init__.py": "", FILE: RATES, TEST_FILE: TESTS}
 LABEL = "agentfix-benchmark-peer"
 QUIET = {
@@ -241,7 +244,7 @@ PEERS: Mapping[str, Repair] = {
 INSTALLS = {"mini-swe-agent": "mini", "aider-chat": "aider"}
 
 
-def measure(setup: PeerSetup, repair: Repair, delay: float) -> Mapping[str, float]:
+def measure(setup: PeerSetup, repair: Repair, delay: float) -> Mapping[str, Any]:
     """Measure one repair in a fresh repository; raise ``PeerError`` if nothing is repaired."""
     with make_project(FILES) as project:
         mistake = Mistake(
@@ -255,6 +258,9 @@ def measure(setup: PeerSetup, repair: Repair, delay: float) -> Mapping[str, floa
                 "less_model": seconds - model.waited,
                 "requests": len(model.arrivals),
                 "prompt_tokens": model.prompt_tokens,
+                "cached_tokens": model.cached_tokens,
+                "uncached_tokens": model.prompt_tokens - model.cached_tokens,
+                "parts": model.parts,
             }
 
 
@@ -294,20 +300,28 @@ def compare(
             tell(f"{peer} cannot be measured here:\n{detail[-3000:]}")
             setup.troubles[peer] = " ".join(detail.split())[-200:]
             continue
-        rows[peer] = {name: middle(run[name] for run in runs) for name in runs[0]}
+        figures = [name for name in runs[0] if name != "parts"]
+        rows[peer] = {name: middle(run[name] for run in runs) for name in figures}
+        rows[peer]["parts"] = runs[0]["parts"]
     return [
-        {"peer": peer, "delay": delay, **row, **_ratios(row, rows.get("ours"))}
+        {"peer": peer, "delay": delay, **row, **_ratios(peer, row, rows.get("ours"))}
         for peer, row in rows.items()
     ]
 
 
-def _ratios(row: Mapping[str, float], ours: Mapping[str, float] | None) -> dict[str, float | None]:
+def _ratios(peer: str, row: Mapping[str, Any], ours: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return ours as a share of this peer's figures; ``None`` where ours was not measured."""
+    goal = GOALS.get(peer)
     if ours is None:
-        return {"ours_time": None, "ours_tokens": None}
+        shares = dict.fromkeys(("ours_time", "ours_tokens", "ours_uncached"))
+        return {**shares, "tokens_goal": goal, "is_met": None}
+    tokens = ours["prompt_tokens"] / row["prompt_tokens"]
     return {
         "ours_time": round(ours["less_model"] / row["less_model"], 3),
-        "ours_tokens": round(ours["prompt_tokens"] / row["prompt_tokens"], 3),
+        "ours_tokens": round(tokens, 3),
+        "ours_uncached": round(ours["uncached_tokens"] / max(row["uncached_tokens"], 1), 3),
+        "tokens_goal": goal,
+        "is_met": None if goal is None else tokens <= goal,
     }
 
 

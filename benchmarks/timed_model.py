@@ -24,6 +24,7 @@ from pytest_agentfix.testing.scripted_model.replies import (
 )
 
 BYTES_PER_TOKEN = 4  # roughly, for English and code
+CACHE_MINIMUM = 1_024  # tokens of a beginning that providers keep at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,31 @@ class TimedModel:
     @property
     def prompt_tokens(self) -> int:
         """The bytes of all requests' messages and tools, divided by four."""
-        bodies = [one.body for one in self.server.requests if isinstance(one.body, dict)]
-        return sum(map(_count_bytes, bodies)) // BYTES_PER_TOKEN
+        return sum(map(_count_prompt, self._bodies)) // BYTES_PER_TOKEN
+
+    @property
+    def cached_tokens(self) -> int:
+        """The part of ``prompt_tokens`` that a provider's cache could have.
+
+        That is what each request has in common with the beginning of an earlier one (tools, system
+        prompt, turns), where it is long enough to be kept.
+        """
+        prompts = [_spell(body) for body in self._bodies]
+        shared = [
+            max((_count_shared(prompt, earlier) for earlier in prompts[:number]), default=0)
+            // BYTES_PER_TOKEN
+            for number, prompt in enumerate(prompts)
+        ]
+        return sum(tokens for tokens in shared if tokens >= CACHE_MINIMUM)
+
+    @property
+    def parts(self) -> list[dict[str, int]]:
+        """The tokens of each request's tools, system prompt, first prompt and later turns."""
+        return [_measure_parts(body) for body in self._bodies]
+
+    @property
+    def _bodies(self) -> list[dict[str, Any]]:
+        return [one.body for one in self.server.requests if isinstance(one.body, dict)]
 
     def _answer(self, conversation: Conversation) -> Reply:
         prompts = conversation.prompts
@@ -158,6 +182,32 @@ def _list_results(conversation: Conversation) -> list[str]:
     return [one.text for one in spoken[last:] if one.speaker is Speaker.TOOL]
 
 
-def _count_bytes(body: dict[str, Any]) -> int:
-    said = [body.get("messages", []), body.get("tools", [])]
-    return sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in said)
+def _count_bytes(*values: Any) -> int:
+    return sum(len(json.dumps(one, ensure_ascii=False).encode()) for one in values)
+
+
+def _count_prompt(body: dict[str, Any]) -> int:
+    return _count_bytes(body.get("messages", []), body.get("tools", []))
+
+
+def _spell(body: dict[str, Any]) -> bytes:
+    """Return a prompt in the order in which providers read it."""
+    parts = [body.get("tools", []), *body.get("messages", [])]
+    return b"".join(json.dumps(part, ensure_ascii=False).encode() for part in parts)
+
+
+def _count_shared(one: bytes, other: bytes) -> int:
+    """Return the bytes of the common beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _measure_parts(body: dict[str, Any]) -> dict[str, int]:
+    messages = body.get("messages", [])
+    system = [one for one in messages if one.get("role") == "system"]
+    turns = [one for one in messages if one.get("role") != "system"]
+    parts = {"tools": body.get("tools", []), "system": system, "first": turns[:1]}
+    return {
+        name: _count_bytes(part) // BYTES_PER_TOKEN
+        for name, part in {**parts, "later": turns[1:]}.items()
+    }

@@ -2,9 +2,9 @@
 
 pytest knows them whether ``--agent-fix`` is on or not; they are called only when it is. A hook that
 raises is reported in the summary with its plugin's name, and the run goes on as if it had returned
-``None``: no verdict depends on it. Hooks are called one at a time, but not always in the main
-thread: clusters are repaired side by side. Wrappers are not supported. docs/hooks.md has an example
-of each.
+``None``: no verdict depends on it. Hooks are called one at a time, in the main thread of pytest's
+process: the repair, a process of its own, asks for their answers. Wrappers are not supported.
+docs/hooks.md has an example of each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pytest_agentfix_select(failure: Failure) -> bool | None:
     """Return ``True`` to have ``failure`` repaired and ``False`` to leave it alone.
 
     The first answer that is not ``None`` counts, and beats ``--agent-fix-select`` and the marker.
-    Called once for each failing report, in the main thread.
+    Called once for each failing report.
     """
 
 
@@ -78,8 +78,8 @@ def pytest_agentfix_environment(config: pytest.Config) -> Mapping[str, Environme
 def pytest_agentfix_probes() -> Sequence[Probe] | None:
     """Return further checks of a change, which the judge makes beside its own.
 
-    Called once, before the first test runs; the probes' methods are called for each change set, not
-    in the main thread. A probe can only speak against a change: nothing that failed elsewhere
+    Called once, before the first test runs; the probes' methods are called for each change set. A
+    probe can only speak against a change: nothing that failed elsewhere
     passes because of it. One that raises counts as not applicable. A name that is taken already is
     a usage error.
     """
@@ -96,7 +96,7 @@ def pytest_agentfix_commit_message(fix: Fix, message: str) -> str | None:
 
 @pytest.hookspec
 def pytest_agentfix_verdict(cluster: Cluster, verdict: Verdict, result: ClusterResult) -> None:
-    """Called for each cluster when its verdict is there, in the main thread.
+    """Called for each cluster when its verdict is there.
 
     ``result`` has the reason, the evidence, the commit, and what it cost.
     """

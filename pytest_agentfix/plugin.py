@@ -89,12 +89,9 @@ def _register(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if is_worker or any(config.getoption(name, default=False) for name in _INQUIRIES):
         return
-    from pytest_agentfix.core.import_hook import plain_imports  # noqa: PLC0415 - as above
-
-    with plain_imports():
-        from pytest_agentfix.pytest_hooks.extensions import PytestExtensions  # noqa: PLC0415
-        from pytest_agentfix.pytest_hooks.session import SessionPlugin  # noqa: PLC0415
-        from pytest_agentfix.pytest_hooks.settings_reader import make_settings  # noqa: PLC0415
+    from pytest_agentfix.pytest_hooks.extensions import PytestExtensions  # noqa: PLC0415
+    from pytest_agentfix.pytest_hooks.session import SessionPlugin  # noqa: PLC0415
+    from pytest_agentfix.pytest_hooks.settings_reader import make_settings  # noqa: PLC0415
 
     extensions = PytestExtensions(config)
     settings = make_settings(

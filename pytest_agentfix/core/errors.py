@@ -139,6 +139,10 @@ class ProviderTrouble(EnvironmentTrouble):
         self.is_final = is_final
 
 
+class RepairProcessError(EnvironmentTrouble):
+    """The process that owns the repair has ended before its time."""
+
+
 class LandingError(EnvironmentTrouble):
     """git would not take the commit; the fix itself was judged good and is kept as a patch."""
 

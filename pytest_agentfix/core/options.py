@@ -259,6 +259,12 @@ OPTIONS = (
         is_ini_only=True,
     ),
     Option(
+        "agent_fix_prepare",
+        "Prepare a repair while the suite runs, once one is likely, or 'never' (default: auto)",
+        "auto|never",
+        is_ini_only=True,
+    ),
+    Option(
         "agent_fix_max_unjudged",
         "Percent of the tests that passed of which a fix may tell nothing, because they cannot run "
         "in a sandbox; above it, it goes to a side branch and the run stays red (default: 2 %)",

@@ -26,6 +26,7 @@ from pytest_agentfix.core.model import (
     Failure,
     FileStat,
     Fix,
+    Frame,
     HoldOut,
     Judgement,
     Landing,
@@ -223,7 +224,8 @@ class Reproduction:
     ``judgement.red`` are the failing targets. ``missing`` says what kept those in ``unfit`` from
     being collected there, or from failing as they did for the user, "" for nothing. ``note`` says
     in which other way targets fail there, "" if they fail as they did for the user. ``litter`` are
-    paths that merely running the tests leaves.
+    paths that merely running the tests leaves. ``entered`` are functions of the project that the
+    targets have entered, each with the line it begins on; it is for guesses, and may miss some.
     """
 
     judgement: Judgement
@@ -231,6 +233,7 @@ class Reproduction:
     unfit: tuple[str, ...] = ()
     note: str = ""
     litter: frozenset[str] = frozenset()
+    entered: tuple[Frame, ...] = ()
     seconds: float = 0.0
 
 
@@ -412,6 +415,10 @@ class LoopServices(Protocol):
 
     def current_base(self) -> BaseView:
         """Return the base as it is now."""
+        ...
+
+    def must_wait(self, reproduction: Reproduction) -> bool:
+        """Return whether a cluster that may have the same cause has been begun before this one."""
         ...
 
     def next_prompt(

@@ -43,5 +43,6 @@ class Settings:
     allow: tuple[str, ...] = ()  # ini only: globs of files that the policy leaves open
     lint: tuple[tuple[str, str], ...] = ()  # ini only: rule and level, each rule once
     regressions: str = "run"  # ini only: "run" or "all"
+    prepare: str = "auto"  # ini only: "auto" or "never", before the suite has ended
     max_unjudged: float = 0.02  # ini only: share of what passed, above which a fix is held back
     minimise: bool = True  # ini only: leave out what a fix does not need

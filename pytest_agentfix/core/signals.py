@@ -29,8 +29,8 @@ def check_sigterm() -> None:
 
 
 @contextmanager
-def raise_on_sigterm() -> Generator[None, None, None]:
-    """Raise ``Terminated`` in the block when SIGTERM comes.
+def raise_on_sigterm(*, is_once: bool = False) -> Generator[None, None, None]:
+    """Raise ``Terminated`` in the block when SIGTERM comes; with ``is_once`` no second time.
 
     Python allows handlers in the main thread only; in another one this does nothing.
     """
@@ -38,7 +38,7 @@ def raise_on_sigterm() -> Generator[None, None, None]:
         yield
         return
     _came.clear()
-    before = signal.signal(signal.SIGTERM, _raise)
+    before = signal.signal(signal.SIGTERM, _raise_once if is_once else _raise)
     try:
         yield
     finally:
@@ -50,3 +50,8 @@ def raise_on_sigterm() -> Generator[None, None, None]:
 def _raise(_number: int, _frame: FrameType | None) -> None:
     _came.set()
     raise Terminated
+
+
+def _raise_once(number: int, frame: FrameType | None) -> None:
+    if not _came.is_set():
+        _raise(number, frame)

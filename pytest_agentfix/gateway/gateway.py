@@ -6,13 +6,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from pytest_agentfix.core.errors import ProviderTrouble
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.core.ports import Clock, Stream
+from pytest_agentfix.core.tool_text import ToolText
 from pytest_agentfix.gateway.admission.rules import RefusedError, Request, admit
 from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptLog, AttemptState
 from pytest_agentfix.gateway.http.body_budget import BodyMemoryBudget
@@ -25,6 +26,7 @@ from pytest_agentfix.gateway.http.transport import GatewayTimeouts, TransportCon
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.gateway.spending.budget import Budget, Tariff
 from pytest_agentfix.gateway.spending.ledger import Account, Caps, Ledger
+from pytest_agentfix.gateway.spending.token_estimate import PromptEstimators
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class _Parts:
     random: Callable[[], float]
     attempt_log: AttemptLog
     budget: Budget
+    tool_texts: Mapping[str, ToolText]
     closed: threading.Event
     body_budget: BodyMemoryBudget = field(default_factory=BodyMemoryBudget)
     # One body is parsed at a time: parsing a hostile one of 10 MB takes some 200 MB.
@@ -82,9 +85,9 @@ class ModelGateway:
 
     ``token`` is this run's secret that OpenCode sends where the provider's key would be.
     ``ledger`` is the run's, with its caps; without one there are none. ``account`` is the cluster's
-    in it, if another gateway has opened one. Call ``begin`` before each
-    attempt: until then every request is refused. Raises ``SettingError`` as
-    ``make_sender_factory`` does.
+    in it, if another gateway has opened one; ``estimators`` are the run's, too. Call ``begin``
+    before each attempt: until then every request is refused. ``tool_texts`` replace the agent's
+    words for its tools. Raises ``SettingError`` as ``make_sender_factory`` does.
     """
 
     def __init__(  # noqa: PLR0913 - all by name
@@ -98,14 +101,16 @@ class ModelGateway:
         ledger: Ledger | None = None,
         account: Account | None = None,
         tariff: Tariff | None = None,
+        estimators: PromptEstimators | None = None,
         open_sender: SenderFactory | None = None,
         log: TrafficLog | None = None,
+        tool_texts: Mapping[str, ToolText] | None = None,
     ) -> None:
         timeouts = timeouts or GatewayTimeouts()
         clock = clock or SystemClock()
         self._attempt_log = AttemptLog()
         ledger = ledger or Ledger(Caps(), clock=clock)
-        self._budget = Budget(ledger, tariff or Tariff(), account)
+        self._budget = Budget(ledger, tariff or Tariff(), account, estimators)
         self._parts = _Parts(
             upstream=upstream,
             token=token,
@@ -114,6 +119,7 @@ class ModelGateway:
             random=choose_random,
             attempt_log=self._attempt_log,
             budget=self._budget,
+            tool_texts=tool_texts or {},
             closed=threading.Event(),
             log=log or TrafficLog(),
             open_sender=open_sender
@@ -224,7 +230,9 @@ class _ConnectionHandler:
         try:
             with parts.attempt_log.enter(now=parts.clock.monotonic()) as attempt:
                 with parts.parsing:
-                    admission = admit(request, parts.upstream, token=parts.token)
+                    admission = admit(
+                        request, parts.upstream, token=parts.token, tool_texts=parts.tool_texts
+                    )
                 self._attempt = attempt
                 forwarder.serve(admission, attempt)
         except RefusedError as refused:

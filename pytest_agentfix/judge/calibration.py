@@ -6,18 +6,18 @@ either. It is removed, with the reason, before any change is judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.judge.failure_comparison import has_timed_out
 from pytest_agentfix.judge.findings import RED
 from pytest_agentfix.judge.probes.plain_call import list_plain_tasks
 from pytest_agentfix.judge.sessions.command import Task
 from pytest_agentfix.judge.sessions.orders import Files
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import PlainRun, Sessions
 from pytest_agentfix.judge.variants.plan import CANARY, CLONE, PLAIN, VariantPlan
@@ -36,11 +36,10 @@ _OTHERWISE: Final = "outside pytest it does not fail as it does in it"
 class Calibrator:
     """Leaves out the additions that do not hold on the base.
 
-    ``open_sandbox`` opens sandboxes with the base; ``base_run`` is the session of the cluster's own
-    tests in one.
+    ``base_run`` is the session of the cluster's own tests in a sandbox with the base.
     """
 
-    open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
+    open_sandbox: OpenSandbox
     sessions: Sessions
     base_run: SessionResult
     deadline: float
@@ -48,7 +47,7 @@ class Calibrator:
     def calibrate(self, variant_plan: VariantPlan) -> VariantPlan:
         """Return ``variant_plan`` without the additions that do not hold on the base."""
         known = replace(self.rule_out_endless_calls(variant_plan), usual=self.base_run.as_usual)
-        with self.open_sandbox() as sandbox:
+        with self.open_sandbox(ChangeSet()) as sandbox:
             checked = self._calibrate_added(sandbox, known)
         return self.recheck_plain_calls(checked)
 
@@ -67,7 +66,7 @@ class Calibrator:
         """Return ``variant_plan`` without the plain calls that end differently in a new sandbox."""
         if not variant_plan.of(PLAIN).ids:
             return variant_plan
-        with self.open_sandbox() as sandbox:
+        with self.open_sandbox(ChangeSet(), is_bare=True) as sandbox:
             others = self.find_differing_plain_calls(sandbox, variant_plan)
         return variant_plan.without(PLAIN, dict.fromkeys(others, _OTHERWISE))
 

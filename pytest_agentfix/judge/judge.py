@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,7 @@ from pytest_agentfix.core.model import (
     ReadBase,
     Want,
 )
-from pytest_agentfix.core.ports import Clock, Reproduction, Sandbox
+from pytest_agentfix.core.ports import Clock, Reproduction
 from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.changed_lines import find_changed_lines
@@ -39,17 +38,20 @@ from pytest_agentfix.judge.regressions import RegressionRunner
 from pytest_agentfix.judge.reproduce import Reproducer
 from pytest_agentfix.judge.reverify import Reverification, Reverifier
 from pytest_agentfix.judge.sessions.command import CommandBuilder
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox
 from pytest_agentfix.judge.sessions.session_end import USUAL
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.judge.time_limits import limit_with_change
 from pytest_agentfix.judge.unjudged import explain_unjudged
-from pytest_agentfix.judge.variants.plan import CANARY, VariantPlan
+from pytest_agentfix.judge.variants.plan import CANARY, CLONE, MUTANT, VariantPlan
 
 _log = logging.getLogger(__name__)
 
 PATIENCE: Final = 300.0  # seconds the targets get before the change counts as hanging
 MINIMISE_SECONDS: Final = 60.0
+ORDERS: Final = 3  # in which the other tests run
+SIDES: Final = 2  # on which what other tests do is compared: the base, and with the change
 WHOLE_SUITE: Final = ("",)
 
 
@@ -111,7 +113,7 @@ class SandboxJudge:
         self,
         *,
         plan: JudgePlan,
-        open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]],
+        open_sandbox: OpenSandbox,
         read_base: ReadBase,
         passed: Sequence[str],
         clock: Clock,
@@ -161,6 +163,11 @@ class SandboxJudge:
             self._baselines[cluster.slug] = known
         return known.reproduction
 
+    def rerun(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Run the targets on the base and nothing else; raises as ``reproduce`` does."""
+        self._sessions.commands.learn(cluster)
+        return self._reproducer.rerun(cluster, deadline=deadline)
+
     def baseline(self, slug: str) -> Baseline | None:
         """Return the baseline of a cluster reproduced here, for another judge of the same base."""
         return self._baselines.get(slug)
@@ -182,6 +189,18 @@ class SandboxJudge:
             return False
         self.adopt(part.slug, taken)
         return True
+
+    def count_sandboxes(self, *, is_withholding: bool) -> int:
+        """Guess how many sandboxes for sessions a judgement takes that finds nothing wrong.
+
+        It is about the cluster reproduced last; ``is_withholding``: some of its targets are not
+        shown to the agent. Locality is left out: it is not known whether it will apply.
+        """
+        plan = next(iter(reversed(self._baselines.values()))).variant_plan
+        alone = 1 + sum(bool(plan.of(name).ids) for name in (MUTANT, CLONE))
+        if not self._regressions.has_tests:
+            return alone
+        return alone + ORDERS + (0 if is_withholding else SIDES)
 
     def judge(
         self,
@@ -318,7 +337,7 @@ class SandboxJudge:
     def _reproducer(self) -> Reproducer:
         return Reproducer(
             sessions=self._sessions,
-            open_sandbox=lambda: self._open_sandbox(ChangeSet()),
+            open_sandbox=self._open_sandbox,
             plan_variants=self._plan_variants,
             comparison=FailureComparison(
                 top=self._plan.top,

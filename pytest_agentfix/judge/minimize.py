@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,7 @@ from pytest_agentfix.judge.changed_lines import render_files
 from pytest_agentfix.judge.ddmin import minimise
 from pytest_agentfix.judge.findings import list_outcomes
 from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox
 from pytest_agentfix.judge.sessions.session_end import UsualSession
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.trial_hunks import TrialHunks, sort_hunks
@@ -39,7 +39,7 @@ class Minimiser:
     """
 
     sessions: Sessions
-    open_sandbox: Callable[[ChangeSet], AbstractContextManager[Sandbox]]
+    open_sandbox: OpenSandbox
     read_base: ReadBase
     top: Path
     seconds: float

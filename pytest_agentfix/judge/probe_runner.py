@@ -183,7 +183,7 @@ class ProbeRunner:
     def run_alone(self, step: Step, subject: Subject, runner: SessionRunner) -> Result:
         """Run one session in a fresh sandbox; raises as ``Sessions.run_in_time`` does."""
         changes = subject.changes if step.has_change else ChangeSet()
-        with runner.open_sandbox(changes) as sandbox:
+        with runner.open_sandbox(changes, is_bare=isinstance(step.task, PlainTask)) as sandbox:
             return self._run_step(runner, sandbox, step, subject)
 
     def _make_query(self, subject: Subject) -> RegressionQuery:
@@ -233,7 +233,9 @@ class ProbeRunner:
                         yield step, self._run_step(runner, base, step, subject)
                     continue
                 if own is None:
-                    own = owned.enter_context(runner.open_sandbox(subject.changes))
+                    is_bare = isinstance(step.task, PlainTask)
+                    opened = runner.open_sandbox(subject.changes, is_bare=is_bare)
+                    own = owned.enter_context(opened)
                 result = self._run_step(runner, own, step, subject)
                 is_late = isinstance(result, SessionResult) and result.has_met_time_limit
                 if is_late and step.has_to_pass:

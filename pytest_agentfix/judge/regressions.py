@@ -128,6 +128,11 @@ class RegressionRunner:
         self.suite = suite
         self._whole_suite = whole_suite
 
+    @property
+    def has_tests(self) -> bool:
+        """Tell whether there is anything to run."""
+        return bool(self._passed or self._whole_suite)
+
     def start(self, query: RegressionQuery, jobs: ParallelSessions) -> PendingRegressions:
         """Start the sessions of a regression run."""
         return PendingRegressions(

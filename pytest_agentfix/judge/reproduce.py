@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.core.errors import SandboxError
-from pytest_agentfix.core.model import Cluster, Collected, ProbeResult
+from pytest_agentfix.core.model import ChangeSet, Cluster, Collected, Frame, ProbeResult
 from pytest_agentfix.core.ports import Reproduction, Sandbox
 from pytest_agentfix.judge.baseline import Baseline
 from pytest_agentfix.judge.calibration import (
@@ -37,6 +36,7 @@ from pytest_agentfix.judge.findings import (
     probe_fail_before,
 )
 from pytest_agentfix.judge.sessions.command import Task
+from pytest_agentfix.judge.sessions.parallel import OpenSandbox
 from pytest_agentfix.judge.sessions.session_result import SessionResult
 from pytest_agentfix.judge.sessions.sessions import Sessions
 from pytest_agentfix.judge.time_limits import limit_on_base
@@ -50,15 +50,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reproducer:
-    """``open_sandbox`` opens fresh sandboxes with the base; ``plan_variants`` plans the additions.
+    """Runs targets and additions in fresh sandboxes with the base.
 
-    ``comparison`` is with the user's failures, which are those of the run's first base only;
-    ``patience`` is in seconds, for a session of the targets; ``is_on_top`` is as for
-    ``probe_fail_before``.
+    ``plan_variants`` plans the additions. ``comparison`` is with the user's failures, which are
+    those of the run's first base only; ``patience`` is in seconds, for a session of the targets;
+    ``is_on_top`` is as for ``probe_fail_before``.
     """
 
     sessions: Sessions
-    open_sandbox: Callable[[], AbstractContextManager[Sandbox]]
+    open_sandbox: OpenSandbox
     plan_variants: Callable[[Cluster], VariantPlan]
     comparison: FailureComparison
     top: Path
@@ -76,10 +76,25 @@ class Reproducer:
             cluster, added, deadline
         )
 
+    def rerun(self, cluster: Cluster, *, deadline: float) -> Reproduction:
+        """Run the targets alone on the base; raises as ``reproduce`` does.
+
+        In what way they fail is not compared with the user's failures.
+        """
+        run, litter = self._run_targets(cluster, deadline)
+        finding = probe_fail_before(cluster, run, is_on_top=self.is_on_top)
+        return Reproduction(
+            judgement=replace(make_judgement([finding]), red=finding.red),
+            missing=finding.missing,
+            unfit=finding.unfit,
+            litter=litter,
+            seconds=run.completed.seconds,
+        )
+
     def _try_in_one_session(
         self, cluster: Cluster, added: VariantPlan, deadline: float
     ) -> Baseline | None:
-        with self.open_sandbox() as sandbox:
+        with self.open_sandbox(ChangeSet()) as sandbox:
             run = self._run_in_one_session(sandbox, cluster, added, deadline)
             if run is None:
                 return None
@@ -108,7 +123,18 @@ class Reproducer:
         return None
 
     def _run_separately(self, cluster: Cluster, added: VariantPlan, deadline: float) -> Baseline:
-        with self.open_sandbox() as sandbox:
+        run, litter = self._run_targets(cluster, deadline)
+        finding, _ = self._examine(cluster, run)
+        if not finding.red or finding.missing:
+            return self._make_baseline(cluster, run, litter, VariantPlan())
+        known = self._make_calibrator(run, deadline).calibrate(added)
+        return self._make_baseline(cluster, run, litter, known)
+
+    def _run_targets(
+        self, cluster: Cluster, deadline: float
+    ) -> tuple[SessionResult, frozenset[str]]:
+        """Run the targets alone in a fresh sandbox, and list what merely running them leaves."""
+        with self.open_sandbox(ChangeSet()) as sandbox:
             run = self.sessions.run(
                 sandbox,
                 self._make_task(cluster),
@@ -116,12 +142,7 @@ class Reproducer:
                 patience=limit_on_base(cluster, longest=self.patience),
             )
             check_base(run)
-            litter = _list_paths(sandbox.collect())
-        finding, _ = self._examine(cluster, run)
-        if not finding.red or finding.missing:
-            return self._make_baseline(cluster, run, litter, VariantPlan())
-        known = self._make_calibrator(run, deadline).calibrate(added)
-        return self._make_baseline(cluster, run, litter, known)
+            return run, _list_paths(sandbox.collect())
 
     def _make_calibrator(self, run: SessionResult, deadline: float) -> Calibrator:
         return Calibrator(
@@ -144,6 +165,7 @@ class Reproducer:
                 unfit=finding.unfit,
                 note=note_differences(differences),
                 litter=litter,
+                entered=_list_entered(cluster, run),
                 seconds=run.completed.seconds,
             ),
             finding=finding,
@@ -154,7 +176,8 @@ class Reproducer:
     def _make_task(self, cluster: Cluster, added: VariantPlan | None = None) -> Task:
         added = added or VariantPlan()
         ids = (*cluster.targets, *added.added_ids)
-        return Task(ids=ids, files=added.added_files, watch=not self.is_on_top)
+        is_first = not self.is_on_top
+        return Task(ids=ids, files=added.added_files, watch=is_first, enter=is_first)
 
     def _examine(
         self, cluster: Cluster, run: SessionResult
@@ -239,6 +262,12 @@ def check_base(run: SessionResult) -> None:
             f"The tests cannot be run in the sandbox: {run.trouble}: {run.complaint}.",
             "Make them run with the same packages and files but no network, then try again.",
         )
+
+
+def _list_entered(cluster: Cluster, run: SessionResult) -> tuple[Frame, ...]:
+    entered = run.report.entered
+    frames = (frame for target in cluster.targets for frame in entered.get(target, ()))
+    return tuple(dict.fromkeys(frames))
 
 
 def _list_paths(collected: Collected) -> frozenset[str]:

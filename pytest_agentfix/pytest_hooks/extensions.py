@@ -16,11 +16,10 @@ from pytest_agentfix.core.errors import SettingError
 from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix
 from pytest_agentfix.core.options import ENVIRONMENTS
 from pytest_agentfix.core.text import clean
-from pytest_agentfix.judge.probe import PROBE_NAMES, Probe
-from pytest_agentfix.pytest_hooks.foreign_probe import ForeignProbe
 from pytest_agentfix.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
+    from pytest_agentfix.judge.probe import Probe
     from pytest_agentfix.sandbox.environments import EnvironmentKind
 
 logger = logging.getLogger(__name__)
@@ -53,6 +52,15 @@ class PytestExtensions:
         self.probes: Sequence[Probe] = self._list_probes()
         self._told: set[str] = set()  # slugs
         self._selected: dict[tuple[str, str], bool | None] = {}
+
+    def list_hooks(self) -> frozenset[str]:
+        """Return the names of the hooks that some plugin implements now."""
+        callers = vars(self._config.pluginmanager.hook)
+        return frozenset(
+            name
+            for name, caller in callers.items()
+            if name.startswith("pytest_agentfix_") and caller.get_hookimpls()
+        )
 
     def select(self, failure: Failure) -> bool | None:
         """Return the first plugin's opinion; each failure is asked about once."""
@@ -116,6 +124,11 @@ class PytestExtensions:
 
     def _list_probes(self) -> tuple[Probe, ...]:
         hook = "pytest_agentfix_probes"
+        if hook not in self.list_hooks():
+            return ()
+        from pytest_agentfix.judge.probe import PROBE_NAMES  # noqa: PLC0415 - hardly anybody has one
+        from pytest_agentfix.pytest_hooks.foreign_probe import ForeignProbe  # noqa: PLC0415
+
         probes: dict[str, Probe] = {}
         for plugin, given in self._ask(hook, Sequence):
             for one in given:

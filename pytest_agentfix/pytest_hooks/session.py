@@ -11,7 +11,6 @@ from typing import Protocol
 import pytest
 
 from pytest_agentfix.core.errors import AgentFixError
-from pytest_agentfix.core.import_hook import plain_imports
 from pytest_agentfix.core.model import Failure, Invocation, Phase, RunRequest, RunResult
 from pytest_agentfix.core.ports import Progress
 from pytest_agentfix.core.settings import Settings
@@ -27,6 +26,7 @@ from pytest_agentfix.pytest_hooks.failures import (
 from pytest_agentfix.pytest_hooks.imported import IMPORTED, find_imported_files
 from pytest_agentfix.pytest_hooks.invocation import make_invocation
 from pytest_agentfix.pytest_hooks.items import MARKER_ERRORS
+from pytest_agentfix.pytest_hooks.likely import has_failed_before, is_asked_for_failures
 from pytest_agentfix.pytest_hooks.process_state import ProcessState
 from pytest_agentfix.pytest_hooks.progress import TerminalProgress
 from pytest_agentfix.pytest_hooks.usage_errors import REPORT_IT, as_usage_errors
@@ -46,8 +46,9 @@ class Repairer(Protocol):
     def get_ready(self, failures: Sequence[Failure], imported: Sequence[str]) -> None:
         """Begin to prepare the repair while the suite goes on; never raises.
 
-        ``failures`` are those so far, ``imported`` the absolute paths of files imported so far.
-        Called once, between two tests.
+        ``failures`` are those so far, none where some are only likely; ``imported`` are the
+        absolute paths of files imported so far. Called once for the first failures, between two
+        tests, and before that once before the first test.
         """
         ...
 
@@ -62,7 +63,7 @@ class Repairer(Protocol):
 
 Prepare = Callable[[Settings, Invocation, PytestExtensions], Repairer]
 
-# Makes the repairer: ``runtime.bootstrap.prepare``, or the double a test puts here.
+# Makes the repairer: ``runtime.client.prepare``, or the double a test puts here.
 PREPARE = pytest.StashKey[Prepare]()
 # The outcome of the failures, for other plugins: set once the repair phase is over.
 RESULT = pytest.StashKey[RunResult]()
@@ -89,6 +90,7 @@ class SessionPlugin:
         self._remarks: list[str] = []
         self._is_terminated = False
         self._is_preparing = False
+        self._has_failures_prepared = False
         self._session: pytest.Session | None = None
         self._finished = 0  # tests
         self._process_state = ProcessState()
@@ -102,6 +104,16 @@ class SessionPlugin:
             invocation = make_invocation(self._config, self._settings)
             prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
             self._repairer = prepare(self._settings, invocation, self._extensions)
+        if is_asked_for_failures(self._config):
+            self._prepare_repair(())
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Prepare the repair where one of the tests failed last time; xdist has its own way."""
+        is_marked_only = self._settings.select == "marked"
+        if not self._is_preparing and has_failed_before(
+            self._config, session.items, is_marked_only=is_marked_only
+        ):
+            self._prepare_repair(())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one phase of a test; after the first test that failed, prepare the repair."""
@@ -109,8 +121,8 @@ class SessionPlugin:
         if report.when == "teardown":
             self._finished += 1
             # Not before the test's fixtures are gone: they may have patched what it takes.
-            if self._collector.failures and not self._is_preparing:
-                self._prepare_repair()
+            if self._collector.failures and not self._has_failures_prepared:
+                self._prepare_for_failures()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Collect a collector that failed."""
@@ -188,9 +200,15 @@ class SessionPlugin:
         with self._process_state.restored():
             self._shield(self._close)
 
-    def _prepare_repair(self) -> None:
+    def _prepare_for_failures(self) -> None:
         failures = self._select(self._collector.failures)
-        if failures and self._repairer is not None and not self._is_last_test():
+        if failures and not self._is_last_test():
+            self._has_failures_prepared = True
+            self._prepare_repair(failures)
+
+    def _prepare_repair(self, failures: Sequence[Failure]) -> None:
+        """Have prepared what these failures will take, or what any would."""
+        if self._repairer is not None and self._settings.prepare == "auto":
             self._is_preparing = True
             try:
                 self._repairer.get_ready(failures, self._find_imported())
@@ -310,7 +328,6 @@ class SessionPlugin:
 
 
 def _load_prepare() -> Prepare:
-    with plain_imports():
-        from pytest_agentfix.runtime.bootstrap import prepare  # noqa: PLC0415 - heavy; a double needs none
+    from pytest_agentfix.runtime.client import prepare  # noqa: PLC0415 - a double needs none
 
     return prepare

@@ -78,6 +78,7 @@ def make_settings(
         regressions=read.one(
             "agent_fix_regressions", values.make_choice("run", "all"), default.regressions
         ),
+        prepare=read.one("agent_fix_prepare", values.make_choice("auto", "never"), default.prepare),
         max_unjudged=read.one("agent_fix_max_unjudged", values.SHARE, default.max_unjudged),
         minimise=read.one("agent_fix_minimise", values.FLAG, default.minimise),
     )

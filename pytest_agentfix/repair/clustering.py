@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +55,13 @@ def split_cluster(cluster: Cluster, red: Collection[str]) -> tuple[Cluster, Clus
         _make_part(cluster, rest, cause=cluster.cause),
         _make_part(cluster, left, cause=_LEFT_OVER),
     )
+
+
+def join_clusters(clusters: Sequence[Cluster]) -> Cluster:
+    """Put several clusters into one, for a run of all their tests; never for an agent."""
+    names = "\0".join(cluster.slug for cluster in clusters)
+    failures = tuple(failure for cluster in clusters for failure in cluster.failures)
+    return Cluster(slug=f"rerun-{_digest(names)[:12]}", failures=failures)
 
 
 def make_slug(name: str) -> str:

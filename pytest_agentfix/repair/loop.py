@@ -27,6 +27,7 @@ from pytest_agentfix.core.model import (
     Evidence,
     Fix,
     Judgement,
+    Landing,
     ProbeResult,
     Turn,
     TurnEnd,
@@ -65,13 +66,21 @@ from pytest_agentfix.repair.test_edits import (
 
 MAX_ROUNDS: Final = 4  # bases that a cluster is repaired on; the other fixes come to an end too
 GREEN_SINCE: Final = "green since an earlier fix of this run"
+WAITING: Final = "waits for the fix of others like it"
+GREEN_WITH: Final = "green with the fixes before it"
 
 
-def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> ClusterResult:
-    """Try to turn ``cluster`` green; every way out is one typed verdict with its reason."""
+def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> ClusterResult | None:
+    """Try to turn ``cluster`` green; every way out is one typed verdict with its reason.
+
+    ``None``: it has to wait for another one that may have the same cause; nothing was paid.
+    """
     state = RepairState.begin(cluster, services)
     try:
         result = _repair(state, services, progress)
+        if result is None:
+            state.split_off.clear()
+            return None
     except (EnvironmentTrouble, TimeoutError) as trouble:
         result = state.end_by_trouble(trouble, now=services.clock.monotonic())
         if isinstance(trouble, ProviderTrouble) and trouble.is_final:
@@ -86,7 +95,18 @@ def repair(cluster: Cluster, services: LoopServices, progress: Progress) -> Clus
     return replace(result, seconds=services.clock.monotonic() - state.began)
 
 
-def _repair(state: RepairState, services: LoopServices, progress: Progress) -> ClusterResult:
+def make_settled(cluster: Cluster, landing: Landing) -> ClusterResult:
+    """Return the result of a cluster that a rerun with the fix of ``landing`` has shown green."""
+    probes = (
+        Evidence("fail-before", ProbeResult.PASSED, "red without that fix"),
+        Evidence("target", ProbeResult.PASSED, GREEN_WITH),
+    )
+    return ClusterResult(
+        cluster=cluster, verdict=Verdict.FIXED, reason=GREEN_SINCE, landing=landing, probes=probes
+    )
+
+
+def _repair(state: RepairState, services: LoopServices, progress: Progress) -> ClusterResult | None:
     note, reason = "", ""
     for _ in range(MAX_ROUNDS):
         base = services.current_base()
@@ -96,7 +116,7 @@ def _repair(state: RepairState, services: LoopServices, progress: Progress) -> C
             note, reason = "", "another fix turned it green, and a later one red again"
             state.reset_attempts()
             continue
-        if isinstance(end, ClusterResult):
+        if end is None or isinstance(end, ClusterResult):
             return end
         reason = end.detail
         note = conflict_note(end.fix.changes, read_base=base.read_base, reason=reason)
@@ -115,7 +135,8 @@ class _Attempts:
     base: BaseView
     note: str  # for the agent: the result of its work on an earlier base
 
-    def run(self) -> ClusterResult | LandingOutcome:
+    def run(self) -> ClusterResult | LandingOutcome | None:
+        """Return ``None`` where others are to be waited for."""
         self._split_off_test_edits()
         if not self.base.version and is_for_test_edits(self.state.cluster):
             return self._end_by_test_edits(list_test_edits(self.state.cluster))
@@ -131,8 +152,12 @@ class _Attempts:
         # The agent takes a while to start; meanwhile the failure is reproduced elsewhere.
         with self._open_agent() as pending:
             reproduction = self._reproduce()
-            end = self._settle_unneeded(reproduction)
-            return end or self._attempt_until_done(reproduction, pending)
+            if end := self._settle_unneeded(reproduction):
+                return end
+            if self.services.must_wait(reproduction):
+                self._say(WAITING)
+                return None
+            return self._attempt_until_done(reproduction, pending)
 
     def _reproduce(self) -> Reproduction:
         state = self.state
@@ -188,7 +213,7 @@ class _Attempts:
         if found is None:
             return None
         landing, before = found
-        passed = Evidence("target", ProbeResult.PASSED, "green with the fixes before it")
+        passed = Evidence("target", ProbeResult.PASSED, GREEN_WITH)
         result = self.state.end(Verdict.FIXED, GREEN_SINCE)
         return replace(result, cluster=cluster, probes=(*before, passed), landing=landing)
 

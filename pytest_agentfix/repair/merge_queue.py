@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pytest_agentfix.core.errors import BrokenAgainError, SandboxError, WorkspaceError
-from pytest_agentfix.core.model import Evidence, Fix, Judgement, Landing, ProbeResult
+from pytest_agentfix.core.model import Cluster, Evidence, Fix, Judgement, Landing, ProbeResult
 from pytest_agentfix.core.ports import (
     BaseView,
     Clock,
@@ -23,6 +23,7 @@ from pytest_agentfix.core.ports import (
     LandingStatus,
     Reproduction,
 )
+from pytest_agentfix.repair.clustering import join_clusters
 from pytest_agentfix.repair.merge import merge
 from pytest_agentfix.repair.state import GRACE
 
@@ -113,6 +114,36 @@ class MergeQueue:
             self.keep_green(targets)
         return self._landed[green - 1].landing, first.judgement.probes
 
+    def settle(
+        self,
+        clusters: Sequence[Cluster],
+        landing: Landing,
+        rerun_at: Callable[[int, Cluster], Reproduction],
+    ) -> list[Cluster]:
+        """Return those of ``clusters`` that the fix of ``landing`` has turned green.
+
+        ``rerun_at(n, cluster)`` runs its tests on the base with the first ``n`` fixes: they are red
+        without that fix, and green with it and with all that landed since. From now on no fix
+        lands that turns them red.
+        """
+
+        def run(version: int, left: Sequence[Cluster]) -> tuple[list[Cluster], list[Cluster]]:
+            return _divide(left, rerun_at(version, join_clusters(left))) if left else ([], [])
+
+        newest = len(self._landed)
+        version = 1 + [one.landing for one in self._landed].index(landing)
+        green, _ = run(newest, clusters)
+        _, settled = run(version - 1, green)
+        if newest != version:
+            settled, _ = run(version, settled)
+        with self._one_at_a_time:
+            if len(self._landed) != newest:
+                settled, _ = run(len(self._landed), settled)
+            targets = [target for cluster in settled for target in cluster.targets]
+            self._settled += targets
+            self.keep_green(targets)
+        return settled
+
     def _check_running(self) -> None:
         if self._is_stopped:
             raise SandboxError("The run was interrupted.", "Run it again.")
@@ -148,6 +179,22 @@ class MergeQueue:
                 status=LandingStatus.RED, fix=as_made, detail="; ".join(again.complaints)
             )
         return LandingOutcome(status=LandingStatus.LANDED, fix=changed)
+
+
+def _divide(
+    clusters: Sequence[Cluster], reproduction: Reproduction
+) -> tuple[list[Cluster], list[Cluster]]:
+    """Return the clusters of which all tests are green, and those of which one is red.
+
+    Those with a test that could not be run are in neither.
+    """
+    unfit = frozenset(reproduction.unfit)
+    red = {outcome.nodeid for outcome in reproduction.judgement.red}
+    fit = [cluster for cluster in clusters if unfit.isdisjoint(cluster.targets)]
+    return (
+        [cluster for cluster in fit if red.isdisjoint(cluster.targets)],
+        [cluster for cluster in fit if not red.isdisjoint(cluster.targets)],
+    )
 
 
 def _is_red(reproduction: Reproduction) -> bool:

@@ -6,14 +6,45 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from itertools import count, islice
+from typing import Final, Protocol
 
-from pytest_agentfix.core.model import Cluster, ClusterResult, Verdict
+from pytest_agentfix.core.model import Cluster, ClusterResult, Frame, Landing, Verdict
 from pytest_agentfix.repair.clustering import split_cluster
+from pytest_agentfix.repair.obstacles import Obstacles
 from pytest_agentfix.repair.test_edits import is_for_test_edits
 
 INTERRUPTED: Final = "not finished: the run was interrupted"
 STARTING: Final = 10.0  # seconds that a cluster counts as starting, at most
+WRONG_GUESSES: Final = 2  # kin that may end without turning a cluster green while it waits
+
+
+class Relation(Protocol):
+    """Tells which clusters may have one cause; ``kin.Kinship`` is one."""
+
+    def are_kin(self, one: Cluster, other: Cluster) -> bool:
+        """Return whether they may."""
+        ...
+
+    def learn(self, cluster: Cluster, entered: Iterable[Frame]) -> None:
+        """Take note of the functions that the tests of ``cluster`` have entered."""
+        ...
+
+
+class _NoRelation:
+    def are_kin(self, one: Cluster, other: Cluster) -> bool:  # noqa: ARG002
+        return False
+
+    def learn(self, cluster: Cluster, entered: Iterable[Frame]) -> None:
+        """Need no knowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Clusters whose tests are to be run again without an agent, as ``landing`` may help them."""
+
+    landing: Landing
+    clusters: tuple[Cluster, ...]
 
 
 @dataclass(slots=True)
@@ -22,6 +53,15 @@ class _Entry:
     result: ClusterResult | None = None
     is_begun: bool = False
     interrupted: ClusterResult | None = None  # a result that does not count
+    landing: Landing | None = None  # of kin: its tests are to be run again with it
+    is_rerunning: bool = False
+    wrong_guesses: int = 0  # kin that ended and left it red
+    ended_before: int = 0  # repairs that had ended when it began
+    number: int = 0  # in the order in which they are begun
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.is_begun and self.result is None and self.interrupted is None
 
 
 class Scheduler:
@@ -32,6 +72,11 @@ class Scheduler:
     that begins later has more of the other fixes in its base. But none waits longer than
     ``STARTING`` for another one's tests. What only an edit of the tests can end comes last, when
     all others have ended: one of their fixes may have turned it green.
+
+    Of clusters that are kin one is begun at a time. When it ends with a fix, the tests of the
+    others are run again first; what stays red is begun in its turn. A cluster waits for no more
+    kin once ``WRONG_GUESSES`` of them have left it red. None is begun that would end at the same
+    obstacle as several before it.
     """
 
     def __init__(
@@ -47,7 +92,10 @@ class Scheduler:
         self._starts = starts
         self._now = now
         self._starting: dict[str, float] = {}  # slug -> since when
+        self._relation: Relation = _NoRelation()
+        self._obstacles = Obstacles()
         self._begun = 0
+        self._numbers = count(1)
         self._stopped = ""
         self._interruption = ""
         self._lock = threading.Lock()
@@ -59,13 +107,81 @@ class Scheduler:
                 return None
             if self._starts is not None and self._count_starting() >= self._starts:
                 return None
-            entry = next(filter(self._may_begin, self._iter_waiting()), None)
+            entry = next(self._iter_ready(), None)
             if entry is None:
                 return None
-            entry.is_begun = True
+            entry.is_begun, entry.number = True, next(self._numbers)
+            entry.ended_before = self._obstacles.count
             self._begun += 1
             self._starting[entry.cluster.slug] = self._now()
             return entry.cluster
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """All clusters, those with a result included."""
+        with self._lock:
+            return tuple(entry.cluster for entry in self._entries)
+
+    def relate(self, relation: Relation) -> None:
+        """Let clusters wait for each other that are kin by ``relation``."""
+        with self._lock:
+            self._relation = relation
+
+    def must_wait(self, cluster: Cluster, entered: Iterable[Frame]) -> bool:
+        """Tell whether kin of ``cluster`` was begun before it and is still under way.
+
+        ``entered`` are functions that its tests have entered, by which that may turn out.
+        """
+        with self._lock:
+            self._relation.learn(cluster, entered)
+            entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
+            return entry.wrong_guesses < WRONG_GUESSES and any(
+                one.is_under_way
+                and one.number < entry.number
+                and self._relation.are_kin(one.cluster, cluster)
+                for one in self._entries
+            )
+
+    def put_back(self, cluster: Cluster) -> None:
+        """Let ``cluster``, which was taken and has not been paid for, wait again."""
+        with self._lock:
+            entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
+            entry.is_begun = False
+            self._begun -= 1
+            self._starting.pop(cluster.slug, None)
+
+    def take_rerun(self) -> Rerun | None:
+        """Return what is to be run again now, ``None`` for nothing; it costs no money."""
+        with self._lock:
+            due = [entry for entry in self._iter_waiting() if entry.landing is not None]
+            if not due or self._interruption:
+                return None
+            landing = due[0].landing
+            assert landing is not None
+            chosen = [entry for entry in due if entry.landing == landing]
+            for entry in chosen:
+                entry.landing, entry.is_rerunning = None, True
+            return Rerun(landing, tuple(entry.cluster for entry in chosen))
+
+    def end_rerun(self, rerun: Rerun, results: Iterable[ClusterResult]) -> None:
+        """Note the clusters that are settled; the others are still red."""
+        settled = {result.cluster.slug: result for result in results}
+        slugs = {cluster.slug for cluster in rerun.clusters}
+        with self._lock:
+            for entry in self._entries:
+                if entry.cluster.slug not in slugs:
+                    continue
+                entry.is_rerunning = False
+                entry.result = settled.get(entry.cluster.slug)
+                entry.is_begun = entry.result is not None
+                entry.wrong_guesses += entry.result is None
+
+    def count_ready(self) -> int:
+        """Count those that nothing but the number of jobs keeps from being begun."""
+        with self._lock:
+            if self._stopped or self._interruption:
+                return 0
+            return sum(1 for _ in islice(self._iter_ready(), max(0, self._limit - self._begun)))
 
     def mark_started(self, cluster: Cluster) -> None:
         """Note that ``cluster``, as it was taken, has started: its agent has a prompt."""
@@ -97,6 +213,8 @@ class Scheduler:
                 entry.interrupted = result
             else:
                 entry.result = result
+                self._tell_kin(entry, result)
+                self._obstacles.note(entry.cluster, result, begun=entry.ended_before)
 
     def settle(self, result: ClusterResult) -> None:
         """Add the result of a part of a cluster that does not have to be tried any more."""
@@ -149,12 +267,36 @@ class Scheduler:
         begun_since = self._now() - STARTING
         return sum(began > begun_since for began in self._starting.values())
 
-    def _may_begin(self, entry: _Entry) -> bool:
-        """Tell whether nothing is left that ``entry`` has to wait for."""
-        return not is_for_test_edits(entry.cluster) or all(
+    def _iter_ready(self) -> Iterator[_Entry]:
+        """Yield the waiting ones that have nothing left to wait for."""
+        under_way = [entry.cluster for entry in self._entries if entry.is_under_way]
+        for entry in self._iter_waiting():
+            if entry.landing is not None or entry.is_rerunning:
+                continue
+            is_patient = entry.wrong_guesses < WRONG_GUESSES
+            if is_patient and any(self._relation.are_kin(one, entry.cluster) for one in under_way):
+                continue
+            if self._obstacles.explain(entry.cluster, self._relation.are_kin):
+                continue
+            if not is_for_test_edits(entry.cluster) or self._have_others_ended():
+                yield entry
+
+    def _have_others_ended(self) -> bool:
+        """Tell whether only those are left that an edit of the tests can end."""
+        return all(
             one.result is not None or one.interrupted is not None or is_for_test_edits(one.cluster)
             for one in self._entries
         )
+
+    def _tell_kin(self, ended: _Entry, result: ClusterResult) -> None:
+        """Have those that waited for ``ended`` run again, or count it against the guess."""
+        for entry in self._iter_waiting():
+            if not self._relation.are_kin(ended.cluster, entry.cluster):
+                continue
+            if result.verdict.is_green and result.landing is not None:
+                entry.landing = entry.landing or result.landing
+            else:
+                entry.wrong_guesses += 1
 
     def _iter_waiting(self) -> Iterator[_Entry]:
         yield from (entry for entry in self._entries if not entry.is_begun)
@@ -164,6 +306,8 @@ class Scheduler:
             reason = self._interruption or INTERRUPTED
         elif self._stopped:
             reason = f"not tried, because of another cluster: {self._stopped}"
+        elif why := self._obstacles.explain(entry.cluster, self._relation.are_kin):
+            reason = why
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
         rest = self._find_rest(entry)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pytest_agentfix.core.model import ClusterResult, Landing, Neighbours, RunResult, Tokens
 from pytest_agentfix.core.text import clean, encodable
-from pytest_agentfix.report.totals import Totals, add_up, known_cost
+from pytest_agentfix.report.totals import Bug, Totals, add_up, find_bugs, known_cost
 
 VERSION: Final = 1
 _TEXT_LIMIT: Final = 2000
@@ -25,6 +25,7 @@ def render(result: RunResult) -> str:
     document: _Object = {
         "version": VERSION,
         "clusters": [_cluster(each) for each in result.clusters],
+        "bugs": [_bug(each) for each in find_bugs(result.clusters)],
         "notices": [_prose(notice) for notice in result.notices],
         "totals": _totals(add_up(result)),
     }
@@ -47,6 +48,21 @@ def _cluster(result: ClusterResult) -> _Object:
         "cost_usd": _dollars(known_cost(result)),
         **_evidence(result),
         "kept": [encodable(place) for place in result.kept],
+    }
+
+
+def _bug(bug: Bug) -> _Object:
+    bill = bug.bill
+    landing = _landing(bill.landing or Landing())
+    return {
+        "tests": [encodable(nodeid) for nodeid in bug.tests],
+        "verdict": bill.verdict.value,
+        "commit": landing["commit"],
+        "patch": landing["patch"],
+        "clusters": len(bug.results),
+        "attempts": bill.attempts,
+        "tokens": _tokens(bill.tokens),
+        "cost_usd": _dollars(bill.cost_usd),
     }
 
 
@@ -106,6 +122,7 @@ def _totals(totals: Totals) -> _Object:
     return {
         "failures": totals.failures,
         "clusters": totals.clusters,
+        "bugs": totals.bugs,
         "held_back": totals.held_back,
         "verdicts": {verdict.value: number for verdict, number in totals.verdicts.items()},
         "attempts": totals.attempts,

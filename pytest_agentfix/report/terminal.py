@@ -19,7 +19,7 @@ from pytest_agentfix.core.model import (
     Verdict,
 )
 from pytest_agentfix.core.text import clean, quote_path
-from pytest_agentfix.report.totals import Totals, add_up, known_cost
+from pytest_agentfix.report.totals import Bug, Totals, add_up, find_bugs, known_cost
 
 _TITLE_LIMIT: Final = 160
 _ADVICE_LIMIT: Final = 1000  # a command is of no use with its middle cut out
@@ -48,35 +48,38 @@ class SummaryLine:
 
 
 def summary_lines(result: RunResult) -> list[SummaryLine]:
-    """Return the outcome of every cluster, then the run's notices and its totals.
+    """Return the outcome of every bug, then the run's notices and its totals.
 
-    A cluster takes two to five lines: verdict and test, the cause that several test functions
-    share, the reason, then what changed and what it took; advice and things left behind follow
-    where there are any. No line holds a control character, whatever the run brought back. A run
-    without clusters and notices gives no lines.
+    A bug takes two to six lines: verdict and test, the cause that several test functions share, the
+    reason, what else turned green with the fix, then what changed and what it took; advice and
+    things left behind follow where there are any. No line holds a control character, whatever the
+    run brought back. A run without clusters and notices gives no lines.
     """
-    lines = [line for each in _cluster_blocks(result.clusters) for line in each]
+    lines = [line for each in _blocks(find_bugs(result.clusters)) for line in each]
     lines += [SummaryLine(f"note: {clean(notice)}", ("yellow",)) for notice in result.notices]
     if result.clusters:
         lines.append(_totals_line(add_up(result)))
     return lines
 
 
-def _cluster_blocks(clusters: Sequence[ClusterResult]) -> Iterator[list[SummaryLine]]:
-    width = max((len(each.verdict.value) for each in clusters), default=0)
-    for each in clusters:
+def _blocks(bugs: Sequence[Bug]) -> Iterator[list[SummaryLine]]:
+    width = max((len(each.main.verdict.value) for each in bugs), default=0)
+    for each in bugs:
         indent = " " * (width + 2)
-        head = f"{each.verdict.value:<{width}}  {_title(each)}"
+        head = f"{each.main.verdict.value:<{width}}  {_title(each.main)}"
         rest = [SummaryLine(indent + line.text, line.markup) for line in _detail_lines(each)]
-        yield [SummaryLine(head, _markup(each)), *rest]
+        yield [SummaryLine(head, _markup(each.main)), *rest]
 
 
-def _detail_lines(result: ClusterResult) -> Iterator[SummaryLine]:
+def _detail_lines(bug: Bug) -> Iterator[SummaryLine]:
+    result = bug.bill
     functions = len(result.cluster.functions)
     if functions > 1 and result.cluster.cause:
         yield SummaryLine(f"cause: {clean(result.cluster.cause)}, in {functions} test functions")
     if reason := _reason(result):
         yield SummaryLine(reason)
+    if others := [_title(one) for one in bug.results if one is not bug.main]:
+        yield SummaryLine(f"green with it: {_name_some(others, 'more')}")
     if result.verdict.is_green:
         yield from map(SummaryLine, _proof(result.probes))
     yield from map(SummaryLine, _layout(list(_outcome(result)), list(_effort(result))))
@@ -223,6 +226,8 @@ def _totals_line(totals: Totals) -> SummaryLine:
     counts = (
         f"{figures.count(totals.failures, 'failure')}, {figures.count(totals.clusters, 'cause')}"
     )
+    if totals.bugs != totals.clusters:
+        counts += f", {figures.count(totals.bugs, 'bug')}"
     parts = [f"{counts}: {', '.join(verdicts)}", figures.duration(totals.seconds)]
     if used := figures.tokens(totals.tokens):
         parts.append(used)

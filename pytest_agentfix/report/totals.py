@@ -1,10 +1,13 @@
-"""Sums over the clusters of a run, for every kind of report."""
+"""Sums over the clusters of a run and over its bugs, for every kind of report.
+
+What one commit or patch has fixed was one bug, however many causes it was taken for.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pytest_agentfix.core.model import ClusterResult, RunResult, Tokens, Verdict
 
@@ -13,14 +16,15 @@ from pytest_agentfix.core.model import ClusterResult, RunResult, Tokens, Verdict
 class Totals:
     """The sums over all clusters of a run.
 
-    ``verdicts`` holds every verdict, in the order of ``Verdict``, those that never occurred as 0.
-    ``held_back`` counts the fixes that do not count as green. ``cost_usd`` adds up the known costs,
-    ``None`` if there is none; ``is_cost_complete`` says whether every cluster that used tokens is
-    in it.
+    ``bugs`` counts what ``find_bugs`` puts together. ``verdicts`` holds every verdict, in the order
+    of ``Verdict``, those that never occurred as 0. ``held_back`` counts the fixes that do not count
+    as green. ``cost_usd`` adds up the known costs, ``None`` if there is none; ``is_cost_complete``
+    says whether every cluster that used tokens is in it.
     """
 
     failures: int
     clusters: int
+    bugs: int
     verdicts: Mapping[Verdict, int]
     held_back: int
     attempts: int
@@ -47,6 +51,7 @@ def add_up(result: RunResult) -> Totals:
     return Totals(
         failures=sum(len(each.cluster.failures) for each in clusters),
         clusters=len(clusters),
+        bugs=len(find_bugs(clusters)),
         verdicts={verdict: verdicts.count(verdict) for verdict in Verdict},
         held_back=sum(1 for each in clusters if each.verdict.is_green and not each.is_green),
         attempts=sum(each.attempts for each in clusters),
@@ -71,3 +76,43 @@ def known_cost(result: ClusterResult) -> float | None:
 
 def _is_cost_missing(result: ClusterResult) -> bool:
     return known_cost(result) is None and result.tokens != Tokens()
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """The clusters that one commit or patch has turned green, or one other cluster."""
+
+    results: tuple[ClusterResult, ...]
+
+    @property
+    def main(self) -> ClusterResult:
+        """The one that was repaired; the others turned green with it."""
+        return next((one for one in self.results if one.attempts), self.results[0])
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The node ids of all its tests."""
+        return tuple(target for one in self.results for target in one.cluster.targets)
+
+    @property
+    def bill(self) -> ClusterResult:
+        """The main result with the effort that all of them took."""
+        costs = [cost for cost in map(known_cost, self.results) if cost is not None]
+        return replace(
+            self.main,
+            attempts=sum(one.attempts for one in self.results),
+            seconds=sum(one.seconds for one in self.results),
+            tokens=sum((one.tokens for one in self.results), Tokens()),
+            cost_usd=sum(costs) if costs else None,
+            kept=tuple(place for one in self.results for place in one.kept),
+        )
+
+
+def find_bugs(results: Sequence[ClusterResult]) -> tuple[Bug, ...]:
+    """Put together what one commit or patch has fixed, in the order of each one's first result."""
+    groups: dict[object, list[ClusterResult]] = {}
+    for place, result in enumerate(results):
+        landing = result.landing if result.verdict.is_green else None
+        where = landing and (landing.commit or landing.patch)
+        groups.setdefault(where or place, []).append(result)
+    return tuple(Bug(tuple(group)) for group in groups.values())

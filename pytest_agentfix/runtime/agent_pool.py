@@ -14,7 +14,7 @@ from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR
 from pytest_agentfix.agents.opencode2.driver import OpenCode2Agent
-from pytest_agentfix.core.errors import AgentFixError, AgentTooSlowError, EnvironmentTrouble
+from pytest_agentfix.core.errors import AgentTooSlowError, EnvironmentTrouble
 from pytest_agentfix.core.machine import count_cores
 from pytest_agentfix.core.model import ChangeSet
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
@@ -23,12 +23,7 @@ from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
 from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
-from pytest_agentfix.runtime.sandbox_factory import (
-    DetachedSandbox,
-    Keep,
-    SandboxFactory,
-    WorkspaceSandbox,
-)
+from pytest_agentfix.runtime.sandbox_factory import Keep, SandboxFactory, WorkspaceSandbox
 from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
@@ -63,14 +58,6 @@ class WarmAgent:
     sandbox: WorkspaceSandbox
     switch: SwitchableHandler
     is_ahead: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyAgent:
-    """An agent that the process which started it has released, all but its pipe."""
-
-    sandbox: DetachedSandbox
-    channel: int  # of the command that is OpenCode's server
 
 
 class AgentPool:
@@ -168,27 +155,6 @@ class AgentPool:
             agent.close()
             raise
         return agent
-
-    def attach(self, ready: ReadyAgent, descriptor: int) -> None:
-        """Take over an agent that another process has started; it is the next to be acquired.
-
-        ``descriptor`` is its sandbox's pipe. Where it cannot be taken over, it ends.
-        """
-        switch = SwitchableHandler(WarmupModel(clock=self._clock))
-        try:
-            sandbox = self.sandboxes.attach(ready.sandbox, descriptor, switch.handle)
-        except AgentFixError:
-            logger.debug("an agent that was ready could not be taken over", exc_info=True)
-            return
-        try:
-            process = sandbox.container.command(ready.channel)
-            plan = self.plan(self._access)
-            agent = OpenCodeAgent.adopt(sandbox.container, plan, process, clock=self._clock)
-        except AgentFixError:
-            logger.debug("an agent that was ready could not be taken over", exc_info=True)
-            sandbox.container.close()
-            return
-        self.ahead.add(WarmAgent(agent=agent, sandbox=sandbox, switch=switch, is_ahead=True))
 
     def _start_ahead(self, unneeded: Event) -> WarmAgent:
         return replace(self.start(self._access, StartupSignals(cancelled=unneeded)), is_ahead=True)

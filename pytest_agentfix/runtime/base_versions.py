@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pytest_agentfix.core.machine import count_cores
@@ -33,7 +33,10 @@ from pytest_agentfix.judge.policy.globs import compile_glob
 from pytest_agentfix.judge.policy.test_files import Suite
 from pytest_agentfix.judge.suite_facts import SuiteFacts
 from pytest_agentfix.repair.holdout import choose_hold_out
+from pytest_agentfix.repair.kin import Kinship
+from pytest_agentfix.repair.prompts.excerpts import Sources
 from pytest_agentfix.repair.prompts.prompt import first_prompt
+from pytest_agentfix.repair.trails import TrailFinder
 from pytest_agentfix.repository import find_below
 from pytest_agentfix.runtime.advice import Advisor
 from pytest_agentfix.runtime.cluster_scope import (
@@ -41,9 +44,11 @@ from pytest_agentfix.runtime.cluster_scope import (
     find_doctest_files,
     folders_of_tests,
     inside,
+    make_test_check,
     target_files,
 )
 from pytest_agentfix.runtime.context import RunContext
+from pytest_agentfix.runtime.judge_sandbox import JudgeSandbox
 from pytest_agentfix.runtime.sandbox_factory import Keep, SandboxFactory
 from pytest_agentfix.sandbox.workspace import Base
 
@@ -135,7 +140,7 @@ class BaseVersions:
         base = self._bases[version]
         judge = SandboxJudge(
             plan=replace(self.plan_judge(), is_on_top=version > 0),
-            open_sandbox=lambda changes: self._sandboxes.open_for_judge(base, changes, keep),
+            open_sandbox=partial(self._open_sandbox, base, keep),
             read_base=base.read,
             passed=self._passed[version],
             clock=self._clock,
@@ -147,6 +152,11 @@ class BaseVersions:
             for slug, baseline in self._baselines.items():
                 judge.adopt(slug, baseline)
         return judge
+
+    def _open_sandbox(
+        self, base: Base, keep: Keep, changes: ChangeSet, *, is_bare: bool = False
+    ) -> JudgeSandbox:
+        return self._sandboxes.open_for_judge(base, changes, keep, is_bare=is_bare)
 
     def plan_judge(self) -> JudgePlan:
         """Return what all judges of this run have in common."""
@@ -169,6 +179,12 @@ class BaseVersions:
     def is_test(self, path: str) -> bool:
         """Return whether ``path`` is a test file, which only the user can open for changes."""
         return self._suite.is_test(fold(path))
+
+    def find_kin(self, clusters: Sequence[Cluster]) -> Kinship:
+        """Find out which of ``clusters`` lead into the same functions of the first version."""
+        sources = Sources(self._top, self._bases[0].read)
+        trails = TrailFinder(sources, self._top, make_test_check(self._context))
+        return Kinship(clusters, trails)
 
     def choose_hold_out(self, version: int, cluster: Cluster) -> HoldOut:
         """Choose the cases of ``cluster`` that the agent is not shown."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
-from pytest_agentfix.core.errors import AgentFixError
+from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
 from pytest_agentfix.core.model import (
     ChangeSet,
     Cluster,
@@ -39,10 +40,10 @@ from pytest_agentfix.core.ports import (
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.judge import SandboxJudge
-from pytest_agentfix.repair.loop import repair
+from pytest_agentfix.repair.loop import make_settled, repair
 from pytest_agentfix.repair.merge_queue import MergeQueue
 from pytest_agentfix.repair.prompts.prompt import next_prompt
-from pytest_agentfix.repair.scheduler import Scheduler
+from pytest_agentfix.repair.scheduler import Rerun, Scheduler
 from pytest_agentfix.repository import CommitLander
 from pytest_agentfix.repository.commit_message import complete_message, default_message
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest
@@ -51,6 +52,8 @@ from pytest_agentfix.runtime.cluster_scope import locked_patterns
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayFactory
 from pytest_agentfix.runtime.review import ModelReviewer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,12 +94,15 @@ class ClusterRepairer:
         other = self.context.extensions.commit_message(fix, message)
         return message if other is None else complete_message(other, fix)
 
-    def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult:
-        """Repair one cluster; an accepted fix becomes part of the base."""
+    def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult | None:
+        """Repair one cluster; an accepted fix becomes part of the base.
+
+        ``None``: it has to wait for another one.
+        """
         upstream = self.context.upstream
         try:
             if cluster.policy.model is not None:
-                upstream = self.context.choose_upstream(cluster.policy.model)
+                upstream = self.context.choose_upstream(self.context.settings, cluster.policy.model)
             gateway, access = self.gateways.open(upstream)
         except AgentFixError as error:
             return unprepared(cluster, error)
@@ -106,6 +112,8 @@ class ClusterRepairer:
         finally:
             for each in run.gateways:
                 self.gateways.close(each)
+        if result is None:
+            return None
         if stopped := self.gateways.ledger.run.stopped:
             self.scheduler.stop(stopped)
         return replace(
@@ -115,6 +123,33 @@ class ClusterRepairer:
             test_seconds=sum(run.test_seconds),
             kept=tuple(run.kept),
         )
+
+    def rerun(self, rerun: Rerun, progress: Progress) -> list[ClusterResult]:
+        """Run clusters again with a fix that may have helped them; return those it has settled."""
+        seconds: list[float] = []
+        kept: list[str] = []
+        deadline = self.clock.monotonic() + self.context.settings.timeout
+
+        def rerun_at(version: int, cluster: Cluster) -> Reproduction:
+            judge = self.base_versions.make_judge(
+                version, keep=kept.append, stopwatch=seconds.append
+            )
+            return judge.rerun(cluster, deadline=deadline)
+
+        for cluster in rerun.clusters:
+            progress.say(cluster, "its tests run again, with the fix of others like them")
+        try:
+            settled = self.merge_queue.settle(rerun.clusters, rerun.landing, rerun_at)
+        except (EnvironmentTrouble, TimeoutError) as trouble:  # each is begun in its turn
+            _log.debug("not run again: %s", trouble)
+            settled = []
+        results = [make_settled(cluster, rerun.landing) for cluster in settled]
+        for result in results:
+            progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
+        return [
+            replace(result, test_seconds=sum(seconds), kept=tuple(kept)) if not place else result
+            for place, result in enumerate(results)
+        ]
 
 
 class _ClusterRun:
@@ -143,6 +178,7 @@ class _ClusterRun:
         self._reviewer = self._make_reviewer(upstream) if settings.review is not None else None
         self.reviewer: Reviewer | None = self._reviewer
         self._judges: dict[int, SandboxJudge] = {}  # by the version of the base
+        self.is_withholding = False
 
     def _make_reviewer(self, upstream: Upstream) -> ModelReviewer:
         """Return a reviewer with the model for reviews, by default the one that repairs.
@@ -179,6 +215,9 @@ class _ClusterRun:
             )
         return self._judges[version]
 
+    def must_wait(self, reproduction: Reproduction) -> bool:
+        return self.repairer.scheduler.must_wait(self.cluster, reproduction.entered)
+
     def next_prompt(
         self, judgement: Judgement | None, dropped: Sequence[Drop], hold_out: HoldOut
     ) -> str:
@@ -212,7 +251,9 @@ class _ClusterRun:
 
     def agent_turn(self) -> AbstractContextManager[None]:
         self.repairer.scheduler.mark_started(self.cluster)
-        return self.repairer.agent_pool.sandboxes.agent_at_work()
+        judge = self._judges[max(self._judges)]
+        needed = judge.count_sandboxes(is_withholding=self.is_withholding)
+        return self.repairer.agent_pool.sandboxes.agent_at_work(needed)
 
     def interruption(self) -> str:
         return self.repairer.scheduler.interruption
@@ -239,7 +280,9 @@ class _ClusterBase:
         return self._versions.base(self.version).read(path)
 
     def choose_hold_out(self, cluster: Cluster) -> HoldOut:
-        return self._versions.choose_hold_out(self.version, cluster)
+        hold_out = self._versions.choose_hold_out(self.version, cluster)
+        self.run.is_withholding = bool(hold_out.withheld)
+        return hold_out
 
     def open_agent(
         self, cluster: Cluster, hold_out: HoldOut, *, deadline: float, signals: StartupSignals

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import Cluster, ClusterResult, Failure, Fix, Invocation
@@ -15,7 +15,7 @@ from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.probe import Probe
 from pytest_agentfix.repository import Repository
 from pytest_agentfix.sandbox.engine import Engine
-from pytest_agentfix.sandbox.environments import Environment, EnvironmentKind
+from pytest_agentfix.sandbox.environments import Environment
 
 if TYPE_CHECKING:
     from pytest_agentfix.gateway.cassettes import Replay
@@ -41,18 +41,8 @@ class NoExtensions:
         """Tell nobody."""
 
 
-class RunExtensions(Extensions, Protocol):
-    """The extensions of a run, with the kinds of environment and probes that plugins add."""
-
-    @property
-    def environments(self) -> Mapping[str, EnvironmentKind]:
-        """The kinds by their name."""
-        ...
-
-    @property
-    def probes(self) -> Sequence[Probe]:
-        """The probes; none of them raises."""
-        ...
+# The model of the settings, or the one that a marker or the review names.
+ChooseModel = Callable[[Settings, "str | None"], Upstream]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +58,7 @@ class RunContext:
     environment: Environment
     upstream: Upstream
     review: Upstream | None = None  # for second opinions, if that is another model
-    choose_upstream: Callable[[str], Upstream]  # for a marker's model=
+    choose_upstream: ChooseModel
     find_opencode: Callable[[], OpenCodeBinary]  # fetched if need be
     find_local_opencode: Callable[[], OpenCodeBinary] | None = None  # the same, without fetching
     scratch_root: Path

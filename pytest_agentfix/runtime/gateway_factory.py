@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
+from pytest_agentfix.agents.opencode.tool_texts import TOOL_TEXTS
 from pytest_agentfix.core import figures
 from pytest_agentfix.core.errors import KeyMissingError
 from pytest_agentfix.core.ports import Clock
@@ -34,6 +35,7 @@ from pytest_agentfix.gateway.spending.tariffs import (
     make_caps,
     make_tariff,
 )
+from pytest_agentfix.gateway.spending.token_estimate import PromptEstimators
 from pytest_agentfix.runtime.cluster_scope import model_access
 
 
@@ -78,6 +80,7 @@ class GatewayFactory:
             else DailyLedger(context.cache, clock=clock, is_needed=is_capped_by_day)
         )
         self.ledger = Ledger(caps, clock=clock, day=day)
+        self._estimators = PromptEstimators()
         self._placeholders = make_placeholders(context.top)
 
     def open(
@@ -119,6 +122,8 @@ class GatewayFactory:
             ledger=self.ledger,
             account=account,
             tariff=tariff,
+            estimators=self._estimators,
+            tool_texts=TOOL_TEXTS,
             open_sender=self._make_sender(upstream),
             log=TrafficLog(has_bodies=self._settings.is_verbose, secrets=self._secrets),
         )

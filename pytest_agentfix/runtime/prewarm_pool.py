@@ -53,15 +53,6 @@ class PrewarmPool(Generic[T]):
                 self._thread.start()
             self._changed.notify_all()
 
-    def add(self, item: T) -> None:
-        """Add one that was made elsewhere."""
-        with self._changed:
-            if not self._unneeded.is_set():
-                self._ready.append(item)
-                self._changed.notify_all()
-                return
-        self._dispose_quietly(item)
-
     def acquire(self, make: Callable[[], T] | None = None) -> T:
         """Return one that is ready or all but made, or make one; raises what making raises.
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from pytest_agentfix.core.errors import AgentFixError, OpenCodeMissingError
+from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.core.machine import (
     choose_jobs,
     count_cores,
@@ -25,31 +22,22 @@ from pytest_agentfix.core.signals import check_sigterm
 from pytest_agentfix.core.text import clean
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.in_sandbox.signed_report import ID_LIMIT
-from pytest_agentfix.repair.scheduler import INTERRUPTED, Scheduler
+from pytest_agentfix.repair.scheduler import INTERRUPTED, Rerun, Scheduler
 from pytest_agentfix.repository import check_landing
 from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
 from pytest_agentfix.repository.landing_journal import settle_landings
 from pytest_agentfix.runtime.agent_pool import AgentPool
-from pytest_agentfix.runtime.background.client import BackgroundProcess
-from pytest_agentfix.runtime.base_files import BaseFiles, copy_base, list_base_files, make_history
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
 from pytest_agentfix.runtime.cluster_scope import cluster_failures, make_test_check
 from pytest_agentfix.runtime.context import RunContext
 from pytest_agentfix.runtime.gateway_factory import GatewayContext, GatewayFactory
-from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode, find
+from pytest_agentfix.runtime.opencode_lookup import FoundOpenCode
 from pytest_agentfix.runtime.opencode_trial import opencode_notices, try_opencode
-from pytest_agentfix.runtime.prewarm.client import PrewarmClient
-from pytest_agentfix.runtime.prewarm.reaper import start_reaper
-from pytest_agentfix.runtime.prewarm.result import PrewarmResult, unpack
-from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
+from pytest_agentfix.runtime.preparation import Equipment, Preparation
 from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
-from pytest_agentfix.sandbox.cleanup import end_session, sweep_dead
-from pytest_agentfix.sandbox.environments import add_imported, list_left_out
-from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.sandbox.workspace import Base
-
-logger = logging.getLogger(__name__)
+from pytest_agentfix.sandbox.cleanup import sweep_dead
+from pytest_agentfix.sandbox.environments import list_left_out
 
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 SHOWN: Final = 100  # characters of a node id in a notice
@@ -58,36 +46,18 @@ AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
 class RepairRun:
-    """The repair of one run's failures, once there is something to repair.
+    """The repair of one run's failures, once there is something to repair."""
 
-    ``scratch`` and ``prewarm_client`` are there if the suite failed before its end; ``token`` is
-    the one that the background process got. ``opencode_lookup`` is under way where there is none.
-    """
-
-    def __init__(
-        self,
-        context: RunContext,
-        *,
-        token: str,
-        scratch: Scratch | None,
-        prewarm_client: PrewarmClient | None,
-        opencode_lookup: Future[FoundOpenCode] | None = None,
-    ) -> None:
+    def __init__(self, context: RunContext, preparation: Preparation, *, token: str) -> None:
         self._context = context
+        self._preparation = preparation
         self._clock = SystemClock()
         self._scheduler = Scheduler((), limit=context.settings.max_clusters)
         self._notices: list[str] = []
         self._began = self._clock.monotonic()
-        self._scratch = scratch
-        self._landing_folder: Path | None = None
         self._token = token
         self._gateways: GatewayFactory | None = None
-        self._sandboxes: SandboxFactory | None = None
-        self._ignored: frozenset[str] = frozenset()  # files of the base that git ignores
         self._agent_pool: AgentPool | None = None
-        self._prewarm_client = prewarm_client
-        self._opencode_lookup = opencode_lookup
-        self._reaper: BackgroundProcess | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
@@ -122,11 +92,11 @@ class RepairRun:
 
     def _prepare_and_repair(self, request: RunRequest, progress: Progress) -> None:
         try:
-            prewarmed = self._prepare(request.imported)
+            equipment = self._prepare(request.imported)
         except AgentFixError as error:
             self._scheduler.end_all(partial(unprepared, error=error))
         else:
-            self._repair_all(request, progress, prewarmed)
+            self._repair_all(request, progress, equipment)
 
     def result_so_far(self) -> RunResult:
         """Return the results so far; clusters without a verdict were interrupted."""
@@ -137,31 +107,12 @@ class RepairRun:
         )
 
     def close(self) -> None:
-        """Remove everything that was made; twice is fine."""
-        with ExitStack() as steps:  # from the last to the first, even if one of them fails
-            if self._reaper is not None:
-                steps.callback(self._reaper.close)
-            if self._scratch is not None:
-                steps.callback(self._scratch.close, is_kept=self._context.settings.keep)
-                if not self._context.settings.keep:
-                    session = self._scratch.session
-                    steps.callback(end_session, self._context.engine, self._scratch.root, session)
-                steps.callback(self._shut_down)
-                self._scratch = None
-            if self._prewarm_client is not None:
-                steps.callback(self._prewarm_client.close)
-
-    def _shut_down(self) -> None:
-        """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
-        if self._sandboxes is not None:
-            self._sandboxes.shutdown()
-        if self._agent_pool is not None:
-            self._agent_pool.close()
+        """End what is left of it; the preparation is not its own. Twice is fine."""
         if self._gateways is not None:
             self._gateways.close_all()
 
-    def _prepare(self, imported: Sequence[str]) -> PrewarmResult:
-        """Make what every cluster needs; what was prewarmed is not made again."""
+    def _prepare(self, imported: Sequence[str]) -> Equipment:
+        """Make what every cluster needs; what was made ahead is not made again."""
         context = self._context
         if swept := sweep_dead(context.engine, context.scratch_root, settle=settle_landings):
             self._notices.append(f"cleared up after {swept} earlier run(s) that were killed")
@@ -170,77 +121,33 @@ class RepairRun:
             branch=context.settings.branch,
             is_committing=context.settings.commit,
         )
-        client = self._prewarm_client
-        prewarmed = unpack(None if client is None else client.collect())
-        self._complete_environment(imported)
-        if client is not None and client.environment != self._context.environment:
-            prewarmed.drop_sandboxes()
-        try:
-            self._make_sandboxes(prewarmed, imported)
-        except BaseException:
-            prewarmed.drop_agent()
-            raise
-        return prewarmed
-
-    def _complete_environment(self, imported: Sequence[str]) -> None:
-        """Add what the tests have imported from outside of the tree, and tell of the rest."""
-        context = self._context
-        top = context.repository.top
-        environment = add_imported(context.environment, imported, top)
-        self._context = replace(context, environment=environment)
-        self._notices += (
-            f"{clean(path)} is not in the sandbox: it looks as if it held a secret"
-            for path in list_left_out(environment, imported, top)[:LEFT_OUT_SHOWN]
-        )
-
-    def _make_sandboxes(self, prewarmed: PrewarmResult, imported: Sequence[str]) -> None:
-        context = self._context
-        scratch = self._scratch = self._scratch or Scratch(context.scratch_root)
-        if not context.settings.keep:
-            self._reaper = start_reaper(scratch)
-        self._landing_folder = scratch.folder(LANDING_FOLDER)
-        files = list_base_files(context.repository, context.settings, imported)
-        base = _refresh_base(prewarmed, files)
-        if base is None:
-            folder = scratch.folder("base")
-            base = copy_base(context.repository.top, files, context.environment, folder)
-        self._ignored = files.ignored
-        self._notices += (*base.notices, *files.notices)
-        opencode = prewarmed.opencode or self._find_opencode()
-        self._gateways = self._make_gateways(opencode)
-        self._sandboxes = SandboxFactory(
-            engine=context.engine,
-            environment=context.environment,
-            scratch=scratch,
-            base=base,
-            ignore=context.repository.ignore_rules(),
-            opencode=opencode.path,
-            history=make_history(context.repository, context.settings, base, scratch.folder),
-            is_kept=context.settings.keep,
-        )
-        self._agent_pool = AgentPool(
-            self._sandboxes,
-            self._gateways.describe(context.upstream),
-            environ={**context.invocation.environ, **context.environment.env},
-            clock=self._clock,
-            major=opencode.binary.major,
-        )
-        self._notices += opencode_notices(opencode.binary, is_verbose=context.settings.is_verbose)
-        if opencode.binary.needs_trial:
+        equipment = self._preparation.finish(imported)
+        self._context = replace(context, environment=equipment.environment)
+        self._tell_notices(equipment, imported)
+        self._gateways = self._make_gateways(equipment.opencode)
+        self._agent_pool = equipment.agent_pool
+        if equipment.opencode.binary.needs_trial:
             try_opencode(
-                opencode.binary,
-                self._sandboxes,
-                self._agent_pool.plan(self._gateways.describe(context.upstream)),
+                equipment.opencode.binary,
+                equipment.sandboxes,
+                equipment.agent_pool.plan(self._gateways.describe(context.upstream)),
                 cache=context.cache,
                 clock=self._clock,
             )
+        return equipment
 
-    def _find_opencode(self) -> FoundOpenCode:
-        context = self._context
-        if self._opencode_lookup is not None:
-            with suppress(OpenCodeMissingError):  # not on this machine yet
-                return self._opencode_lookup.result()
-        return find(context.find_opencode, context.upstream.provider)
+    def _tell_notices(self, equipment: Equipment, imported: Sequence[str]) -> None:
+        left_out = list_left_out(self._context.environment, imported, self._context.repository.top)
+        self._notices += (
+            f"{clean(path)} is not in the sandbox: it looks as if it held a secret"
+            for path in left_out[:LEFT_OUT_SHOWN]
+        )
+        is_verbose = self._context.settings.is_verbose
+        self._notices += (
+            *equipment.base.notices,
+            *equipment.files.notices,
+            *opencode_notices(equipment.opencode.binary, is_verbose=is_verbose),
+        )
 
     def _make_gateways(self, opencode: FoundOpenCode) -> GatewayFactory:
         context = self._context
@@ -256,36 +163,30 @@ class RepairRun:
             context.settings, gateway_context, clock=self._clock, token=self._token
         )
 
-    def _repair_all(
-        self, request: RunRequest, progress: Progress, prewarmed: PrewarmResult
-    ) -> None:
-        context, sandboxes, agent_pool = self._context, self._sandboxes, self._agent_pool
-        assert self._gateways is not None
-        assert sandboxes is not None
-        assert self._landing_folder is not None
-        assert agent_pool is not None
+    def _repair_all(self, request: RunRequest, progress: Progress, equipment: Equipment) -> None:
+        context, gateways = self._context, self._gateways
+        assert gateways is not None
         passed = leave_out_long(request.passed, self._notices)
         base_versions = BaseVersions(
             context,
-            sandboxes=sandboxes,
+            sandboxes=equipment.sandboxes,
             request=replace(request, passed=passed),
             clock=self._clock,
             is_single=self._scheduler.count_waiting() == 1,
-            ignored=self._ignored,
+            ignored=equipment.files.ignored,
         )
-        if known := prewarmed.baseline:
-            base_versions.add_baseline(known.slug, known.baseline)
-        if prewarmed.agent is not None:
-            agent_pool.attach(prewarmed.agent, prewarmed.descriptor)
+        if known := self._preparation.baseline:
+            base_versions.add_baseline(*known)
         repairer = ClusterRepairer(
             context=context,
             base_versions=base_versions,
-            agent_pool=agent_pool,
-            gateways=self._gateways,
+            agent_pool=equipment.agent_pool,
+            gateways=gateways,
             scheduler=self._scheduler,
             clock=self._clock,
-            landing_folder=self._landing_folder,
+            landing_folder=self._preparation.scratch.folder(LANDING_FOLDER),
         )
+        self._scheduler.relate(base_versions.find_kin(self._scheduler.clusters))
         jobs = self._choose_jobs()
         executor = ThreadPoolExecutor(jobs, thread_name_prefix="agentfix-cluster")
         try:
@@ -297,10 +198,11 @@ class RepairRun:
         finally:
             repairer.merge_queue.stop()
             try:
-                self._shut_down()
-            finally:  # a second Ctrl-C must not take away a fix that is landing
+                equipment.shut_down()
+                gateways.close_all()
+            finally:  # whatever happens, a fix that is landing lands whole
                 executor.shutdown(cancel_futures=True)
-        self._notices += self._gateways.notices()
+        self._notices += gateways.notices()
 
     def _repair_in(
         self, executor: Executor, jobs: int, repairer: ClusterRepairer, progress: Progress
@@ -308,8 +210,8 @@ class RepairRun:
         """Keep ``jobs`` clusters under way until none is left; any executor will do."""
         running: set[Future[None]] = set()
         while True:
-            while len(running) < jobs and (cluster := self._scheduler.take()) is not None:
-                running.add(executor.submit(self._repair_one, repairer, cluster, progress))
+            while len(running) < jobs and (work := self._take(repairer, progress)) is not None:
+                running.add(executor.submit(work))
             if not running:
                 return
             self._prewarm_agents()
@@ -320,8 +222,22 @@ class RepairRun:
             if done:
                 self._tell_verdicts()
 
+    def _take(self, repairer: ClusterRepairer, progress: Progress) -> Callable[[], None] | None:
+        """Take what can be begun now: reruns first, as they may save a cluster its repair."""
+        if (rerun := self._scheduler.take_rerun()) is not None:
+            return partial(self._rerun, repairer, rerun, progress)
+        cluster = self._scheduler.take()
+        return None if cluster is None else partial(self._repair_one, repairer, cluster, progress)
+
+    def _rerun(self, repairer: ClusterRepairer, rerun: Rerun, progress: Progress) -> None:
+        self._scheduler.end_rerun(rerun, repairer.rerun(rerun, progress))
+
     def _repair_one(self, repairer: ClusterRepairer, cluster: Cluster, progress: Progress) -> None:
-        self._scheduler.end(cluster, repairer.repair(cluster, progress))
+        result = repairer.repair(cluster, progress)
+        if result is None:
+            self._scheduler.put_back(cluster)
+        else:
+            self._scheduler.end(cluster, result)
 
     def _tell_verdicts(self) -> None:
         for result in self._scheduler.results_so_far():
@@ -341,7 +257,7 @@ class RepairRun:
     def _prewarm_agents(self) -> None:
         """Start agents for the next clusters while these are under way."""
         if self._agent_pool is not None and not self._context.settings.keep:
-            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_waiting()))
+            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_ready()))
 
 
 def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
@@ -354,17 +270,6 @@ def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ..
             f"{clean(left_out[0], limit=SHOWN)}"
         )
     return kept
-
-
-def _refresh_base(prewarmed: PrewarmResult, files: BaseFiles) -> Base | None:
-    """Return the prewarmed base as the tree is now, and drop what was made on an older one."""
-    if prewarmed.base is None:
-        prewarmed.drop_sandboxes()
-        return None
-    base, is_changed = prewarmed.base.refresh(files.files)
-    if is_changed:
-        prewarmed.drop_sandboxes()
-    return base
 
 
 def _explain_end(error: BaseException) -> str:

@@ -13,27 +13,24 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pytest_agentfix.agents.opencode.driver import BINARY
 from pytest_agentfix.core.errors import OverlayUnavailableError, SandboxError
 from pytest_agentfix.core.model import ChangeSet, Collected
-from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler
+from pytest_agentfix.core.ports import MODEL_PORT, AcceptHandler, Command
 from pytest_agentfix.repository import IgnoreRules, make_snapshot
+from pytest_agentfix.runtime.judge_sandbox import JudgeSandbox, Removals, WaitingSession
 from pytest_agentfix.runtime.prewarm_pool import PrewarmPool
-from pytest_agentfix.sandbox.attached_socket import AttachedSocket
-from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan, SandboxState
+from pytest_agentfix.sandbox.container import ContainerSandbox, SandboxPlan
 from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.file_writer import History, write_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
-from pytest_agentfix.sandbox.scratch import BorrowedScratch, Scratch, owner_name
+from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import (
     Base,
-    BindMount,
-    OverlayMount,
     OverlayWorkspace,
     Workspace,
     make_mount_points,
@@ -41,7 +38,9 @@ from pytest_agentfix.sandbox.workspace import (
 
 # Files of the repository that OpenCode would read or import; the agent's copy has none of them.
 AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})
-JUDGES_AHEAD: Final = 4  # sandboxes; about as many as one judgement takes side by side
+JUDGES_AHEAD: Final = 3  # sandboxes, where it is not known how many a judgement takes
+MOST_AHEAD: Final = 8
+BARE_AHEAD: Final = 1
 WRITE_LIMIT: Final = 300.0  # seconds that writing into a fresh sandbox may take
 
 AnyWorkspace = Workspace | OverlayWorkspace
@@ -59,57 +58,68 @@ def _never(_path: str) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class WorkspaceSandbox:
-    """A sandbox that is up, with its workspace: the first base, or with later changes."""
+    """A sandbox that is up, with its workspace: the first base, or with later changes.
+
+    ``waiting`` is the judge's first session in it, if that was started ahead.
+    """
 
     container: ContainerSandbox
     workspace: AnyWorkspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetachedSandbox:
-    """An agent's sandbox that the process which made it has released, all but its pipe."""
-
-    state: SandboxState
-    mount: BindMount | OverlayMount
+    waiting: WaitingSession | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class SandboxFactory:
-    """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes."""
+    """The sandboxes of one run. ``base`` is the tree as the tests saw it; it never changes.
+
+    ``session`` is the command of any of the judge's sessions, without its stdin.
+    """
 
     engine: Engine
     environment: Environment
-    scratch: Scratch | BorrowedScratch
+    scratch: Scratch
     base: Base
     ignore: IgnoreRules
     opencode: Path
+    session: Command | None = None
     history: Path | None = None  # the repository's own, in the place of ``.git`` for judges only
     is_kept: bool = False
     _has_overlays: bool = True
     _is_shut_down: bool = False
     _checked: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turns: int = 0  # agents at work now
+    _turns: list[int] = field(default_factory=list)  # sandboxes that each agent's work will take
     _open: weakref.WeakSet[ContainerSandbox] = field(default_factory=weakref.WeakSet)
-    judges: PrewarmPool[WorkspaceSandbox] = field(init=False)  # made ahead
+    _removals: Removals = field(default_factory=Removals)
+    # Made ahead: for the judge's sessions, and for its calls outside of pytest.
+    judges: PrewarmPool[WorkspaceSandbox] = field(init=False)
+    bare_judges: PrewarmPool[WorkspaceSandbox] = field(init=False)
 
     def __post_init__(self) -> None:
         # A workspace that is kept has to show the whole tree, not what differs.
         self._has_overlays = not self.is_kept
         self.judges = PrewarmPool(
-            lambda _: self._make_plain("judge"), _close, name="agentfix-judges-ahead"
+            lambda _: self._make_for_sessions(), self._remove, name="agentfix-judges-ahead"
+        )
+        self.bare_judges = PrewarmPool(
+            lambda _: self._make_plain("judge"), self._remove, name="agentfix-bare-judges-ahead"
         )
 
-    def open_for_judge(self, base: Base, changes: ChangeSet, keep: Keep) -> ContainerSandbox:
-        """Return a sandbox with ``base`` plus ``changes``, which the agent never touches."""
-        sandbox = self.judges.acquire()
+    def open_for_judge(
+        self, base: Base, changes: ChangeSet, keep: Keep, *, is_bare: bool = False
+    ) -> JudgeSandbox:
+        """Return a sandbox with ``base`` plus ``changes``, which the agent never touches.
+
+        In one that ``is_bare`` no session has been started ahead.
+        """
+        sandbox = (self.bare_judges if is_bare else self.judges).acquire()
         try:
             self._write(sandbox, base.with_changes(changes), History.KEPT)
         except BaseException:
             _close(sandbox)
             raise
         self.note_kept("judge", sandbox, keep)
-        return sandbox.container
+        return JudgeSandbox(sandbox.container, sandbox.waiting, self._removals)
 
     def open_for_agent(self, accept: AcceptHandler) -> WorkspaceSandbox:
         """Return a sandbox with the first base, OpenCode, and a port that ``accept`` serves."""
@@ -121,40 +131,6 @@ class SandboxFactory:
         """Return the same with ``base`` plus ``shown`` in it, for environments that have no git."""
         workspace = self._make_copy(base, shown, is_agents=True)
         return self._listen(self._start("agent", workspace, {self.opencode: BINARY}, accept))
-
-    def attach(
-        self, ready: DetachedSandbox, descriptor: int, accept: AcceptHandler
-    ) -> WorkspaceSandbox:
-        """Take over an agent's sandbox that another process has made on the same base.
-
-        ``descriptor`` is its pipe, and is closed with it. Raises ``SandboxError``.
-        """
-        workspace = self._find_workspace(ready.mount)
-        state = ready.state
-        attached = AttachedSocket.from_fd(
-            state.identity,
-            descriptor,
-            state.connection,
-            partial(self.engine.is_out_of_memory, state.identity),
-        )
-        container = ContainerSandbox.adopt(
-            self.engine,
-            self.plan({self.opencode: BINARY}),
-            workspace,
-            attached,
-            state.pipe,
-            read_changes=self._make_reader(workspace),
-            accept=accept,
-        )
-        self._open.add(container)
-        return WorkspaceSandbox(container=container, workspace=workspace)
-
-    def _find_workspace(self, mount: BindMount | OverlayMount) -> AnyWorkspace:
-        """Return the agent's workspace that is mounted in this way."""
-        if isinstance(mount, BindMount):
-            return Workspace(path=mount.folder, base=self.base, is_hidden=is_agent_file)
-        folder = mount.upper.parent
-        return OverlayWorkspace(folder=folder, mount=mount, base=self.base, is_hidden=is_agent_file)
 
     def _make_reader(self, workspace: AnyWorkspace) -> Callable[[], Collected]:
         skip = self.environment.mounts_inside(self.base.top)
@@ -177,19 +153,23 @@ class SandboxFactory:
         return is_done
 
     @contextlib.contextmanager
-    def agent_at_work(self) -> Iterator[None]:
-        """Make sandboxes for the judge ahead while an agent thinks, and not while tests run."""
-        self._count_turns(1)
+    def agent_at_work(self, needed: int = JUDGES_AHEAD) -> Iterator[None]:
+        """Make sandboxes for the judge ahead while an agent thinks, and not while tests run.
+
+        ``needed`` are those for sessions that the judgement of its work will take.
+        """
+        self._set_targets(self._turns.append, needed)
         try:
             yield
         finally:
-            self._count_turns(-1)
+            self._set_targets(self._turns.remove, needed)
 
-    def _count_turns(self, number: int) -> None:
+    def _set_targets(self, note: Callable[[int], None], needed: int) -> None:
         with self._lock:
-            self._turns += number
-            is_useful = bool(self._turns) and not self.is_kept
-            self.judges.set_target(JUDGES_AHEAD if is_useful else 0)
+            note(needed)
+            turns = [] if self.is_kept else self._turns
+            self.judges.set_target(min(sum(turns), MOST_AHEAD))
+            self.bare_judges.set_target(min(len(turns), BARE_AHEAD))
 
     def note_kept(self, kind: str, sandbox: WorkspaceSandbox, keep: Keep) -> None:
         """Tell ``keep`` where a sandbox will be left, if sandboxes are left at all."""
@@ -200,8 +180,13 @@ class SandboxFactory:
         """End every sandbox that is open, and open no more; whoever waits for one is woken."""
         self._is_shut_down = True
         self.judges.close()
+        self.bare_judges.close()
         for container in list(self._open):
-            container.close()
+            self._removals.add(container)
+        self._removals.finish()
+
+    def _remove(self, sandbox: WorkspaceSandbox) -> None:
+        self._removals.add(sandbox.container)
 
     def _write(self, sandbox: WorkspaceSandbox, base: Base, history: History) -> bool:
         changes = base.delta()
@@ -218,6 +203,16 @@ class SandboxFactory:
         )
         sandbox.workspace.expect(changes)
         return is_anew or history is History.KEPT
+
+    def _make_for_sessions(self) -> WorkspaceSandbox:
+        sandbox = self._make_plain("judge")
+        if self.session is not None:
+            try:
+                sandbox.waiting = WaitingSession.start(sandbox.container, self.session)
+            except BaseException:
+                _close(sandbox)
+                raise
+        return sandbox
 
     def _make_plain(
         self,

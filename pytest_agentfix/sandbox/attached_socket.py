@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pytest_agentfix.core.errors import OutOfMemoryError, SandboxError
@@ -17,16 +15,6 @@ CHUNK: Final = 256 * 1024  # bytes read at once
 STDERR_LIMIT: Final = 4000  # bytes kept of what the guest wrote to stderr
 STDOUT: Final = 1  # the engine's number of the stream
 NEXT_STEP: Final = "Run pytest again; `docker events` and the engine's log may tell more."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttachedState:
-    """The state of a socket that is handed over, besides the socket itself."""
-
-    header: bytes  # the begun header of the engine's framing
-    stream: int
-    left: int  # bytes of the engine's frame that are still to come
-    stderr: bytes
 
 
 class AttachedSocket:
@@ -40,38 +28,6 @@ class AttachedSocket:
         self._is_out_of_memory = is_out_of_memory
         self._demux = Demux()
         self._stderr = b""
-        self._is_released = False
-
-    @classmethod
-    def from_fd(
-        cls,
-        identity: str,
-        descriptor: int,
-        state: AttachedState,
-        is_out_of_memory: Callable[[], bool],
-    ) -> AttachedSocket:
-        """Go on with the socket that another process has released; takes the descriptor over."""
-        attached = cls(identity, socket.socket(fileno=descriptor), is_out_of_memory)
-        attached._demux = Demux.from_state(state)
-        attached._stderr = state.stderr
-        return attached
-
-    def check_release(self) -> None:
-        """Raise ``SandboxError`` where the socket is of no use to another process (TLS, TCP)."""
-        is_plain = isinstance(self._socket, socket.socket)  # SSH and TLS bring their own
-        if not is_plain or self._socket.family != socket.AF_UNIX:
-            raise SandboxError("The engine's connection cannot be handed over.", NEXT_STEP)
-
-    def release(self) -> tuple[AttachedState, int]:
-        """Let go without hanging up: the state, and a descriptor of the caller's own.
-
-        Nobody may be receiving or sending. Raises ``SandboxError`` where that is not possible.
-        """
-        self.check_release()
-        descriptor = os.dup(self._socket.fileno())
-        self._is_released = True
-        self.close()
-        return self._demux.state(self._stderr), descriptor
 
     def receive(self) -> bytes:
         """Wait for the guest's next bytes; what it writes to stderr is kept aside."""
@@ -116,8 +72,6 @@ class AttachedSocket:
 
     def hang_up(self) -> None:
         """End the pipe, which ends everything inside and wakes whoever receives or sends."""
-        if self._is_released:
-            return  # a shutdown would end it for the next holder too
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -140,20 +94,6 @@ class Demux:
         self._header = bytearray()
         self._stream = 0
         self._left = 0
-
-    @classmethod
-    def from_state(cls, state: AttachedState) -> Demux:
-        """Go on where another process stopped."""
-        demux = cls()
-        demux._header += state.header
-        demux._stream, demux._left = state.stream, state.left
-        return demux
-
-    def state(self, stderr: bytes) -> AttachedState:
-        """Return its present position in the stream, together with ``stderr``."""
-        return AttachedState(
-            header=bytes(self._header), stream=self._stream, left=self._left, stderr=stderr
-        )
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield the parts in ``data`` with the number of the stream that each belongs to."""

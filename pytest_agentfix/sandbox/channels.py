@@ -66,35 +66,6 @@ class Channel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputState:
-    """The content of a ``CappedOutput``, for another process to go on with."""
-
-    half: int  # bytes
-    head: bytes = b""
-    tail: bytes = b""
-    dropped: int = 0  # bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandState:
-    """The state of a running command, for another process to go on with."""
-
-    channel: int
-    stdout: OutputState
-    stderr: OutputState
-    report: bytes = b""
-    report_limit: int  # bytes
-    is_report_cut: bool = False
-    seconds: float = 0.0  # since its start
-
-    @classmethod
-    def at_start(cls, channel: int, command: Command) -> CommandState:
-        """Return the state of a command that was just started."""
-        empty = OutputState(half=command.output_limit // 2)
-        return cls(channel=channel, stdout=empty, stderr=empty, report_limit=command.report_limit)
-
-
 class CappedOutput:
     """Keeps the first and the last half of at most ``limit`` bytes."""
 
@@ -103,21 +74,6 @@ class CappedOutput:
         self._head = bytearray()
         self._tail = bytearray()
         self._dropped = 0
-
-    @classmethod
-    def from_state(cls, state: OutputState) -> CappedOutput:
-        """Go on where another process stopped."""
-        output = cls(2 * state.half)
-        output._head += state.head
-        output._tail += state.tail
-        output._dropped = state.dropped
-        return output
-
-    def state(self) -> OutputState:
-        """Return its present content, for another process."""
-        return OutputState(
-            half=self._half, head=bytes(self._head), tail=bytes(self._tail), dropped=self._dropped
-        )
 
     def add(self, data: bytes) -> None:
         """Take ``data`` in, dropping from the middle."""
@@ -158,29 +114,25 @@ class Exit:
 class RunningCommand:
     """A command in the sandbox, seen from the host. Implements ``ports.Process``."""
 
-    def __init__(self, link: Link, known: CommandState) -> None:
-        self.channel = known.channel
+    def __init__(self, link: Link, channel: int, command: Command) -> None:
+        self.channel = channel
         self._link = link
-        self._stdout = CappedOutput.from_state(known.stdout)
-        self._stderr = CappedOutput.from_state(known.stderr)
-        self._report = bytearray(known.report)
-        self._report_limit = known.report_limit
-        self._is_report_cut = known.is_report_cut
-        self._started = time.monotonic() - known.seconds
+        self._stdout = CappedOutput(command.output_limit)
+        self._stderr = CappedOutput(command.output_limit)
+        self._report = bytearray()
+        self._report_limit = command.report_limit
+        self._is_report_cut = False
+        self._started = time.monotonic()
         self._ended = threading.Event()
         self._exit: Exit | None = None
 
-    def state(self) -> CommandState:
-        """Return its present state; no frame may be handled meanwhile."""
-        return CommandState(
-            channel=self.channel,
-            stdout=self._stdout.state(),
-            stderr=self._stderr.state(),
-            report=bytes(self._report),
-            report_limit=self._report_limit,
-            is_report_cut=self._is_report_cut,
-            seconds=time.monotonic() - self._started,
-        )
+    def feed(self, stdin: bytes) -> None:
+        """Send all of its stdin; its seconds count from now on."""
+        self._started = time.monotonic()
+        for start in range(0, len(stdin), MAX_PAYLOAD):
+            part = stdin[start : start + MAX_PAYLOAD]
+            self._link.send(PipeFrame(FrameKind.DATA, self.channel, part))
+        self._link.send(PipeFrame(FrameKind.EOF, self.channel))
 
     def take(self, frame: PipeFrame) -> None:
         """Take one of the command's frames in."""

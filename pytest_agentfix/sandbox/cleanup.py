@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_agentfix.core.errors import AgentFixError
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.overlay_cleanup import clean_up_overlays
-from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep, sweep_one
+from pytest_agentfix.sandbox.scratch import is_alive, owner_name, sweep
 
 # Settles what a dead session had begun outside its folder, which it is given; never raises.
 Settle = Callable[[Path], None]
@@ -39,11 +39,6 @@ def sweep_dead(engine: Engine, root: Path, *, settle: Settle) -> int:
             end_session(engine, root, session)
             swept.add(session)
     return len(swept)
-
-
-def sweep_session(engine: Engine, root: Path, session: str, *, settle: Settle) -> None:
-    """Clean up after one session, if it is dead, with its folder."""
-    sweep_one(root / session, partial(_clear_dead, engine, root, settle))
 
 
 def _clear_dead(engine: Engine, root: Path, settle: Settle, session: str) -> None:

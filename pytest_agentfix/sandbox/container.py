@@ -14,13 +14,13 @@ from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
 from pytest_agentfix.core.ports import AcceptHandler, Command, Completed, Process, Stream
 from pytest_agentfix.core.progress import Work
-from pytest_agentfix.sandbox.attached_socket import AttachedSocket, AttachedState
+from pytest_agentfix.sandbox.attached_socket import AttachedSocket
 from pytest_agentfix.sandbox.channels import RunningCommand
 from pytest_agentfix.sandbox.engine import ContainerSpec, Engine
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.guest_source import read_source
 from pytest_agentfix.sandbox.in_sandbox import guest
-from pytest_agentfix.sandbox.pipe import Pipe, PipeState
+from pytest_agentfix.sandbox.pipe import Pipe
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount
 
 logger = logging.getLogger(__name__)
@@ -58,19 +58,10 @@ class SandboxPlan:
     is_kept: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxState:
-    """A sandbox that was released, for the process that adopts it."""
-
-    identity: str
-    pipe: PipeState
-    connection: AttachedState
-
-
 class ContainerSandbox:
     """A running container around one workspace. Implements ``ports.Sandbox``."""
 
-    def __init__(  # noqa: PLR0913 - all that one sandbox is made of
+    def __init__(
         self,
         engine: Engine,
         plan: SandboxPlan,
@@ -78,17 +69,12 @@ class ContainerSandbox:
         *,
         read_changes: Callable[[], Collected],
         accept: AcceptHandler | None = None,
-        adopted: tuple[AttachedSocket, PipeState] | None = None,  # see ``adopt``
     ) -> None:
         self._engine = engine
         self._plan = plan
         self._copy = copy
         self._read_changes = read_changes
         self._is_closed = False
-        if adopted is not None:
-            self._container, state = adopted
-            self._pipe = Pipe.adopt(self._container, state, accept=accept)
-            return
         try:
             self._container = self._start()
         except BaseException:
@@ -101,38 +87,6 @@ class ContainerSandbox:
         except BaseException:
             self.close()
             raise
-
-    @classmethod
-    def adopt(  # noqa: PLR0913 - what the constructor takes, and what was handed over
-        cls,
-        engine: Engine,
-        plan: SandboxPlan,
-        copy: Copy,
-        connection: AttachedSocket,
-        pipe_state: PipeState,
-        *,
-        read_changes: Callable[[], Collected],
-        accept: AcceptHandler | None = None,
-    ) -> ContainerSandbox:
-        """Go on with a sandbox that another process has released, ``copy`` and all."""
-        adopted = (connection, pipe_state)
-        return cls(engine, plan, copy, read_changes=read_changes, accept=accept, adopted=adopted)
-
-    def release(self) -> tuple[SandboxState, int]:
-        """Let go of the sandbox for another process: its state, and a descriptor of its pipe.
-
-        ``close`` does nothing after that; the caller owns the descriptor. Raises
-        ``SandboxError`` where it cannot be, and only ``close`` is left then.
-        """
-        self._container.check_release()
-        pipe = self._pipe.release()
-        connection, descriptor = self._container.release()
-        self._is_closed = True
-        return SandboxState(identity=self.identity, pipe=pipe, connection=connection), descriptor
-
-    def command(self, channel: int) -> RunningCommand:
-        """Return a command that ran when the sandbox was released; raises ``SandboxError``."""
-        return self._pipe.command(channel)
 
     def _start(self) -> AttachedSocket:
         environment = self._plan.environment
@@ -173,6 +127,10 @@ class ContainerSandbox:
         """Start in the background."""
         return self._pipe.run(command)
 
+    def begin(self, command: Command) -> RunningCommand:
+        """Start in the background, without its stdin: it waits until it is fed."""
+        return self._pipe.begin(command)
+
     def dial(self, port: int, *, timeout: float) -> Stream:
         """Connect to a port on the sandbox's own loopback."""
         return self._pipe.dial(port, timeout=timeout)
@@ -195,13 +153,17 @@ class ContainerSandbox:
         finally:
             self._engine.unpause(self.identity)
 
+    def end(self) -> None:
+        """End everything in it; the container and the workspace are still to be removed."""
+        self._pipe.close()
+        self._container.close()
+
     def close(self) -> None:
         """Remove the container and the workspace; with ``is_kept`` only stop it."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._pipe.close()
-        self._container.close()
+        self.end()
         if self._plan.is_kept:
             self._engine.stop(self.identity)
             return

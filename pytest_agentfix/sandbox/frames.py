@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,11 +64,7 @@ class FrameParser:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def rest(self) -> bytes:
-        """Return the bytes that were fed and have not come out as a frame."""
-        return bytes(self._buffer)
-
-    def feed(self, data: bytes) -> Generator[PipeFrame, None, None]:
+    def feed(self, data: bytes) -> Iterator[PipeFrame]:
         """Yield every frame that ``data`` completes; raises ``FrameError`` on nonsense."""
         self._buffer += data
         start = 0

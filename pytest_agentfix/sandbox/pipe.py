@@ -2,9 +2,6 @@
 
 Everything that arrives is untrusted. What cannot be the guest's ends the pipe, and with it the
 sandbox; channels are bounded by number here, and each by itself in ``channels.py``.
-
-A pipe can go on in another process: ``release`` here, ``adopt`` there. Between the two nobody
-speaks to the guest, which gives up after a minute.
 """
 
 from __future__ import annotations
@@ -14,8 +11,6 @@ import json
 import logging
 import math
 import threading
-from contextlib import closing
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pytest_agentfix.core.errors import SandboxError
@@ -24,7 +19,6 @@ from pytest_agentfix.core.progress import FindWork, ProgressWait, find_nothing, 
 from pytest_agentfix.sandbox.channels import (
     GONE_NEXT_STEP,
     Channel,
-    CommandState,
     HostTunnel,
     RunningCommand,
 )
@@ -42,8 +36,6 @@ logger = logging.getLogger(__name__)
 MAX_ACCEPTED: Final = 64  # tunnels that the sandbox may hold open towards the gateway
 PING_EVERY: Final = 10.0  # seconds; the guest gives up after 60 s of silence
 JOIN_TIMEOUT: Final = 5.0  # seconds for a thread to notice that its connection was hung up
-RELEASE_TIMEOUT: Final = 5.0  # seconds for the guest's answer that wakes the receiving thread
-NO_PORT: Final = 0  # nobody can listen there, so that dialling it brings an answer and no more
 
 
 class Connection(Protocol):
@@ -66,16 +58,6 @@ class Connection(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipeState:
-    """All that the next holder of a pipe has to know, besides the connection's own state."""
-
-    next_channel: int
-    commands: tuple[CommandState, ...]  # those that are running
-    unparsed: bytes  # what was received and not yet looked at
-    is_ready: bool
-
-
 class Pipe:
     """One connection to one guest. Frames are dispatched by a thread of its own."""
 
@@ -90,88 +72,11 @@ class Pipe:
         self._is_closing = False
         self._is_silent = threading.Event()  # no more pings
         self._is_ready = threading.Event()
-        self._adopted: dict[int, RunningCommand] = {}
         self._parser = FrameParser()
-        self._unparsed = b""  # to be parsed before anything is received
-        self._marker: int | None = None  # the channel whose answer ends the receiving here
-        self._is_released = False
         self._threads = [
             threading.Thread(target=target, name=f"agentfix-{target.__name__}", daemon=True)
             for target in (self._receive, self._ping)
         ]
-
-    @classmethod
-    def adopt(
-        cls, connection: Connection, state: PipeState, *, accept: AcceptHandler | None = None
-    ) -> Pipe:
-        """Go on with a pipe that another process has released. It listens already."""
-        pipe = cls(connection, accept=accept)
-        pipe._numbers = itertools.count(state.next_channel)
-        pipe._adopted = {known.channel: RunningCommand(pipe, known) for known in state.commands}
-        pipe._channels.update(pipe._adopted)
-        pipe._unparsed = state.unparsed
-        if state.is_ready:
-            pipe._is_ready.set()
-        pipe.start()
-        return pipe
-
-    def command(self, channel: int) -> RunningCommand:
-        """Return a command that ran when the pipe was released; raises ``SandboxError``."""
-        try:
-            return self._adopted[channel]
-        except KeyError:
-            raise SandboxError("A command in the sandbox had ended.", GONE_NEXT_STEP) from None
-
-    def release(self, timeout: float = RELEASE_TIMEOUT) -> PipeState:
-        """Stop listening at the end of a frame and leave the connection as it is.
-
-        Commands run on, for ``adopt``; whoever waits for them here gets a ``SandboxError``.
-        Streams that were opened from inside are closed; there must be none that was dialled.
-        Raises ``SandboxError`` when that cannot be, or not in time: only ``close`` is left then.
-        """
-        marker = self._mark_end()
-        self._is_silent.set()  # no ping may come between the last word here and the first there
-        # The receiver waits for bytes, so the guest is asked for some that mean nothing.
-        self.send(PipeFrame(FrameKind.DIAL, marker, _encode({"port": NO_PORT, "timeout": timeout})))
-        for thread in self._threads:
-            thread.join(timeout)
-        if self._loss is not None:
-            raise self.loss()
-        if not self._is_released or any(thread.is_alive() for thread in self._threads):
-            raise SandboxError("The sandbox cannot be handed over now.", GONE_NEXT_STEP)
-        for target in self._targets():
-            if isinstance(target, HostTunnel):
-                target.close()
-        state = self._state()
-        self._lose(SandboxError("The sandbox was handed over.", GONE_NEXT_STEP))
-        return state
-
-    def _mark_end(self) -> int:
-        """Reserve the channel whose answer is the last frame handled here."""
-        with self._lock:
-            is_dialled = any(
-                isinstance(target, HostTunnel) and channel < FIRST_GUEST_CHANNEL
-                for channel, target in self._channels.items()
-            )
-            if self._loss is None and not is_dialled:
-                self._marker = next(self._numbers)
-                return self._marker
-        if is_dialled:
-            raise SandboxError("A stream into the sandbox is still open.", GONE_NEXT_STEP)
-        raise self.loss()
-
-    def _state(self) -> PipeState:
-        commands = [target for target in self._targets() if isinstance(target, RunningCommand)]
-        return PipeState(
-            next_channel=next(self._numbers),
-            commands=tuple(command.state() for command in commands),
-            unparsed=self._unparsed,
-            is_ready=self._is_ready.is_set(),
-        )
-
-    def _targets(self) -> list[Channel]:
-        with self._lock:
-            return list(self._channels.values())
 
     def start(self) -> None:
         """Begin to listen to the guest."""
@@ -197,6 +102,12 @@ class Pipe:
 
     def run(self, command: Command) -> RunningCommand:
         """Start a command."""
+        running = self.begin(command)
+        running.feed(command.stdin)
+        return running
+
+    def begin(self, command: Command) -> RunningCommand:
+        """Start a command without its stdin, for which it has to wait."""
         channel = next(self._numbers)
         order = _encode(
             {
@@ -206,13 +117,9 @@ class Pipe:
                 "report": command.has_report,
             }
         )
-        running = RunningCommand(self, CommandState.at_start(channel, command))
+        running = RunningCommand(self, channel, command)
         self._add(channel, running)
         self.send(PipeFrame(FrameKind.SPAWN, channel, order))
-        for start in range(0, len(command.stdin), MAX_PAYLOAD):
-            part = command.stdin[start : start + MAX_PAYLOAD]
-            self.send(PipeFrame(FrameKind.DATA, channel, part))
-        self.send(PipeFrame(FrameKind.EOF, channel))
         return running
 
     def dial(self, port: int, *, timeout: float) -> HostTunnel:
@@ -268,12 +175,7 @@ class Pipe:
             logger.debug("a %s frame was lost with its sandbox", frame.kind.name)
 
     def close(self) -> None:
-        """Hang up and stop the threads; whoever waits for the sandbox gets a ``SandboxError``.
-
-        A pipe that was released is the next holder's, and left alone.
-        """
-        if self._is_released:
-            return
+        """Hang up and stop the threads; whoever waits for the sandbox gets a ``SandboxError``."""
         self._is_closing = True
         self._is_silent.set()
         self._lose()
@@ -288,34 +190,15 @@ class Pipe:
 
     def _receive(self) -> None:
         try:
-            data = self._unparsed
-            while self._take_in(data) and (data := self._connection.receive()):
-                pass
+            while data := self._connection.receive():
+                for frame in self._parser.feed(data):
+                    self._dispatch(frame)
         except FrameError as error:
             self._give_up(f"The sandbox spoke nonsense: {error}.")
         except (OSError, SandboxError):
             logger.debug("the pipe broke", exc_info=True)
         finally:
-            if not self._is_released:
-                self._lose()
-
-    def _take_in(self, data: bytes) -> bool:
-        """Dispatch what ``data`` completes; return whether to receive more."""
-        with closing(self._parser.feed(data)) as frames:
-            for frame in frames:
-                if self._marker is not None and frame.kind is FrameKind.ACCEPT:
-                    left = frame.encode()  # for the next holder, who has another handler
-                elif self._marker is not None and frame.channel == self._marker:
-                    left = b""
-                else:
-                    self._dispatch(frame)
-                    continue
-                break
-            else:
-                return True
-        self._unparsed = left + self._parser.rest()
-        self._is_released = True
-        return False
+            self._lose()
 
     def _dispatch(self, frame: PipeFrame) -> None:
         if frame.kind is FrameKind.HELLO:

@@ -64,19 +64,6 @@ class Scratch:
         self._lock.close()
 
 
-class BorrowedScratch:
-    """A session's folder in the hands of another process than the one that holds its lock."""
-
-    def __init__(self, path: Path) -> None:
-        self.root = path.parent
-        self.session = path.name
-        self.path = path
-
-    def folder(self, name: str) -> Path:
-        """Make a new folder in the session's."""
-        return _make_folder(self.path, name, self.root)
-
-
 def _make_folder(parent: Path, name: str, root: Path) -> Path:
     path = parent / f"{name}-{secrets.token_hex(4)}"
     try:
@@ -112,11 +99,10 @@ def sweep(root: Path, end_session: Callable[[str], None]) -> list[str]:
 
     ``end_session`` removes a session's containers; it is called before its folder goes.
     """
-    return [folder.name for folder in _candidates(root) if sweep_one(folder, end_session)]
+    return [folder.name for folder in _candidates(root) if _sweep_one(folder, end_session)]
 
 
-def sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
-    """Clean up after the session in ``folder``, if it is dead; return whether it was."""
+def _sweep_one(folder: Path, end_session: Callable[[str], None]) -> bool:
     with _dead(folder) as is_dead:
         if is_dead:
             end_session(folder.name)

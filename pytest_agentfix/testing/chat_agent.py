@@ -52,8 +52,9 @@ class ChatAgent:
         except TimeoutError:
             end, words = TurnEnd.DEADLINE, "the time of the cluster ran out"
         except (OSError, HTTPException, ValueError) as error:
-            cap = self.gateway.cap()
-            end, words = (TurnEnd.CAPPED, cap) if cap else (TurnEnd.ERROR, str(error))
+            end, words = TurnEnd.ERROR, str(error)
+        if end is not TurnEnd.DEADLINE and (cap := self.gateway.cap()):
+            end, words = TurnEnd.CAPPED, cap
         trouble = self.gateway.trouble()
         if trouble is not None and end is not TurnEnd.DEADLINE:
             raise trouble

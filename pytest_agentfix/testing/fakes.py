@@ -319,6 +319,7 @@ class FakeServices:
     is_broken_again: bool = False  # whether the first fix that is found is broken by the next
     stats: tuple[FileStat, ...] = ()
     interrupted: str = ""
+    is_waiting: bool = False  # whether kin was begun before
     clusters: list[Cluster] = field(default_factory=list)
     results: list[ClusterResult] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
@@ -329,6 +330,10 @@ class FakeServices:
     def current_base(self) -> FakeBase:
         """Return the base with all fixes that have landed."""
         return replace(self.base, version=len(self.landed))
+
+    def must_wait(self, reproduction: Reproduction) -> bool:  # noqa: ARG002
+        """Answer as configured."""
+        return self.is_waiting
 
     def next_prompt(
         self, judgement: Judgement | None, dropped: Sequence[Drop], hold_out: HoldOut

@@ -74,6 +74,12 @@ class LocalSandbox:
 
     def start(self, command: Command) -> _LocalProcess:
         """Start ``command`` in the background."""
+        process = self.begin(command)
+        process.feed(command.stdin)
+        return process
+
+    def begin(self, command: Command) -> _LocalProcess:
+        """Start ``command`` without its stdin: it waits until it is fed."""
         if self._place is not None:
             command = _mounted(command, self.folder, self._place)
         process = _LocalProcess(command)
@@ -88,6 +94,10 @@ class LocalSandbox:
     def collect(self) -> Collected:
         """Return the result of the ``collect`` function given to the constructor."""
         return self._collect()
+
+    def end(self) -> None:
+        """Kill every command."""
+        self.close()
 
     def close(self) -> None:
         """Kill every command; the folder belongs to the test."""
@@ -138,6 +148,13 @@ class _LocalProcess:
         self._popen: subprocess.Popen[bytes] | None = None
         self._spawn(command)
 
+    def feed(self, stdin: bytes) -> None:
+        self._started = time.monotonic()
+        if self._popen is not None:
+            sink, self._popen.stdin = self._popen.stdin, None
+            assert sink is not None
+            self._launch(_feed, sink, stdin)
+
     def is_running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
 
@@ -148,6 +165,8 @@ class _LocalProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
+        if self._popen.stdin is not None:  # it was never fed
+            self._popen.stdin.close()
         self._is_over = True
 
     def _has_ended_in(self, seconds: float) -> bool:
@@ -201,10 +220,8 @@ class _LocalProcess:
             self._popen = popen  # before any thread that may have to kill it
             if source is not None:
                 self._launch(self._pump_report, os.dup(source))
-        assert popen.stdin is not None
         assert popen.stdout is not None
         assert popen.stderr is not None
-        self._launch(_feed, popen.stdin, command.stdin)
         self._launch(_pump, popen.stdout, self._stdout)
         self._launch(_pump, popen.stderr, self._stderr)
 

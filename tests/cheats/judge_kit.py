@@ -30,6 +30,7 @@ from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.gateway.providers.choosing import choose_upstream
 from pytest_agentfix.judge.lint import Level
 from pytest_agentfix.judge.probes.lint import LINT, lint
+from pytest_agentfix.judge.sessions.command import CommandBuilder
 from pytest_agentfix.repair.clustering import make_slug
 from pytest_agentfix.repository import Repository, make_snapshot
 from pytest_agentfix.runtime.base_versions import BaseVersions
@@ -173,7 +174,7 @@ class JudgedProject:
             engine=engine,
             environment=choose_environment(settings, engine, top=self.top),
             upstream=choose_upstream(settings, environ={}, home=folder),
-            choose_upstream=lambda _: choose_upstream(settings, environ={}, home=folder),
+            choose_upstream=lambda *_: choose_upstream(settings, environ={}, home=folder),
             find_opencode=lambda: OpenCodeBinary(path=Path("/nowhere"), version="1.18.34"),
             scratch_root=folder / "scratch",
             cache=folder / "cache",
@@ -196,6 +197,12 @@ class JudgedProject:
             base=base,
             ignore=context.repository.ignore_rules(),
             opencode=Path("/nowhere"),
+            session=CommandBuilder(
+                invocation=context.invocation,
+                top=self.top,
+                python=context.environment.python,
+                base_env=context.environment.env,
+            ).build_waiting(),
         )
 
 

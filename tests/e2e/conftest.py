@@ -29,6 +29,10 @@ CHOSEN = {
         "test_a_replay_repairs_what_the_recorded_run_did",
         "test_what_is_no_cassette_ends_it_before_the_first_test",
     },
+    "test_budget.py": {
+        "test_a_small_fix_needs_a_small_cap",
+        "test_an_answer_that_the_cap_cuts_off_is_no_failed_fix",
+    },
     # The agent touches nothing of the user's; green means green.
     "test_landing.py": {"test_everything_else_stays_as_it_was"},
     "test_scenarios.py": {
@@ -41,10 +45,16 @@ CHOSEN = {
         "test_opencode_offers_no_tool_and_sees_nothing_of_the_repository",
     },
     "test_trust.py": {"test_withheld_cases_are_nowhere_the_agent_looks"},
+    "test_kin.py": {"test_two_bugs_and_six_plain_tests_are_two_sessions"},
     "test_many.py": {"test_side_by_side_one_commit_for_each_cause"},
     "test_environments.py": {"test_side_by_side_in_an_image"},
     "test_two_runs.py": {"test_in_one_repository"},
     # It never hangs, and leaves nothing behind.
+    "test_process.py": {
+        "test_a_fix_that_is_landing_lands_whole",
+        "test_a_killed_pytest",
+        "test_a_repair_process_that_is_ended",
+    },
     "test_endings.py": {
         "test_a_full_disk[base]",
         "test_a_killed_pytest_is_cleared_up_after",

@@ -7,12 +7,10 @@ import os
 import platform
 import re
 import shutil
-import signal
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -38,83 +36,14 @@ from tests.kits.engine_kit import list_containers, list_running, own_engine
 from tests.kits.loop_kit import StartModel, run_plainly
 from tests.kits.project_kit import (
     CALC,
-    RUN_LIMIT,
     Project,
-    Ran,
-    pids_of,
     residue,
-    start_interruptible,
     wait_for,
 )
+from tests.kits.running_kit import Running, assert_untouched, running
 
 DEAD_URL = "http://127.0.0.1:9/v1"
 TWO_BUGS = CALC.replace("value * 2", "value * 3")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """A run of pytest that is watched."""
-
-    project: Project
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def output(self) -> str:
-        """What it has printed so far."""
-        return self.log.read_text("utf-8", "replace")
-
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        """Wait for ``condition()`` to be true while it runs."""
-        wait_for(lambda: condition() or self.process.poll() is not None, seconds=RUN_LIMIT)
-        assert self.process.poll() is None, self.output
-
-    def press_ctrl_c(self) -> None:
-        """Interrupt pytest and its children, as a terminal does."""
-        os.killpg(self.process.pid, signal.SIGINT)
-
-    def kill(self) -> None:
-        """Let pytest alone die on the spot."""
-        self.process.kill()
-        self.process.wait()
-
-    def kill_all(self) -> None:
-        """Let it die together with every process that it started on the host."""
-        self.kill()
-        for number in pids_of(self.project.scratch):
-            with suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-
-    def wait(self) -> Ran:
-        """Wait for its end."""
-        status = self.process.wait(RUN_LIMIT)
-        return self.project.read_back(status, self.output)
-
-
-@contextmanager
-def running(project: Project, *arguments: str, url: str) -> Iterator[Running]:
-    """A run that goes on beside the test; it does not outlive it."""
-    log = project.reports / "output.txt"
-    with log.open("wb") as file:
-        process = start_interruptible(
-            project.command(*arguments, url=url),
-            cwd=project.path,
-            env={**project._environ(), "PYTHONUNBUFFERED": "1"},
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield Running(project=project, process=process, log=log)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def assert_untouched(project: Project, *, log: tuple[str, ...] = ("start",)) -> None:
-    """Nothing of the user's has changed."""
-    assert project.log() == list(log)
-    assert project.status() == ""
-    assert project.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/main"]
 
 
 def right(project: Project) -> Script:

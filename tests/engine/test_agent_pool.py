@@ -70,7 +70,7 @@ def agents(place: Place, tmp_path: Path) -> AgentPool:
 
 
 def test_an_agent_that_died_while_it_waited_is_replaced(agents: AgentPool, place: Place) -> None:
-    agents.ahead.add(replace(agents.start(ACCESS, StartupSignals()), is_ahead=True))
+    agents.ahead._ready.append(replace(agents.start(ACCESS, StartupSignals()), is_ahead=True))
     [dead] = place.containers()
     place.engine.stop(dead)
     request = AgentRequest(

@@ -359,6 +359,28 @@ def test_changes_that_cannot_be_read_do_not_leave_it_frozen(place: Place) -> Non
     assert place.runner(sandbox).run("print(1)").stdout == b"1\n"
 
 
+def test_a_command_waits_for_its_stdin_while_others_come_and_go(place: Place) -> None:
+    """So files can be written between the start of a judge's session and its order."""
+    sandbox = place.open()
+    runner = place.runner(sandbox)
+    code = "import sys; words = sys.stdin.read(); print(words, open('there').read())"
+    waiting = sandbox.begin(runner.command(code))
+    assert runner.run("open('there', 'w').write('written')").code == 0
+    assert waiting.is_running()
+    waiting.feed(b"read")
+    assert waiting.wait(60).stdout == b"read written\n"
+
+
+def test_a_sandbox_that_has_ended_runs_nothing_and_can_still_be_removed(place: Place) -> None:
+    sandbox = place.open()
+    runner = place.runner(sandbox)
+    sandbox.end()
+    with pytest.raises(SandboxError):
+        runner.run("print(1)")
+    sandbox.close()
+    assert place.containers() == []
+
+
 def _shorten_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     source = read_source(guest).replace("HOST_SILENCE = 60", "HOST_SILENCE = 5")
     assert "HOST_SILENCE = 5" in source

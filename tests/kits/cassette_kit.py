@@ -52,6 +52,7 @@ def make_admission(body: Any, url: str = "http://127.0.0.1:1/v1/chat/completions
         body=json.dumps(body).encode(),
         model=MODEL,
         max_output=1000,
+        least_output=1000,
     )
 
 

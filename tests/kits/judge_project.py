@@ -106,6 +106,7 @@ class Project:
     patience: float = 60.0
     litter: Collected = field(default_factory=Collected)
     opened: list[ChangeSet] = field(default_factory=list)
+    bare: int = 0  # how many of them were opened for plain calls
     seconds: list[float] = field(default_factory=list)
     levels: Mapping[str, Level] = field(default_factory=lambda: dict(NO_LINT))
     is_whole_suite: bool = False
@@ -117,8 +118,9 @@ class Project:
     _place: threading.Lock = field(default_factory=threading.Lock)  # all sandboxes are at one path
 
     @contextmanager
-    def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
+    def open_sandbox(self, changes: ChangeSet, *, is_bare: bool = False) -> Iterator[Sandbox]:
         """Open a fresh copy of the base plus ``changes``, always at the same path."""
+        self.bare += is_bare
         with self._place, self._open(changes) as sandbox:
             yield sandbox
 

@@ -53,7 +53,7 @@ class SideBySide(Project):
     """A project whose sandboxes are open at once, each at the project's place for its commands."""
 
     @contextmanager
-    def open_sandbox(self, changes: ChangeSet) -> Iterator[Sandbox]:
+    def open_sandbox(self, changes: ChangeSet, *, is_bare: bool = False) -> Iterator[Sandbox]:
         self.opened.append(changes)
         self.top.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.top.parent) as name:

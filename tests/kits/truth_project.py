@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pytest_agentfix.core.model import ChangeSet, Failure, ItemKind, Phase, TestOutcome
+from pytest_agentfix.core.ports import Sandbox
 from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.judge.sessions.command import CommandBuilder, Task
 from pytest_agentfix.judge.sessions.run_report import RunReport
 from pytest_agentfix.judge.sessions.sessions import Sessions
-from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
 from tests.cheats.judge_kit import JudgedProject, Suite
 from tests.kits.truth_answers import run_programs
@@ -57,7 +57,7 @@ class SandboxedProject(JudgedProject):
         return run.report
 
     @contextmanager
-    def open_sandbox(self) -> Iterator[ContainerSandbox]:
+    def open_sandbox(self) -> Iterator[Sandbox]:
         """Open a sandbox with the project as it is."""
         base = self.sandboxes.base
         with self.sandboxes.open_for_judge(base, ChangeSet({}), lambda _: None) as sandbox:

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_agentfix.agents.opencode.download import choose_release
 from pytest_agentfix.testing.scripted_model.replies import (
+    Raw,
     Reply,
     Script,
     ScriptedUsage,
@@ -66,33 +67,65 @@ def test_what_was_judged_before_the_cap_stays(project: Project, start_model: Sta
     second = fix(project, "text.py", "lower", "upper")
     model = start_model(by_test({"test_add": first, "test_shout": second}))
 
-    # Enough for the three answers of the first, not for what those of the second could cost.
-    cap = 3 * ANSWER_COST + 0.2
+    # Enough for the three answers of the first, not for the shortest that the second could have.
+    cap = 3 * ANSWER_COST + 0.04
     arguments = (f"--agent-fix-max-cost={cap}", "--agent-fix-jobs=1")
     ran = project.run(*arguments, url=model.base_url)
 
     assert (ran.verdicts, ran.status) == (["fixed", "budget"], 1)
     assert "(--agent-fix-max-cost) could be passed" in ran.reasons[1]
-    asked = len(model.requests)
-    assert asked in (3, 4)  # whether a fourth may be sent depends on the length of paths
-    assert f"spent in {asked} requests" in ran.reasons[1]
+    assert len(model.requests) == 3
+    assert "spent in 3 requests" in ran.reasons[1]
     assert len(project.log()) == 3
     clusters = ran.report["clusters"]
     assert clusters[0]["cost_usd"] == pytest.approx(3 * ANSWER_COST)
     used = {"input": 45_000, "output": 1_500, "cached": 15_000, "written": 0}
     assert clusters[0]["tokens"] == used
     total = ran.report["totals"]["cost_usd"]
-    assert total == pytest.approx(asked * ANSWER_COST)
+    assert total == pytest.approx(3 * ANSWER_COST)
     assert total <= cap
+
+
+def test_a_small_fix_needs_a_small_cap(project: Project, start_model: StartModel) -> None:
+    """The first request's worst case, its answer at full length, would be twice the cap."""
+    path = str(project.path / "calc.py")
+    steps = (reads(path), edits(path, "left - right", "left + right"), Words("done"))
+    model = start_model(Turns([steps]))
+    ran = project.run("--agent-fix-max-tokens=20000", url=model.base_url)
+
+    assert (ran.verdicts, ran.status) == (["fixed"], 0)
+    limits = [request.body["max_tokens"] for request in model.requests]
+    assert 1_024 <= limits[0] < 16_000
+    # The first answer has shown what a prompt really takes.
+    assert all(limits[0] < limit <= 16_000 for limit in limits[1:])
+    used = ran.report["totals"]["tokens"]
+    assert sum(used.values()) + limits[-1] <= 20_000
+
+
+def test_an_answer_that_the_cap_cuts_off_is_no_failed_fix(
+    project: Project, start_model: StartModel
+) -> None:
+    event = {"choices": [{"index": 0, "delta": {"content": "I"}, "finish_reason": "length"}]}
+    model = start_model(Turns([[Raw(f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode())]]))
+    ran = project.run("--agent-fix-max-tokens=20000", url=model.base_url)
+
+    assert (ran.verdicts, len(model.requests)) == (["budget"], 1)
+    limit = model.requests[0].body["max_tokens"]
+    assert ran.reasons == [
+        (
+            f"the cap of 20,000 tokens for this run (--agent-fix-max-tokens) left {limit:,} tokens"
+            " for an answer, and the model's was cut off there"
+        )
+    ]
 
 
 def test_what_is_too_much_from_the_start_asks_nobody(
     project: Project, start_model: StartModel
 ) -> None:
     model = start_model(Turns([[Words("done")]]))
-    ran = project.run("--agent-fix-max-tokens=10000", url=model.base_url)
+    ran = project.run("--agent-fix-max-tokens=3000", url=model.base_url)
     assert (ran.verdicts, ran.status, model.requests) == (["budget"], 1, [])
-    assert "the cap of 10,000 tokens for this run (--agent-fix-max-tokens)" in ran.reasons[0]
+    assert "the cap of 3,000 tokens for this run (--agent-fix-max-tokens)" in ran.reasons[0]
     assert project.log() == ["start"]
 
 

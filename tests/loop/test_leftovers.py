@@ -47,6 +47,43 @@ def test_repaired_all_the_same(leave: str, project: Project, start_model: StartM
     assert "internal error" not in ran.output
 
 
+CONFTEST = {
+    "socket": """
+import socket
+
+class Guarded(socket.socket):
+    def __init__(self, *args, **kwargs):
+        raise SystemExit("no network in tests")
+
+socket.socket = Guarded
+""",
+    "tempfile": "import tempfile; tempfile.tempdir = '/no/such/folder'",
+    "imports": """
+import builtins
+real = builtins.__import__
+
+def refuse(name, *args, **kwargs):
+    if name in ("docker", "git", "h11"):
+        raise ModuleNotFoundError(name)
+    return real(name, *args, **kwargs)
+
+builtins.__import__ = refuse
+""",
+    "path": "import sys; sys.path[:] = [one for one in sys.path if 'site-packages' not in one]",
+}
+
+
+@pytest.mark.parametrize("conftest", CONFTEST.values(), ids=CONFTEST)
+def test_conftest_that_changes_the_process(
+    conftest: str, project: Project, start_model: StartModel
+) -> None:
+    files = {"calc.py": CALC, "test_calc.py": TEST.format(leave="pass"), "conftest.py": conftest}
+    refill(project, files)
+    model = start_model(once(project, "calc.py", "left - right", "left + right"))
+    ran = project.run("-p", "no:cacheprovider", url=model.base_url)
+    assert (ran.verdicts, ran.status) == (["fixed"], 0), ran.output
+
+
 def test_the_exit_status_is_explained(project: Project, start_model: StartModel) -> None:
     refill(project, {"calc.py": CALC, "test_calc.py": TEST.format(leave="pass")})
     model = start_model(once(project, "calc.py", "left - right", "left + right"))

@@ -6,10 +6,12 @@ commit is green for its targets, and the tree is clean.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,11 @@ SHOP = {
 }
 
 
+def read_beginning(body: Any) -> str:
+    """Return what comes before a request's first prompt, byte by byte: tools and system prompt."""
+    return json.dumps([body["tools"], body["messages"][0]])
+
+
 def test_side_by_side_one_commit_for_each_cause(project: Project, start_model: StartModel) -> None:
     refill(project, SHOP)
     model = start_model(
@@ -78,6 +85,7 @@ def test_side_by_side_one_commit_for_each_cause(project: Project, start_model: S
     assert (ran.verdicts, ran.status, ran.counts()) == (["fixed", "fixed"], 0, "5 fixed")
     assert "5 failures, 2 causes" in ran.output
     assert len(prompts_of(model)) == 2
+    assert len({read_beginning(one.body) for one in model.requests}) == 1, "no cache could help"
     assert len(fixes_of(project)) == 2
     assert_green_step_by_step(project, ran)
 
@@ -112,9 +120,12 @@ def test_two_fixes_of_one_file_are_merged(project: Project, start_model: StartMo
 
 
 RATES = {
-    "rates.py": "RATES = [0, 0]\n\n\ndef rate(kind):\n    return RATES[kind]\n",
-    "test_low.py": "from rates import rate\n\n\ndef test_low():\n    assert rate(0) == 7\n",
-    "test_high.py": "from rates import rate\n\n\ndef test_high():\n    assert rate(1) == 9\n",
+    "rates.py": (
+        "RATES = [0, 0]\n\n\ndef low():\n    return RATES[0]\n\n\n"
+        "def high():\n    return RATES[1]\n"
+    ),
+    "test_low.py": "from rates import low\n\n\ndef test_low():\n    assert low() == 7\n",
+    "test_high.py": "from rates import high\n\n\ndef test_high():\n    assert high() == 9\n",
     **IGNORE,
 }
 
@@ -189,10 +200,16 @@ def test_a_wrong_merge_is_taken_apart(project: Project, start_model: StartModel)
     assert_green_step_by_step(project, ran)
 
 
+# The functions are called in processes of their own: nothing says that there is one cause.
+ASK = (
+    "import subprocess\nimport sys\n\n\ndef ask(left, right):\n"
+    "    code = f'import calc; print(calc.add({left}, {right}))'\n"
+    "    return int(subprocess.check_output([sys.executable, '-c', code]))\n\n\n"
+)
 ONE_BUG = {
     "calc.py": "def add(left, right):\n    return left - right\n",
-    "test_two.py": "from calc import add\n\n\ndef test_two():\n    assert add(1, 1) == 2\n",
-    "test_five.py": "from calc import add\n\n\ndef test_five():\n    assert add(2, 3) == 5\n",
+    "test_two.py": ASK + "def test_two():\n    assert ask(1, 1) == 2\n",
+    "test_five.py": ASK + "def test_five():\n    assert ask(2, 3) == 5\n",
     **IGNORE,
 }
 
@@ -209,7 +226,7 @@ def test_a_wrong_split_makes_one_commit(
     assert sorted(cluster["attempts"] for cluster in ran.report["clusters"]) == attempts
     [commit] = fixes_of(project)
     assert {cluster["commit"] for cluster in ran.report["clusters"]} == {commit}
-    assert "2 failures, 2 causes" in ran.output
+    assert "2 failures, 2 causes, 1 bug" in ran.output
     assert_green_step_by_step(project, ran)
 
 

@@ -31,7 +31,7 @@ def count_asked(project: Project) -> int:
 def test_the_provider_gets_the_key_and_nobody_else(
     project: Project, start_model: StartModel
 ) -> None:
-    make_vault(project, f"echo {KEY}")
+    make_vault(project, "test -f pytest.ini || exit 9", f"echo {KEY}")  # where the user is
     model = start_model(once(project, "calc.py", "left - right", "left + right"))
     ran = project.run("-v", url=model.base_url)
 

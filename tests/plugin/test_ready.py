@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.conftest import Runner
 
 TESTS = """
@@ -86,3 +88,41 @@ def test_with_what_was_imported_by_then(both_runner: Runner) -> None:
     in_the_end = both_runner.request.imported
     assert set(ready) | {f"{both_runner.path}/later.py"} <= set(in_the_end)
     assert not any("site-packages" in path for path in in_the_end)
+
+
+RED_AND_GREEN = "def test_red(): assert False\ndef test_green(): pass"
+
+
+def begin(runner: Runner, *args: str) -> list[str]:
+    """Run once without the plugin, then with it; return what was made ready, and for what."""
+    runner.pytester.makepyfile(test_it=RED_AND_GREEN)
+    runner.run(on=False)
+    runner.run(*args)
+    return readied(runner)
+
+
+def test_before_the_first_test_where_one_failed_last_time(runner: Runner) -> None:
+    assert begin(runner) == ["", "test_it.py::test_red"]
+
+
+@pytest.mark.parametrize("option", ["--lf", "--ff", "--sw"])
+def test_before_the_collection_where_failures_are_asked_for(runner: Runner, option: str) -> None:
+    assert begin(runner, option)[0] == ""
+
+
+def test_with_workers_where_failures_are_asked_for(both_runner: Runner) -> None:
+    assert begin(both_runner, "--ff") == ["", "test_it.py::test_red"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("-k", "green"),
+        ("-o", "agent_fix_prepare=never"),
+        ("-p", "no:cacheprovider", "-k", "green"),
+        ("--agent-fix-select=marked", "--lf", "-o", "agent_fix_prepare=never"),
+        ("--agent-fix-select=marked",),
+    ],
+)
+def test_not_where_nothing_is_likely_or_never(runner: Runner, args: tuple[str, ...]) -> None:
+    assert begin(runner, *args) == []

@@ -117,6 +117,7 @@ BAD_INI = [
     ("regressions", "some", "run or all, not 'some'"),
     ("repository_history", "agent", "none or judge, not 'agent'"),
     ("minimise", "perhaps", "true or false"),
+    ("prepare", "always", "auto or never, not 'always'"),
     ("no_commit", "perhaps", "true or false"),
     ("keep", "perhaps", "true or false"),
 ]
@@ -192,6 +193,7 @@ def test_ini_only(runner: Runner) -> None:
             surroundings=refuse
             unicode=off
         agent_fix_regressions = all
+        agent_fix_prepare = never
         agent_fix_max_unjudged = 12.5 %
         agent_fix_repository_history = judge
         agent_fix_minimise = false
@@ -214,6 +216,7 @@ def test_ini_only(runner: Runner) -> None:
         allow=("tests/factories/**", ".github/workflows/ci.yml"),
         lint=(("unicode", "off"), ("new-network", "off"), ("surroundings", "refuse")),
         regressions="all",
+        prepare="never",
         max_unjudged=0.125,
         repository_history="judge",
         minimise=False,

@@ -19,16 +19,11 @@ ENTRIES: Final = tuple(
 
 # Messages that no user meets, each with the reason.
 INTERNAL: Final = {
-    "A command in the sandbox had ended.": "a hand-over fails, and a new sandbox is started",
-    "A stream into the sandbox is still open.": "a hand-over is not tried, or a new one is started",
     "A workspace cannot be an overlay: {}.": "full copies are made instead",
     "OpenCode ended: {}.": "said by the trial of a later 1.x, whose entry has it",
     "OpenCode is not in the cache yet. {}": "it is looked for again, and then fetched",
-    "The engine's connection cannot be handed over.": "a sandbox of one's own is started instead",
     "The fix changes nothing.": "the loop lands no empty change",
     "The model's answer did not come.": "said by the trial of a later 1.x, whose entry has it",
-    "The sandbox cannot be handed over now.": "a hand-over fails, and a new sandbox is started",
-    "The sandbox was handed over.": "only who still waits in the process that gave it away sees it",
     "The server was gone afterwards.": "said by the trial of a later 1.x, whose entry has it",
     "The turn ended with {}.": "said by the trial of a later 1.x, whose entry has it",
     "interrupted": "stands in a result that is not finished yet",

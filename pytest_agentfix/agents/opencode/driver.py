@@ -43,26 +43,13 @@ class OpenCodeAgent(OpenCodeSession):
         self._listener = EventListener(self._server)
         self._process: Process | None = None
 
-    @classmethod
-    def adopt(
-        cls, sandbox: Sandbox, plan: OpenCodePlan, process: Process, *, clock: Clock
-    ) -> OpenCodeAgent:
-        """Return an agent for a server already running in ``sandbox`` as ``process``."""
-        agent = cls(sandbox, plan, clock=clock)
-        agent._take_over(process)
-        return agent
-
     def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:
         """Start the server and wait until it is up; raises ``AgentUnavailableError``.
 
         It gives up at once when ``unneeded`` is set meanwhile.
         """
         launcher = Launcher(self._sandbox, self._server, self._plan, self._clock)
-        process = launcher.bring_up(deadline=deadline, unneeded=unneeded or threading.Event())
-        self._take_over(process)
-
-    def _take_over(self, process: Process) -> None:
-        self._process = process
+        self._process = launcher.bring_up(deadline=deadline, unneeded=unneeded or threading.Event())
         self._listener.start()
 
     def warm_up(self, *, deadline: float, unneeded: threading.Event | None = None) -> bool:
@@ -155,13 +142,6 @@ class OpenCodeAgent(OpenCodeSession):
         with contextlib.suppress(ConnectionError):
             self._sandbox.dial(SERVER_PORT, timeout=5.0).close()
         return False
-
-    def release(self) -> Process:
-        """Disconnect from the server and leave it running, for ``adopt`` in another process."""
-        assert self._process is not None, "launch comes first"
-        self._listener.close()
-        self._server.close()
-        return self._process
 
     def close(self) -> None:
         """End the session and its sandbox; calling it twice is fine."""

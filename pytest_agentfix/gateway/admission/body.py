@@ -10,7 +10,7 @@ from typing import Any, Final
 from pytest_agentfix.gateway.admission.chat_body import CHAT
 from pytest_agentfix.gateway.admission.generate_body import GENERATE
 from pytest_agentfix.gateway.admission.messages_body import MESSAGES
-from pytest_agentfix.gateway.admission.output_limits import limit_output
+from pytest_agentfix.gateway.admission.output_limits import find_least_output, limit_output
 from pytest_agentfix.gateway.admission.responses_body import RESPONSES
 from pytest_agentfix.gateway.admission.shapes import Fields, noting_left_out
 from pytest_agentfix.gateway.providers.protocols import WireProtocol
@@ -26,13 +26,23 @@ _TABLES: Final[Mapping[WireProtocol, Fields]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanBody:
-    """The allowed fields of a body, and the most tokens that the answer can have."""
+    """The allowed fields of a body, and the most tokens that the answer can have.
+
+    The answer can be cut to ``least_output`` tokens.
+    """
 
     fields: dict[str, Any]
     max_output: int
+    least_output: int
 
 
-def clean_body(body: Mapping[str, Any], *, protocol: WireProtocol, output_limit: int) -> CleanBody:
+def clean_body(
+    body: Mapping[str, Any],
+    *,
+    protocol: WireProtocol,
+    output_limit: int,
+    has_completion_cap: bool = False,
+) -> CleanBody:
     """Return a copy of the fields of ``body`` that are known to be harmless.
 
     Raises ``RefusedError`` for a body that asks for more than text and calls of the agent's own
@@ -47,6 +57,10 @@ def clean_body(body: Mapping[str, Any], *, protocol: WireProtocol, output_limit:
     fields = {name: value for name, value in copied.items() if value is not None}
     if protocol is WireProtocol.RESPONSES:
         fields["store"] = False  # the default is true
-    return CleanBody(
-        fields=fields, max_output=limit_output(fields, protocol=protocol, limit=output_limit)
+    most = limit_output(
+        fields, protocol=protocol, limit=output_limit, has_completion_cap=has_completion_cap
     )
+    least = find_least_output(
+        fields, protocol=protocol, most=most, has_completion_cap=has_completion_cap
+    )
+    return CleanBody(fields=fields, max_output=most, least_output=least)

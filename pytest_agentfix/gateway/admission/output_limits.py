@@ -8,17 +8,23 @@ from pytest_agentfix.gateway.admission.refusal import RefusedError
 from pytest_agentfix.gateway.providers.protocols import WireProtocol
 
 _LEAST_BUDGET: Final = 1024  # tokens; Anthropic takes no smaller budget
+# Tokens of an answer that a cap on tokens or money leaves at least; with less, the request is not
+# sent. An edit of some dozen lines fits, and the smallest budget for thinking.
+LEAST_OUTPUT: Final = 1_024
 
 
-def limit_output(body: dict[str, Any], *, protocol: WireProtocol, limit: int) -> int:
+def limit_output(
+    body: dict[str, Any], *, protocol: WireProtocol, limit: int, has_completion_cap: bool = False
+) -> int:
     """Cap the answer's tokens in place, and return the most that it can have.
 
-    A thinking budget that is part of the same tokens stays below the cap. Raises ``RefusedError``
-    (400) for a cap that is not a positive whole number.
+    A thinking budget that is part of the same tokens stays below the cap. ``has_completion_cap``:
+    the provider is known to apply ``max_completion_tokens``. Raises ``RefusedError`` (400) for a
+    cap that is not a positive whole number.
     """
     match protocol:
         case WireProtocol.CHAT:
-            return _limit_chat(body, limit)
+            return _limit_chat(body, limit, has_completion_cap=has_completion_cap)
         case WireProtocol.RESPONSES:
             return _cap(body, "max_output_tokens", limit)
         case WireProtocol.MESSAGES:
@@ -27,7 +33,36 @@ def limit_output(body: dict[str, Any], *, protocol: WireProtocol, limit: int) ->
             return _limit_generate(body, limit)
 
 
-def _limit_chat(body: dict[str, Any], limit: int) -> int:
+def cut_output(body: dict[str, Any], *, protocol: WireProtocol, most: int) -> None:
+    """Lower the caps of a body in place, so that its answer has at most ``most`` tokens.
+
+    ``limit_output`` has set them before, and ``most`` is at least ``find_least_output``.
+    """
+    if protocol is WireProtocol.CHAT and _thinks_outside(body):
+        asked = body.get("thinking_budget") or 0
+        body["thinking_budget"] = min(asked, most // 2) if asked > 0 else most // 2
+        most -= body["thinking_budget"]
+    limit_output(body, protocol=protocol, limit=most, has_completion_cap=True)
+
+
+def find_least_output(
+    body: dict[str, Any], *, protocol: WireProtocol, most: int, has_completion_cap: bool = False
+) -> int:
+    """Return the fewest tokens that an answer of at most ``most`` may be cut to."""
+    if protocol is WireProtocol.CHAT:
+        if "max_tokens" not in body and not has_completion_cap:
+            return most
+        if _thinks_outside(body):
+            return min(most, 2 * LEAST_OUTPUT)
+    return min(most, LEAST_OUTPUT)
+
+
+def _thinks_outside(body: dict[str, Any]) -> bool:
+    """Tell whether the answer's cap does not cover the thinking (Qwen at Alibaba)."""
+    return bool(body.get("thinking_budget") or body.get("enable_thinking"))
+
+
+def _limit_chat(body: dict[str, Any], limit: int, *, has_completion_cap: bool) -> int:
     names = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
     asked = [body.get(name) for name in names]
     cap = max(_cap(body, name, limit) for name in names or ["max_tokens"])
@@ -39,12 +74,12 @@ def _limit_chat(body: dict[str, Any], limit: int) -> int:
     ):
         _fit(holder, name, cap=cap, is_cut=is_cut)
     # Not every provider knows the newer name, and one that does not would apply no cap.
-    most = cap if "max_tokens" in body else limit
+    most = cap if "max_tokens" in body or has_completion_cap else limit
     return most + _count_thinking(body, limit)
 
 
 def _count_thinking(body: dict[str, Any], limit: int) -> int:
-    """Return the thinking tokens outside the answer's cap (Qwen at Alibaba)."""
+    """Return the thinking tokens outside the answer's cap."""
     if budget := body.get("thinking_budget"):
         return max(int(budget), 0)
     return limit if body.get("enable_thinking") else 0

@@ -6,19 +6,26 @@ The sandbox may send anything. The policy on bodies is in ``body``.
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
 
+from pytest_agentfix.core.tool_text import ToolText
 from pytest_agentfix.gateway.admission.body import clean_body
 from pytest_agentfix.gateway.admission.headers import iter_forwarded
 from pytest_agentfix.gateway.admission.json_body import parse_body, write_body
 from pytest_agentfix.gateway.admission.media_count import count_media
+from pytest_agentfix.gateway.admission.output_limits import cut_output
 from pytest_agentfix.gateway.admission.refusal import RefusedError
+from pytest_agentfix.gateway.admission.tool_texts import shorten_tools
 from pytest_agentfix.gateway.providers.protocols import WireProtocol
 from pytest_agentfix.gateway.providers.upstream import Upstream
 
-__all__ = ["Admission", "RefusedError", "Request", "admit"]
+__all__ = ["Admission", "RefusedError", "Request", "admit", "cut_answer"]
+
+_CUT_LIMIT: Final = 4_000_000  # bytes of a body; parsing a bigger one once more costs too much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +46,9 @@ class Request:
 class Admission:
     """An admitted request: everything that is sent upstream, except the key.
 
-    For the ledger: the ``model`` requested, the most tokens of the answer (``max_output``), the
-    number of ``images``, and ``is_measurable``, false if it holds media with unknown tokens.
+    For the ledger: the ``model`` requested, the most tokens of the answer (``max_output``), those
+    that it may be cut to (``least_output``; the same if it cannot be cut), the number of
+    ``images``, and ``is_measurable``, false if it holds media with unknown tokens.
     """
 
     url: str
@@ -48,12 +56,22 @@ class Admission:
     body: bytes
     model: str
     max_output: int
+    least_output: int
     images: int = 0
     is_measurable: bool = True
 
 
-def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
-    """Return ``request`` as it is sent upstream, without the key; raises ``RefusedError``."""
+def admit(
+    request: Request,
+    upstream: Upstream,
+    *,
+    token: str,
+    tool_texts: Mapping[str, ToolText] = MappingProxyType({}),
+) -> Admission:
+    """Return ``request`` as it is sent upstream, without the key; raises ``RefusedError``.
+
+    ``tool_texts`` replace the agent's own words for its tools.
+    """
     row = upstream.row
     _check_token(request, upstream, token)
     models = _map_targets(upstream).get(request.target, ())
@@ -62,17 +80,34 @@ def admit(request: Request, upstream: Upstream, *, token: str) -> Admission:
     _check_framing(request)
     body = parse_body(request.body)
     model = _choose_model(body, models, row.protocol)
-    clean = clean_body(body, protocol=row.protocol, output_limit=upstream.output_limit)
+    clean = clean_body(
+        body,
+        protocol=row.protocol,
+        output_limit=upstream.output_limit,
+        has_completion_cap=row.has_completion_cap,
+    )
     media = count_media(clean.fields, row.protocol)
+    shorten_tools(clean.fields, tool_texts)
+    written = write_body({**clean.fields, **row.fixed_fields})
     return Admission(
         url=upstream.base_url + row.build_endpoint(model),
         headers=tuple(iter_forwarded(request.headers, allowed=row.forwarded_headers)),
-        body=write_body({**clean.fields, **row.fixed_fields}),
+        body=written,
         model=model,
         max_output=clean.max_output,
+        least_output=clean.least_output if len(written) <= _CUT_LIMIT else clean.max_output,
         images=media.images,
         is_measurable=media.is_measurable,
     )
+
+
+def cut_answer(admission: Admission, most: int, protocol: WireProtocol) -> Admission:
+    """Return ``admission`` with an answer of at most ``most`` tokens (at least the least)."""
+    if most >= admission.max_output:
+        return admission
+    body = json.loads(admission.body)
+    cut_output(body, protocol=protocol, most=most)
+    return replace(admission, body=write_body(body), max_output=most)
 
 
 def _check_token(request: Request, upstream: Upstream, token: str) -> None:

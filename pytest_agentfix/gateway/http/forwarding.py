@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -150,26 +150,40 @@ class Forwarder:
     ) -> None:
         """Pass the answer on to its end and charge it; cut the connection if it breaks off."""
         reservation, entry = accounts
+
+        def note_cut() -> None:
+            # Before the bytes that say so are sent: the agent ends its turn when it has them.
+            if scanner.is_cut_off and reservation.cut_by:
+                self.attempt_log.stop(attempt, reservation.describe_cut())
+
         try:
-            self._pass_on(chunks, scanner, entry)
+            self._pass_on(chunks, scanner, entry, note_cut)
         except UpstreamError as error:
             reservation.settle(scanner, is_whole=False)
             self._count_break(attempt, str(error))
             self.connection.close()
             return
         scanner.finish()
+        note_cut()
         reservation.settle(scanner, is_whole=not scanner.error)
         if scanner.error:  # an error in mid-stream counts as a break
             words = clean_words(scanner.error, key=self.upstream.key)
             self._count_break(attempt, f"broke off its answer: {words}")
         self.connection.finish()
 
-    def _pass_on(self, chunks: Iterator[bytes], scanner: UsageScanner, entry: TrafficEntry) -> None:
+    def _pass_on(
+        self,
+        chunks: Iterator[bytes],
+        scanner: UsageScanner,
+        entry: TrafficEntry,
+        note_cut: Callable[[], None],
+    ) -> None:
         """Send the answer's bytes as they arrive; raises ``UpstreamError`` when they break off."""
         key_filter = KeyFilter(self.upstream.key)
         with translated_errors():
             for chunk in chunks:
                 scanner.feed(chunk)
+                note_cut()
                 entry.add(chunk)
                 self.connection.send(key_filter.feed(chunk))
         self.connection.send(key_filter.finish())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytest_agentfix.core.errors import ProviderTrouble
-from pytest_agentfix.gateway.admission.rules import Admission, RefusedError
+from pytest_agentfix.gateway.admission.rules import Admission, RefusedError, cut_answer
 from pytest_agentfix.gateway.http.attempts import GIVEN_UP, AttemptLog, AttemptState
 from pytest_agentfix.gateway.http.forwarding import FinalError, Forwarder, Outcome, RetryableError
 from pytest_agentfix.gateway.http.provider_errors import describe_outage
@@ -84,11 +84,35 @@ class RetryingForwarder:
     def _try(
         self, admission: Admission, attempt: AttemptState, reservation: Reservation
     ) -> Outcome:
+        with reservation:
+            sent = self._cut(admission, reservation)
+            return self._send(sent, attempt, reservation)
+
+    def _cut(self, admission: Admission, reservation: Reservation) -> Admission:
+        """Return the request with its answer cut to what is reserved for it."""
+        if reservation.output < admission.max_output:
+            _log.info(
+                "%s: an answer may have %d tokens instead of %d: %s leaves no more",
+                self._name,
+                reservation.output,
+                admission.max_output,
+                reservation.cut_by,
+            )
+        protocol = self.forwarder.upstream.row.protocol
+        return cut_answer(admission, reservation.output, protocol)
+
+    def _send(
+        self, admission: Admission, attempt: AttemptState, reservation: Reservation
+    ) -> Outcome:
         clock = self.forwarder.clock
-        entry = TrafficEntry(model=admission.model, sent=admission.body, began=clock.monotonic())
+        entry = TrafficEntry(
+            model=admission.model,
+            sent=admission.body,
+            began=clock.monotonic(),
+            cut_to=reservation.output if reservation.cut_by else None,
+        )
         try:
-            with reservation:
-                return self.forwarder.forward(admission, attempt, reservation, entry)
+            return self.forwarder.forward(admission, attempt, reservation, entry)
         finally:
             self.log.write(
                 entry, now=clock.monotonic(), tokens=reservation.tokens, cost=reservation.cost

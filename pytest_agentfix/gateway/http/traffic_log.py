@@ -53,11 +53,15 @@ def _install_filter() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class TrafficEntry:
-    """The figures of one try of a request. Times are in seconds of the gateway's clock."""
+    """The figures of one try of a request. Times are in seconds of the gateway's clock.
+
+    ``cut_to`` is the limit of the answer in tokens, if a cap on spending has lowered it.
+    """
 
     model: str
     sent: bytes
     began: float
+    cut_to: int | None = None
     status: int = 0
     first_byte: float | None = None
     received: int = 0
@@ -95,7 +99,7 @@ class TrafficLog:
         first = "-" if entry.first_byte is None else f"{entry.first_byte - entry.began:.3f} s"
         _log.info(
             "model=%s status=%d sent=%dB received=%dB first_byte=%s took=%.3f s"
-            " tokens=%d/%d/%d/%d cost=%s",
+            " tokens=%d/%d/%d/%d cost=%s%s",
             _escape(entry.model),
             entry.status,
             len(entry.sent),
@@ -107,6 +111,7 @@ class TrafficLog:
             tokens.cached,
             tokens.written,
             "unknown" if cost is None else f"${cost:.6f}",
+            "" if entry.cut_to is None else f" answer_cut_to={entry.cut_to}",
         )
 
     def _clean(self, body: bytes) -> str:

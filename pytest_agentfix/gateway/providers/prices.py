@@ -63,6 +63,10 @@ class Prices:
         dearest = max(price.dearest_input for price in prices) * prompt
         return (dearest + max(price.output for price in prices) * output) / _MILLION
 
+    def find_output_price(self, prompt: int) -> float:
+        """Return the highest price in US dollars of a token that follows at most this prompt."""
+        return max(price.output for price in self._find(prompt)) / _MILLION
+
     def _find(self, size: int) -> list[Price]:
         """Return the prices that a prompt of up to ``size`` tokens may fall under."""
         return [self.base, *(price for above, price in self.tiers if size > above)]

@@ -18,6 +18,8 @@ class WireProtocol(enum.Enum):
     GENERATE = "generate-content"
 
 
+# Packages that cap chat completions by ``max_completion_tokens`` only.
+_COMPLETION_CAPS: Final = frozenset({"@ai-sdk/openai", "@ai-sdk/xai"})
 _BEARER_HEADERS: Final = frozenset({"authorization", "cf-aig-authorization"})
 
 
@@ -58,6 +60,11 @@ class ProviderRow:
     variants: tuple[ModelVariant, ...] = ()
     url_end: str = ""  # of ``base_url``; OpenCode's package appends it by itself
     is_key_optional: bool = False  # a server of the user's own may not want one
+
+    @property
+    def has_completion_cap(self) -> bool:
+        """True if the provider is known to apply ``max_completion_tokens``."""
+        return self.npm in _COMPLETION_CAPS
 
     def format_key(self, key: str) -> str:
         """Return the value of ``key_header`` for ``key``, as the sandbox sends it."""

@@ -11,9 +11,18 @@ from types import TracebackType
 from pytest_agentfix.core.model import Tokens
 from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.providers.prices import Prices
-from pytest_agentfix.gateway.spending.ledger import Account, Amount, CapError, Hold, Ledger
+from pytest_agentfix.gateway.spending.cap_messages import describe_cut
+from pytest_agentfix.gateway.spending.ledger import (
+    Account,
+    Amount,
+    CapError,
+    Demand,
+    Hold,
+    Ledger,
+)
 from pytest_agentfix.gateway.spending.token_estimate import (
     PromptEstimator,
+    PromptEstimators,
     RequestSize,
     is_plausible,
 )
@@ -34,14 +43,21 @@ class Budget:
     """One cluster's side of the ledger. Shared by the threads of its gateway.
 
     ``account`` is the cluster's, if it has one already; its own sums are those of this budget only.
+    ``estimators`` are the run's.
     """
 
-    def __init__(self, ledger: Ledger, tariff: Tariff, account: Account | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tariff: Tariff,
+        account: Account | None = None,
+        estimators: PromptEstimators | None = None,
+    ) -> None:
         self._ledger = ledger
         self._tariff = tariff
         self._cluster = account or ledger.run.open("cluster")
         self._attempt = self._cluster.open("attempt")
-        self._estimators: dict[str, PromptEstimator] = {}  # by model: tokenizers differ
+        self._estimators = estimators or PromptEstimators()
         self._excess = Amount()
         self._lock = threading.Lock()
         self._tokens = Tokens()
@@ -53,29 +69,42 @@ class Budget:
         self._attempt = self._cluster.open("attempt")
 
     def reserve(self, admission: Admission, *, is_repeated: bool) -> Reservation:
-        """Reserve the most that a request can take; raises ``CapError`` or ``BusyError``.
+        """Reserve the most that a request can take, with its answer cut to what the caps leave.
 
-        A retry by the gateway itself (``is_repeated``) does not count as another request.
+        Raises ``CapError`` or ``BusyError``. A retry by the gateway itself (``is_repeated``) does
+        not count as another request.
         """
         request_size = RequestSize(
             body=admission.body,
             images=admission.images,
             is_measurable=admission.is_measurable,
         )
-        with self._lock:
-            estimator = self._estimators.setdefault(
-                admission.model, PromptEstimator(context_limit=self._tariff.context_limit)
-            )
-            prompt, excess = estimator.bound(request_size), self._excess
+        estimator = self._estimators.find(
+            admission.url, admission.model, context_limit=self._tariff.context_limit
+        )
+        prompt = estimator.bound(request_size)
         prices = self._tariff.prices.get(admission.model)
         self._refuse_unknown(admission, prices, prompt)
-        most = Tokens(
-            input=prompt or len(request_size.body), output=admission.max_output + excess.tokens
+        with self._lock:
+            excess = self._excess
+        known = len(request_size.body) if prompt is None else prompt
+        demand = Demand(
+            fixed=Amount(
+                requests=0 if is_repeated else 1,
+                tokens=known + excess.tokens,
+                cost=self._charge_most(prices, known, excess.tokens) + excess.cost,
+            ),
+            each=Amount(tokens=1, cost=prices.find_output_price(known) if prices else 0.0),
+            most=admission.max_output,
+            least=admission.least_output,
         )
-        requests = 0 if is_repeated else 1
-        amount = self._weigh(most, prices, requests=requests, is_most=True)
-        hold = self._ledger.hold(self._attempt, amount + Amount(cost=excess.cost))
+        hold = self._ledger.hold(self._attempt, demand)
+        most = Tokens(input=known, output=hold.grant.output + excess.tokens)
         return Reservation(self, hold, request_size, most, (estimator, prices))
+
+    @staticmethod
+    def _charge_most(prices: Prices | None, prompt: int, output: int) -> float:
+        return 0.0 if prices is None else prices.charge_at_most(prompt=prompt, output=output)
 
     def _refuse_unknown(
         self, admission: Admission, prices: Prices | None, prompt: int | None
@@ -95,10 +124,9 @@ class Budget:
     def _weigh(
         self, tokens: Tokens, prices: Prices | None, *, requests: int, is_most: bool
     ) -> Amount:
-        cost = 0.0
-        if prices is not None and is_most:
-            cost = prices.charge_at_most(prompt=tokens.input, output=tokens.output)
-        elif prices is not None:
+        if prices is None or is_most:
+            cost = self._charge_most(prices, tokens.input, tokens.output)
+        else:
             cost = prices.charge(tokens)
         return Amount(requests=requests, tokens=tokens.total, cost=cost)
 
@@ -128,11 +156,6 @@ class Budget:
             tokens=self._excess.tokens + max(0, amount.tokens - held.tokens),
             cost=self._excess.cost + max(0.0, amount.cost - held.cost),
         )
-
-    def learn(self, estimator: PromptEstimator, request_size: RequestSize, tokens: Tokens) -> None:
-        """Teach ``estimator`` the provider's count for a prompt."""
-        with self._lock:
-            estimator.learn(request_size, tokens)
 
     def find_timeout(self) -> str:
         """Return the description of a time cap that has passed, "" if none has."""
@@ -180,6 +203,20 @@ class Reservation:
         self._most = most
         self._is_open = True
 
+    @property
+    def output(self) -> int:
+        """The most tokens that the answer may have."""
+        return self.hold.grant.output
+
+    @property
+    def cut_by(self) -> str:
+        """The cap that has cut the answer, "" if none has."""
+        return self.hold.grant.cut_by
+
+    def describe_cut(self) -> str:
+        """Return the message that the answer ended at its cut limit."""
+        return describe_cut(self.cut_by, self.output)
+
     def __enter__(self) -> Reservation:  # noqa: PYI034 - nothing derives from it
         return self
 
@@ -208,7 +245,7 @@ class Reservation:
         counted = scanner.tokens
         if is_whole and scanner.is_complete and scanner.has_prompt:
             if is_plausible(self._request_size, counted, events=scanner.events):
-                self._budget.learn(self._estimator, self._request_size, counted)
+                self._estimator.learn(self._request_size, counted)
                 self._charge(counted, is_most=False, said=scanner.cost)
                 return
             _log.warning("the provider's count of tokens is too low to be true: %s", counted)

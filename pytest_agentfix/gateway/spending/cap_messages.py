@@ -19,16 +19,37 @@ _SMALL: Final = 0.001  # US dollars; smaller amounts are shown with more digits
 
 
 def describe_excess(  # noqa: PLR0913 - by name
-    scope: str, kind: str, limit: float, *, spent: float, requests: int, more: float
+    scope: str,
+    kind: str,
+    limit: float,
+    *,
+    spent: float,
+    requests: int,
+    more: float,
+    is_cut: bool = False,
 ) -> str:
-    """Return the message that ``more`` on top of ``spent`` in ``requests`` could pass a cap."""
-    cap = f"the cap of {_show(kind, limit)} for {_NAMES[scope]}{_spell(scope, kind)}"
+    """Return the message that ``more`` on top of ``spent`` in ``requests`` could pass a cap.
+
+    ``is_cut``: even with the shortest answer that is of use.
+    """
+    cap = describe_cap(scope, kind, limit)
     if kind == "requests":
         return f"{cap} is reached"
     return (
         f"{cap} could be passed: {_show(kind, spent)} spent in {requests}"
         f" request{'' if requests == 1 else 's'}, and the next may take {_show(kind, more)}"
+        f"{' with the shortest answer' if is_cut else ''}"
     )
+
+
+def describe_cap(scope: str, kind: str, limit: float) -> str:
+    """Return the name of a cap, with the option that sets it."""
+    return f"the cap of {_show(kind, limit)} for {_NAMES[scope]}{_spell(scope, kind)}"
+
+
+def describe_cut(cap: str, output: int) -> str:
+    """Return the message that the model's answer ended at the limit that ``cap`` had left it."""
+    return f"{cap} left {output:,} tokens for an answer, and the model's was cut off there"
 
 
 def describe_time(scope: str, limit: float) -> str:

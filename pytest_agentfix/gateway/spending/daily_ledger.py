@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Check, Settle
+from pytest_agentfix.gateway.spending.ledger import Amount, CapError, Choose, Settle
 
 _log = logging.getLogger(__name__)
 _PREFIX: Final = "spent-"
@@ -52,15 +52,15 @@ class DailyLedger:
         self._today = today
         self._counted = clock.monotonic()  # this run's seconds up to here are in the file
 
-    def hold(self, amount: Amount, check: Check) -> Settle | None:
-        """Add ``amount`` if ``check`` raises nothing; return the function that settles it.
+    def hold(self, choose: Choose) -> Settle | None:
+        """Add the amount that ``choose`` returns; return the function that settles it.
 
         Return ``None`` if it is not in the file: an amount never added must not be subtracted.
         """
         day = self._today()
         with self._file_errors_reported():
             with self._open(day) as page:
-                check(page.spent, page.seconds)
+                amount = choose(page.spent, page.seconds)
                 page.spent += amount
             return lambda actual: self._settle(day, held=amount, actual=actual)
         return None

@@ -1,8 +1,9 @@
 """The ledger: the amounts spent and held, and the caps on them.
 
 Accounts form a chain: an attempt's account belongs to a cluster's, that to the run's, that to the
-day's. Before a request is sent, its worst case is held in all of them; a hold that would pass a
-cap is refused. When the answer has arrived, the real amount is charged instead.
+day's. Before a request is sent, its worst case is held in all of them. If it would pass a cap, the
+answer is cut to what the cap leaves; if that is too little to be useful, the hold is refused. When
+the answer has arrived, the real amount is charged instead.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pytest_agentfix.core.ports import Clock
-from pytest_agentfix.gateway.spending.cap_messages import describe_excess, describe_time
+from pytest_agentfix.gateway.spending.cap_messages import (
+    describe_cap,
+    describe_excess,
+    describe_time,
+)
 
 _TIMED: Final = "seconds"
+# Tokens of an answer that hardly any repair needs more of. Requests under way may leave more when
+# they are settled, so an answer is not cut below this before they are.
+AMPLE_OUTPUT: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,45 @@ class Amount:
                 return self.cost
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """The worst case of a request, by the length of its answer.
+
+    ``fixed`` is needed for any answer, ``each`` for one more token of it. The answer asked for has
+    ``most`` tokens; one that is cut has at least ``least``.
+    """
+
+    fixed: Amount
+    each: Amount = Amount()
+    most: int = 0
+    least: int = 0
+
+    def weigh(self, output: int) -> Amount:
+        """Return the worst case with an answer of ``output`` tokens."""
+        return self.fixed + Amount(tokens=self.each.tokens * output, cost=self.each.cost * output)
+
+    def fit(self, kind: str, room: float) -> int:
+        """Return the longest answer for which ``room`` is enough, -1 if even none is too much."""
+        left, each = room - self.fixed.get(kind), self.each.get(kind)
+        if left < 0:
+            return -1
+        longest = self.most if each == 0 else min(self.most, int(left / each))
+        return longest if self.weigh(longest).get(kind) <= room else longest - 1
+
+
+@dataclass(slots=True)
+class Grant:
+    """The answer that a request may have: its ``output`` in tokens, and the cap that cut it."""
+
+    output: int
+    cut_by: str = ""
+
+    def cut(self, output: int, cap: str) -> None:
+        """Lower it to ``output`` because of ``cap``, unless it is as low already."""
+        if output < self.output:
+            self.output, self.cut_by = output, cap
+
+
 class CapError(Exception):
     """A cap of ``scope`` would be passed; the message says which, and how much was spent."""
 
@@ -66,19 +113,19 @@ class BusyError(Exception):
 class DailySpending(Protocol):
     """The spending of all runs on a day, wherever it is stored."""
 
-    def hold(self, amount: Amount, check: Check) -> Settle | None:
-        """Add ``amount`` if ``check(spent, seconds)`` raises nothing; return its ``Settle``.
+    def hold(self, choose: Choose) -> Settle | None:
+        """Add the amount that ``choose(spent, seconds)`` returns; return its ``Settle``.
 
         Return ``None`` if it could not be added and no cap depends on it.
         """
         ...
 
 
-class Check(Protocol):
-    """A check that raises ``CapError`` if no more may be spent, ``BusyError`` if it may later."""
+class Choose(Protocol):
+    """Chooses the amount to hold; raises ``CapError`` if it may not be, ``BusyError`` if later."""
 
-    def __call__(self, spent: Amount, seconds: float) -> None:
-        """Check the amount spent and the seconds of wall clock."""
+    def __call__(self, spent: Amount, seconds: float) -> Amount:
+        """Return the amount, given what is spent and the seconds of wall clock."""
         ...
 
 
@@ -127,13 +174,11 @@ class Account:
         """Return a new account that is part of this one."""
         return Account(scope, self._caps, clock=self._clock, parent=self)
 
-    def check(self, more: Amount) -> None:
-        """Raise ``CapError`` or ``BusyError`` if ``more`` does not fit."""
+    def fit(self, demand: Demand, grant: Grant) -> None:
+        """Cut ``grant`` to what is left here; raises ``CapError`` or ``BusyError``."""
         seconds = self._clock.monotonic() - self._began
-        check_caps(self.scope, self._caps, spent=self.spent, more=more, seconds=seconds)
-        for kind, limit in self._caps.iter_scope(self.scope):
-            if kind != _TIMED and (self.spent + self.held + more).get(kind) > limit:
-                raise BusyError
+        usage = Usage(spent=self.spent, held=self.held, seconds=seconds)
+        fit_caps(self.scope, self._caps, usage, demand, grant)
 
     def hold(self, amount: Amount) -> None:
         """Add ``amount`` to the amounts held."""
@@ -149,30 +194,53 @@ class Account:
 
     def seconds_over(self) -> str:
         """Return the description of the time cap that has passed, "" if none has."""
-        try:
-            seconds = self._clock.monotonic() - self._began
-            check_caps(self.scope, self._caps, spent=Amount(), more=Amount(), seconds=seconds)
-        except CapError as error:
-            return str(error)
+        seconds = self._clock.monotonic() - self._began
+        for kind, limit in self._caps.iter_scope(self.scope):
+            if kind == _TIMED and seconds >= limit:
+                return describe_time(self.scope, limit)
         return ""
 
 
-def check_caps(scope: str, caps: Caps, *, spent: Amount, more: Amount, seconds: float) -> None:
-    """Raise ``CapError`` if ``spent`` and ``more`` pass a cap of ``scope``, or its time is up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The use of a scope: what is spent, what is held, and the seconds of wall clock."""
+
+    spent: Amount
+    held: Amount
+    seconds: float
+
+
+def fit_caps(scope: str, caps: Caps, usage: Usage, demand: Demand, grant: Grant) -> None:
+    """Cut ``grant`` to what the caps of ``scope`` leave.
+
+    Raises ``CapError`` if that is less than the least answer of ``demand``, or the time is up;
+    ``BusyError`` if requests under way hold what a longer answer needs.
+    """
     for kind, limit in caps.iter_scope(scope):
         if kind == _TIMED:
-            if seconds >= limit:
+            if usage.seconds >= limit:
                 raise CapError(scope, describe_time(scope, limit))
-        elif (spent + more).get(kind) > limit:
-            words = describe_excess(
-                scope,
-                kind,
-                limit,
-                spent=spent.get(kind),
-                requests=spent.requests,
-                more=more.get(kind),
-            )
-            raise CapError(scope, words)
+            continue
+        room = limit - usage.spent.get(kind)
+        longest = demand.fit(kind, room)
+        if longest < demand.least:
+            raise CapError(scope, _describe_excess(scope, kind, limit, usage.spent, demand))
+        free = demand.fit(kind, room - usage.held.get(kind))
+        if free < min(longest, max(AMPLE_OUTPUT, demand.least)):
+            raise BusyError
+        grant.cut(free, describe_cap(scope, kind, limit))
+
+
+def _describe_excess(scope: str, kind: str, limit: float, spent: Amount, demand: Demand) -> str:
+    return describe_excess(
+        scope,
+        kind,
+        limit,
+        spent=spent.get(kind),
+        requests=spent.requests,
+        more=demand.weigh(demand.least).get(kind),
+        is_cut=demand.least < demand.most,
+    )
 
 
 class Ledger:
@@ -184,34 +252,35 @@ class Ledger:
         self._day = day
         self._lock = threading.Lock()
 
-    def hold(self, account: Account, amount: Amount) -> Hold:
-        """Hold ``amount`` in ``account`` and all accounts that it is part of.
+    def hold(self, account: Account, demand: Demand) -> Hold:
+        """Hold the worst case in ``account`` and all accounts that it is part of.
 
-        Raises ``CapError`` if it can never fit, ``BusyError`` if it may later.
+        The answer is cut to what their caps leave. Raises ``CapError`` if the least answer can
+        never fit, ``BusyError`` if the request may fit better later.
         """
+        grant = Grant(demand.most)
         with self._lock:
             chain = list(_iter_chain(account))
             try:
                 for each in chain:
-                    each.check(amount)
-                settle_day = self._hold_day(amount)
+                    each.fit(demand, grant)
+                settle_day = self._hold_day(demand, grant)
             except CapError as error:
                 _note_stop(chain, error)
                 raise
+            amount = demand.weigh(grant.output)
             for each in chain:
                 each.hold(amount)
-        return Hold(self, chain, amount, settle_day)
+        return Hold(self, chain, amount, grant, settle_day)
 
-    def _hold_day(self, amount: Amount) -> Settle | None:
-        def check(spent: Amount, seconds: float) -> None:
-            settled = spent - self.run.held  # the daily ledger counts held amounts as spent
-            check_caps("day", self.caps, spent=settled, more=amount, seconds=seconds)
-            try:
-                check_caps("day", self.caps, spent=spent, more=amount, seconds=seconds)
-            except CapError as error:
-                raise BusyError from error
+    def _hold_day(self, demand: Demand, grant: Grant) -> Settle | None:
+        def choose(spent: Amount, seconds: float) -> Amount:
+            held = self.run.held  # the daily ledger counts held amounts as spent
+            usage = Usage(spent=spent - held, held=held, seconds=seconds)
+            fit_caps("day", self.caps, usage, demand, grant)
+            return demand.weigh(grant.output)
 
-        return self._day.hold(amount, check) if self._day else None
+        return self._day.hold(choose) if self._day else None
 
     def settle(self, chain: list[Account], held: Amount, actual: Amount) -> None:
         """Charge ``actual`` in place of the amount ``held``."""
@@ -232,9 +301,15 @@ class Hold:
     """An amount held for one request until it is settled; a ``Reservation`` sees to that."""
 
     def __init__(
-        self, ledger: Ledger, chain: list[Account], amount: Amount, settle_day: Settle | None
+        self,
+        ledger: Ledger,
+        chain: list[Account],
+        amount: Amount,
+        grant: Grant,
+        settle_day: Settle | None,
     ) -> None:
         self.amount = amount
+        self.grant = grant
         self._ledger = ledger
         self._chain = chain
         self._settle_day = settle_day

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from pytest_agentfix.core.model import Tokens
@@ -18,6 +19,16 @@ from pytest_agentfix.gateway.spending.usage_by_protocol import (
 
 _LINE_LIMIT: Final = 4_000_000  # bytes; the Responses protocol repeats the whole answer in one line
 _MARKS: Final = (b'"usage', b'"error"', b'"response.failed"', b'"x_groq"')
+# An answer that ended at its limit, as each protocol says it: a quick mark, and the whole form.
+_CUT_OFF: Final[Mapping[WireProtocol, tuple[bytes, re.Pattern[bytes]]]] = {
+    WireProtocol.CHAT: (b'"length"', re.compile(rb'"finish_reason"\s*:\s*"length"')),
+    WireProtocol.RESPONSES: (
+        b'"max_output_tokens"',
+        re.compile(rb'"incomplete_details"\s*:\s*\{\s*"reason"\s*:\s*"max_output_tokens"'),
+    ),
+    WireProtocol.MESSAGES: (b'"max_tokens"', re.compile(rb'"stop_reason"\s*:\s*"max_tokens"')),
+    WireProtocol.GENERATE: (b'"MAX_TOKENS"', re.compile(rb'"finishReason"\s*:\s*"MAX_TOKENS"')),
+}
 # Neither can occur inside the text of an answer, where quotes and line ends are escaped.
 _CHAT_END: Final = re.compile(rb'"finish_reason"\s*:\s*"|\ndata:\s*\[DONE\]')
 # Providers that report a cost in US dollars beside their counts.
@@ -27,7 +38,8 @@ _DOLLAR_PROVIDERS: Final = frozenset({"deepinfra", "kilo", "openrouter", "perple
 class UsageScanner:
     """Takes an answer's bytes in any pieces, and never fails, whatever they are.
 
-    ``error`` is the provider's message in a stream that went wrong, "" otherwise; ``events`` counts
+    ``error`` is the provider's message in a stream that went wrong, "" otherwise; ``is_cut_off``
+    becomes true when the answer has ended at the limit of its tokens; ``events`` counts
     the events, about one per token; ``cost`` is the cost of the answer in US dollars that the
     provider itself reports, 0 if it reports none.
     """
@@ -44,6 +56,7 @@ class UsageScanner:
         self._is_told = False
         self._has_ended = False
         self.error = ""
+        self.is_cut_off = False
         self.events = 0
         self.cost = 0.0
 
@@ -84,6 +97,7 @@ class UsageScanner:
     def finish(self) -> None:
         """Read the rest: the answer is complete."""
         if not self._is_stream and not self._is_skipping:
+            self._look_for_cut(self._rest)
             self._read(bytes(self._rest))
         elif self._is_stream:
             self._end_lines()
@@ -101,6 +115,7 @@ class UsageScanner:
         block = b"\n" + self._rest
         self._rest.clear()
         self.events += block.count(b"\ndata:")
+        self._look_for_cut(block)
         if self._protocol is WireProtocol.CHAT and not self._has_ended:
             may_end = b'"finish_reason"' in block or b"[DONE]" in block  # a quick look first
             self._has_ended = may_end and _CHAT_END.search(block) is not None
@@ -108,6 +123,11 @@ class UsageScanner:
             for line in block.split(b"\n"):
                 if line.startswith(b"data:") and any(mark in line for mark in _MARKS):
                     self._read(line[len(b"data:") :])
+
+    def _look_for_cut(self, data: bytes | bytearray) -> None:
+        mark, form = _CUT_OFF[self._protocol]
+        if mark in data and form.search(data):
+            self.is_cut_off = True
 
     def _read(self, raw: bytes) -> None:
         try:

@@ -15,7 +15,6 @@ Its lines are ``start`` (``python``), one ``call`` for each in order (``id``, ``
 is 0 if all passed and 1 otherwise.
 """
 
-import asyncio
 import importlib
 import linecache
 import os
@@ -102,6 +101,8 @@ def call(module: types.ModuleType, one: "dict[str, Any]") -> None:
         owner = owner()
     result = getattr(owner, name)(**take_arguments(module, one))
     if one["is_async"]:
+        import asyncio  # noqa: PLC0415 - it takes as long as all other imports together
+
         asyncio.run(result)
 
 

@@ -2,7 +2,8 @@
 
 Standard library and the sandbox's own pytest only (and its ``coverage``, if it has one), and no
 import of this package: ``sessions/orders.py`` passes this file's text to the sandbox's Python on
-the command line, with the modules beside it in place of their imports.
+the command line, with the modules beside it in place of their imports, and the repository's top as
+the argument. The recorders that few sessions need come with the order.
 
 It takes an order (``orders.SessionOrder``) and answers in signed lines:
 
@@ -14,6 +15,7 @@ It takes an order (``orders.SessionOrder``) and answers in signed lines:
   have run one of ``around``), ``gap`` (why there may be more of these), ``problem``
 * ``traced``: ``tests`` (id -> ``calls`` of the functions of ``trace``, ``entered``, ``outside``,
   ``gap``: see ``call_tracer.TestCalls``), ``problem``
+* ``entered``: ``tests`` (id -> path, first line and name of each project's function it entered)
 * ``varied`` and ``variation``: see ``call_variation.py``
 * ``finish``: ``exit``, ``counts`` of the lines before it, ``raised`` (the type's name, if pytest
   ended with an exception, as it does if a plugin raises at the end; ``exit`` is then what the
@@ -36,7 +38,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,12 @@ import pytest
 from pytest_agentfix.judge.in_sandbox.call_tracer import CallTracer
 from pytest_agentfix.judge.in_sandbox.call_variation import CallVarier
 from pytest_agentfix.judge.in_sandbox.chosen import Chooser
+from pytest_agentfix.judge.in_sandbox.early_start import (
+    begin,
+    import_bundled_plugins,
+    wait_for_order,
+)
+from pytest_agentfix.judge.in_sandbox.entered_functions import EntryRecorder
 from pytest_agentfix.judge.in_sandbox.exception_facts import (
     Project,
     call_safely,
@@ -54,6 +63,7 @@ from pytest_agentfix.judge.in_sandbox.exception_facts import (
     find_name,
 )
 from pytest_agentfix.judge.in_sandbox.line_coverage import Coverer
+from pytest_agentfix.judge.in_sandbox.shuffled_order import Shuffler
 from pytest_agentfix.judge.in_sandbox.signed_report import (
     ReportWriter,
     claim_report,
@@ -63,12 +73,11 @@ from pytest_agentfix.judge.in_sandbox.signed_report import (
     read_order,
     shorten_id,
 )
+from pytest_agentfix.judge.in_sandbox.terminal_summary import SilentSummary
 from pytest_agentfix.judge.in_sandbox.wants import find_want
 from pytest_agentfix.judge.in_sandbox.watcher import Watcher
 
 DETAIL_LIMIT = 20_000  # characters of one failure's text; the middle is cut
-DEPTH_LIMIT = 20  # names in a node id that are told apart
-HASH_SIZE = 8  # bytes
 NOTHING_COLLECTED = 5  # pytest's own exit status for it
 BROKEN = 3  # pytest's own exit status for an error of its own
 TALLY = "agentfix-tally"  # begins the second channel's line
@@ -219,38 +228,6 @@ class Reporter:
         }
 
 
-class Shuffler:
-    """Orders the items by ``place_of``, or by the exact reverse."""
-
-    def __init__(self, seed: int, *, is_reversed: bool) -> None:
-        self._seed = seed
-        self._is_reversed = is_reversed
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: Any) -> None:
-        """Sort after every plugin that sorts."""
-        items.sort(key=lambda item: place_of(item.nodeid, self._seed))
-        if self._is_reversed:
-            items.reverse()
-
-
-def place_of(nodeid: str, seed: int) -> "tuple[bytes, ...]":
-    """Return the sort key of a test: keyed hashes of its module, its classes, itself and its case.
-
-    It depends on nothing else, so any two tests have the same relative order in every session with
-    this seed. Items that share the fixtures of a module or class stay together; otherwise the
-    fixtures would be made anew for every test.
-    """
-    names, bracket, case = nodeid.partition("[")
-    parts = names.split("::", DEPTH_LIMIT)
-    above = hashlib.blake2b(str(seed).encode("ascii"), digest_size=HASH_SIZE)
-    places = []
-    for part in [*parts, case] if bracket else parts:
-        above.update(b"::" + part.encode(errors="surrogatepass"))
-        places.append(above.digest())
-    return tuple(places)
-
-
 class TallyWriter:
     """Sends the counters of pytest's own session on the second channel."""
 
@@ -374,39 +351,53 @@ def run_pytest(
         return tally.exit_code, find_name(error) or "an exception"
 
 
+def make_recorders(
+    order: "dict[str, Any]", writer: ReportWriter
+) -> "list[tuple[object, Callable[[], None]]]":
+    """Start what records more than outcomes, each a plugin; return what reports it as well."""
+    recorders: list[tuple[object, Callable[[], None]]] = []
+    if order["cover"]:
+        coverer = Coverer(order["cover"], order["around"])
+        coverer.start()
+        recorders.append((coverer, partial(coverer.report, writer)))
+    if order["trace"]:
+        tracer = CallTracer(order["trace"])
+        tracer.start()
+        recorders.append((tracer, partial(tracer.report, writer)))
+    if order["enter"]:
+        entries = EntryRecorder(Project(Path(order["top"])))
+        recorders.append((entries, partial(entries.report, writer)))
+    if order["vary"]:
+        varier = CallVarier(order["vary"], writer)
+        varier.start()
+        recorders.append((varier, varier.report))
+    return recorders
+
+
 def main() -> None:
     """Carry out the order on stdin and exit with pytest's exit status."""
+    import_bundled_plugins()
+    wait_for_order(sys.argv[1], is_anew=len(sys.argv) > 2)  # noqa: PLR2004 - see there
     order = read_order()
+    begin(order["cwd"])
+    exec(order.pop("recorders"), globals())  # noqa: S102 - of this very program
     writer = ReportWriter(claim_report(), order.pop("key"))
     tally = TallyWriter(order.pop("tally_key"))
     watcher = Watcher(order["top"]) if order["watch"] else None
-    plugins: list[object] = [Reporter(writer, order, watcher), Chooser(order["choices"]), tally]
+    reporter, chooser = Reporter(writer, order, watcher), Chooser(order["choices"])
+    plugins: list[object] = [reporter, chooser, tally, SilentSummary()]
     if watcher is not None:
         plugins.append(watcher)
     if order["shuffle"] is not None:
         plugins.append(Shuffler(order["shuffle"], is_reversed=order["is_reversed"]))
-    coverer = Coverer(order["cover"], order["around"]) if order["cover"] else None
-    if coverer is not None:
-        plugins.append(coverer)
-        coverer.start()
-    tracer = CallTracer(order["trace"]) if order["trace"] else None
-    if tracer is not None:
-        plugins.append(tracer)
-        tracer.start()
-    varier = CallVarier(order["vary"], writer) if order["vary"] else None
-    if varier is not None:
-        plugins.append(varier)
-        varier.start()
+    recorders = make_recorders(order, writer)
+    plugins += [plugin for plugin, _ in recorders]
     version = sys.version.split()[0]
     writer.write("start", python=version, pytest=pytest.__version__)
     code, raised = run_pytest(order, plugins, tally)
     with own_settings():
-        if coverer is not None:
-            coverer.report(writer)
-        if tracer is not None:
-            tracer.report(writer)
-        if varier is not None:
-            varier.report()
+        for _, report in recorders:
+            report()
         writer.write("finish", exit=code, counts=dict(writer.counts), raised=raised)
         tally.write(code)
     leave(code)

@@ -37,7 +37,7 @@ from pytest_agentfix.judge.in_sandbox.value_variation import (
 RESULTS_LIMIT = 3  # of one callable in one call
 PLACE_TRIES = 16  # variations of one place
 RESULT_TRIES = 50  # of one result
-ROWS_LIMIT = 150  # of one call
+RETURNED_LIMIT = 150  # of one call
 SEAM_DEPTH = 3
 SPECIAL_METHODS = ("__call__", "__enter__", "__aenter__", "__getitem__", "__next__", "__anext__")
 TEST_FOLDERS = ("tests", "test", "testing")
@@ -176,7 +176,7 @@ class Observation(Variation):
 
     def report(self) -> "dict[str, Any]":
         """Return what was noted."""
-        return {"rows": self._rows[:ROWS_LIMIT], "held": self._held}
+        return {"rows": self._rows[:RETURNED_LIMIT], "held": self._held}
 
     def _look(self, name: str, number: int, result: Any) -> Any:
         where = name_result(name, number)

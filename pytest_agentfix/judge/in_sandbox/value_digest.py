@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 VALUES_LIMIT = 500  # values described within one; the others make no difference
-DEPTH_LIMIT = 30
+NESTING_LIMIT = 30
 MEMBERS_LIMIT = 100  # of a set; of a larger one only the size counts
 TEXT_LIMIT = 100_000  # characters of a repr
 DIGEST_SIZE = 8  # bytes
 
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
+ANY_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 PLAIN = (bool, float, complex, str, bytes, bytearray, type(None), type(Ellipsis))
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 OPAQUE = (  # they hold lines of code, which move
@@ -60,7 +60,7 @@ class Description:
                 self.words.append(repr(value))
             elif id(value) in self._seen:
                 self.words.append(f"number {self._seen[id(value)]}")
-            elif len(self._seen) < VALUES_LIMIT and depth < DEPTH_LIMIT and kind not in OPAQUE:
+            elif len(self._seen) < VALUES_LIMIT and depth < NESTING_LIMIT and kind not in OPAQUE:
                 self._seen[id(value)] = len(self._seen)
                 self._add_content(value, kind, depth + 1)
         except Exception as error:  # noqa: BLE001 - types written in C may do anything
@@ -104,7 +104,7 @@ class Description:
         if plain is not None:
             self.words.append(plain.__repr__(value))
         elif isinstance(write, WRITTEN_IN_C) and write is not BARE_REPR:
-            self.words.append(ADDRESS.sub("", write(value)[:TEXT_LIMIT]))
+            self.words.append(ANY_ADDRESS.sub("", write(value)[:TEXT_LIMIT]))
 
 
 def iter_attributes(value: Any, kind: type) -> "Iterator[tuple[str, Any]]":

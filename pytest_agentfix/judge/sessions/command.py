@@ -42,6 +42,7 @@ class Task:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    enter: bool = False
     vary: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -81,6 +82,7 @@ class CommandBuilder:
             args=self._arguments(),
             ids=tuple(task.ids),
             rootdir=str(invocation.rootdir),
+            cwd=str(invocation.cwd),
             top=str(self.top),
             sys_path_first=str(invocation.cwd) if invocation.has_cwd_on_path else None,
             sys_path_last=invocation.sys_path,
@@ -93,13 +95,19 @@ class CommandBuilder:
             cover=task.cover,
             around=task.around,
             trace=task.trace,
+            enter=task.enter,
             vary=task.vary,
             choices=self._choose(task.ids),
         )
-        needs = {"call_variation": task.vary, "call_tracer": task.trace}
-        unused = [module for module, needed in needs.items() if not needed]
-        program = load_program(without=unused)  # the whole of it is long for an argument
-        return self._make_command((self.python, "-c", program), order.encode())
+        return self._make_command(self._pytest_argv, order.encode())
+
+    def build_waiting(self) -> Command:
+        """Build what the commands of all sessions have in common: everything but their stdin."""
+        return self._make_command(self._pytest_argv, b"")
+
+    @property
+    def _pytest_argv(self) -> tuple[str, ...]:
+        return (self.python, "-c", load_program(), str(self.top))
 
     def build_plain(self, order: bytes) -> Command:
         """Build the command that calls tests without pytest, in an isolated interpreter."""

@@ -7,7 +7,7 @@ import base64
 import json
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
@@ -23,8 +23,15 @@ _PREAMBLE: Final = 'import sys\nif sys.path[:1] == [""]:\n    del sys.path[0]\n'
 _IMPORT: Final = re.compile(
     r"^from pytest_agentfix\.judge\.in_sandbox\.(\w+) import (?:\([^)]*\)|.*)$", re.MULTILINE
 )
-PYTEST_PROGRAM: Final = "pytest_runner.py"
-PLAIN_PROGRAM: Final = "call_runner.py"
+PYTEST_PROGRAM: Final = "pytest_runner"
+PLAIN_PROGRAM: Final = "call_runner"
+# Modules of the first that few sessions need, by the field of an order that needs them. They are
+# sent with the order, so that all sessions are started alike.
+_RECORDERS: Final = {
+    "trace": "call_tracer",
+    "enter": "entered_functions",
+    "vary": "call_variation",
+}
 
 # Absolute path in the sandbox -> its content, or ``None`` for no file.
 Files = Mapping[str, "bytes | None"]
@@ -97,15 +104,17 @@ class Choices:
 class SessionOrder:
     """The order for ``pytest_runner.py``.
 
-    ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``sys_path_first`` is a
-    folder to put first on ``sys.path``, or ``None``; ``sys_path_last`` are entries to append if
-    they are there, outside of ``top``, and not on it. ``key`` signs the report, ``tally_key`` the
-    second channel. ``files`` are written before pytest starts. ``shuffle`` and ``is_reversed`` are
-    the fields of a ``RunOrder``. ``top`` is the repository's, with the project's own files below
-    it. With ``watch``, what tests ask the system for is remembered, to tell what the sandbox lacks.
+    ``ids`` are node ids of items or collectors, relative to ``rootdir``. ``cwd`` is the working
+    directory, ``top`` the repository's, with the project's own files below it. ``sys_path_first``
+    is a folder to put first on ``sys.path``, or ``None``; ``sys_path_last`` are entries to append
+    if they are there, outside of ``top``, and not on it. ``key`` signs the report, ``tally_key``
+    the second channel. ``files`` are written before pytest starts. ``shuffle`` and ``is_reversed``
+    are the fields of a ``RunOrder``. With ``watch``, what tests ask the system for is remembered,
+    to tell what the sandbox lacks.
     ``cover`` holds lines (absolute path -> line numbers) whose tests are reported; of ``around``,
     no test that may run one of the lines is missed. ``trace`` are functions whose calls are
-    reported for each test; ``vary`` is the order of ``call_variation.py``, or empty. ``choices``
+    reported for each test; with ``enter``, the project's functions that each test enters are
+    reported as well. ``vary`` is the order of ``call_variation.py``, or empty. ``choices``
     are those of the user's run. ``words`` are this package's options, ini names and the prefix of
     its hooks, which a project may use.
     """
@@ -113,6 +122,7 @@ class SessionOrder:
     args: Sequence[str]
     ids: Sequence[str]
     rootdir: str
+    cwd: str
     top: str
     sys_path_first: str | None
     key: str
@@ -125,13 +135,17 @@ class SessionOrder:
     cover: Mapping[str, Sequence[int]] = field(default_factory=dict)
     around: Mapping[str, Sequence[int]] = field(default_factory=dict)
     trace: Traced = field(default_factory=dict)
+    enter: bool = False
     vary: Mapping[str, Any] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
     words: Mapping[str, Sequence[str] | str] = field(default_factory=_list_words)
 
     def encode(self) -> bytes:
         """Return the JSON object that ``pytest_runner.py`` reads from stdin."""
-        return json.dumps({**asdict(self), "files": encode_files(self.files)}).encode("ascii")
+        fields = asdict(self)
+        recorders = load_recorders(tuple(name for name in _RECORDERS if fields[name]))
+        files = encode_files(self.files)
+        return json.dumps({**fields, "files": files, "recorders": recorders}).encode("ascii")
 
 
 def encode_files(files: Files) -> dict[str, str | None]:
@@ -142,26 +156,41 @@ def encode_files(files: Files) -> dict[str, str | None]:
     }
 
 
-def load_program(name: str = PYTEST_PROGRAM, *, without: Collection[str] = ()) -> str:
+@cache
+def load_program(name: str = PYTEST_PROGRAM) -> str:
     """Read a program's text for ``python -c``, with our own modules inlined once each.
 
-    The modules ``without`` are left out: their names must not be used.
+    The recorders are left out.
     """
-    return _load_program(name, frozenset(without))
+    return _PREAMBLE + _inline([name], set(_RECORDERS.values()))
 
 
 @cache
-def _load_program(name: str, without: frozenset[str]) -> str:
-    seen = set(without)
+def load_recorders(fields: tuple[str, ...]) -> str:
+    """Read the modules that orders with these fields need beside ``load_program``'s text."""
+    known = set(_RECORDERS.values())
+    _inline([PYTEST_PROGRAM], known)
+    wanted = {_RECORDERS[field] for field in fields}
+    return _inline(sorted(wanted), known - wanted) if wanted else ""
+
+
+def _inline(names: Sequence[str], known: set[str]) -> str:
+    """Return the text of modules, with those they import in place of the import lines.
+
+    Modules that are ``known`` are left out; those of the text are added to them.
+    """
 
     def put_in(found: re.Match[str]) -> str:
-        module = found[1]
-        if module in seen:
-            return ""
-        seen.add(module)
-        return _IMPORT.sub(put_in, _read(f"{module}.py"))
+        return read(found[1])
 
-    return _PREAMBLE + _compact(_IMPORT.sub(put_in, _read(name)))
+    def read(name: str) -> str:
+        if name in known:
+            return ""
+        known.add(name)
+        text = resources.files(in_sandbox).joinpath(f"{name}.py").read_text(encoding="utf-8")
+        return _IMPORT.sub(put_in, text)
+
+    return _compact("\n".join(map(read, names)))
 
 
 def _compact(text: str) -> str:
@@ -173,7 +202,3 @@ def _compact(text: str) -> str:
         if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree).encode("ascii", "backslashreplace").decode("ascii") + "\n"
-
-
-def _read(name: str) -> str:
-    return resources.files(in_sandbox).joinpath(name).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from pytest_agentfix.core.errors import EnvironmentTrouble
 from pytest_agentfix.core.model import ChangeSet
@@ -18,11 +18,23 @@ from pytest_agentfix.core.slots import Stop, StoppedError
 from pytest_agentfix.judge.sessions.sessions import Sessions
 
 T = TypeVar("T")
-OpenSandbox = Callable[[ChangeSet], AbstractContextManager[Sandbox]]
 
 WORKERS: Final = 6  # more than one change set has jobs
 
 _log = logging.getLogger(__name__)
+
+
+class OpenSandbox(Protocol):
+    """Opens fresh sandboxes with the base and a change set.
+
+    In one that ``is_bare`` no session of pytest has been started ahead: it is for plain calls.
+    """
+
+    def __call__(
+        self, changes: ChangeSet, *, is_bare: bool = False
+    ) -> AbstractContextManager[Sandbox]:
+        """Open one; the context removes it. Raises ``SandboxError``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +110,9 @@ class ParallelSessions:
         return self._pool.submit(job, self.runner)
 
     @contextmanager
-    def _open(self, changes: ChangeSet) -> Iterator[Sandbox]:
+    def _open(self, changes: ChangeSet, *, is_bare: bool = False) -> Iterator[Sandbox]:
         self._check()
-        with self._open_sandbox(changes) as sandbox:
+        with self._open_sandbox(changes, is_bare=is_bare) as sandbox:
             tracked = _TrackedSandbox(sandbox)
             with self._lock:
                 self._check()

@@ -28,6 +28,7 @@ from pytest_agentfix.judge.locality.repeated_calls import (
 from pytest_agentfix.judge.sessions.call_traces import TracedTest, read_traces
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally
 
+OVERLONG: Final = b"overlong"  # in the place of a line that is not looked at; signed by nobody
 LINE_LIMIT: Final = 32 * 1024 * 1024  # bytes: the line with all collected ids is a long one
 TESTS_LIMIT: Final = 500_000  # distinct node ids recorded
 DETAIL_LIMIT: Final = 25_000  # characters of one failure's text
@@ -37,6 +38,7 @@ DETAILS_LIMIT: Final = 16_000_000  # characters of all failures' texts together
 PATHS_LIMIT: Final = 1_000  # entries of sys.path
 PATH_LIMIT: Final = 4_096  # characters
 NAME_LIMIT: Final = 200  # characters of a type's or a function's name
+ENTERED_LIMIT: Final = 5_000  # tests, and functions that one of them enters
 LINES_LIMIT: Final = 10_000_000  # of a source file
 
 _TALLY: Final = b"agentfix-tally"
@@ -47,10 +49,14 @@ _WORST_FIRST: Final = ("error", "failed", "skipped", "xfailed", "xpassed")
 
 
 def parse_report(data: bytes, *, key: str) -> RunReport:
-    """Parse a report; a line not signed with ``key``, in order, makes it inconsistent."""
+    """Parse a report; a line not signed with ``key``, in order, makes it inconsistent.
+
+    One that is beyond a limit does, too: then the report is cut.
+    """
     lines = SignedLines(key)
     reader = _RecordReader()
     for line in _split(data):
+        reader.is_cut |= line is OVERLONG
         reader.take(lines.verify(line))
     return reader.finish()
 
@@ -103,12 +109,14 @@ def _make_tally(fields: dict[str, Any]) -> Tally | None:
 
 
 def _split(data: bytes) -> Iterator[bytes]:
-    """Split ``data`` into lines; an overlong or unfinished one is returned as ``b""``."""
+    """Split ``data`` into lines; an unfinished one is returned as ``b""``."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", start)
-        if end < 0 or end - start > LINE_LIMIT:
+        if end < 0:
             yield b""
+        elif end - start > LINE_LIMIT:
+            yield OVERLONG
         else:
             yield data[start:end]
         start = len(data) if end < 0 else end + 1
@@ -129,10 +137,12 @@ class _RecordReader:
         self._reaching_unknown_reason = ""
         self._traced: dict[str, TracedTest] = {}
         self._trace_problem = ""
+        self._entered: dict[str, tuple[Frame, ...]] = {}
         self._varied: list[RepeatedCall] = []
         self._repeated = NO_CALLS
         self._finish: dict[str, Any] | None = None
         self._raised = ""
+        self.is_cut = False
         self._is_sound = True
         self._is_last = False
         self._room = DETAILS_LIMIT
@@ -168,8 +178,10 @@ class _RecordReader:
             reaching_unknown_reason=self._reaching_unknown_reason,
             traced=self._traced,
             trace_problem=self._trace_problem,
+            entered=self._entered,
             repeated=self._repeated,
             exceptions={nodeid: tally.facts.exception for nodeid, tally in self._tests.items()},
+            is_cut=self.is_cut,
             is_complete=self._is_last,
             is_consistent=self._is_sound and self._has_right_counts(),
         )
@@ -189,6 +201,7 @@ class _RecordReader:
             "collected": self._take_collected,
             "covered": self._take_covered,
             "traced": self._take_traced,
+            "entered": self._take_entered,
             "variation": self._take_variation,
         }
         if kind in takers:
@@ -235,6 +248,7 @@ class _RecordReader:
 
     def _take_collected(self, fields: dict[str, Any]) -> bool:
         ids, sys_path = fields.get("ids"), fields.get("sys_path")
+        self.is_cut |= isinstance(ids, list) and len(ids) > TESTS_LIMIT
         if not _is_ids(ids, TESTS_LIMIT) or not _is_ids(sys_path, PATHS_LIMIT):
             return False
         self._collected, self._sys_path = tuple(ids), tuple(sys_path)
@@ -256,6 +270,18 @@ class _RecordReader:
             return False
         self._traced = traced
         self._trace_problem = self._take_detail(fields.get("problem"), limit=500)
+        return True
+
+    def _take_entered(self, fields: dict[str, Any]) -> bool:
+        """Read what tests entered; a function that makes no sense is not known."""
+        tests = fields.get("tests")
+        if not isinstance(tests, dict) or len(tests) > ENTERED_LIMIT:
+            return False
+        for nodeid, rows in tests.items():
+            if not _is_id(nodeid) or not isinstance(rows, list) or len(rows) > ENTERED_LIMIT:
+                return False
+            frames = map(self._take_frame, rows)
+            self._entered[nodeid] = tuple(frame for frame in frames if frame is not None)
         return True
 
     def _take_varied(self, fields: dict[str, Any]) -> bool:

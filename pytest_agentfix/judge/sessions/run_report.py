@@ -62,14 +62,15 @@ class RunReport:
     """One pytest session as its reporter describes it.
 
     ``exit_code`` is pytest's, ``None`` if it was not reported. ``raised`` is the type's name of the
-    exception that pytest ended with, "" for none. ``is_complete``: the finish was reported and
-    nothing after it. ``is_consistent``: every line made sense, and the final counts agree with the
-    lines. ``exceptions`` holds the type name of each failure, ``sys_path`` is ``sys.path`` after
-    all tests were imported. ``covered`` are the tests that ran a line of ``cover``;
-    ``cover_problem`` says why these are not known. ``reaching`` are the tests that may have run a
-    line of ``around``; ``reaching_unknown_reason`` says why there may be more. ``traced``
-    are the tests whose calls were recorded; ``trace_problem`` says why none were. ``repeated`` are
-    the calls that were varied.
+    exception that pytest ended with, "" for none. ``is_cut``: it has more tests, or longer ids,
+    than are read. ``is_complete``: the finish was reported and nothing after it. ``is_consistent``:
+    every line made sense, and the final counts agree with the lines. ``exceptions`` holds the type
+    name of each failure, ``sys_path`` is ``sys.path`` after all tests were imported. ``covered``
+    are the tests that ran a line of ``cover``; ``cover_problem`` says why these are not known.
+    ``reaching`` are the tests that may have run a line of ``around``; ``reaching_unknown_reason``
+    says why there may be more. ``traced`` are the tests whose calls were recorded;
+    ``trace_problem`` says why none were. ``entered`` are the project's functions that each test
+    entered, with the lines they begin on. ``repeated`` are the calls that were varied.
     """
 
     has_started: bool = False
@@ -78,6 +79,7 @@ class RunReport:
     collect_errors: tuple[CollectError, ...] = ()
     exit_code: int | None = None
     raised: str = ""
+    is_cut: bool = False
     is_complete: bool = False
     is_consistent: bool = False
     failed_reports: int = 0
@@ -89,6 +91,7 @@ class RunReport:
     reaching_unknown_reason: str = ""
     traced: Mapping[str, TracedTest] = field(default_factory=dict)
     trace_problem: str = ""
+    entered: Mapping[str, tuple[Frame, ...]] = field(default_factory=dict)
     repeated: RepeatedCalls = NO_CALLS
 
     def outcome_of(self, nodeid: str) -> TestOutcome:

@@ -57,15 +57,20 @@ class SessionResult:
         """
         report = self.report
         is_begun = report.is_complete or bool(report.collected)
-        is_readable = report.has_started and not self.completed.is_report_cut
+        is_readable = report.has_started and not self.is_cut
         return not (is_begun and is_readable) or report.exit_code in (3, 4)
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether a limit kept some of its report from being read: a suite may be that big."""
+        return self.completed.is_report_cut or self.report.is_cut
 
     @property
     def trouble(self) -> str:
         """The reason not to believe this session, whatever its outcomes; "" if there is none."""
         if self.completed.is_timed_out:
             return f"did not end within {self.limit:.0f} s"
-        if self.completed.is_report_cut:
+        if self.is_cut:
             return "reported more than anybody can read"
         return (
             _check_report(self.completed.code, self.report)
@@ -99,8 +104,8 @@ class SessionResult:
         that raises at the end are honest mistakes.
         """
         completed, report = self.completed, self.report
-        is_cut = completed.is_timed_out or completed.is_report_cut
-        if is_cut or not report.has_started or not self.trouble:
+        is_whole = not completed.is_timed_out and not self.is_cut
+        if not is_whole or not report.has_started or not self.trouble:
             return False
         odd = self.end.unlike(self.usual.end)
         if not report.is_complete:
@@ -123,7 +128,7 @@ class SessionResult:
     @property
     def has_odd_tally(self) -> bool:
         """Tell whether the counters of pytest's own session alone are not to be believed."""
-        is_whole = not self.completed.is_timed_out and not self.completed.is_report_cut
+        is_whole = not self.completed.is_timed_out and not self.is_cut
         return is_whole and bool(
             not _check_report(self.completed.code, self.report) and self._check_tally()
         )

@@ -6,7 +6,7 @@ A guess from imports and names, and only that: it decides what source is shown, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -32,12 +32,30 @@ def find_callees(sources: Sources, test: SourceFile, span: Span) -> Iterator[Exc
     Those of the product come first: they are what has to be mended. Helpers and fixtures follow.
     """
     helpers = _find_helpers(sources, test, span)
-    uses = [(file, dotted) for file, one in [(test, span), *helpers] for dotted in _uses(one)]
-    finder = _Finder(sources, frozenset(name for _, dotted in uses for name in dotted[1:]))
-    for file, dotted in uses:
-        yield from finder.follow(file, dotted, _HOPS)
+    for file, one in find_used(sources, [(test, span), *helpers]):
+        yield from cut_with_constants(file, one)
     # Without decorators: a fixture's have its cases in them, some of which may be held out.
     yield from (file.cut(one.without_decorators) for file, one in helpers if not one.is_class)
+
+
+def find_used_by_test(sources: Sources, test: SourceFile, span: Span) -> Iterator[Place]:
+    """The imported functions that the test ``span``, its helpers and its fixtures use."""
+    users = [(test, span), *_find_helpers(sources, test, span)]
+    return find_used(sources, users, is_by_method=True)
+
+
+def find_used(
+    sources: Sources, users: Sequence[Place], *, is_by_method: bool = False
+) -> Iterator[Place]:
+    """The definitions that ``users`` have imported and use.
+
+    Of a long class, or of any with ``is_by_method``, they are the methods used.
+    """
+    uses = [(file, dotted) for file, one in users for dotted in _uses(one)]
+    attributes = frozenset(name for _, dotted in uses for name in dotted[1:])
+    finder = _Finder(sources, attributes, is_by_method)
+    for file, dotted in uses:
+        yield from finder.follow(file, dotted, _HOPS)
 
 
 def cut_with_constants(file: SourceFile, span: Span, line: int | None = None) -> list[Excerpt]:
@@ -119,8 +137,9 @@ class _Finder:
 
     sources: Sources
     attributes: frozenset[str]
+    is_by_method: bool
 
-    def follow(self, file: SourceFile, dotted: Dotted, hops: int) -> list[Excerpt]:
+    def follow(self, file: SourceFile, dotted: Dotted, hops: int) -> list[Place]:
         """The definition of ``dotted`` as ``file`` imports it; nothing where it does not."""
         if not hops or not dotted or not dotted[0]:
             return []
@@ -128,19 +147,19 @@ class _Finder:
             for path, rest in _list_files(file.path, target):
                 found = self.sources.open(path)
                 if found is not None:
-                    return self._show(found, rest) or self.follow(found, rest, hops - 1)
+                    return self._choose(found, rest) or self.follow(found, rest, hops - 1)
         return []
 
-    def _show(self, file: SourceFile, rest: Dotted) -> list[Excerpt]:
+    def _choose(self, file: SourceFile, rest: Dotted) -> list[Place]:
         span = file.find(".".join(rest)) or file.find(".".join(rest[:1]))
         if span is None:
             return []
         size = sum(len(line) + 1 for line in file.lines[span.first - 1 : span.last])
-        if not span.is_class or size <= _SMALL_CLASS:
-            return cut_with_constants(file, span)
+        if not span.is_class or (size <= _SMALL_CLASS and not self.is_by_method):
+            return [(file, span)]
         wanted = {f"{span.name}.{name}" for name in (*self.attributes, "__init__")}
-        used = [one for one in file.spans if one.name in wanted]
-        return [excerpt for one in used for excerpt in cut_with_constants(file, one)]
+        used = [(file, one) for one in file.spans if one.name in wanted]
+        return used or ([(file, span)] if self.is_by_method else [])
 
 
 def _list_files(importer: str, target: Dotted) -> Iterator[tuple[str, Dotted]]:

@@ -19,7 +19,7 @@ HOME: Final = "/tmp/home"  # noqa: S108 - inside the sandbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """An environment ready to make sandboxes of; it can be pickled.
+    """An environment ready to make sandboxes of.
 
     ``python`` is the path or name of its interpreter, ``read_only`` maps paths of the host to where
     the sandbox sees them, and ``env`` holds the variables that every command gets.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentfix.sandbox.workspace.base import Base, BaseRecord
+from pytest_agentfix.sandbox.workspace.base import Base
 from pytest_agentfix.sandbox.workspace.copy_workspace import Workspace
 from pytest_agentfix.sandbox.workspace.limits import Limits
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, make_mount_points
@@ -13,7 +13,6 @@ from pytest_agentfix.sandbox.workspace.tree import BaseFile
 __all__ = [
     "Base",
     "BaseFile",
-    "BaseRecord",
     "BindMount",
     "Limits",
     "OverlayMount",

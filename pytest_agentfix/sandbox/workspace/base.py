@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from pytest_agentfix.sandbox.workspace.base_copy import (
 from pytest_agentfix.sandbox.workspace.entry_kinds import is_disposable
 from pytest_agentfix.sandbox.workspace.files import give_to, is_inside, translated
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
-from pytest_agentfix.sandbox.workspace.tree import BaseFile, FileTree, regular
+from pytest_agentfix.sandbox.workspace.tree import FileTree, regular
 
 GIT: Final = ".git"
 Snapshot = Callable[[Path], None]
@@ -31,18 +30,6 @@ Snapshot = Callable[[Path], None]
 def never(_path: str) -> bool:
     """Return ``False`` for every path."""
     return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseRecord:
-    """A base that was just copied, in plain values for another process."""
-
-    top: Path
-    folder: Path
-    owner: Owner | None
-    files: dict[str, BaseFile] = field(repr=False)
-    signatures: bytes = field(repr=False)
-    left_out: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,29 +72,6 @@ class Base:
         place.make()
         copy = copy_files(place, files)
         _take_snapshot(place, snapshot)
-        return cls(place=place, copy=copy, files=FileTree(copy.files), snapshot=snapshot)
-
-    def record(self) -> BaseRecord:
-        """Return plain values that ``from_record`` makes the base of, without its fixes."""
-        return BaseRecord(
-            top=self.top,
-            folder=self.place.folder,
-            owner=self.place.owner,
-            files=self.copy.files,
-            signatures=self.copy.signatures.tobytes(),
-            left_out=self.copy.left_out,
-        )
-
-    @classmethod
-    def from_record(
-        cls, record: BaseRecord, *, is_hidden: Callable[[str], bool], snapshot: Snapshot | None
-    ) -> Base:
-        """Make the base that another process recorded, with the same two functions."""
-        signatures = array("q", record.signatures)
-        copy = BaseCopy(files=record.files, signatures=signatures, left_out=record.left_out)
-        place = FilePlace(
-            top=record.top, folder=record.folder, owner=record.owner, is_hidden=is_hidden
-        )
         return cls(place=place, copy=copy, files=FileTree(copy.files), snapshot=snapshot)
 
     @property

@@ -54,6 +54,21 @@ def test_passing_fix(make_project: MakeProject) -> None:
     assert len(project.seconds) == 7
 
 
+@pytest.mark.parametrize("passed", [(), ("test_other.py::test_a", "test_other.py::test_b")])
+def test_the_sandboxes_of_a_judgement_are_known_before(
+    make_project: MakeProject, passed: tuple[str, ...]
+) -> None:
+    """So they can be made while the agent is at work, and none in vain."""
+    other = "from calc import add\ndef test_a(): assert add(0, 0) == 0\ndef test_b(): pass\n"
+    project = make_project({"test_other.py": other}, passed=passed)
+    judge = project.make_judge()
+    judge.reproduce(cluster(ADD), deadline=soon())
+    guessed = judge.count_sandboxes(is_withholding=False)
+    project.opened.clear()
+    assert judge.judge(cluster(ADD), change(calc=FIXED), deadline=soon()).is_accepted
+    assert (guessed, project.bare) == (len(project.opened) - 1, 1)
+
+
 def test_still_red(make_project: MakeProject) -> None:
     judgement = make_project().judge(cluster(ADD), change(calc=BROKEN + "\n"))
     assert tell(judgement) == [FAIL_BEFORE, ("target", "failed", "1 failed with the change")]
@@ -155,6 +170,23 @@ def test_reproduction(make_project: MakeProject) -> None:
     assert reproduction.missing == ""
     assert reproduction.litter == {".hypothesis/x", "pipe"}
     assert reproduction.seconds == project.seconds[1] > 0  # the second: one was not red
+
+
+def test_a_rerun_runs_the_targets_and_nothing_else(make_project: MakeProject) -> None:
+    test = TEST_ADD + "\ndef test_none():\n    assert add(0, 0) == 0\n"
+    project = make_project({"test_calc.py": test})
+    both = cluster(ADD, "test_calc.py::test_none", "test_calc.py::test_gone")
+    rerun = project.make_judge().rerun(both, deadline=soon())
+    assert tell_red(rerun.judgement) == [(ADD, "failed")]
+    assert rerun.unfit == ("test_calc.py::test_gone",)
+    assert len(project.seconds) == 1
+
+
+def test_what_targets_enter_is_told_of_the_first_base(make_project: MakeProject) -> None:
+    entered = make_project({}).reproduce(cluster(ADD)).entered
+    assert [
+        (frame.path.name, frame.function) for frame in entered if frame.path.name == "calc.py"
+    ] == [("calc.py", "add")]
 
 
 def test_module_missing_in_the_sandbox(make_project: MakeProject) -> None:

@@ -159,7 +159,9 @@ class World:
         return self.repair_cluster(make_cluster(policy))
 
     def repair_cluster(self, cluster: Cluster) -> ClusterResult:
-        return repair(cluster, self.services, self.progress)
+        result = repair(cluster, self.services, self.progress)
+        assert result is not None
+        return result
 
 
 def ends(result: ClusterResult) -> tuple[Verdict, str, int]:
@@ -791,3 +793,17 @@ class TestOnlyATestEditHelps:
         reproduction = Reproduction(judgement=Judgement(probes=(BEFORE,), red=(XPASSED,)))
         result = World(reproduction=reproduction).repair(TestPolicy(allow_test_edits=True))
         assert (result.verdict, result.attempts) == (Verdict.FIXED, 1)
+
+
+def test_what_has_to_wait_for_its_kin_asks_no_agent() -> None:
+    world = World()
+    world.services.is_waiting = True
+    assert repair(make_cluster(), world.services, world.progress) is None
+    assert "prompt" not in " ".join(world.journal)
+    assert world.progress.lines[-1].endswith("waits for the fix of others like it")
+
+
+def test_what_is_green_in_the_sandbox_waits_for_nobody() -> None:
+    world = World(reproduction=NOT_RED)
+    world.services.is_waiting = True
+    assert world.repair().verdict is Verdict.NOT_REPRODUCED

@@ -278,3 +278,89 @@ def test_green_by_one_fix_and_red_again_by_the_next() -> None:
     with pytest.raises(BrokenAgainError):
         line.queue.find_fixing_commit([X], 1, reproductions(*[True, False, True]))
     assert (line.queue.settled_count, line.kept) == (0, [])
+
+
+NAMES = ("x", "y", "z")
+CLUSTERS = [make_fix(name, {}).cluster for name in NAMES]
+
+
+@dataclass
+class Reruns:
+    """The tests that are red, and those that cannot be run, with so many fixes."""
+
+    red: Mapping[int, str]
+    unfit: Mapping[int, str] = field(default_factory=dict)
+    asked: list[tuple[int, str]] = field(default_factory=list)
+
+    def __call__(self, version: int, cluster: Cluster) -> Reproduction:
+        ids = {target[-1]: target for target in cluster.targets}
+        self.asked.append((version, "".join(ids)))
+        red = [ids[name] for name in ids if name in self.red.get(version, "")]
+        unfit = tuple(ids[name] for name in ids if name in self.unfit.get(version, ""))
+        return Reproduction(
+            judgement=Judgement(
+                probes=(BEFORE,),
+                red=tuple(TestOutcome(nodeid=nodeid, outcome="failed") for nodeid in red),
+            ),
+            missing="gone" if unfit else "",
+            unfit=unfit,
+        )
+
+
+def settle(line: Line, reruns: Reruns, commit: str) -> str:
+    """Name the clusters that the fix with this commit settles."""
+    landing = Landing(commit=commit, branch="main")
+    settled = line.queue.settle(CLUSTERS, landing, reruns)
+    return "".join(cluster.slug for cluster in settled)
+
+
+def land_fixes(count: int) -> Line:
+    line = Line()
+    for number in range(1, count + 1):
+        line.land_on(make_fix(f"n{number}", {f"{number}.py": b"1"}), line.base())
+    return line
+
+
+def test_kin_are_settled_by_two_runs_of_all_their_tests() -> None:
+    line = land_fixes(2)
+    reruns = Reruns({1: "xyz", 2: "y"})
+    assert settle(line, reruns, "n2") == "xz"
+    assert reruns.asked == [(2, "xyz"), (1, "xz")]
+    assert line.kept == ["test_x.py::test_x", "test_z.py::test_z"]
+    assert line.queue.settled_count == 2
+
+
+def test_what_was_green_before_the_fix_is_not_its_doing() -> None:
+    assert settle(land_fixes(2), Reruns({1: "x"}), "n2") == "x"
+
+
+def test_what_cannot_be_run_is_not_settled() -> None:
+    assert settle(land_fixes(1), Reruns({0: "xyz"}, {0: "x", 1: "y"}), "n1") == "z"
+
+
+def test_what_a_later_fix_has_turned_green_is_not_its_doing() -> None:
+    reruns = Reruns({0: "xyz", 1: "y"})
+    assert settle(land_fixes(3), reruns, "n1") == "xz"
+    assert reruns.asked == [(3, "xyz"), (0, "xyz"), (1, "xyz")]
+
+
+def test_what_a_fix_turns_red_meanwhile_is_not_settled() -> None:
+    line = land_fixes(1)
+    reruns = Reruns({0: "xyz", 2: "z"})
+
+    def rerun_at(version: int, cluster: Cluster) -> Reproduction:
+        if version == 0:
+            line.land_on(make_fix("n2", {"2.py": b"1"}), line.base())
+        return reruns(version, cluster)
+
+    landing = Landing(commit="n1", branch="main")
+    settled = line.queue.settle(CLUSTERS, landing, rerun_at)
+    assert [cluster.slug for cluster in settled] == ["x", "y"]
+    assert line.kept == ["test_x.py::test_x", "test_y.py::test_y"]
+
+
+def test_nothing_is_run_where_all_stay_red() -> None:
+    line = land_fixes(1)
+    reruns = Reruns({1: "xyz"})
+    assert settle(line, reruns, "n1") == ""
+    assert (reruns.asked, line.kept) == ([(1, "xyz")], [])

@@ -103,13 +103,3 @@ def test_close_ends_what_is_under_way() -> None:
     assert maker.begun.acquire(timeout=LIMIT)
     pool.close()
     assert (maker.made, maker.disposed) == ([], [])
-
-
-def test_items_that_were_made_elsewhere() -> None:
-    maker = Maker()
-    pool = maker.make_pool()
-    pool.add(7)
-    assert pool.acquire() == 7
-    pool.close()
-    pool.add(8)
-    assert maker.disposed == [8]

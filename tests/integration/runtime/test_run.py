@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from pytest_agentfix.agents.opencode.version import OpenCodeBinary
 from pytest_agentfix.core.model import Invocation, RunRequest, Verdict
 from pytest_agentfix.core.settings import Settings
+from pytest_agentfix.gateway.gateway import SystemClock
 from pytest_agentfix.repository import Repository
-from pytest_agentfix.runtime.background.client import BackgroundProcess
-from pytest_agentfix.runtime.background.handover import Handover
 from pytest_agentfix.runtime.context import RunContext
-from pytest_agentfix.runtime.prewarm.client import PrewarmClient
+from pytest_agentfix.runtime.preparation import Equipment, Preparation
 from pytest_agentfix.runtime.run import RepairRun
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment
@@ -39,17 +38,11 @@ class EmptyEngine(Engine):
         return {}
 
 
-class InterruptedClient(PrewarmClient):
-    """The user presses Ctrl-C while pytest waits for what is under way."""
+class InterruptedPreparation(Preparation):
+    """The run is ended while it waits for what is under way."""
 
-    def __init__(self) -> None:
-        super().__init__(cast("BackgroundProcess", None), NOWHERE)
-
-    def collect(self) -> Handover | None:
+    def finish(self, imported: Sequence[str]) -> Equipment:
         raise KeyboardInterrupt
-
-    def close(self) -> None:
-        """Nothing was begun."""
 
 
 def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
@@ -63,17 +56,19 @@ def test_interrupted_while_things_are_made_ready(tmp_path: Path) -> None:
         engine=EmptyEngine(),
         environment=NOWHERE,
         upstream=upstream,
-        choose_upstream=lambda _: upstream,
+        choose_upstream=lambda *_: upstream,
         find_opencode=lambda: OpenCodeBinary(path=tmp_path / "opencode", version="1.18.34"),
         scratch_root=tmp_path / "scratch",
         cache=tmp_path / "cache",
         patch_folder=tmp_path,
     )
-    run = RepairRun(context, token="a", scratch=None, prewarm_client=InterruptedClient())
+    preparation = InterruptedPreparation(context, token="a", clock=SystemClock())
+    run = RepairRun(context, preparation, token="a")
     failures = (failure("test_calc.py::test_add"), failure("test_calc.py::test_sub"))
     request = RunRequest(failures=failures, passed=(), invocation=invocation)
     with pytest.raises(KeyboardInterrupt):
         run.repair(request, FakeProgress())
     ends = {(one.verdict, one.reason) for one in run.result_so_far().clusters}
     run.close()
+    preparation.close()
     assert ends == {(Verdict.SKIPPED, "not finished: the run was interrupted")}

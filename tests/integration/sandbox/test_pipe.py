@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import struct
 import threading
 import time
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +27,7 @@ from pytest_agentfix.sandbox.frames import (
     FrameKind,
     PipeFrame,
 )
-from pytest_agentfix.sandbox.pipe import MAX_ACCEPTED, Pipe, PipeState
+from pytest_agentfix.sandbox.pipe import MAX_ACCEPTED, Pipe
 from tests.kits.pipe_kit import PATIENCE, FakeGuest
 
 COMMAND = Command(argv=("program", "-x"), cwd=Path("/top"), env={"A": "b"})
@@ -137,6 +135,17 @@ def test_long_stdin_is_cut_into_frames(pipe: Pipe, guest: FakeGuest) -> None:
     pipe.run(Command(argv=("a",), cwd=Path("/t"), stdin=b"x" * (MAX_PAYLOAD + 1)))
     sizes = [len(frame.payload) for frame in guest.frames_until(FrameKind.EOF)][1:]
     assert sizes == [MAX_PAYLOAD, 1, 0]
+
+
+def test_a_command_begun_without_its_stdin_gets_it_later(pipe: Pipe, guest: FakeGuest) -> None:
+    running = pipe.begin(COMMAND)
+    assert guest.next_frame().kind is FrameKind.SPAWN
+    assert guest.pending_frames() == []
+    running.feed(b"in")
+    assert [frame.kind for frame in guest.frames_until(FrameKind.EOF)] == [
+        FrameKind.DATA,
+        FrameKind.EOF,
+    ]
 
 
 def test_a_command_longer_than_the_pipe_takes(pipe: Pipe, guest: FakeGuest) -> None:
@@ -533,150 +542,6 @@ def test_the_guest_is_pinged(guest: FakeGuest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pipe_module, "PING_EVERY", 0.01)
     with open_pipe(guest):
         assert [guest.next_frame(), guest.next_frame()] == [PipeFrame(FrameKind.PING, 0)] * 2
-
-
-# From one process to the next
-
-
-def release(pipe: Pipe, guest: FakeGuest, *, before: bytes = b"", after: bytes = b"") -> PipeState:
-    """Have the pipe released by a guest that says this before and after its answer."""
-
-    def answer() -> None:
-        frame = list(guest.frames_until(FrameKind.DIAL))[-1]
-        guest.send_bytes(
-            before + PipeFrame(FrameKind.FAIL, frame.channel, b"refused").encode() + after
-        )
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    state = pipe.release(PATIENCE)
-    thread.join()
-    return cast("PipeState", pickle.loads(pickle.dumps(state)))
-
-
-@contextmanager
-def adopted(
-    guest: FakeGuest, state: PipeState, accept: AcceptHandler | None = None
-) -> Iterator[Pipe]:
-    pipe = Pipe.adopt(guest, state, accept=accept)
-    try:
-        yield pipe
-    finally:
-        pipe.close()
-
-
-@pytest.mark.parametrize("cut", range(40))
-def test_a_command_goes_on_in_the_next_pipe(pipe: Pipe, guest: FakeGuest, cut: int) -> None:
-    command = Command(argv=("a",), cwd=Path("/t"), output_limit=10, has_report=True)
-    running = pipe.run(command)
-    guest.send_frame(FrameKind.DATA, 1, b"0123456789")
-    said = (
-        PipeFrame(FrameKind.DATA, 1, b"abcdefghi").encode()
-        + PipeFrame(FrameKind.STDERR, 1, b"words").encode()
-    )
-    last = (
-        PipeFrame(FrameKind.REPORT, 1, b"report").encode()
-        + PipeFrame(FrameKind.EXIT, 1, exit_payload(3)).encode()
-    )
-    state = release(pipe, guest, after=(said + last)[:cut])
-    assert not running.is_running()
-    with pytest.raises(SandboxError, match="The sandbox was handed over"):
-        running.wait(PATIENCE)
-    assert not any(thread.is_alive() for thread in pipe._threads)
-    pipe.close()
-    assert not guest.is_hung_up
-    with adopted(guest, state) as after:
-        guest.send_bytes((said + last)[cut:])
-        done = after.command(running.channel).wait(PATIENCE)
-        assert done.stdout == b"01234\n[... 9 bytes left out ...]\nefghi"
-        assert (done.code, done.stderr, done.report) == (3, b"words", b"report")
-        assert after.run(COMMAND).channel > running.channel
-        assert after.run(COMMAND).channel not in after._adopted
-    assert guest.is_hung_up
-
-
-def test_the_limits_of_a_command_go_along(pipe: Pipe, guest: FakeGuest) -> None:
-    pipe.run(Command(argv=("a",), cwd=Path("/t"), has_report=True, report_limit=10))
-    guest.send_frame(FrameKind.REPORT, 1, b"12345")
-    with adopted(guest, release(pipe, guest)) as after:
-        guest.send_frame(FrameKind.REPORT, 1, b"678901")
-        list(guest.frames_until(FrameKind.KILL))
-        guest.send_frame(FrameKind.EXIT, 1, exit_payload(-9))
-        done = after.command(1).wait(PATIENCE)
-    assert (done.report, done.is_report_cut) == (b"12345", True)
-
-
-def test_a_command_that_had_ended_is_not_there(pipe: Pipe, guest: FakeGuest) -> None:
-    pipe.run(COMMAND)
-    said = PipeFrame(FrameKind.EXIT, 1, exit_payload()).encode()
-    with adopted(guest, release(pipe, guest, before=said)) as after:
-        with pytest.raises(SandboxError, match="had ended"):
-            after.command(1)
-        stream = dial(after, guest, channel=3)
-        guest.send_frame(FrameKind.DATA, 3, b"a new stream")
-        assert stream.read(PATIENCE) == b"a new stream"
-
-
-def test_what_is_opened_meanwhile_is_for_the_next_pipe(guest: FakeGuest) -> None:
-    streams: list[list[Stream]] = [[], []]
-    with open_pipe(guest, accept=streams[0].append) as pipe:
-        guest.send_frame(FrameKind.ACCEPT, FIRST)
-        wait_for(lambda: len(streams[0]) == 1)
-        opened = (
-            PipeFrame(FrameKind.ACCEPT, FIRST + 1).encode()
-            + PipeFrame(FrameKind.DATA, FIRST + 1, b"x").encode()
-        )
-        state = release(pipe, guest, before=opened)
-        assert guest.pending_frames() == [
-            PipeFrame(FrameKind.EOF, FIRST),
-            PipeFrame(FrameKind.CLOSE, FIRST),
-        ]
-        assert streams[0][0].read(PATIENCE) == b""
-    guest.send_frame(FrameKind.DATA, FIRST, b"late words")
-    with adopted(guest, state, streams[1].append):
-        wait_for(lambda: len(streams[1]) == 1)
-        assert streams[1][0].read(PATIENCE) == b"x"
-    assert len(streams[0]) == 1
-
-
-def test_a_pipe_is_released_again(pipe: Pipe, guest: FakeGuest) -> None:
-    running = pipe.run(COMMAND)
-    with adopted(guest, release(pipe, guest, after=b"\0\0")) as second:
-        guest.send_bytes(PipeFrame(FrameKind.DATA, 1, b"x").encode()[2:])
-        state = release(second, guest)
-    with adopted(guest, state) as third:
-        guest.send_frame(FrameKind.EXIT, 1, exit_payload())
-        assert third.command(running.channel).wait(PATIENCE).stdout == b"x"
-
-
-def test_nothing_is_released_while_a_stream_is_open(pipe: Pipe, guest: FakeGuest) -> None:
-    stream = dial(pipe, guest)
-    with pytest.raises(SandboxError, match="still open"):
-        pipe.release(PATIENCE)
-    guest.send_frame(FrameKind.DATA, 1, b"unharmed")
-    assert stream.read(PATIENCE) == b"unharmed"
-
-
-def test_a_guest_that_does_not_answer_keeps_its_pipe(pipe: Pipe, guest: FakeGuest) -> None:
-    running = pipe.run(COMMAND)
-    with pytest.raises(SandboxError, match="cannot be handed over now"):
-        pipe.release(0.01)
-    pipe.close()
-    assert guest.is_hung_up
-    with pytest.raises(SandboxError, match="The sandbox was closed"):
-        running.wait(PATIENCE)
-
-
-def test_nothing_can_be_done_with_what_is_lost_or_gone(pipe: Pipe, guest: FakeGuest) -> None:
-    release(pipe, guest)
-    for use in (lambda: pipe.run(COMMAND), lambda: pipe.release(PATIENCE)):
-        with pytest.raises(SandboxError, match="was handed over"):
-            use()
-    lost = FakeGuest()
-    with open_pipe(lost) as broken:
-        lost.send_bytes(b"")
-        with pytest.raises(SandboxError, match="The guest is gone"):
-            broken.release(PATIENCE)
 
 
 # Anything at all

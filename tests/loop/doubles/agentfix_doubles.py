@@ -6,8 +6,8 @@ sessions; so the plugin under test is named here, for the user's own pytest alon
 
 from __future__ import annotations
 
-import importlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,4 +19,6 @@ pytest_plugins = (PLUGIN,) if IS_ON_HOST else ()
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin(PLUGIN) and not hasattr(config, "workerinput"):
-        importlib.import_module("local_run").install()
+        from pytest_agentfix.runtime import spawn
+
+        spawn.PROGRAM = Path(__file__).with_name("local_process.py")

@@ -18,7 +18,7 @@ from pytest_agentfix.core.errors import AgentUnavailableError
 from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess, StartupSignals
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
-from pytest_agentfix.runtime import bootstrap, run
+from pytest_agentfix.runtime import bootstrap, preparation, process
 from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest, WarmAgent
 from pytest_agentfix.runtime.sandbox_factory import (
     AnyWorkspace,
@@ -46,7 +46,7 @@ class NoEngine(Engine):
 
     @property
     def is_local(self) -> bool:
-        return False  # so nothing is made ready by a process of its own
+        return False
 
     def sessions(self, owner: str) -> Mapping[str, list[str]]:
         return {}
@@ -148,6 +148,6 @@ def install() -> None:
     patch.setattr(bootstrap, "choose_environment", choose_environment)
     patch.setattr(bootstrap, "can_find_opencode", lambda **_: True)
     patch.setattr(bootstrap, "find_opencode", find_opencode)
-    patch.setattr(run, "SandboxFactory", LocalSandboxes)
-    patch.setattr(run, "AgentPool", ChatAgents)
-    patch.setattr(run, "start_reaper", lambda _: None)
+    patch.setattr(process, "Engine", NoEngine)
+    patch.setattr(preparation, "SandboxFactory", LocalSandboxes)
+    patch.setattr(preparation, "AgentPool", ChatAgents)

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Landing, RunResult, Verdict
+from pytest_agentfix.core.model import Landing, RunResult, Tokens, Verdict
 from pytest_agentfix.report.json_report import render
-from tests.kits.report_sample import FIXED, HOSTILE, SIDE_BRANCH, UNFIXED, is_harmless, make_hostile
+from tests.kits.report_sample import (
+    FIXED,
+    HOSTILE,
+    SIDE_BRANCH,
+    UNFIXED,
+    is_harmless,
+    make_cluster,
+    make_hostile,
+)
 
 NO_VERDICTS = {verdict.value: 0 for verdict in Verdict}
 
@@ -68,10 +76,23 @@ def test_a_fix() -> None:
                 "kept": [],
             }
         ],
+        "bugs": [
+            {
+                "tests": list(FIXED.cluster.targets),
+                "verdict": "fixed",
+                "commit": "4be19c07d2aa5f0c8f6f4f4f1c9a8d7e6b5a4032",
+                "patch": None,
+                "clusters": 1,
+                "attempts": 2,
+                "tokens": {"input": 12410, "output": 1880, "cached": 9100, "written": 0},
+                "cost_usd": 0.0689,
+            }
+        ],
         "notices": ["a note"],
         "totals": {
             "failures": 3,
             "clusters": 1,
+            "bugs": 1,
             "held_back": 0,
             "verdicts": {**NO_VERDICTS, "fixed": 1},
             "attempts": 2,
@@ -89,10 +110,12 @@ def test_a_run_without_failures() -> None:
     assert json.loads(render(RunResult())) == {
         "version": 1,
         "clusters": [],
+        "bugs": [],
         "notices": [],
         "totals": {
             "failures": 0,
             "clusters": 0,
+            "bugs": 0,
             "held_back": 0,
             "verdicts": NO_VERDICTS,
             "attempts": 0,
@@ -114,6 +137,7 @@ def test_totals_add_up() -> None:
     assert totals == {
         "failures": 5,
         "clusters": 3,
+        "bugs": 3,
         "held_back": 0,
         "verdicts": {**NO_VERDICTS, "fixed": 2, "unfixed": 1},
         "attempts": 6,
@@ -124,6 +148,31 @@ def test_totals_add_up() -> None:
         "cost_usd": 0.0931,
         "cost_complete": False,
     }
+
+
+def test_what_one_commit_has_fixed_is_one_bug() -> None:
+    other = replace(
+        FIXED,
+        cluster=make_cluster("t.py::test_a"),
+        attempts=0,
+        tokens=Tokens(input=5),
+        cost_usd=None,
+    )
+    document = json.loads(render(RunResult(clusters=(other, UNFIXED, FIXED))))
+    first, second = document["bugs"]
+    assert first["tests"] == ["t.py::test_a", *FIXED.cluster.targets]
+    assert (first["clusters"], first["attempts"], first["cost_usd"]) == (2, 2, 0.0689)
+    assert first["tokens"] == {"input": 12415, "output": 1880, "cached": 9100, "written": 0}
+    assert (second["verdict"], second["clusters"]) == ("unfixed", 1)
+    assert (document["totals"]["clusters"], document["totals"]["bugs"]) == (3, 2)
+
+
+def test_patches_are_bugs_of_their_own() -> None:
+    patches = [
+        replace(FIXED, landing=Landing(patch=Path(f"/r/{name}.patch"))) for name in ("a", "b", "a")
+    ]
+    document = json.loads(render(RunResult(clusters=tuple(patches))))
+    assert [bug["patch"] for bug in document["bugs"]] == ["/r/a.patch", "/r/b.patch"]
 
 
 def test_a_patch() -> None:

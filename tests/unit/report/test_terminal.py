@@ -89,6 +89,32 @@ def test_fixed() -> None:
     ]
 
 
+def test_the_bill_of_a_bug_stands_with_its_fix() -> None:
+    """Clusters that turned green with the fix of another one are told there, and not again."""
+    others = [
+        replace(
+            FIXED,
+            cluster=make_cluster(f"t.py::test_{name}"),
+            attempts=0,
+            seconds=1.0,
+            tokens=Tokens(),
+            cost_usd=None,
+            kept=(f"/kept/{name}",),
+        )
+        for name in "abcd"
+    ]
+    lines = tell(others[0], FIXED, *others[1:], end(Verdict.UNFIXED))
+    assert lines[0] == "fixed    tests/test_cart.py::test_discount and 2 more"
+    assert lines[2] == (
+        "         green with it: t.py::test_a, t.py::test_b, t.py::test_c and 1 more"
+    )
+    assert "         2 attempts; 52.3 s; tokens: 12.4k in, 1.9k out, 9.1k cached; $0.07" in lines
+    assert "         kept: /kept/a" in lines
+    assert lines[-2].strip() == "why"
+    assert lines[-3] == "unfixed  test_a.py::test_b"
+    assert lines[-1].startswith("8 failures, 6 causes, 2 bugs: 5 fixed, 1 unfixed; 1.0 s; tokens: ")
+
+
 def test_a_cause_that_several_functions_share_is_told() -> None:
     nodeids = ("t.py::test_a[1]", "t.py::test_a[2]", "t.py::test_b")
     cluster = make_cluster(*nodeids, cause="same \x1b[1mx\ny")

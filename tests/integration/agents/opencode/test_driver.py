@@ -11,7 +11,6 @@ import pytest
 
 from pytest_agentfix.agents.opencode import driver, turn
 from pytest_agentfix.agents.opencode.config import make_catalogue
-from pytest_agentfix.agents.opencode.driver import OpenCodeAgent
 from pytest_agentfix.core import machine
 from pytest_agentfix.core.errors import (
     AgentTooSlowError,
@@ -20,9 +19,9 @@ from pytest_agentfix.core.errors import (
     SandboxError,
 )
 from pytest_agentfix.core.model import ChangeSet, Collected, FileChange, Turn, TurnEnd
-from pytest_agentfix.core.ports import Command, Stream
+from pytest_agentfix.core.ports import Stream
 from pytest_agentfix.core.progress import Work
-from tests.kits.opencode_kit import ACCESS, BUSY, IDLE, FakeProcess, Stage, event, open_stage
+from tests.kits.opencode_kit import ACCESS, BUSY, IDLE, Stage, event, open_stage
 
 FAR = 1e9
 
@@ -200,18 +199,6 @@ def test_a_server_that_dies_of_its_warm_up(up: Stage) -> None:
     up.server.on_prompt = up.sandbox.processes[0].kill
     with pytest.raises(AgentUnavailableError, match=r"ended in the sandbox \(out of everything\)"):
         up.agent.warm_up(deadline=FAR)
-
-
-def test_a_server_that_another_brought_up(stage: Stage) -> None:
-    process = FakeProcess(Command(argv=[], cwd=Path("/")))
-    agent = OpenCodeAgent.adopt(stage.sandbox, stage.agent._plan, process, clock=stage.clock)
-    agent.begin(stage.model_access)
-    assert stage.sandbox.processes == []
-    assert agent.prompt("x", deadline=FAR).end is TurnEnd.FINISHED
-    stage.server.turn = [BUSY]
-    process.kill()
-    assert agent.prompt("x", deadline=FAR).end is TurnEnd.ERROR
-    agent.close()
 
 
 def test_a_turn_that_finishes(launched: Stage) -> None:

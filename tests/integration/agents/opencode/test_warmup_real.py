@@ -127,7 +127,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def process(place: Place) -> Process:
     agent = place.make_agent(WireProtocol.CHAT)
     agent.launch(deadline=FAR)
-    return agent.release()
+    agent._listener.close()
+    agent._server.close()
+    assert agent._process is not None
+    return agent._process
 
 
 @pytest.fixture(params=list(WireProtocol), ids=lambda protocol: protocol.value)
@@ -140,8 +143,9 @@ def protocol(request: pytest.FixtureRequest) -> WireProtocol:
 def agent(place: Place, process: Process, protocol: WireProtocol) -> Iterator[OpenCodeAgent]:
     """Return an agent for the running server."""
     place.renew()
-    plan = place.make_plan(protocol)
-    agent = OpenCodeAgent.adopt(place.sandbox, plan, process, clock=SystemClock())
+    agent = place.make_agent(protocol)
+    agent._process = process
+    agent._listener.start()
     yield agent
     agent._listener.close()
     agent._server.close()

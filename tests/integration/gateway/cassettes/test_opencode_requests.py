@@ -1,4 +1,4 @@
-"""The real OpenCode records in one folder and replays in another; its SDKs read the answers."""
+"""The requests of the real OpenCode: recorded, replayed elsewhere, and alike at their beginning."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ import pytest
 
 from pytest_agentfix.agents.opencode.config import AGENT, ModelEndpoint, make_config, make_environ
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION
+from pytest_agentfix.agents.opencode.tool_texts import TOOL_TEXTS
+from pytest_agentfix.gateway.admission.tool_texts import shorten_tools
 from pytest_agentfix.gateway.cassettes import CassetteMismatch, PathPlaceholders, Recording, Replay
 from pytest_agentfix.gateway.http.connection import Sender
 from pytest_agentfix.testing.scripted_model.model_server import Raw, ScriptedModel
@@ -45,14 +47,16 @@ class FakeModelAccess:
         self.sender: Sender | None = None
         self.url = ""
         self.mismatch: CassetteMismatch | None = None
+        self.bodies: list[Any] = []  # asked for since the last ``open``
         self.lock = threading.Lock()  # one request at a time
 
     def open(self, sender: Sender, url: str = "http://127.0.0.1:1/v1") -> None:
         """Have ``sender`` answer from now on."""
-        self.sender, self.url, self.mismatch = sender, url, None
+        self.sender, self.url, self.mismatch, self.bodies = sender, url, None, []
 
     def answer(self, body: Any) -> tuple[int, bytes]:
         assert self.sender is not None
+        self.bodies.append(body)
         admission = make_admission(body, self.url)
         try:
             with self.lock, self.sender.post(admission, ("", "")) as exchange:
@@ -253,3 +257,36 @@ def test_another_revision_is_told_from_the_recorded_one(
         "Request 2 of this run is not in the cassette. It differs from recorded request 2 in"
         " message 3 (tool): recorded was '2:     return a - b', now it is '2:     return a * b'."
     )
+
+
+def read_beginning(body: dict[str, Any]) -> tuple[str, str]:
+    """Return a request's tools and system prompt, as they are written into its body."""
+    shorten_tools(body, TOOL_TEXTS)
+    turns = body.get("messages", body.get("input", []))
+    system = [turn for turn in turns if turn.get("role") in ("system", "developer")]
+    for name in ("system", "systemInstruction", "instructions"):
+        system += [body[name]] if name in body else []
+    return json.dumps(body["tools"]), json.dumps(system)
+
+
+@pytest.mark.parametrize("protocol", SDKS)
+def test_all_requests_of_a_run_begin_alike(here: Machine, tmp_path: Path, protocol: str) -> None:
+    """Two sessions with several requests each: a provider may cache the beginning."""
+    project = here.make_project(f"begin {protocol}")
+    beginnings = []
+    for name in ("first", "second"):
+        record(here, tmp_path / f"{name}.jsonl", project, protocol)
+        beginnings += [read_beginning(body) for body in here.model_access.bodies]
+
+    assert len(beginnings) >= 6
+    assert len(set(beginnings)) == 1
+    tools, system = beginnings[0]
+    assert "Repair." in system
+    said = json.loads(tools)
+    listed = said[0].get("functionDeclarations", said) if protocol == "generate" else said
+    described = {
+        tool.get("function", tool)["name"]: tool.get("function", tool)["description"]
+        for tool in listed
+    }
+    assert described == {name: text.description for name, text in TOOL_TEXTS.items()}
+    assert len(tools) < 2_500

@@ -7,6 +7,7 @@ cap must never be sent.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,15 +22,21 @@ from pytest_agentfix.gateway.admission.rules import Admission
 from pytest_agentfix.gateway.gateway import ModelGateway
 from pytest_agentfix.gateway.http.transport import GatewayTimeouts
 from pytest_agentfix.gateway.providers.prices import Price, Prices
+from pytest_agentfix.gateway.providers.protocols import WireProtocol, make_row
 from pytest_agentfix.gateway.spending.budget import Budget, Reservation, Tariff
-from pytest_agentfix.gateway.spending.ledger import Amount
-from pytest_agentfix.gateway.spending.token_estimate import FRAME_TOKENS
+from pytest_agentfix.gateway.spending.ledger import AMPLE_OUTPUT, Amount, Caps, Ledger
+from pytest_agentfix.gateway.spending.token_estimate import (
+    FRAME_TOKENS,
+    TURN_TOKENS,
+    PromptEstimators,
+)
 from pytest_agentfix.testing import ScriptedModel
 from pytest_agentfix.testing.scripted_model.conversation import Conversation
 from pytest_agentfix.testing.scripted_model.replies import Break, Fail, Hang, Raw, Reply, Script
 from pytest_agentfix.testing.socket_stream import StreamPort
 from tests.kits.gateway_kit import (
     MODEL,
+    TOKEN,
     Client,
     FakeClock,
     SkippingClock,
@@ -428,6 +435,159 @@ def test_connections_side_by_side_never_pass_a_cap() -> None:
 
         assert LIMIT - 2 * (FRAME_TOKENS + OUTPUT) < gateway.tokens().total <= LIMIT
         assert len(model.requests) * 45 == gateway.tokens().total
+
+
+CAP_WORDS = "the cap of 20,000 tokens for this run (--agent-fix-max-tokens)"
+CUT_OFF = say_usage({"prompt_tokens": 40, "completion_tokens": 17_000})
+CUT_OFF = Raw(CUT_OFF.content.replace(b'"delta"', b'"finish_reason": "length", "delta"'))
+
+
+def read_limits(model: ScriptedModel) -> list[int]:
+    """Return the limits of the answers that the provider was asked for."""
+    return [request.body["max_tokens"] for request in model.requests]
+
+
+def test_an_answers_limit_is_cut_to_what_the_cap_leaves(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pytest_agentfix.gateway")
+    body = make_body(max_tokens=32_000)
+    with stage(HONEST, {("run", "tokens"): LIMIT}) as (model, gateway):
+        statuses = [ask(gateway, body) for _ in range(3)]
+
+        assert (statuses, gateway.cap()) == ([200] * 3, "")
+        size = len(json.dumps(body))
+        first, *later = read_limits(model)
+        assert first == LIMIT - FRAME_TOKENS - size
+        # The provider has counted the same request: only the end of a template may be new.
+        assert later == [LIMIT - 45 - 40 - TURN_TOKENS, LIMIT - 90 - 40 - TURN_TOKENS]
+        assert gateway.account.spent == Amount(requests=3, tokens=135, cost=gateway.cost() or 0)
+        assert f"may have {first} tokens instead of 32000: {CAP_WORDS}" in caplog.text
+        assert f"answer_cut_to={first}" in caplog.text
+
+
+def test_a_cap_on_money_cuts_as_well() -> None:
+    with stage(HONEST, {("cluster", "cost"): MONEY}) as (model, gateway):
+        assert ask(gateway, make_body(max_tokens=32_000)) == 200
+        (limit,) = read_limits(model)
+        size = len(json.dumps(make_body(max_tokens=32_000)))
+        assert limit == int((MONEY - (FRAME_TOKENS + size) / 1e6) / 2e-6)
+
+
+def test_an_answer_that_a_cut_limit_ends_is_told_as_the_cap() -> None:
+    with stage(CUT_OFF, {("run", "tokens"): LIMIT}) as (model, gateway):
+        statuses = [ask(gateway, make_body(max_tokens=32_000)) for _ in range(2)]
+
+        assert (statuses, len(model.requests)) == ([200, 400], 1)
+        limit = read_limits(model)[0]
+        assert gateway.cap() == (
+            f"{CAP_WORDS} left {limit:,} tokens for an answer, and the model's was cut off there"
+        )
+        assert gateway.trouble() is None
+        assert gateway.account.stopped == ""
+
+
+def test_an_answer_that_its_own_limit_ends_is_the_agents_business() -> None:
+    with stage(CUT_OFF, {("run", "tokens"): 100_000}) as (_, gateway):
+        assert (ask(gateway, make_body(max_tokens=17_000)), gateway.cap()) == (200, "")
+
+
+def test_the_agent_hears_of_no_cut_before_the_gateway_knows() -> None:
+    with stage(CUT_OFF, {("run", "tokens"): LIMIT}) as (_, gateway):
+        caps: list[str] = []
+        with StreamPort(gateway.handle) as port:
+            client = Client(port.port)
+            client.connection.request(
+                "POST", "/v1/chat/completions", json.dumps(make_body(max_tokens=32_000)), HEADERS
+            )
+            answer = client.connection.getresponse()
+            while piece := answer.read1(4096):
+                if b'"length"' in piece:
+                    caps.append(gateway.cap())
+            client.connection.close()
+        assert caps
+        assert all(caps)
+
+
+def test_clusters_learn_from_each_other() -> None:
+    """The second cluster's request fits, because the first has shown what its beginning takes."""
+    beginning = {"role": "system", "content": "word " * 2000}
+    ends = [{"role": "user", "content": word} for word in ("one", "two")]
+    bodies = [make_body(max_tokens=OUTPUT, messages=[beginning, end]) for end in ends]
+    usage = say_usage({"prompt_tokens": 2500, "completion_tokens": 5})
+    limit = FRAME_TOKENS + len(json.dumps(bodies[0])) + OUTPUT
+    estimators = PromptEstimators()
+    ledger = Ledger(Caps({("run", "tokens"): limit}), clock=FakeClock())
+    with ScriptedModel(lambda _: usage) as model:
+        gateways = [
+            ModelGateway(
+                make_upstream(model.base_url), token=TOKEN, ledger=ledger, estimators=estimators
+            )
+            for _ in bodies
+        ]
+        for gateway, body in zip(gateways, bodies, strict=True):
+            gateway.begin(deadline=10.0**9)
+            assert ask(gateway, body) == 200
+            gateway.close()
+
+
+def test_requests_side_by_side_are_cut_and_never_pass_a_cap() -> None:
+    """Each waits for those under way rather than being cut short by what they only hold."""
+    with stage(HONEST, {("run", "tokens"): LIMIT}) as (model, gateway):
+        body = make_body(max_tokens=32_000)
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(ask(gateway, body))) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert statuses == [200] * 6
+        assert min(read_limits(model)) >= AMPLE_OUTPUT
+        assert gateway.tokens().total == 6 * 45
+
+
+SAID = {
+    WireProtocol.RESPONSES: {
+        "type": "response.incomplete",
+        "response": {
+            "incomplete_details": {"reason": "max_output_tokens"},
+            "usage": {"input_tokens": 40, "output_tokens": 5},
+        },
+    },
+    WireProtocol.MESSAGES: {
+        "type": "message_delta",
+        "delta": {"stop_reason": "max_tokens"},
+        "usage": {"input_tokens": 40, "output_tokens": 5},
+    },
+    WireProtocol.GENERATE: {
+        "candidates": [{"finishReason": "MAX_TOKENS"}],
+        "usageMetadata": {"promptTokenCount": 40, "candidatesTokenCount": 5},
+    },
+}
+
+
+@pytest.mark.parametrize("protocol", SAID)
+def test_every_protocol_is_cut_and_read(protocol: WireProtocol) -> None:
+    row = make_row("local", protocol)
+    names = {"model": MODEL} if protocol is not WireProtocol.GENERATE else {}
+    turn = {"role": "user", "parts": [{"text": "hello"}], "content": "hello"}
+    turns = {WireProtocol.RESPONSES: "input", WireProtocol.GENERATE: "contents"}
+    body = {**names, turns.get(protocol, "messages"): [turn]}
+    reply = Raw(f"data: {json.dumps(SAID[protocol])}\n\n".encode())
+    with (
+        ScriptedModel(lambda _: reply) as model,
+        open_gateway(
+            make_upstream(model.base_url_for(protocol), row=row), caps={("run", "tokens"): LIMIT}
+        ) as (gateway, client),
+    ):
+        target, headers = row.build_target(MODEL), make_headers(row)
+        assert client.post(body, target=target, headers=headers).status == 200
+        assert "the model's was cut off there" in gateway.cap()
+        (sent,) = [request.body for request in model.requests]
+        holder = sent.get("generationConfig", sent)
+        (limit,) = (value for name, value in holder.items() if name.lower().startswith("max"))
+        assert OUTPUT < limit < LIMIT - FRAME_TOKENS
 
 
 def test_wall_clock_ends_what_is_under_way() -> None:

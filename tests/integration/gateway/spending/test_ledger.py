@@ -9,6 +9,7 @@ from pytest_agentfix.gateway.spending.ledger import (
     BusyError,
     CapError,
     Caps,
+    Demand,
     Ledger,
 )
 from pytest_agentfix.testing.fakes import FakeClock
@@ -21,7 +22,7 @@ def test_threads_side_by_side_never_pass_a_cap() -> None:
 
     def try_once() -> None:
         try:
-            hold = ledger.hold(attempt, Amount(requests=1, tokens=30))
+            hold = ledger.hold(attempt, Demand(fixed=Amount(requests=1, tokens=30)))
         except (CapError, BusyError) as error:
             refusals.append(type(error))
         else:

@@ -77,6 +77,7 @@ def test_it():
         break
 """
     ),
+    "exception in the summary": Suite(conftest="def pytest_terminal_summary(): 1 / 0\n"),
     "stdout closed": Suite(test="def test_it():\n    import os\n    os.close(1)\n"),
     "stdout replaced": Suite(
         test="def test_it():\n    import sys\n    sys.stdout = None\n", arguments=("-s",)
@@ -136,10 +137,6 @@ def test_it():
         "ValueError",
         Suite(conftest="def pytest_sessionfinish(): raise ValueError\n"),
     ),
-    "pytest_terminal_summary": (
-        "ZeroDivisionError",
-        Suite(conftest="def pytest_terminal_summary(): 1 / 0\n"),
-    ),
     "pytest_unconfigure": ("KeyError", Suite(conftest="def pytest_unconfigure(): {}['x']\n")),
     "sys.exit": (
         "SystemExit",
@@ -155,7 +152,7 @@ def test_it():
             """
         ),
     ),
-    "summary of names that cannot be written": (
+    "names that cannot be written into the cache": (
         "UnicodeEncodeError",
         Suite(
             ini="disable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\n",

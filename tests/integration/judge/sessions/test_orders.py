@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +58,12 @@ def run(
     )
     with LocalSandbox(top) as sandbox:
         return sandbox.run(builder.build(Task(ids=ids, **more), keys=KEYS), timeout=60)
+
+
+def make_order(ids: Sequence[str]) -> SessionOrder:
+    return SessionOrder(
+        args=(), ids=ids, rootdir="/r", cwd="/r", top="/r", sys_path_first=None, key="0a"
+    )
 
 
 def read(done: Completed) -> list[dict[str, Any]]:
@@ -395,13 +402,12 @@ def test_import_path_is_reported(tmp_path: Path) -> None:
 
 def test_order_is_ascii_json_whatever_the_ids() -> None:
     ids = ["t.py::a[é\udcff\0]"]
-    order = SessionOrder(args=(), ids=ids, rootdir="/r", top="/r", sys_path_first=None, key="0a")
+    order = make_order(ids)
     assert json.loads(order.encode().decode("ascii"))["ids"] == ids
 
 
 def test_all_words_of_this_package_are_known_inside() -> None:
-    order = SessionOrder(args=(), ids=(), rootdir="/r", top="/r", sys_path_first=None, key="0a")
-    words = order.words
+    words = make_order(()).words
     flags = {option.flag for option in OPTIONS if not option.is_ini_only}
     assert flags == {*words["flags"], *words["options"]}
     assert not {*words["flags"]} & {*words["options"]}
@@ -419,6 +425,29 @@ def test_unused_snapshots_of_other_tests_fail_no_session(tmp_path: Path) -> None
     )
     (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): pass\n")
     assert run(tmp_path, ["test_a.py::test_a"]).code == 0
+
+
+def test_nothing_is_summed_up_for_a_terminal(tmp_path: Path) -> None:
+    """Plugins may take long for it, and nobody reads it; the hook is still theirs to look at."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_terminal_summary(): raise RuntimeError\n"
+        "def pytest_sessionfinish(session):\n"
+        "    assert session.config.hook.pytest_terminal_summary.get_hookimpls()\n"
+        "def pytest_unconfigure(config):\n"
+        "    assert config.hook.pytest_terminal_summary.spec\n"
+    )
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\ndef test_b(): assert 0\n")
+    done = run(tmp_path, ["test_a.py"])
+    report = parse_report(done.report, key=KEYS.report)
+    assert (done.code, report.is_consistent, report.raised) == (1, True, "")
+    assert b"assert 0" not in done.stdout
+
+
+def test_collections_pass_over_what_was_imported_before(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import gc\ndef test_a(): assert gc.get_freeze_count() > 10_000\n"
+    )
+    assert run(tmp_path, ["test_a.py"]).code == 0
 
 
 HYPOTHESIS = """\

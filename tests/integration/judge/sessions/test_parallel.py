@@ -66,7 +66,7 @@ class World:
     limits: list[float] = field(default_factory=list)
 
     @contextmanager
-    def open(self, _: ChangeSet) -> Iterator[Sandbox]:
+    def open(self, changes: ChangeSet, *, is_bare: bool = False) -> Iterator[Sandbox]:
         self.opened += 1
         sandbox = StuckSandbox(self)
         try:
@@ -151,7 +151,7 @@ def test_a_sandbox_that_comes_up_too_late_is_not_used() -> None:
     is_opening, may_open = threading.Event(), threading.Event()
 
     @contextmanager
-    def open_slowly(changes: ChangeSet) -> Iterator[Sandbox]:
+    def open_slowly(changes: ChangeSet, *, is_bare: bool = False) -> Iterator[Sandbox]:
         is_opening.set()
         assert may_open.wait(LIMIT)
         with world.open(changes) as sandbox:

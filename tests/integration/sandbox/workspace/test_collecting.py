@@ -16,7 +16,7 @@ from pytest_agentfix.core.model import ChangeSet, Collected, Drop, FileChange
 from pytest_agentfix.core.paths import display
 from pytest_agentfix.sandbox.workspace import Base, Limits, Workspace
 from tests.kits.overlay_kit import MountedOverlay
-from tests.kits.standby_kit import open_descriptors
+from tests.kits.process_kit import open_descriptors
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -250,6 +250,7 @@ def test_an_admission_tells_what_the_ledger_needs() -> None:
         body=json.dumps({**body, "max_tokens": 77}).encode(),
         model=MODEL,
         max_output=77,
+        least_output=77,
         images=2,
         is_measurable=True,
     )

@@ -48,6 +48,14 @@ def test_a_line_for_each_try(caplog: pytest.LogCaptureFixture) -> None:
     assert write(caplog, b"done") == [line, "request: {}", "answer: done"]
 
 
+def test_a_cut_limit_is_in_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    entry = TrafficEntry(model="m", sent=b"", began=1.0, cut_to=2048)
+    with caplog.at_level(logging.INFO, NAME):
+        TrafficLog().write(entry, now=2.0, tokens=Tokens(), cost=None)
+
+    assert caplog.messages[0].endswith(" cost=unknown answer_cut_to=2048")
+
+
 def test_what_is_not_known(caplog: pytest.LogCaptureFixture) -> None:
     entry = TrafficEntry(model="m", sent=b"", began=1.0)
     with caplog.at_level(logging.INFO, NAME):

@@ -75,3 +75,10 @@ def test_no_answer_costs_more_than_the_most(
     prompt = input + cached + written
     most = TIERED.charge_at_most(prompt=prompt + spare, output=output + spare)
     assert TIERED.charge(tokens) <= most * (1 + 1e-12)
+
+
+@given(prompt=counts, output=counts)
+def test_one_more_token_of_an_answer_costs_its_highest_price(prompt: int, output: int) -> None:
+    most = TIERED.charge_at_most(prompt=prompt, output=output)
+    without = TIERED.charge_at_most(prompt=prompt, output=0)
+    assert without + output * TIERED.find_output_price(prompt) == pytest.approx(most)

@@ -283,3 +283,44 @@ def test_an_endless_line_is_skipped_and_the_next_one_read() -> None:
 )
 def test_any_bytes_are_taken(*, raw: bytes, protocol: WireProtocol, is_stream: bool) -> None:
     scan(protocol, b'data: {"usage"' + raw, size=11, is_stream=is_stream)
+
+
+CUT_OFF = {
+    WireProtocol.CHAT: {"choices": [{"delta": {}, "finish_reason": "length"}]},
+    WireProtocol.RESPONSES: {
+        "type": "response.incomplete",
+        "response": {"incomplete_details": {"reason": "max_output_tokens"}},
+    },
+    WireProtocol.MESSAGES: {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}},
+    WireProtocol.GENERATE: {"candidates": [{"finishReason": "MAX_TOKENS"}]},
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_an_answer_that_ended_at_its_limit_is_known(protocol: WireProtocol, size: int) -> None:
+    event = CUT_OFF[protocol]
+    spaced = b"data: " + json.dumps(event, separators=(" , ", " : ")).encode() + b"\n\n"
+    assert scan(protocol, sse({"a": 1}, event, {"b": 2}), size=size).is_cut_off
+    assert scan(protocol, spaced, size=size).is_cut_off
+    assert scan(protocol, json.dumps(event).encode(), size=size, is_stream=False).is_cut_off
+
+
+def test_the_limit_is_known_before_the_end_of_the_stream() -> None:
+    scanner = UsageScanner(WireProtocol.CHAT)
+    scanner.feed(sse(CUT_OFF[WireProtocol.CHAT]))
+    assert scanner.is_cut_off
+
+
+@pytest.mark.parametrize("protocol", WireProtocol)
+def test_an_answer_that_only_speaks_of_limits_has_not_ended(protocol: WireProtocol) -> None:
+    said = json.dumps(CUT_OFF[protocol])
+    events = sse({"choices": [{"delta": {"content": said}, "finish_reason": "stop"}]}, {"t": said})
+    assert not scan(protocol, events, size=50).is_cut_off
+    assert not scan(protocol, sse({"max_output_tokens": 5, "reason": "x"}), size=50).is_cut_off
+
+
+@pytest.mark.parametrize(("protocol", "raw", "tokens"), SAMPLES)
+def test_a_whole_answer_is_not_cut_off(protocol: WireProtocol, raw: bytes, tokens: Tokens) -> None:
+    assert tokens
+    assert not scan(protocol, raw, size=100).is_cut_off

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from pytest_agentfix.judge.sessions.orders import (
     RunOrder,
     TracedFunction,
     load_program,
+    load_recorders,
 )
 
 TOP = Path("/top/my repo")
@@ -51,8 +55,7 @@ def test_whole_command() -> None:
         trace={"/top/a.py": [TracedFunction(name="f", first=1, number=1, lines=[1, 0])]},
     )
     command = build(invocation, PATH="/usr/bin").build(task, keys=Keys("0a", "0b"))
-    program = load_program(without=["call_variation"])
-    assert ("/py/bin/python", "-c", program) == command.argv
+    assert ("/py/bin/python", "-c", load_program(), str(TOP)) == command.argv
     assert command.cwd == TOP / "sub"
     assert command.env == {
         "LANG": "C.UTF-8",
@@ -63,6 +66,7 @@ def test_whole_command() -> None:
     assert command.has_report
     order = json.loads(command.stdin)
     words = order.pop("words")
+    assert "class CallTracer" in order.pop("recorders")
     (cache,) = [one for one in order["args"] if one.startswith("cache_dir=/tmp/pytest-cache-")]
     assert {
         "args": [
@@ -88,6 +92,7 @@ def test_whole_command() -> None:
         "ids": ["a.py::t[é]"],
         "choices": {"seeds": {}, "variables": {}, "hypothesis": {}},
         "rootdir": str(TOP),
+        "cwd": str(TOP / "sub"),
         "top": str(TOP),
         "sys_path_first": None,
         "sys_path_last": [],
@@ -100,6 +105,7 @@ def test_whole_command() -> None:
         "cover": {"/top/a.py": [1]},
         "around": {"/top/a.py": [1, 2]},
         "trace": {"/top/a.py": [{"name": "f", "first": 1, "number": 1, "lines": [1, 0]}]},
+        "enter": False,
         "vary": {},
     } == order
     assert "--agent-fix" in words["flags"]
@@ -140,22 +146,48 @@ def test_plain_calls_run_in_an_isolated_interpreter() -> None:
     assert (expected, b"{}") == (command.argv, command.stdin)
 
 
-@pytest.mark.parametrize(
-    ("name", "without"),
-    [
-        (PYTEST_PROGRAM, ["call_variation"]),
-        (PYTEST_PROGRAM, ["call_tracer"]),
-        (PLAIN_PROGRAM, []),
-    ],
-)
-def test_program_fits_on_a_command_line_and_leaves_the_package_alone(
-    name: str, without: list[str]
-) -> None:
-    program = load_program(name, without=without)
+def test_all_sessions_are_started_alike() -> None:
+    """Only stdin tells one from the other, so any of them can be started before it is known."""
+    commands = build(Invocation(rootdir=TOP, cwd=TOP, config_file=None), PATH="/usr/bin")
+    tasks = Task(ids=["t"]), Task(ids=["u"], enter=True, vary={"names": {}}, watch=True)
+    built = [commands.build(task, keys=Keys()) for task in tasks]
+    assert [replace(one, stdin=b"") for one in built] == [commands.build_waiting()] * 2
+    assert built[0].stdin != built[1].stdin
+
+
+@pytest.mark.parametrize("name", [PYTEST_PROGRAM, PLAIN_PROGRAM])
+def test_program_fits_on_a_command_line_and_leaves_the_package_alone(name: str) -> None:
+    program = load_program(name)
     compile(program, "program", "exec")
     assert len(program.encode()) < 120_000  # of 131,072 bytes that Linux takes in one argument
     assert "pytest_agentfix" not in program
     assert program.isascii()
+
+
+def test_no_two_parts_of_a_program_give_one_name_to_two_things() -> None:
+    """They become one module."""
+    recorders = load_recorders(("trace", "enter", "vary"))
+    assert "pytest_agentfix" not in recorders
+    for program in (load_program() + recorders, load_program(PLAIN_PROGRAM)):
+        names = [name for node in ast.parse(program).body for name in list_names(node)]
+        assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def list_names(node: ast.stmt) -> list[str]:
+    """Return the names that a statement gives; those of imports are the same everywhere."""
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+@pytest.mark.parametrize("field", ["trace", "enter", "vary"])
+def test_recorders_come_with_the_orders_that_need_them(field: str) -> None:
+    alone = load_recorders((field,))
+    compile(alone, "recorders", "exec")
+    assert alone
+    assert load_recorders(()) == ""
+    assert load_recorders(("trace", "enter", "vary")).count("class EntryRecorder") == 1
 
 
 @pytest.mark.parametrize(

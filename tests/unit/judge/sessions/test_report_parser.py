@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import Frame, TestOutcome, Want, WantKind
+from pytest_agentfix.core.ports import Completed
 from pytest_agentfix.judge.sessions import report_parser
 from pytest_agentfix.judge.sessions.call_traces import TracedCall, TracedTest
 from pytest_agentfix.judge.sessions.report_parser import parse_report, parse_tally
 from pytest_agentfix.judge.sessions.run_report import CollectError, RunReport, Tally, is_below
+from pytest_agentfix.judge.sessions.session_result import SessionResult
 
 KEY = "0a" * 32
 
@@ -281,6 +283,15 @@ def test_recorded_calls_are_read() -> None:
     assert report.trace_problem == "broken"
 
 
+def test_entered_functions_are_read() -> None:
+    """A function whose place makes no sense is left out, as it is only for a guess."""
+    rows = [["/top/calc.py", 3, "add"], ["calc.py", 3, "add"], ["/top/calc.py", "3", "add"], 7]
+    line = {"kind": "entered", "tests": {"t": rows}}
+    report = parse(session(*passing("t"), line, ids=["t"]))
+    assert report.is_consistent
+    assert report.entered == {"t": (Frame(Path("/top/calc.py"), 3, "add"),)}
+
+
 LINES = list_lines(*passing("t"), ids=["t"])
 GOOD = encode(*LINES)
 
@@ -309,6 +320,11 @@ GOOD = encode(*LINES)
         {"kind": "collected", "ids": "u", "sys_path": []},
         {"kind": "covered", "ids": [1], "around": []},
         {"kind": "covered", "ids": [], "around": "t"},
+        {"kind": "entered", "tests": []},
+        {"kind": "entered", "tests": {"x" * 20_000: []}},
+        {"kind": "entered", "tests": {"t": {}}},
+        {"kind": "entered", "tests": {"t": [[]] * 5_001}},
+        {"kind": "entered", "tests": {str(number): [] for number in range(5_001)}},
         {"kind": "traced", "tests": []},
         {"kind": "traced", "tests": {"x" * 20_000: TRACED}},
         {"kind": "traced", "tests": {str(number): TRACED for number in range(1_001)}},
@@ -389,7 +405,8 @@ def test_details_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_number_of_tests_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_parser, "TESTS_LIMIT", 2)
-    assert not parse(session(ids=["t0", "t1", "t2"])).is_consistent
+    report = parse(session(ids=["t0", "t1", "t2"]))
+    assert (report.is_consistent, report.is_cut) == (False, True)
 
 
 def test_number_of_collection_errors_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,6 +421,18 @@ def test_overlong_lines_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     long = phase("u", "call", "failed", detail="x" * 1000)
     report = parse(session(*passing("t"), long, ids=["t"]))
     assert (list(report.outcomes), report.is_consistent) == (["t"], False)
+    assert report.is_cut
+
+
+def test_a_suite_that_is_too_large_has_forged_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in such a session counts, and nobody is accused of it."""
+    completed = Completed(code=0, stdout=b"", stderr=b"")
+    data = session(*passing("t"), phase("u", "call"), ids=["t"])
+    forged = SessionResult(completed=completed, report=parse(data), limit=1.0)
+    assert (forged.is_forged, forged.trouble) == (True, "the report does not add up")
+    monkeypatch.setattr(report_parser, "TESTS_LIMIT", 0)
+    large = SessionResult(completed=completed, report=parse(data), limit=1.0)
+    assert (large.is_forged, large.trouble) == (False, "reported more than anybody can read")
 
 
 def test_many_lines() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.core.model import ChangeSet, FileChange
-from pytest_agentfix.sandbox.workspace import Base, BaseRecord
+from pytest_agentfix.sandbox.workspace import Base
 from pytest_agentfix.sandbox.workspace.file_copier import sign
 from pytest_agentfix.sandbox.workspace.tree import EXECUTABLE_FILE, PLAIN_FILE, FileTree, PathList
 
@@ -202,15 +201,6 @@ def _fill(top: Path, paths: Sequence[str], text: str) -> None:
     for path in paths:
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_text(text)
-
-
-def test_another_process_can_go_on_with_a_base(base: Base) -> None:
-    record = pickle.loads(pickle.dumps(base.record()))
-    assert isinstance(record, BaseRecord)
-    other = Base.from_record(record, is_hidden=_is_hidden, snapshot=None)
-    assert dict(other.files) == dict(base.files)
-    assert other.read("conf/hidden.json") == base.read("conf/hidden.json")
-    assert other.refresh(FILES) == (other, False)
 
 
 def test_a_hundred_thousand_files_take_little_room() -> None:

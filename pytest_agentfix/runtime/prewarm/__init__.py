@@ -1,1 +1,0 @@
-"""Preparation by a background process while the suite still runs."""

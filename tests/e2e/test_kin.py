@@ -1,0 +1,3 @@
+"""The tests of the same name in ``tests/loop``, with the real engine and the real OpenCode."""
+
+from tests.loop.test_kin import *  # noqa: F403
