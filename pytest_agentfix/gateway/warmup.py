@@ -77,20 +77,18 @@ class WarmupModel:
 
 
 class SwitchableHandler:
-    """Passes streams to ``first`` until ``to`` names another handler. Its ``handle`` takes them."""
+    """Passes streams to the handler that ``to`` named last. Its ``handle`` takes them."""
 
     def __init__(self, first: WarmupModel) -> None:
         self._handler: AcceptHandler = first.handle
-        self._is_switched = False
         self._open: dict[int, Stream] = {}
         self._lock = threading.Lock()
 
     def handle(self, stream: Stream) -> None:
         """Pass ``stream`` to the current handler, in the caller's thread."""
         with self._lock:
-            handler, is_first = self._handler, not self._is_switched
-            if is_first:
-                self._open[id(stream)] = stream
+            handler = self._handler
+            self._open[id(stream)] = stream
         try:
             handler(stream)
         finally:
@@ -98,9 +96,9 @@ class SwitchableHandler:
                 self._open.pop(id(stream), None)
 
     def to(self, handler: AcceptHandler) -> None:
-        """Use ``handler`` from now on, and close the streams still open with the first one."""
+        """Use ``handler`` from now on, and close the streams still open with an earlier one."""
         with self._lock:
-            self._handler, self._is_switched = handler, True
+            self._handler = handler
             left, self._open = self._open, {}
         for stream in left.values():
             with suppress(SandboxError, OSError):

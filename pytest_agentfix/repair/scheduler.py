@@ -176,12 +176,20 @@ class Scheduler:
                 entry.is_begun = entry.result is not None
                 entry.wrong_guesses += entry.result is None
 
-    def count_ready(self) -> int:
-        """Count those that nothing but the number of jobs keeps from being begun."""
+    def list_ready(self) -> list[Cluster]:
+        """List those that nothing but the number of jobs keeps from being begun."""
         with self._lock:
-            if self._stopped or self._interruption:
-                return 0
-            return sum(1 for _ in islice(self._iter_ready(), max(0, self._limit - self._begun)))
+            return self._list(self._iter_ready())
+
+    def list_waiting(self) -> list[Cluster]:
+        """List those that are still to be tried."""
+        with self._lock:
+            return self._list(self._iter_waiting())
+
+    def _list(self, entries: Iterator[_Entry]) -> list[Cluster]:
+        if self._stopped or self._interruption:
+            return []
+        return [entry.cluster for entry in islice(entries, max(0, self._limit - self._begun))]
 
     def mark_started(self, cluster: Cluster) -> None:
         """Note that ``cluster``, as it was taken, has started: its agent has a prompt."""
@@ -190,10 +198,7 @@ class Scheduler:
 
     def count_waiting(self) -> int:
         """Count those that are still to be tried."""
-        with self._lock:
-            if self._stopped or self._interruption:
-                return 0
-            return min(sum(1 for _ in self._iter_waiting()), self._limit - self._begun)
+        return len(self.list_waiting())
 
     def add(self, cluster: Cluster) -> None:
         """Append a cluster that was split off another."""

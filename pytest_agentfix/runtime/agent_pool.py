@@ -1,22 +1,27 @@
-"""A pool of agents: OpenCode up and warm in sandboxes of their own, some ahead of time."""
+"""A pool of agents: OpenCode up and warm in sandboxes of their own, some ahead of time.
+
+An agent that has worked for one cluster can work for the next, when all that it has left in its
+sandbox is undone.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.driver import OpenCodeAgent, OpenCodePlan
 from pytest_agentfix.agents.opencode.version import UNTRIED_MAJOR
 from pytest_agentfix.agents.opencode2.driver import OpenCode2Agent
-from pytest_agentfix.core.errors import AgentTooSlowError, EnvironmentTrouble
+from pytest_agentfix.core.errors import AgentFixError, AgentTooSlowError, EnvironmentTrouble
 from pytest_agentfix.core.machine import count_cores
-from pytest_agentfix.core.model import ChangeSet
+from pytest_agentfix.core.model import ChangeSet, Collected, Turn, TurnEnd
 from pytest_agentfix.core.ports import AcceptHandler, Agent, Clock, ModelAccess, StartupSignals
 from pytest_agentfix.core.slots import Slots
 from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
@@ -28,6 +33,7 @@ from pytest_agentfix.sandbox.workspace import Base
 
 logger = logging.getLogger(__name__)
 
+USES: Final = 10  # of one sandbox; OpenCode and its container grow a little with each
 _ELSEWHERE: Final = Path("/tmp")  # noqa: S108 - a sandbox's own, with nothing of the repository
 
 
@@ -35,8 +41,9 @@ _ELSEWHERE: Final = Path("/tmp")  # noqa: S108 - a sandbox's own, with nothing o
 class AgentRequest:
     """A request for an agent: a cluster's gateway, and the base as the agent is to see it.
 
-    ``shown`` are files that differ from ``base`` for it; ``locked`` are path patterns that its edit
-    tools may not write. ``keep`` gets the place where its sandbox was left.
+    ``shown`` are files that differ from ``base`` for it, as cases are withheld; ``locked`` are path
+    patterns that its edit tools may not write. ``keep`` gets the place where its sandbox was left.
+    ``count_others`` counts the clusters that could go on with the agent when this one has ended.
     """
 
     access: ModelEndpoint
@@ -45,19 +52,56 @@ class AgentRequest:
     shown: ChangeSet
     locked: tuple[str, ...]
     keep: Keep
+    count_others: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmAgent:
-    """An agent that is up and warm, and belongs to no cluster yet.
+    """An agent that is up and warm, and belongs to no cluster.
 
-    ``is_ahead``: it was started before it was needed, and may have died since.
+    ``is_ahead``: it was up before it was needed, and may have died since. ``uses`` counts the
+    clusters that it has worked for.
     """
 
     agent: OpenCodeAgent | OpenCode2Agent
     sandbox: WorkspaceSandbox
     switch: SwitchableHandler
     is_ahead: bool = False
+    uses: int = 0
+
+
+@dataclass(slots=True)
+class AssignedAgent:
+    """An agent at work for one cluster, which goes back when it is closed.
+
+    Implements ``ports.Agent``. One whose turn has ended in any way but the usual does not go back.
+    """
+
+    warm: WarmAgent
+    give_back: Callable[[WarmAgent], None]
+    _is_odd: bool = field(default=False, init=False)
+    _is_closed: bool = field(default=False, init=False)
+
+    def prompt(self, text: str, *, deadline: float) -> Turn:
+        """Send one prompt and watch until the turn ends or ``deadline`` passes."""
+        self._is_odd = True
+        turn = self.warm.agent.prompt(text, deadline=deadline)
+        self._is_odd = turn.end is not TurnEnd.FINISHED
+        return turn
+
+    def collect(self) -> Collected:
+        """Return the differences between the agent's workspace and the base."""
+        return self.warm.agent.collect()
+
+    def close(self) -> None:
+        """End the session; calling it twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._is_odd:
+            _close(self.warm)
+        else:
+            self.give_back(self.warm)
 
 
 class AgentPool:
@@ -86,9 +130,28 @@ class AgentPool:
             _close,
             name="agentfix-agents-ahead",
         )
+        self._used: list[WarmAgent] = []  # that came back
+        self._used_lock = Lock()
+        self._is_closed = False
 
-    def acquire(self, request: AgentRequest, *, deadline: float, signals: StartupSignals) -> Agent:
-        """Return an agent for ``request``, started ahead of time if the model is the usual one.
+    def prewarm(self, needs_new: Sequence[bool], *, free: int) -> None:
+        """Have agents ready for the next clusters, but not where used ones will do.
+
+        ``needs_new`` tells of each in turn whether it may not have a used one. The first ``free``
+        can begin at once; each later one begins when another has ended, with that one's agent.
+        """
+        used, target = len(self._used), 0
+        for number, is_new in enumerate(needs_new):
+            if not is_new and used:
+                used -= 1
+            elif is_new or number < free or not self._driver.can_start_over:
+                target += 1
+        self.ahead.set_target(target)
+
+    def acquire(
+        self, request: AgentRequest, *, deadline: float, signals: StartupSignals
+    ) -> AssignedAgent:
+        """Return an agent for ``request``, up already if the model is the usual one.
 
         Raises ``AgentUnavailableError`` or ``SandboxError``; ``signals`` may change meanwhile.
         """
@@ -98,13 +161,56 @@ class AgentPool:
         except EnvironmentTrouble:
             if not warm.is_ahead:
                 raise
-            logger.info("an agent that was started ahead cannot be used any more", exc_info=True)
+            logger.info("an agent that was up cannot be used any more", exc_info=True)
         warm = self.start(request.access, signals, deadline)
         return self._assign(warm, request, deadline, signals)
 
+    def _take_back(self, request: AgentRequest, warm: WarmAgent) -> None:
+        """Make ``warm``, which has worked for ``request``, ready for another; or end it."""
+        is_wanted = (
+            self._driver.can_start_over
+            and request.access == self._access
+            and warm.uses + 1 < USES
+            and not self.sandboxes.is_kept
+            and request.count_others() > len(self._used)
+        )
+        if not (is_wanted and self._start_over(warm)):
+            _close(warm)
+
+    def _start_over(self, warm: WarmAgent) -> bool:
+        """Undo what ``warm`` has done, and keep it; returns ``False`` where anything is odd."""
+        try:
+            # In this order: no request is answered for the cluster any more; nothing runs there
+            # but the server; the server has ended its sessions; nothing of them is left; it may
+            # read the tree again.
+            warm.switch.to(WarmupModel(clock=self._clock).handle)
+            warm.sandbox.container.clear()
+            warm.agent.forget()
+            self.sandboxes.put_back(warm.sandbox, made=warm.agent.folders)
+            warm.agent.resume()
+        except (AgentFixError, OSError) as trouble:
+            logger.info("a sandbox is not used again: %s", trouble)
+            return False
+        except BaseException:
+            _close(warm)
+            raise
+        with self._used_lock:
+            if not self._is_closed:
+                self._used.append(replace(warm, is_ahead=True, uses=warm.uses + 1))
+            return not self._is_closed
+
+    def _take_used(self, request: AgentRequest) -> WarmAgent | None:
+        """Return one that came back; what is withheld may have been copied in any of them."""
+        is_fit = request.access == self._access and not request.shown
+        with self._used_lock:
+            used = self._used.pop() if is_fit and self._used else None
+        if used is not None:
+            logger.info("an agent's sandbox is used again, after %d of %d", used.uses, USES)
+        return used
+
     def _assign(
         self, warm: WarmAgent, request: AgentRequest, deadline: float, signals: StartupSignals
-    ) -> Agent:
+    ) -> AssignedAgent:
         try:
             if not self.sandboxes.apply_view(
                 warm.sandbox, request.base, request.shown, request.keep
@@ -116,11 +222,14 @@ class AgentPool:
         except BaseException:
             _close(warm)
             raise
-        return warm.agent
+        return AssignedAgent(warm, partial(self._take_back, request))
 
     def _take_warm(
         self, request: AgentRequest, deadline: float, signals: StartupSignals
     ) -> WarmAgent:
+        if (used := self._take_used(request)) is not None:
+            return used
+
         def start_now() -> WarmAgent:
             return self.start(request.access, signals, deadline)
 
@@ -175,8 +284,13 @@ class AgentPool:
         )
 
     def close(self) -> None:
-        """End the agents that belong to no cluster."""
+        """End the agents that belong to no cluster; no other comes back."""
         self.ahead.close()
+        with self._used_lock:
+            self._is_closed = True
+            used, self._used = self._used, []
+        for warm in used:
+            _close(warm)
 
     def _start_on_copy(
         self, request: AgentRequest, deadline: float, signals: StartupSignals

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.core.errors import AgentFixError, EnvironmentTrouble
@@ -55,6 +56,8 @@ from pytest_agentfix.runtime.review import ModelReviewer
 
 _log = logging.getLogger(__name__)
 
+AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
+
 
 @dataclass(slots=True, kw_only=True)
 class ClusterRepairer:
@@ -69,6 +72,7 @@ class ClusterRepairer:
     landing_folder: Path  # scratch
     lander: CommitLander = field(init=False)
     merge_queue: MergeQueue = field(init=False)
+    _withholding: dict[str, bool] = field(default_factory=dict)  # slug -> cases are withheld
 
     def __post_init__(self) -> None:
         settings = self.context.settings
@@ -93,6 +97,22 @@ class ClusterRepairer:
         message = default_message(fix)
         other = self.context.extensions.commit_message(fix, message)
         return message if other is None else complete_message(other, fix)
+
+    def prewarm_agents(self, *, free: int) -> None:
+        """Have agents ready for the next clusters, of which ``free`` can begin now."""
+        ready = self.scheduler.list_ready()[:AGENTS_AHEAD]
+        self.agent_pool.prewarm([not self._can_share(cluster) for cluster in ready], free=free)
+
+    def count_sharing(self) -> int:
+        """Count the clusters to come that can go on in a sandbox of another one."""
+        return sum(self._can_share(cluster) for cluster in self.scheduler.list_waiting())
+
+    def _can_share(self, cluster: Cluster) -> bool:
+        """Return whether ``cluster`` is for the usual model, and none of its cases is withheld."""
+        if cluster.slug not in self._withholding:
+            hold_out = self.base_versions.choose_hold_out(self.base_versions.newest, cluster)
+            self._withholding[cluster.slug] = bool(hold_out.files)
+        return cluster.policy.model is None and not self._withholding[cluster.slug]
 
     def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult | None:
         """Repair one cluster; an accepted fix becomes part of the base.
@@ -299,6 +319,7 @@ class _ClusterBase:
                 is_open=self._versions.can_edit_tests(cluster),
             ),
             keep=self.run.kept.append,
+            count_others=self.run.repairer.count_sharing,
         )
         return self.run.repairer.agent_pool.acquire(request, deadline=deadline, signals=signals)
 

@@ -26,7 +26,6 @@ from pytest_agentfix.repair.scheduler import INTERRUPTED, Rerun, Scheduler
 from pytest_agentfix.repository import check_landing
 from pytest_agentfix.repository.landing_journal import FOLDER as LANDING_FOLDER
 from pytest_agentfix.repository.landing_journal import settle_landings
-from pytest_agentfix.runtime.agent_pool import AgentPool
 from pytest_agentfix.runtime.base_versions import BaseVersions
 from pytest_agentfix.runtime.cluster_repair import ClusterRepairer, unprepared
 from pytest_agentfix.runtime.cluster_scope import cluster_failures, make_test_check
@@ -42,7 +41,6 @@ from pytest_agentfix.sandbox.environments import list_left_out
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 SHOWN: Final = 100  # characters of a node id in a notice
 LEFT_OUT_SHOWN: Final = 5  # files in notices
-AGENTS_AHEAD: Final = 2  # beyond those at work; each takes some 0.6 GB
 
 
 class RepairRun:
@@ -57,7 +55,6 @@ class RepairRun:
         self._began = self._clock.monotonic()
         self._token = token
         self._gateways: GatewayFactory | None = None
-        self._agent_pool: AgentPool | None = None
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
@@ -125,7 +122,6 @@ class RepairRun:
         self._context = replace(context, environment=equipment.environment)
         self._tell_notices(equipment, imported)
         self._gateways = self._make_gateways(equipment.opencode)
-        self._agent_pool = equipment.agent_pool
         if equipment.opencode.binary.needs_trial:
             try_opencode(
                 equipment.opencode.binary,
@@ -214,7 +210,8 @@ class RepairRun:
                 running.add(executor.submit(work))
             if not running:
                 return
-            self._prewarm_agents()
+            if not self._context.settings.keep:
+                repairer.prewarm_agents(free=jobs - len(running))
             done, running = wait(running, timeout=PAUSE, return_when=FIRST_COMPLETED)
             check_sigterm()
             for future in done:
@@ -253,11 +250,6 @@ class RepairRun:
             memory=find_free_memory(),
             load=find_load_average(),
         )
-
-    def _prewarm_agents(self) -> None:
-        """Start agents for the next clusters while these are under way."""
-        if self._agent_pool is not None and not self._context.settings.keep:
-            self._agent_pool.ahead.set_target(min(AGENTS_AHEAD, self._scheduler.count_ready()))
 
 
 def leave_out_long(passed: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:

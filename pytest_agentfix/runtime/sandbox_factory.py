@@ -2,16 +2,17 @@
 
 Every sandbox starts with the run's first base; later fixes, and the changes to be tried or shown,
 are written into it before anything untrusted runs there. So sandboxes can be made ahead of time,
-before it is known what they are for.
+before it is known what they are for, and be put back to it for another use.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ from pytest_agentfix.sandbox.engine import OWNER_LABEL, SESSION_LABEL, Engine
 from pytest_agentfix.sandbox.environments import Environment
 from pytest_agentfix.sandbox.file_writer import History, write_changes
 from pytest_agentfix.sandbox.preflight import check_sandbox
+from pytest_agentfix.sandbox.put_back import PutBackPlan, put_back
 from pytest_agentfix.sandbox.scratch import Scratch, owner_name
 from pytest_agentfix.sandbox.workspace import (
     Base,
@@ -35,6 +37,7 @@ from pytest_agentfix.sandbox.workspace import (
     Workspace,
     make_mount_points,
 )
+from pytest_agentfix.sandbox.workspace.files import translated
 
 # Files of the repository that OpenCode would read or import; the agent's copy has none of them.
 AGENT_FILES: Final = frozenset({".opencode", "opencode.json", "opencode.jsonc"})
@@ -42,6 +45,10 @@ JUDGES_AHEAD: Final = 3  # sandboxes, where it is not known how many a judgement
 MOST_AHEAD: Final = 8
 BARE_AHEAD: Final = 1
 WRITE_LIMIT: Final = 300.0  # seconds that writing into a fresh sandbox may take
+PUT_BACK_LIMIT: Final = 60.0  # the same for putting a used one back
+# Folders of a sandbox that can be written beside the workspace, and what is always in them.
+TEMPORARY: Final = ("/tmp", "/dev/shm", "/dev/mqueue")  # noqa: S108 - a sandbox's own
+GUESTS_HOME: Final = "/tmp/home"  # noqa: S108
 
 AnyWorkspace = Workspace | OverlayWorkspace
 Keep = Callable[[str], None]
@@ -84,7 +91,9 @@ class SandboxFactory:
     session: Command | None = None
     history: Path | None = None  # the repository's own, in the place of ``.git`` for judges only
     is_kept: bool = False
+    temporary: tuple[str, ...] = TEMPORARY
     _has_overlays: bool = True
+    _fresh: Base | None = None  # the first base, as a new agent's workspace has it
     _is_shut_down: bool = False
     _checked: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -139,7 +148,7 @@ class SandboxFactory:
     def apply_view(
         self, sandbox: WorkspaceSandbox, base: Base, shown: ChangeSet, keep: Keep
     ) -> bool:
-        """Write ``base`` plus ``shown`` into an agent's sandbox in which no agent has worked yet.
+        """Write ``base`` plus ``shown`` into an agent's sandbox that is new, or was put back.
 
         ``shown`` are files as the agent is to see them; its changes are relative to those. Returns
         ``False`` where the history inside could not be made anew: withheld cases could then be
@@ -151,6 +160,27 @@ class SandboxFactory:
         if is_done:
             self.note_kept("agent", sandbox, keep)
         return is_done
+
+    def put_back(self, sandbox: WorkspaceSandbox, *, made: Sequence[str]) -> None:
+        """Undo what was done in an agent's sandbox, and let it listen again.
+
+        Only the agent's server may be left there; ``made`` are temporary folders that it needs.
+        Raises ``EnvironmentTrouble`` where anything is odd: it is of no use then.
+        """
+        with self._lock:
+            self._fresh = self._fresh or self.base.as_made()
+        plan = PutBackPlan(
+            fresh=self._fresh,
+            skip=self.environment.mounts_inside(self.base.top),
+            emptied=self.temporary,
+            made=(GUESTS_HOME, *made) if self.temporary else (),
+            python=self.environment.python,
+            env=self.environment.env,
+            timeout=PUT_BACK_LIMIT,
+        )
+        put_back(sandbox.container, sandbox.workspace, plan)
+        sandbox.workspace.base = self.base
+        self._listen(sandbox)
 
     @contextlib.contextmanager
     def agent_at_work(self, needed: int = JUDGES_AHEAD) -> Iterator[None]:
@@ -238,14 +268,20 @@ class SandboxFactory:
         return self._start(kind, copy, read_only, accept)
 
     def _make_copy(self, base: Base, changes: ChangeSet, *, is_agents: bool) -> Workspace:
+        is_plain = is_agents and base is self.base and not changes
         return Workspace.create(
             base,
             self.scratch.folder("workspace"),
             changes=changes,
             owner=self._owner,
             is_hidden=is_agent_file if is_agents else _never,
-            snapshot=make_snapshot,
+            snapshot=self._copy_snapshot if is_plain else make_snapshot,
         )
+
+    def _copy_snapshot(self, folder: Path) -> None:
+        """Give ``folder`` the repository that is in the base, to which it can be put back."""
+        with translated(".git", "copying"):
+            shutil.copytree(self.base.place.plain / ".git", folder / ".git")
 
     @property
     def _owner(self) -> tuple[int, int] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from pytest_agentfix.core.errors import SandboxError
 from pytest_agentfix.core.model import Collected
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 READY_TIMEOUT: Final = 60.0  # seconds; half a second is usual
 LISTEN_TIMEOUT: Final = 60.0  # seconds
+CLEAR_TIMEOUT: Final = 30.0  # seconds; more than the guest takes
+
+T = TypeVar("T")
 
 
 class Copy(Protocol):
@@ -145,11 +148,33 @@ class ContainerSandbox:
                 "Run pytest again; if it stays, look at the load of the machine.",
             ) from None
 
+    def clear(self) -> None:
+        """End all that commands have started there, and every stream that came from inside.
+
+        It listens no more. Raises ``SandboxError`` when something cannot be ended.
+        """
+        try:
+            self._pipe.clear(timeout=CLEAR_TIMEOUT)
+        except ConnectionError as error:
+            raise SandboxError(
+                f"The sandbox cannot be cleared ({error}).", "A new one is made instead."
+            ) from None
+
     def collect(self) -> Collected:
         """Pause every process inside and read what differs from the base."""
+        with self._paused():
+            return self._read_changes()
+
+    def look(self, read: Callable[[], T]) -> tuple[T, int]:
+        """Pause every process inside; return what ``read`` finds, and the number of processes."""
+        with self._paused():
+            return read(), self._engine.count_processes(self.identity)
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
         self._engine.pause(self.identity)
         try:
-            return self._read_changes()
+            yield
         finally:
             self._engine.unpause(self.identity)
 

@@ -223,6 +223,13 @@ class Engine:
         except API_ERRORS as error:
             raise _as_error("let the sandbox go on", error) from None
 
+    def count_processes(self, identity: str) -> int:
+        """Count what runs in the container, by the kernel's own account of it."""
+        try:
+            return len(self._api.top(identity)["Processes"])
+        except (*API_ERRORS, LookupError, TypeError) as error:
+            raise _as_error("list a sandbox's processes", error) from None
+
     def is_out_of_memory(self, identity: str) -> bool:
         """Return whether the engine knows that the kernel ended the container for its memory."""
         try:

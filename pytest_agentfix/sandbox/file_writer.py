@@ -1,10 +1,10 @@
-"""Brings a sandbox in which nothing untrusted has run yet up to date: files, and the history."""
+"""Brings a sandbox in which nothing untrusted runs up to date: files, and the history."""
 
 from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,16 +47,19 @@ def write_changes(  # noqa: PLR0913 - what to write, where, and with what
     changes: ChangeSet,
     env: Mapping[str, str],
     history: History = History.KEPT,
+    emptied: Sequence[str] = (),
+    made: Sequence[str] = (),
     timeout: float,
 ) -> bool:
     """Write and remove files of the tree at ``top``, as the sandbox's own user.
 
     Folders are made, and removed when they get empty, as git does. A new ``history`` takes a git in
     the sandbox (on ``env``'s ``PATH``): where there is none, ``.git`` stays as it is. Returns
-    whether the commit was made anew.
+    whether the commit was made anew. ``emptied`` are absolute folders to remove everything from
+    before, ``made`` those to make then.
 
-    Nothing untrusted may have run in the sandbox: its program, its ``.git`` and its answer are
-    taken for what they are. Raises ``SandboxError`` when anything went wrong, or after
+    Nothing untrusted may run in the sandbox: its program, its ``.git`` and its answer are taken
+    for what they are. Raises ``SandboxError`` when anything went wrong, or after
     ``timeout`` seconds; what is in the sandbox is not known then.
     """
     done = sandbox.run(
@@ -64,7 +67,7 @@ def write_changes(  # noqa: PLR0913 - what to write, where, and with what
             argv=[python, "-I", "-S", "-c", read_source(write_files)],
             cwd=Path("/"),
             env=env,
-            stdin=_order(top, changes, history=history),
+            stdin=_order(top, changes, history=history, emptied=emptied, made=made),
         ),
         timeout=timeout,
     )
@@ -79,7 +82,14 @@ def write_changes(  # noqa: PLR0913 - what to write, where, and with what
     return bool(answer["has_snapshot"])
 
 
-def _order(top: Path, changes: ChangeSet, *, history: History) -> bytes:
+def _order(
+    top: Path,
+    changes: ChangeSet,
+    *,
+    history: History,
+    emptied: Sequence[str],
+    made: Sequence[str],
+) -> bytes:
     files, contents = [], []
     for path, change in changes.files.items():
         size = None if change.content is None else len(change.content)
@@ -90,6 +100,8 @@ def _order(top: Path, changes: ChangeSet, *, history: History) -> bytes:
         "files": files,
         "snapshot": None if history is History.KEPT else _SNAPSHOT,
         "forgets": history is History.FORGOTTEN,
+        "emptied": list(emptied),
+        "made": list(made),
     }
     return json.dumps(head).encode("ascii") + b"\n" + b"".join(contents)
 

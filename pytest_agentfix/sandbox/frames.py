@@ -32,9 +32,10 @@ class FrameKind(enum.IntEnum):
     CREDIT = 7  # both: so many more bytes may be sent (4 bytes)
     LISTEN = 8  # host: listen on a port inside (JSON)
     PING = 9  # host: I am still here
+    CLEAR = 10  # host: end all but the commands themselves, and listen no more
     HELLO = 16  # guest: ready (JSON)
     ACCEPT = 17  # guest: somebody inside connected to the port listened on
-    OPENED = 18  # guest: dialled, or listening
+    OPENED = 18  # guest: dialled, listening, or cleared
     STDERR = 19  # guest: a command's stderr
     REPORT = 20  # guest: what a command wrote to descriptor 3
     EXIT = 21  # guest: a command ended (JSON)

@@ -130,6 +130,22 @@ class Pipe:
         """Let the guest listen on ``port``; what connects there goes to the accept handler."""
         self.forget(self._open(FrameKind.LISTEN, {"port": port}, timeout).channel)
 
+    def clear(self, *, timeout: float) -> None:
+        """Have the guest end all that commands have started, and listen no more.
+
+        Nothing that came from there reaches the accept handler any more, wherever it was on its
+        way: only now, the streams are known to be all. ``ConnectionError`` when it cannot.
+        """
+        self.forget(self._open(FrameKind.CLEAR, {}, timeout).channel)
+        with self._lock:
+            accepted = [
+                target
+                for number, target in self._channels.items()
+                if number >= FIRST_GUEST_CHANNEL and isinstance(target, HostTunnel)
+            ]
+        for tunnel in accepted:
+            tunnel.close()
+
     def _open(self, kind: FrameKind, order: dict[str, object], timeout: float) -> HostTunnel:
         channel = next(self._numbers)
         tunnel = HostTunnel(self, channel)

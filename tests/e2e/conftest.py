@@ -47,6 +47,10 @@ CHOSEN = {
     "test_trust.py": {"test_withheld_cases_are_nowhere_the_agent_looks"},
     "test_kin.py": {"test_two_bugs_and_six_plain_tests_are_two_sessions"},
     "test_many.py": {"test_side_by_side_one_commit_for_each_cause"},
+    "test_reuse.py": {
+        "test_nothing_that_an_agent_leaves_is_seen_by_the_next",
+        "test_shared_memory_that_is_left_leads_to_a_new_sandbox",
+    },
     "test_environments.py": {"test_side_by_side_in_an_image"},
     "test_two_runs.py": {"test_in_one_repository"},
     # It never hangs, and leaves nothing behind.

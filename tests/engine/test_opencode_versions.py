@@ -100,7 +100,7 @@ def test_a_2_x_repairs_with_its_own_driver(place: Place, tmp_path: Path) -> None
         keep=lambda _: None,
     )
     agent = agents.acquire(request, deadline=1e12, signals=StartupSignals())
-    assert isinstance(agent, OpenCode2Agent)
+    assert isinstance(agent.warm.agent, OpenCode2Agent)
     try:
         turn = agent.prompt("repaired", deadline=1e12)
         collected = agent.collect()

@@ -60,6 +60,7 @@ class FakeOpenCode:
     let_go: threading.Event = field(default_factory=threading.Event)  # close after each answer
     on_prompt: Callable[[], None] = lambda: None
     on_abort: Callable[[], None] = lambda: None
+    on_dispose: Callable[[], None] = lambda: None
     _events: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
     _server: http.server.ThreadingHTTPServer | None = None
 
@@ -102,6 +103,12 @@ class FakeOpenCode:
         for one in events:
             self._events.put(f"data: {json.dumps(one)}\n\n".encode())
 
+    def renew_events(self) -> None:
+        """End the open stream of events as the server does; the next one begins as usual."""
+        self.say({"type": "server.instance.disposed", "properties": {}})
+        self.drop_events()
+        self.say({"type": "server.connected", "properties": {}})
+
     def drop_events(self) -> None:
         """End the open stream of events."""
         self._events.put(None)
@@ -124,6 +131,8 @@ class FakeOpenCode:
             self.say(*self.turn)
         if url.path.endswith("/abort"):
             self.on_abort()
+        if url.path == "/global/dispose":
+            self.on_dispose()
         status, content = self._answer(url.path)
         handler.send_response(status)
         handler.send_header("Content-Length", str(len(content)))

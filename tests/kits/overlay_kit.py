@@ -41,6 +41,9 @@ class MountedOverlay:
     def collect(self, *, skip: Collection[str] = (), **options: Any) -> Collected:
         return self.workspace.collect(skip=skip, **options)
 
+    def find_remains(self, fresh: Base, *, skip: Collection[str] = ()) -> Collected:
+        return self.workspace.find_remains(fresh, skip=skip)
+
     def remove(self) -> None:
         if self._is_mounted:
             subprocess.run(["umount", str(self.path)], check=True)

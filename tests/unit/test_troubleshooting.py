@@ -19,11 +19,13 @@ ENTRIES: Final = tuple(
 
 # Messages that no user meets, each with the reason.
 INTERNAL: Final = {
+    "A sandbox cannot be used again: {}.": "a new one is made instead",
     "A workspace cannot be an overlay: {}.": "full copies are made instead",
     "OpenCode ended: {}.": "said by the trial of a later 1.x, whose entry has it",
     "OpenCode is not in the cache yet. {}": "it is looked for again, and then fetched",
     "The fix changes nothing.": "the loop lands no empty change",
     "The model's answer did not come.": "said by the trial of a later 1.x, whose entry has it",
+    "The sandbox cannot be cleared ({}).": "a new one is made instead",
     "The server was gone afterwards.": "said by the trial of a later 1.x, whose entry has it",
     "The turn ended with {}.": "said by the trial of a later 1.x, whose entry has it",
     "interrupted": "stands in a result that is not finished yet",

@@ -150,7 +150,8 @@ def make_environ(
 ) -> dict[str, str]:
     """Return the environment of the OpenCode process: ``base`` and every switch to keep it quiet.
 
-    ``home`` holds all of OpenCode's folders; each server has its own, or its database would lock.
+    ``home`` holds all of OpenCode's folders; each server has its own. Its database is in memory:
+    what one session was told is in no file that the next one could read.
     ``has_catalogue``: the catalogue comes on standard input. OpenCode reads it once, and uses its
     own if there is nothing to read.
     """
@@ -162,6 +163,7 @@ def make_environ(
         "XDG_CONFIG_HOME": f"{home}/.config",
         "XDG_CACHE_HOME": f"{home}/.cache",
         "XDG_STATE_HOME": f"{home}/.local/state",
+        "OPENCODE_DB": ":memory:",
         "OPENCODE_CONFIG_CONTENT": json.dumps(config),
         "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
         "OPENCODE_PURE": "1",
@@ -180,6 +182,19 @@ def make_environ(
         "GIT_CONFIG_VALUE_0": "*",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def list_folders(home: str) -> tuple[str, ...]:
+    """Return the folders that OpenCode makes once, when it starts, and takes for granted."""
+    data = f"{home}/.local/share/opencode"
+    return (
+        "/tmp/opencode",  # noqa: S108 - inside the sandbox
+        f"{data}/log",
+        f"{data}/repos",
+        f"{home}/.config/opencode",
+        f"{home}/.cache/opencode/bin",
+        f"{home}/.local/state/opencode",
+    )
 
 
 def session_rules(locked: Sequence[str], *, has_tools: bool = True) -> list[dict[str, str]]:

@@ -68,6 +68,9 @@ class ContractCheck:
                 watch = self._begin_turn(session, deadline)
             with _step("events", opencode):
                 self._follow(watch, deadline)
+            with _step("forget", opencode):
+                self._forget(session, deadline)
+                session = self._server.create_session(session_rules(LOCKED), AGENT)
             self._silence()
             with _step("abort", opencode):
                 self._abort(session, deadline)
@@ -105,6 +108,15 @@ class ContractCheck:
             raise AgentUnavailableError(f"The turn ended with {watch.error.rstrip('.')}.", "")
         if not watch.text:
             raise AgentUnavailableError("The model's answer did not come.", "")
+
+    def _forget(self, session: str, deadline: float) -> None:
+        """Have all dropped that is kept of the session, which ends and renews the events."""
+        self._server.delete(session)
+        self._server.dispose()
+        end = min(deadline, self._clock.monotonic() + self._plan.patience.start)
+        for kind in ("server.instance.disposed", "server.connected"):
+            while (self._listener.next_event(TICK) or {}).get("type") != kind:
+                self._check(end, "the events did not begin anew")
 
     def _abort(self, session: str, deadline: float) -> None:
         """End a turn that would not end by itself."""

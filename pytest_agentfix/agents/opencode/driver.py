@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from pytest_agentfix.agents.opencode.config import AGENT, session_rules
+from pytest_agentfix.agents.opencode.config import AGENT, list_folders, session_rules
 from pytest_agentfix.agents.opencode.events import TurnWatch
 from pytest_agentfix.agents.opencode.launch import (
     BINARY,
@@ -31,7 +31,9 @@ WARM_UP: Final = "Say ok."  # a throw-away prompt
 
 
 class OpenCodeAgent(OpenCodeSession):
-    """One OpenCode server in one sandbox, with one session."""
+    """One OpenCode server in one sandbox, with one session at a time."""
+
+    can_start_over = True
 
     def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
         super().__init__(sandbox, plan, clock=clock)
@@ -42,6 +44,7 @@ class OpenCodeAgent(OpenCodeSession):
         )
         self._listener = EventListener(self._server)
         self._process: Process | None = None
+        self._home = ""
 
     def launch(self, *, deadline: float, unneeded: threading.Event | None = None) -> None:
         """Start the server and wait until it is up; raises ``AgentUnavailableError``.
@@ -50,6 +53,7 @@ class OpenCodeAgent(OpenCodeSession):
         """
         launcher = Launcher(self._sandbox, self._server, self._plan, self._clock)
         self._process = launcher.bring_up(deadline=deadline, unneeded=unneeded or threading.Event())
+        self._home = launcher.home
         self._listener.start()
 
     def warm_up(self, *, deadline: float, unneeded: threading.Event | None = None) -> bool:
@@ -102,6 +106,27 @@ class OpenCodeAgent(OpenCodeSession):
         rules = session_rules(locked, has_tools=self._plan.has_tools)
         self._session = self._server.create_session(rules, AGENT)
         self._model_access = model_access
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Temporary folders that the server needs; what is in them it can do without."""
+        return list_folders(self._home)
+
+    def forget(self) -> None:
+        """End the session, and have the server drop what it keeps for any folder."""
+        self._listener.close()
+        self._server.delete(self._session)
+        self._server.dispose()
+        super().forget()
+
+    def resume(self) -> None:
+        """Listen to the server again, which makes it look at the tree anew."""
+        self._listener = EventListener(self._server)
+        self._listener.start()
+        end = self._clock.monotonic() + self._plan.patience.start
+        while self._listener.next_event(TICK) is None:  # the first one comes when it has looked
+            if self._clock.monotonic() >= end or not self._is_running():
+                raise not_up(self._process)
 
     def _take_turn(
         self, text: str, model_access: ModelAccess, before: int, deadline: float

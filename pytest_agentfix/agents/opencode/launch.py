@@ -62,7 +62,7 @@ class OpenCodePlan:
 
 
 class Launcher:
-    """Starts the server, and reports the reason if it does not come up."""
+    """Starts the server, and reports the reason if it does not come up. ``home`` is its folder."""
 
     def __init__(
         self, sandbox: Sandbox, server: OpenCodeServer, plan: OpenCodePlan, clock: Clock
@@ -71,6 +71,7 @@ class Launcher:
         self._server = server
         self._plan = plan
         self._clock = clock
+        self.home = ""
 
     def bring_up(self, *, deadline: float, unneeded: threading.Event) -> Process:
         """Return the server's process once it is healthy; raises ``AgentUnavailableError``.
@@ -78,8 +79,8 @@ class Launcher:
         It gives up as soon as ``unneeded`` is set or ``deadline`` has passed.
         """
         # 1.18 is known to hang at its start sometimes; a second try has fresh data folders.
-        for home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
-            process = self._sandbox.start(self._make_command(home))
+        for self.home in ("/tmp/home", "/tmp/home-2"):  # noqa: S108 - inside the sandbox
+            process = self._sandbox.start(self._make_command(self.home))
             patience = ProgressWait(
                 seconds=self._plan.patience.start,
                 find_work=self._sandbox.find_work,

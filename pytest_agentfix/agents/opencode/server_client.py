@@ -19,6 +19,7 @@ from pytest_agentfix.core.errors import AgentUnavailableError, SandboxError
 ANSWER_LIMIT: Final = 8_000_000  # bytes of one answer
 EVENT_LIMIT: Final = 250_000  # bytes of one event; those that matter are far shorter
 CALL_TIMEOUT: Final = 120.0  # seconds for one call, on an overloaded machine as well
+DISPOSE_TIMEOUT: Final = 30.0  # seconds; a cluster that has its verdict waits for it
 SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")  # it becomes part of URLs
 NEXT_STEP: Final = (
     "Run pytest again, with a smaller --agent-fix-jobs if the machine is busy; if it stays so, "
@@ -71,6 +72,14 @@ class OpenCodeServer:
         """Delete a session with its messages; never raises."""
         with contextlib.suppress(AgentUnavailableError, SandboxError):
             self._call("DELETE", f"/session/{session}", None, timeout=5.0)
+
+    def dispose(self) -> None:
+        """Have the server drop what it keeps for any folder: sessions at work, configuration.
+
+        Its streams of events end with it. Whatever needs a folder next, such a stream included,
+        has it read anew.
+        """
+        self._call("POST", "/global/dispose", {}, timeout=DISPOSE_TIMEOUT)
 
     def reject(self, permission: str) -> None:
         """Reject a requested permission in a way that lets the model go on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
 from pytest_agentfix.agents.opencode.launch import OpenCodePlan
 from pytest_agentfix.core.model import Collected, Turn, TurnEnd
@@ -14,8 +15,11 @@ class OpenCodeSession(ABC):
     """One session in one sandbox. Implements ``ports.Agent``.
 
     Drivers add ``launch`` and ``warm_up``, which do not depend on the repair, and ``begin``, which
-    comes before the first prompt and sets the model access.
+    comes before the first prompt and sets the model access. Where one ``can_start_over``, another
+    ``begin`` may come after ``forget`` and ``resume``.
     """
+
+    can_start_over: ClassVar[bool] = False
 
     def __init__(self, sandbox: Sandbox, plan: OpenCodePlan, *, clock: Clock) -> None:
         self._sandbox = sandbox
@@ -45,6 +49,21 @@ class OpenCodeSession(ABC):
     def collect(self) -> Collected:
         """Return the differences between the agent's workspace and the base."""
         return self._sandbox.collect()
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Temporary folders that it needs; what is in them it can do without."""
+        return ()
+
+    def forget(self) -> None:
+        """Drop the session and all that is kept of it; raises ``AgentUnavailableError``.
+
+        From then on nothing reads the tree, until ``resume``.
+        """
+        self._session, self._model_access = "", None
+
+    def resume(self) -> None:  # noqa: B027 - there may be nothing to do
+        """Look at the tree anew; raises ``AgentUnavailableError``."""
 
     def close(self) -> None:
         """End the session with its sandbox; calling it twice is fine."""

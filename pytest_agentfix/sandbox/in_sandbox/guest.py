@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -33,7 +34,7 @@ MAX_PAYLOAD = 256 * 1024
 WINDOW = 1024 * 1024
 CREDIT_STEP = WINDOW // 4
 FIRST_GUEST_CHANNEL = 1 << 31
-SPAWN, DIAL, DATA, EOF, CLOSE, KILL, CREDIT, LISTEN, PING = range(1, 10)
+SPAWN, DIAL, DATA, EOF, CLOSE, KILL, CREDIT, LISTEN, PING, CLEAR = range(1, 11)
 HELLO, ACCEPT, OPENED, STDERR, REPORT, EXIT, FAIL = range(16, 23)
 
 CHUNK = 64 * 1024
@@ -347,6 +348,7 @@ class Guest:
         self._lock = threading.Lock()
         self._commands: dict[int, GuestCommand] = {}
         self._tunnels: dict[int, Tunnel] = {}
+        self._servers: dict[socket.socket, threading.Thread] = {}  # and who accepts for them
         self._next_channel = FIRST_GUEST_CHANNEL
         self._silence = 0  # seconds, of those in which the sandbox was not frozen
 
@@ -384,6 +386,8 @@ class Guest:
             self._close(channel)
         elif kind == KILL:
             self._kill(channel)
+        elif kind == CLEAR:
+            thread(self._clear, channel)
 
     def _spawn(self, channel: int, order: dict[str, Any]) -> None:
         command = GuestCommand(self, channel)
@@ -429,16 +433,43 @@ class Guest:
         connection.settimeout(None)
         self._add_tunnel(channel, connection, OPENED)
 
+    def _clear(self, channel: int) -> None:
+        """End all that commands have started, and listen no more; what waits there is reset."""
+        for server, accepting in self._servers.items():
+            server.shutdown(socket.SHUT_RDWR)
+            accepting.join()  # what it had accepted has been told by now
+            server.close()
+        self._servers.clear()
+        if self._end_all_but_commands(time.monotonic() + KILLED_TIMEOUT):
+            self.wire.send(OPENED, channel)
+        else:
+            self.wire.send(FAIL, channel, b"processes do not end")
+
+    def _end_all_but_commands(self, until: float) -> bool:
+        with self._lock:  # no command is started meanwhile
+            processes = [command.process for command in self._commands.values()]
+            spared = {os.getpid(), *(process.pid for process in processes if process is not None)}
+            while others := running_processes() - spared:
+                for pid in others:
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.005)
+        return True
+
     def _listen(self, channel: int, order: dict[str, Any]) -> None:
         server = socket.create_server(("127.0.0.1", order["port"]), backlog=64)
-        thread(self._accept, server)
+        self._servers[server] = thread(self._accept, server)
         self.wire.send(OPENED, channel)
 
     def _accept(self, server: socket.socket) -> None:
         while True:
             try:
                 connection, _ = server.accept()
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return  # it listens no more
                 time.sleep(0.1)  # out of descriptors, for example: that passes
                 continue
             with self._lock:
@@ -497,6 +528,11 @@ def widen(pipe: int) -> None:
     """Let a pipe hold more than a few frames, where it is one and the kernel allows it."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_SIZE)
+
+
+def running_processes() -> set[int]:
+    """Return the numbers of all processes in the sandbox."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
 def has_children() -> bool:

@@ -1,16 +1,19 @@
-"""Writes files inside a sandbox in which nothing untrusted has run. Standard library only.
+"""Writes files inside a sandbox in which nothing untrusted runs. Standard library only.
 
-``file_writer.py`` hands this file's text to the sandbox's Python on the command line.
+``file_writer.py`` hands this file's text to the sandbox's Python on the command line. Never run it
+outside a container with ``emptied``: it removes all that is in these folders.
 
 Stdin has one line of JSON, then the contents one after another. ``top`` is where the tree is;
 ``files`` are ``[path, size, executable]`` in the order of the contents, with ``null`` as the size
 of what is to be removed; ``snapshot`` is ``null`` or what the new commit is made with: ``env``,
 ``message``, ``branch`` and git's ``attributes``; ``forgets`` says whether nothing of the old one
-may be left. Bytes of a path that are no text are surrogates.
+may be left. ``emptied`` are folders to remove everything from, ``made`` those to make afterwards.
+Bytes of a path that are no text are surrogates.
 
 Stdout gets one line of JSON: ``has_snapshot``, or ``problem``.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -33,15 +36,52 @@ def parents(path: str) -> "list[str]":
 
 
 def remove(path: str) -> None:
-    """Remove a file or symlink, and the folders that are empty then, as git does."""
+    """Remove what is at ``path``, and the folders that are empty then, as git does."""
     try:
-        os.unlink(path)
+        remove_entry(path)
     except (FileNotFoundError, NotADirectoryError):
         return
     for folder in reversed(parents(path)):
         if os.listdir(folder):
             return
         os.rmdir(folder)
+
+
+def remove_entry(path: str) -> None:
+    """Remove a file, a symlink, or a folder with all that is in it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def empty(folder: str) -> bool:
+    """Remove all that is in ``folder`` but what is mounted there; return whether that was all."""
+    device = os.lstat(folder).st_dev
+    is_empty = True
+    with os.scandir(folder) as entries:
+        found = list(entries)
+    for entry in found:
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if os.lstat(entry.path).st_dev != device or (is_folder and not empty(entry.path)):
+            is_empty = False
+        elif is_folder:
+            os.rmdir(entry.path)
+        else:
+            os.unlink(entry.path)
+    return is_empty
+
+
+def empty_all(folders: "list[str]") -> None:
+    """Empty the sandbox's temporary ``folders``; raises ``OSError`` where that is not all."""
+    if os.getppid() != 1:
+        raise OSError("this is no sandbox")
+    for folder in filter(os.path.isdir, folders):
+        empty(folder)
+    for kind in ("shm", "sem", "msg"):
+        with contextlib.suppress(FileNotFoundError), open("/proc/sysvipc/" + kind) as table:
+            if len(table.readlines()) > 1:
+                raise OSError("an object of System V is left: " + kind)
 
 
 def write(path: str, content: bytes, *, executable: bool) -> None:
@@ -131,11 +171,8 @@ def forget(git: SandboxGit) -> None:
     shutil.rmtree(os.path.join(folder, "logs"), ignore_errors=True)
 
 
-def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
-    """Carry out ``order``; return whether the commit was made anew."""
-    top = order["top"]
-    os.chdir(top)
-    files = order["files"]
+def write_all(files: "list[tuple[str, int | None, bool]]", stdin: Any) -> None:
+    """Remove and write ``files``, whose contents are on ``stdin``."""
     for path, size, _ in files:
         if size is None:
             remove(path)
@@ -145,6 +182,18 @@ def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
             if len(content) != size:
                 raise OSError("the order was cut short")
             write(path, content, executable=executable)
+
+
+def carry_out(order: "dict[str, Any]", stdin: Any) -> bool:
+    """Carry out ``order``; return whether the commit was made anew."""
+    top = order["top"]
+    if order["emptied"]:
+        empty_all(order["emptied"])
+    for folder in order["made"]:
+        os.makedirs(folder, exist_ok=True)
+    os.chdir(top)
+    files = order["files"]
+    write_all(files, stdin)
     if order["snapshot"] is None:
         return False
     program = shutil.which("git")

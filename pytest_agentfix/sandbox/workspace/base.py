@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from pytest_agentfix.sandbox.workspace.base_copy import (
 from pytest_agentfix.sandbox.workspace.entry_kinds import is_disposable
 from pytest_agentfix.sandbox.workspace.files import give_to, is_inside, translated
 from pytest_agentfix.sandbox.workspace.removal import remove_tree
-from pytest_agentfix.sandbox.workspace.tree import FileTree, regular
+from pytest_agentfix.sandbox.workspace.tree import BaseFile, FileTree, regular
 
 GIT: Final = ".git"
 Snapshot = Callable[[Path], None]
@@ -124,6 +124,16 @@ class Base:
             }
         )
 
+    def as_made(self) -> Base:
+        """Return the copy as an agent's new workspace shows it: with ``.git``, without the hidden.
+
+        No other base can be made of it.
+        """
+        is_hidden = self.place.is_hidden
+        files = {path: entry for path, entry in self.copy.files.items() if not is_hidden(path)}
+        files.update(_list_snapshot(self.place.plain))
+        return replace(self, files=FileTree(files), overlay={})
+
     def refresh(self, files: Sequence[str]) -> tuple[Base, bool]:
         """Bring the copy up to date: return the base with ``files``, and whether anything changed.
 
@@ -147,6 +157,13 @@ def _take_snapshot(place: FilePlace, snapshot: Snapshot | None) -> None:
     snapshot(place.plain)
     if place.owner is not None:
         give_to(place.plain / GIT, place.owner)
+
+
+def _list_snapshot(folder: Path) -> Iterator[tuple[str, BaseFile]]:
+    """Yield the files of the repository in ``folder``, if it is one."""
+    for file in (folder / GIT).rglob("*"):
+        if file.is_file():
+            yield file.relative_to(folder).as_posix(), regular(executable=False)
 
 
 def _require_tree(files: FileTree, changes: ChangeSet) -> None:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pytest_agentfix.core.errors import WorkspaceError
 from pytest_agentfix.core.model import Collected, FileChange
@@ -20,6 +21,7 @@ from pytest_agentfix.sandbox.workspace.entry_comparison import (
     UNREADABLE,
     compare_file,
     compare_link,
+    is_as_usable,
 )
 from pytest_agentfix.sandbox.workspace.entry_kinds import (
     describe_kind,
@@ -30,16 +32,23 @@ from pytest_agentfix.sandbox.workspace.entry_kinds import (
 from pytest_agentfix.sandbox.workspace.findings import CappedChanges
 from pytest_agentfix.sandbox.workspace.limits import Limits
 
+SOMETHING: Final = FileChange(b"")  # stands for a difference of which the content does not matter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectRequest:
-    """One collection: what to compare with, and what not to look at."""
+    """One collection: what to compare with, and what not to look at.
+
+    ``is_thorough``: all is looked at but ``skip``, ``.git`` and what tools keep for themselves as
+    well. A new folder is one change then, whatever is in it.
+    """
 
     base: Base
     is_hidden: Callable[[str], bool]
     is_ignored: Callable[[str], bool]
     skip: frozenset[str]
     limits: Limits
+    is_thorough: bool = False
 
 
 def collect_changes(top: Path, request: CollectRequest) -> Collected:
@@ -183,15 +192,31 @@ class Walk:
         if self.is_gone(path, info):
             return False
         is_folder = stat.S_ISDIR(info.st_mode)
-        if not self.is_known(path) and (is_cache(path) if is_folder else self._is_litter(path)):
+        if not self.is_known(path) and self._is_passed_over(path, is_folder=is_folder):
             return False
         return self._look_at(folder, name, info) and is_folder
+
+    def _is_passed_over(self, path: str, *, is_folder: bool) -> bool:
+        """Return whether no further look is taken at what is new at ``path``."""
+        if not self.request.is_thorough:
+            return is_cache(path) if is_folder else self._is_litter(path)
+        if is_folder and not self._is_empty_in_base(path) and not self._is_above_mount(path):
+            self.findings.add(path, SOMETHING)
+            return True
+        return False
+
+    def _is_empty_in_base(self, path: str) -> bool:
+        return (self.request.base.place.plain / path).is_dir()
+
+    def _is_above_mount(self, path: str) -> bool:
+        return any(is_at_or_below(point, {path}) for point in self.request.skip)
 
     def _look_at(self, folder: Folder, name: str, info: os.stat_result) -> bool:
         """Compare an entry that counts; ``False`` when it was refused."""
         path = folder.join(name)
         known = self.files.get(path)
-        problem = find_name_problem(path, self.request.limits)
+        is_expected = self.request.is_thorough and self.is_known(path)  # as ``.git`` is then
+        problem = "" if is_expected else find_name_problem(path, self.request.limits)
         if not problem and known is not None and known.kind == "symlink":
             problem = compare_link(name, folder.fd, info, known)
             if not problem:
@@ -233,7 +258,11 @@ class Walk:
 
     def examine(self, fd: int, path: str) -> FileChange | str | None:
         """Compare an open file with the base; see ``compare_file``."""
-        return compare_file(fd, path, self.request.base, self.request.limits)
+        base = self.request.base
+        found = compare_file(fd, path, base, self.request.limits)
+        if found is None and self.request.is_thorough and not is_as_usable(fd, path, base):
+            return SOMETHING
+        return found
 
     def refuse(self, path: str, reason: str) -> None:
         """Take nothing of what is at ``path`` or below it, and report that."""
@@ -246,10 +275,10 @@ class Walk:
 
     def is_left_out(self, path: str) -> bool:
         """Return whether ``path`` is never reported."""
-        return path == ".git" or self.request.is_hidden(path)
+        return not self.request.is_thorough and (path == ".git" or self.request.is_hidden(path))
 
     def _is_litter(self, path: str) -> bool:
-        return is_cache(path) or self.request.is_ignored(path)
+        return not self.request.is_thorough and (is_cache(path) or self.request.is_ignored(path))
 
 
 def is_at_or_below(path: str, tops: Collection[str]) -> bool:

@@ -56,6 +56,16 @@ def compare_file(fd: int, path: str, base: Base, limits: Limits) -> FileChange |
     return FileChange(content, executable)
 
 
+def is_as_usable(fd: int, path: str, base: Base) -> bool:
+    """Return whether an open file like the base's has no other name, and its owner's rights to it.
+
+    The base is one without changes. Raises ``OSError``.
+    """
+    info, original = os.fstat(fd), base.place.copy_of(path).stat()
+    lacking = original.st_mode & stat.S_IRWXU & ~info.st_mode
+    return info.st_nlink == 1 and not lacking
+
+
 def _is_same(fd: int, content: bytes | None, size: int, path: str, base: Base) -> bool:
     """Return whether the content is the base's; ``None`` is a large one, still to be read."""
     if path in base.overlay:

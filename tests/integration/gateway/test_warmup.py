@@ -153,3 +153,27 @@ def test_what_is_still_open_is_closed() -> None:
         assert ours.recv(1) == b""
         thread.join(30)
     assert not thread.is_alive()
+
+
+def test_a_second_switch_leaves_nothing_to_the_handler_before() -> None:
+    handler = SwitchableHandler(WarmupModel(clock=SystemClock()))
+    taken: list[Stream] = []
+
+    def take(stream: Stream) -> None:
+        taken.append(stream)
+        stream.read()
+
+    handler.to(take)
+    ours, theirs = socket.socketpair()
+    stream = SignallingStream(theirs)
+    thread = threading.Thread(target=handler.handle, args=(stream,))
+    thread.start()
+    with ours:
+        assert stream.was_read.wait(30)
+        handler.to(WarmupModel(clock=SystemClock()).handle)
+        ours.settimeout(30)
+        assert ours.recv(1) == b""
+        thread.join(30)
+    with serve(handler.handle) as port:
+        assert b" 200 " in exchange(port, write_request("/v1/messages"))
+    assert taken == [stream]

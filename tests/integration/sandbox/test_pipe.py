@@ -423,6 +423,31 @@ def test_nobody_is_asked_where_nothing_is_accepted(pipe: Pipe, guest: FakeGuest)
     wait_for(lambda: not pipe._channels)
 
 
+def test_what_was_accepted_before_is_closed_when_all_is_cleared(guest: FakeGuest) -> None:
+    """Also a stream whose request is here already, and which nobody has begun to serve."""
+    streams: list[Stream] = []
+    with open_pipe(guest, accept=streams.append) as pipe:
+        dialled = dial(pipe, guest)
+        for number in range(2):
+            guest.send_frame(FrameKind.ACCEPT, FIRST + number)
+            guest.send_frame(FrameKind.DATA, FIRST + number, b"POST /v1/messages")
+        answering = Answering(guest, FrameKind.OPENED)
+        pipe.clear(timeout=PATIENCE)
+        assert answering.finish() == PipeFrame(FrameKind.CLEAR, 2, b"{}")
+        wait_for(lambda: len(streams) == 2)
+        assert [stream.read(PATIENCE) for stream in streams] == [b"", b""]
+        assert set(pipe._channels) == {1}
+        guest.send_frame(FrameKind.DATA, 1, b"goes on")
+        assert dialled.read(PATIENCE) == b"goes on"
+
+
+def test_a_guest_that_cannot_clear(pipe: Pipe, guest: FakeGuest) -> None:
+    answering = Answering(guest, FrameKind.FAIL, b"processes do not end")
+    with pytest.raises(ConnectionError, match="processes do not end"):
+        pipe.clear(timeout=PATIENCE)
+    answering.finish()
+
+
 @pytest.mark.parametrize("channels", [(0,), (1,), (FIRST - 1,), (FIRST, FIRST)], ids=str)
 def test_a_stream_on_a_channel_that_is_not_the_guests(
     guest: FakeGuest, channels: tuple[int, ...]

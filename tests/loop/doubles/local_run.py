@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from threading import Event
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -15,11 +16,12 @@ from pytest_agentfix.agents.opencode.config import ModelEndpoint
 from pytest_agentfix.agents.opencode.download import PINNED_VERSION
 from pytest_agentfix.agents.opencode.version import OpenCodeBinary, examine
 from pytest_agentfix.core.errors import AgentUnavailableError
-from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess, StartupSignals
+from pytest_agentfix.core.ports import AcceptHandler, Agent, ModelAccess
+from pytest_agentfix.gateway.warmup import SwitchableHandler, WarmupModel
 from pytest_agentfix.repair.prompts.prompt import INSTRUCTIONS
 from pytest_agentfix.repair.prompts.review import REVIEW_INSTRUCTIONS
 from pytest_agentfix.runtime import bootstrap, preparation, process
-from pytest_agentfix.runtime.agent_pool import AgentPool, AgentRequest, WarmAgent
+from pytest_agentfix.runtime.agent_pool import AgentPool, WarmAgent
 from pytest_agentfix.runtime.sandbox_factory import (
     AnyWorkspace,
     Keep,
@@ -29,9 +31,12 @@ from pytest_agentfix.runtime.sandbox_factory import (
 from pytest_agentfix.sandbox.container import ContainerSandbox
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment
+from pytest_agentfix.sandbox.put_back import PROCESSES
 from pytest_agentfix.sandbox.workspace import remove_tree
 from pytest_agentfix.testing.chat_agent import ChatAgent
 from pytest_agentfix.testing.local_sandbox import LocalSandbox
+
+T = TypeVar("T")
 
 
 class NoEngine(Engine):
@@ -58,12 +63,26 @@ class NoEngine(Engine):
         """Nothing is open."""
 
 
+class LocalContainer(LocalSandbox):
+    """A local sandbox with the rest of what a container can do."""
+
+    def clear(self) -> None:
+        self.close()
+
+    def look(self, read: Callable[[], T]) -> tuple[T, int]:
+        return read(), PROCESSES
+
+    def listen(self, _port: int) -> None:
+        """Its agent has a way of its own to the gateway."""
+
+
 class LocalSandboxes(SandboxFactory):
     """Sandboxes that are commands of this machine, each with a workspace at the user's place."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._has_overlays = False
+        self.temporary = ()  # they are this machine's
 
     def open_for_agent(self, accept: AcceptHandler) -> WorkspaceSandbox:
         return self._make_plain("agent")
@@ -80,28 +99,54 @@ class LocalSandboxes(SandboxFactory):
             if target == self.base.top / ".git":  # as a mount would
                 remove_tree(workspace.path / ".git")
                 shutil.copytree(source, workspace.path / ".git")
-        local = LocalSandbox(workspace.path, collect=read_changes, place=self.base.top)
+        local = LocalContainer(workspace.path, collect=read_changes, place=self.base.top)
         sandbox = cast("ContainerSandbox", local)
         self._open.add(sandbox)
         self._check_open()
         return WorkspaceSandbox(container=sandbox, workspace=workspace)
 
 
+class WaitingAgent(ChatAgent):
+    """An agent that can be up before its cluster is known, and go on with another one."""
+
+    can_start_over = True
+    folders = ()
+
+    def begin(self, model_access: ModelAccess, *, locked: Sequence[str] = ()) -> None:
+        self.gateway = model_access
+
+    def forget(self) -> None:
+        self._messages.clear()
+
+    def resume(self) -> None:
+        """It has no server."""
+
+
 class ChatAgents(AgentPool):
     """Agents that ask the model themselves."""
 
-    def acquire(self, request: AgentRequest, *, deadline: float, signals: StartupSignals) -> Agent:
-        box = self.sandboxes.open_for_agent(request.gateway.handle)
-        assert self.sandboxes.apply_view(box, request.base, request.shown, request.keep)
-        return ChatAgent(
-            access=request.access,
-            gateway=request.gateway,
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._driver = cast("Any", WaitingAgent)
+
+    def _launch(
+        self, open_sandbox: Callable[[AcceptHandler], WorkspaceSandbox], access: Any, *_: object
+    ) -> WarmAgent:
+        switch = SwitchableHandler(WarmupModel(clock=self._clock))
+        box = open_sandbox(switch.handle)
+        agent = WaitingAgent(
+            access=access,
+            gateway=cast("Any", None),
             sandbox=box.container,
             folder=box.workspace.path,
             top=self.sandboxes.base.top,
             instructions=INSTRUCTIONS,
             environ=self._environ,
         )
+        return WarmAgent(agent=cast("Any", agent), sandbox=box, switch=switch)
+
+    def _start_ahead(self, unneeded: Event) -> WarmAgent:
+        raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
 
     def open_reviewer(
         self, access: ModelEndpoint, gateway: ModelAccess, *, deadline: float, keep: Keep
@@ -117,9 +162,6 @@ class ChatAgents(AgentPool):
             environ={},
             has_tools=False,
         )
-
-    def start(self, access: Any, signals: StartupSignals, deadline: float = 0.0) -> WarmAgent:
-        raise AgentUnavailableError("None is made ahead.", "Nothing has to be done.")
 
 
 def choose_environment(*_: object, **__: object) -> Environment:

@@ -30,6 +30,7 @@ def stage() -> Iterator[Stage]:
         stage.server.say({"type": "server.connected", "properties": {}})
         stage.server.turn = ANSWER
         stage.server.on_abort = lambda: stage.server.say(IDLE)
+        stage.server.on_dispose = stage.server.renew_events
         yield stage
 
 
@@ -118,6 +119,17 @@ def test_events_that_say_something_else(
 ) -> None:
     stage.server.turn = turn
     assert fail(stage) == words
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_server_that_forgets_nothing(stage: Stage, *, is_ended: bool) -> None:
+    stage.server.on_dispose = stage.server.drop_events if is_ended else lambda: None
+    assert fail(stage) == "'forget': The events did not begin anew."
+
+
+def test_server_that_cannot_be_told_to_forget(stage: Stage) -> None:
+    stage.server.answers["/global/dispose"] = (404, b"gone")
+    assert fail(stage) == "'forget': OpenCode answered 404 to /global/dispose: gone."
 
 
 def test_abort_that_does_not_end_the_turn(stage: Stage) -> None:

@@ -346,3 +346,31 @@ def test_changes_come_from_the_sandbox_and_it_is_closed(launched: Stage) -> None
     assert launched.agent.collect() == Collected(changes=ChangeSet({"a": FileChange(b"")}))
     launched.agent.close()
     assert launched.sandbox.closed == 1
+
+
+def test_another_session_after_all_of_the_first_was_dropped(launched: Stage) -> None:
+    server, agent = launched.server, launched.agent
+    hear_one_request(launched)
+    assert agent.prompt("one", deadline=FAR).end is TurnEnd.FINISHED
+    server.on_dispose = server.renew_events
+    agent.forget()
+    assert [path for method, path, _ in server.calls if method == "DELETE"] == ["/session/ses_1"]
+    assert server.calls[-1] == ("POST", "/global/dispose", {})
+    agent.resume()
+    agent.begin(launched.model_access, locked=("other.py",))
+    assert server.posts("/session")[-1]["permission"][-1]["pattern"] == "other.py"
+    assert agent.prompt("two", deadline=FAR).end is TurnEnd.FINISHED
+
+
+def test_server_that_does_not_come_back(launched: Stage) -> None:
+    launched.agent.forget()
+    launched.server.drop_events()
+    launched.clock.step = 1.0
+    with pytest.raises(AgentUnavailableError, match="OpenCode ended in the sandbox"):
+        launched.agent.resume()
+
+
+def test_its_folders_are_those_of_the_start_that_succeeded(stage: Stage) -> None:
+    stage.sandbox.starts = [False]
+    stage.agent.launch(deadline=FAR)
+    assert "/tmp/home-2/.local/share/opencode/log" in stage.agent.folders
