@@ -5,16 +5,24 @@ from __future__ import annotations
 import ast
 import io
 import re
+import threading
 import tokenize
 import warnings
 from collections.abc import Iterator
 from typing import Final
 
 SIZE_LIMIT: Final = 1_000_000  # bytes of one file that are looked at
+# Raised by parsing and rendering: for text that is not Python, null bytes, lone surrogates, endless
+# nesting, and numbers with too many digits.
+UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 # What other codecs expand.
 _PROBE: Final = bytes(range(128)) + rb"\x41 \u0041 \101 +AGE- ~{ .xn--bcher-kva"
 # PEP 263, in one of the first two lines.
 _COOKIE: Final = re.compile(r"((?:[ \t\f]*(?:#.*)?\n)??[ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+")
+
+# CPython counts how deep it is in a tree once for all threads (before 3.13), and raises
+# ``SystemError`` where two of them build one at a time.
+_ONE_TREE: Final = threading.Lock()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -70,13 +78,18 @@ def keeps_ascii(encoding: str) -> bool:
         return False
 
 
+def parse(text: str) -> ast.Module:
+    """Return the tree of ``text``; raises one of ``UNREADABLE``. One thread parses at a time."""
+    with _ONE_TREE, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
 def parse_source(text: str) -> ast.Module | None:
     """The tree of ``text``, ``None`` when it cannot be parsed, for whatever reason."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse(text)
+    except UNREADABLE:
         return None
 
 

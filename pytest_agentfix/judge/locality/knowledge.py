@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pytest_agentfix.core.python_source import parse
+
 # Numbers that a programmer writes without having seen a test: ends of ranges and units.
 NATURAL_NUMBERS: Final = frozenset(
     {0, 1, -1, 12, 23, 24, 59, 60, 100, 127, 128, 255, 256, 360, 365, 366, 1000, 1024}
@@ -151,7 +153,7 @@ def is_written(text: str, knowledge: Iterable[Any]) -> bool:
     for one in knowledge:
         words = [one]
         if isinstance(one, Expression):
-            words = [word for word in constants_in(ast.parse(one)) if isinstance(word, str)]
+            words = [word for word in constants_in(parse(one)) if isinstance(word, str)]
         if any(word.lower() in small or small in word.lower() for word in words if word):
             return True
     return False

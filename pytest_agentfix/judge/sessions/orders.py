@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any, Final
 
 from pytest_agentfix.core.options import OPTIONS
-from pytest_agentfix.core.python_source import FUNCTIONS
+from pytest_agentfix.core.python_source import FUNCTIONS, parse
 from pytest_agentfix.judge import in_sandbox
 
 # ``python -c`` puts the working directory first on sys.path: a json.py there must not
@@ -195,7 +195,7 @@ def _inline(names: Sequence[str], known: set[str]) -> str:
 
 def _compact(text: str) -> str:
     """Leave out comments and docstrings: a command line has no room for all of them."""
-    tree = ast.parse(text)
+    tree = parse(text)
     for node in ast.walk(tree):
         if not isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)):
             continue

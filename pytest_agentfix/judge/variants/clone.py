@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from pytest_agentfix.core.python_source import UNREADABLE
 from pytest_agentfix.judge.variants.bindings import map_imports
 from pytest_agentfix.judge.variants.inheritance import copy_inherited
 from pytest_agentfix.judge.variants.lineage import Project
 from pytest_agentfix.judge.variants.locate import find_places
 from pytest_agentfix.judge.variants.renaming import rename, split_renamable
 from pytest_agentfix.judge.variants.results import SourceVariant, TestName
-from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
+from pytest_agentfix.judge.variants.source_text import parse, refuse_all, render
 
 
 def make_clone(  # noqa: PLR0913 - all by name

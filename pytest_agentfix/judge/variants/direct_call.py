@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pytest_agentfix.core.python_source import UNREADABLE
 from pytest_agentfix.judge.variants.bindings import list_bound, list_identifiers, map_imports
 from pytest_agentfix.judge.variants.call_plan import CallDescription, describe
 from pytest_agentfix.judge.variants.decorators import UnclearError, read_decorators
@@ -23,7 +24,7 @@ from pytest_agentfix.judge.variants.reduction import (
 )
 from pytest_agentfix.judge.variants.renaming import rename, split_renamable
 from pytest_agentfix.judge.variants.results import DirectCall, Parameters, PlainCall, TestName
-from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
+from pytest_agentfix.judge.variants.source_text import parse, refuse_all, render
 
 _PROCESSES: Final = frozenset({"multiprocessing", "ProcessPoolExecutor"})
 _NEEDS_FILE: Final = "its module is to be imported by other processes"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pytest_agentfix.core.python_source import FUNCTIONS, Function, names_in
+from pytest_agentfix.core.python_source import FUNCTIONS, Function, names_in, parse
 from pytest_agentfix.judge.variants.bindings import list_arguments, list_bound, map_imports
 from pytest_agentfix.judge.variants.lineage import Ancestor, Project
 from pytest_agentfix.judge.variants.locate import find_class, list_definitions
@@ -139,7 +139,7 @@ class _Copier:
         if not self.is_glued:
             return []
         text = _GLUE.format(definer=self.definer, globals=self.globals)
-        statements = ast.parse(text).body
+        statements = parse(text).body
         first = statements[0]
         assert isinstance(first, ast.Assign)
         first.value = copy.deepcopy(self.ancestor.expression)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from pytest_agentfix.core.python_source import last_name
+from pytest_agentfix.core.python_source import UNREADABLE, last_name
 from pytest_agentfix.judge.variants.bindings import (
     list_bound,
     list_identifiers,
@@ -23,7 +23,7 @@ from pytest_agentfix.judge.variants.locate import SourcePlace, find_places
 from pytest_agentfix.judge.variants.mutant_helpers import make_helpers
 from pytest_agentfix.judge.variants.mutation import mutate
 from pytest_agentfix.judge.variants.results import Mutant, TestName
-from pytest_agentfix.judge.variants.source_text import UNREADABLE, parse, refuse_all, render
+from pytest_agentfix.judge.variants.source_text import parse, refuse_all, render
 
 # Marks and decorators with which a test that fails may still be reported as something else.
 _FORGIVING: Final = re.compile(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
-from pytest_agentfix.core.python_source import names_in
+from pytest_agentfix.core.python_source import names_in, parse
 from pytest_agentfix.judge.variants.random_names import make_number, make_word
 
 # Python 3.8, with builtins only through their module: a star import may have replaced them.
@@ -239,7 +239,7 @@ class Helpers:
             number=make_number(self.rng),
             word=repr(make_word(self.rng)),
         )
-        return ast.parse(filled).body
+        return parse(filled).body
 
 
 def make_helpers(rng: random.Random) -> Helpers:

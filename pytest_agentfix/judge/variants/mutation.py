@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from pytest_agentfix.core.python_source import parse
 from pytest_agentfix.judge.variants.assert_calls import change_call, expect_other, is_raises
 from pytest_agentfix.judge.variants.bindings import list_arguments
 from pytest_agentfix.judge.variants.certain_statements import (
@@ -107,7 +108,7 @@ class _Rewriter:
 
     def close(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """Wrap the rewritten body in the statement that decides the outcome at its end."""
-        statements = ast.parse(_WHOLE.format(marks=self.marks)).body
+        statements = parse(_WHOLE.format(marks=self.marks)).body
         guard = statements[-1]
         assert isinstance(guard, ast.Try)
         guard.body = body
@@ -177,9 +178,9 @@ class _Rewriter:
         replayed = ast.unparse(ast.fix_missing_locations(replay.replayed))
         judged = _JUDGED.format(**names, replayed=replayed, questions=questions)
         return [
-            *ast.parse(_TAPED.format(**names)).body,
+            *parse(_TAPED.format(**names)).body,
             self._wrap(statement, is_evidence=False),
-            *ast.parse(judged).body,
+            *parse(judged).body,
         ]
 
     def _wrap_raising(self, statement: ast.stmt, *, wanted: ast.expr, text: str) -> ast.stmt:
@@ -202,7 +203,7 @@ class _Rewriter:
     def _guard(self, statement: ast.stmt, *, due: str, pardon: str) -> ast.stmt:
         self.count += 1
         text = _WRAPPED.format(due=due, pardon=pardon, marks=self.marks)
-        guard = ast.parse(text).body[0]
+        guard = parse(text).body[0]
         assert isinstance(guard, ast.Try)
         guard.body = [statement]
         return guard

@@ -7,19 +7,15 @@ import warnings
 from collections.abc import Sequence
 from typing import Final
 
+from pytest_agentfix.core import python_source
 from pytest_agentfix.judge.variants.results import TestName
 
-# Raised by parsing and rendering: for text that is not Python, null bytes, lone surrogates, endless
-# nesting, and numbers with too many digits.
-UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 _REASON: Final = "its module's text cannot be taken apart"
 
 
 def parse(source: str) -> ast.Module:
     """Parse a module; raises one of ``UNREADABLE``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source.removeprefix("\ufeff"))
+    return python_source.parse(source.removeprefix("\ufeff"))
 
 
 def render(tree: ast.Module) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from pytest_agentfix.core.python_source import parse
+
 Span = tuple[int, int]  # from and up to, in characters of the text
 Edit = tuple[int, int, str]  # from, up to, and what stands there instead
 
@@ -52,7 +54,7 @@ class Source:
         return cls(
             text=text,
             encoding=encoding,
-            tree=ast.parse(text),
+            tree=parse(text),
             lines=lines,
             starts=find_starts(lines),
         )
