@@ -23,7 +23,7 @@ from timed_model import KnownBugs, TimedModel
 
 PER_FOLDER = 100
 PER_MODULE = 100
-TIME_GOAL = 3.0  # the largest repository's own time over that of the one before it
+TIME_GOAL = 4.0  # the largest repository's own time over that of the one before it
 MEMORY_GOAL = 150.0  # megabytes more than pytest's own
 FILES = {
     "calc.py": f"def add(left, right):\n{BUG.old}\n",

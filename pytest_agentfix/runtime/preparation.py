@@ -31,7 +31,7 @@ from pytest_agentfix.runtime.sandbox_factory import SandboxFactory
 from pytest_agentfix.sandbox.cleanup import end_session
 from pytest_agentfix.sandbox.environments import Environment, add_imported
 from pytest_agentfix.sandbox.scratch import Scratch
-from pytest_agentfix.sandbox.workspace import Base
+from pytest_agentfix.sandbox.workspace import Base, remove_tree
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,11 @@ class Preparation:
         if known is not None:
             return known.base.refresh(files.files)
         folder = self.scratch.folder("base")
-        return copy_base(self._context.repository.top, files, environment, folder), True
+        try:
+            return copy_base(self._context.repository.top, files, environment, folder), True
+        except BaseException:  # the disk may be full, and the repair tries again
+            remove_tree(folder)
+            raise
 
     def _start_lookup(self) -> Future[FoundOpenCode] | None:
         """Look for OpenCode on this machine while the tree is copied."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -37,6 +38,9 @@ from pytest_agentfix.runtime.preparation import Equipment, Preparation
 from pytest_agentfix.runtime.unreachable import describe_copy, find_installed_copy
 from pytest_agentfix.sandbox.cleanup import sweep_dead
 from pytest_agentfix.sandbox.environments import list_left_out
+from pytest_agentfix.sandbox.workspace import as_error
+
+logger = logging.getLogger(__name__)
 
 PAUSE: Final = 0.1  # seconds between two checks for clusters that can begin now
 SHOWN: Final = 100  # characters of a node id in a notice
@@ -92,6 +96,10 @@ class RepairRun:
             equipment = self._prepare(request.imported)
         except AgentFixError as error:
             self._scheduler.end_all(partial(unprepared, error=error))
+        except OSError as error:
+            logger.debug("the repair could not be prepared", exc_info=True)
+            told = as_error(error, str(self._context.scratch_root), "preparing a repair in")
+            self._scheduler.end_all(partial(unprepared, error=told))
         else:
             self._repair_all(request, progress, equipment)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_agentfix.sandbox.workspace.base import Base
 from pytest_agentfix.sandbox.workspace.copy_workspace import Workspace
+from pytest_agentfix.sandbox.workspace.files import as_error
 from pytest_agentfix.sandbox.workspace.limits import Limits
 from pytest_agentfix.sandbox.workspace.mounts import BindMount, OverlayMount, make_mount_points
 from pytest_agentfix.sandbox.workspace.overlay_workspace import OverlayWorkspace
@@ -18,6 +19,7 @@ __all__ = [
     "OverlayMount",
     "OverlayWorkspace",
     "Workspace",
+    "as_error",
     "make_mount_points",
     "remove_tree",
 ]
