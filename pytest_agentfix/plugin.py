@@ -7,6 +7,7 @@ be *off* is imported inside a function.
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -21,6 +22,8 @@ _INQUIRIES = (
     "setupplan",
     "cacheshow",
 )
+# Where modules were found before any conftest.py was loaded, which may have changed that.
+_EARLY_PATH = tuple(sys.path)
 # Until 8.4 pytest knew no numbers in ini files. Texts do as well: the settings' reader parses them.
 _NUMBERS = ("int", "float") if pytest.version_tuple < (8, 4) else ()
 
@@ -99,4 +102,5 @@ def _register(config: pytest.Config) -> None:
         formats=extensions.report_formats,
         further_environments=tuple(extensions.environments),
     )
-    config.pluginmanager.register(SessionPlugin(config, settings, extensions), "agentfix-session")
+    plugin = SessionPlugin(config, settings, extensions, path=_EARLY_PATH)
+    config.pluginmanager.register(plugin, "agentfix-session")

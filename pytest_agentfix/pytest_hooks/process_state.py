@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,9 +60,9 @@ class _Names:
 
 
 class ProcessState:
-    """The state at the time when this was made."""
+    """The state at the time when this was made; ``path`` is an earlier ``sys.path``."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Sequence[str]) -> None:
         loaded = {name: sys.modules[name] for name in _MODULES if name in sys.modules}
         self._names = [_Names.of(name, module) for name, module in loaded.items()]
         self._names += [
@@ -70,7 +70,7 @@ class ProcessState:
             for name, inner in _CLASSES
             if name in loaded
         ]
-        self._path = list(sys.path)
+        self._path = list(dict.fromkeys([*path, *sys.path]))
         self._folder = _find_folder()
 
     @contextlib.contextmanager

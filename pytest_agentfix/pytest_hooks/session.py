@@ -77,7 +77,10 @@ class SessionPlugin:
         config: pytest.Config,
         settings: Settings,
         extensions: PytestExtensions,
+        *,
+        path: Sequence[str],
     ) -> None:
+        """``path`` is where modules were found before any ``conftest.py`` was loaded."""
         self._config = config
         self._settings = settings
         self._extensions = extensions
@@ -93,14 +96,14 @@ class SessionPlugin:
         self._has_failures_prepared = False
         self._session: pytest.Session | None = None
         self._finished = 0  # tests
-        self._process_state = ProcessState()
+        self._process_state = ProcessState(path)
         self._replaced: tuple[str, ...] = ()  # what tests left replaced in this process
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Make the repairer, or end pytest before any test runs (and xdist starts workers)."""
         self._session = session
-        with as_usage_errors("get ready", REPORT_IT):
+        with self._process_state.restored(), as_usage_errors("get ready", REPORT_IT):
             invocation = make_invocation(self._config, self._settings)
             prepare = self._config.stash.get(PREPARE, None) or _load_prepare()
             self._repairer = prepare(self._settings, invocation, self._extensions)

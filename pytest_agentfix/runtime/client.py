@@ -95,6 +95,7 @@ class RepairClient:
         self._clusters: dict[str, Cluster] = {}  # by slug
         self._ended: list[ClusterResult] = []
         self._done: Done | None = None
+        self._progress: Progress | None = None
         self._is_hurried = False
 
     def start(self) -> None:
@@ -127,7 +128,7 @@ class RepairClient:
 
     def repair(self, request: RunRequest, progress: Progress) -> RunResult:
         """Try every cluster; a cluster's trouble is its verdict, never an exception."""
-        self._request = request
+        self._request, self._progress = request, progress
         self._answers.is_repairing = True
         order = Repair(
             request=request,
@@ -137,14 +138,16 @@ class RepairClient:
         )
         self._is_cleared = False
         try:
-            self._send(order)
-        except OSError:
+            done = self._have_done(order)
+        except (OSError, RepairProcessError):
+            if self._clusters:
+                raise
             # A test has closed the socket, or killed the process: no time is lost but its start.
             logger.info("the repair process is started again", exc_info=True)
             self._leave()
             self.start()
-            self._send(order)
-        done = self._wait_until_done(progress)
+            self._is_cleared = False
+            done = self._have_done(order)
         if done.trouble is not None:
             raise make_error(done.trouble)
         return self.result_so_far()
@@ -156,7 +159,7 @@ class RepairClient:
         if self._done is None:
             try:
                 self._send(Stop())
-                self._wait_until_done(None)
+                self._wait_until_done()
             except (OSError, RepairProcessError):
                 logger.debug("the repair process is gone", exc_info=True)
             except KeyboardInterrupt:  # the second one: it clears up, and nobody waits for it
@@ -253,7 +256,11 @@ class RepairClient:
             raise RepairProcessError("The repair process has ended before its time.", NEXT_STEP)
         return message
 
-    def _wait_until_done(self, progress: Progress | None) -> Done:
+    def _have_done(self, order: Repair) -> Done:
+        self._send(order)
+        return self._wait_until_done()
+
+    def _wait_until_done(self) -> Done:
         while self._done is None:
             message = self._receive()
             if isinstance(message, Done):
@@ -262,8 +269,8 @@ class RepairClient:
                 raise make_error(message.trouble)
             elif not isinstance(message, Says):
                 self._take(message)
-            elif progress is not None:
-                progress.say(self._clusters[message.slug], message.phase)
+            elif self._progress is not None:
+                self._progress.say(self._clusters[message.slug], message.phase)
         return self._done
 
     def _take(self, message: Message) -> None:

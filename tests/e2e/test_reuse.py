@@ -13,7 +13,11 @@ STAY = (
     " 2>&1 & "
 )
 PROCESSES = "for one in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $one; echo; done"
-ALL_FILES = "ls -A /tmp /dev/shm $HOME $HOME/.config/opencode; grep -rl 'test_one' /tmp"
+# Spelled so that the command, which is among the processes it lists, does not find itself.
+ALL_FILES = (
+    "ls -A /tmp /dev/shm $HOME $HOME/.config/opencode; "
+    "grep -rq --exclude-dir='pytest-of-*' 'test_[o]ne' /tmp && echo mentioned-in-$((1 + 1))-files"
+)
 
 
 def test_nothing_that_an_agent_leaves_is_seen_by_the_next(
@@ -34,6 +38,7 @@ def test_nothing_that_an_agent_leaves_is_seen_by_the_next(
     assert "opencode serve" in seen
     assert LEFT not in seen
     assert "test_one" not in seen.replace("test_one.py", "")
+    assert "mentioned-in-2-files" not in seen
 
 
 def test_shared_memory_that_is_left_leads_to_a_new_sandbox(

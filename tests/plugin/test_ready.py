@@ -90,7 +90,9 @@ def test_with_what_was_imported_by_then(both_runner: Runner) -> None:
     assert not any("site-packages" in path for path in in_the_end)
 
 
-RED_AND_GREEN = "def test_red(): assert False\ndef test_green(): pass"
+# So many that the red one is not the last of any worker's: nothing is made ready after that.
+GREEN = "\n".join(f"def test_green_{number}(): pass" for number in range(20))
+RED_AND_GREEN = f"def test_red(): assert False\n{GREEN}"
 
 
 def begin(runner: Runner, *args: str) -> list[str]:
