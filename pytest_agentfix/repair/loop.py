@@ -144,7 +144,8 @@ class _Attempts:
         self.state.hold_out = self.base.choose_hold_out(self.state.cluster)
         if self.base.version:  # it may be green by now: start no agent on suspicion
             reproduction = self._reproduce()
-            if end := self._settle_unneeded(reproduction):
+            end = self._settle_unneeded(reproduction)
+            if end or (not self.note and self._must_wait(reproduction)):
                 return end
             self._split_off_green(reproduction)
             with self._open_agent() as pending:
@@ -152,12 +153,16 @@ class _Attempts:
         # The agent takes a while to start; meanwhile the failure is reproduced elsewhere.
         with self._open_agent() as pending:
             reproduction = self._reproduce()
-            if end := self._settle_unneeded(reproduction):
+            end = self._settle_unneeded(reproduction)
+            if end or self._must_wait(reproduction):
                 return end
-            if self.services.must_wait(reproduction):
-                self._say(WAITING)
-                return None
             return self._attempt_until_done(reproduction, pending)
+
+    def _must_wait(self, reproduction: Reproduction) -> bool:
+        must_wait = self.services.must_wait(reproduction)
+        if must_wait:
+            self._say(WAITING)
+        return must_wait
 
     def _reproduce(self) -> Reproduction:
         state = self.state

@@ -79,8 +79,9 @@ class MergeQueue:
                 fix = outcome.fix
             self._check_running()
             landing = self.lander.land(fix)
-            self._landed.append(LandedFix(fix, landing))
             self.advance(fix)
+            # After that: who counts these reads the base with so many fixes, without the lock.
+            self._landed.append(LandedFix(fix, landing))
             return LandingOutcome(status=LandingStatus.LANDED, fix=fix, landing=landing)
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Final, Protocol
 
@@ -53,10 +53,11 @@ class _Entry:
     result: ClusterResult | None = None
     is_begun: bool = False
     interrupted: ClusterResult | None = None  # a result that does not count
-    landing: Landing | None = None  # of kin: its tests are to be run again with it
+    landings: list[Landing] = field(default_factory=list)  # of kin: to be run again with each
     is_rerunning: bool = False
     wrong_guesses: int = 0  # kin that ended and left it red
     ended_before: int = 0  # repairs that had ended when it began
+    ended: int = 0  # repairs that had ended with it, 0 while it has not
     number: int = 0  # in the order in which they are begun
 
     @property
@@ -128,19 +129,23 @@ class Scheduler:
             self._relation = relation
 
     def must_wait(self, cluster: Cluster, entered: Iterable[Frame]) -> bool:
-        """Tell whether kin of ``cluster`` was begun before it and is still under way.
+        """Tell whether kin that was begun before ``cluster`` is under way, or has landed since.
 
         ``entered`` are functions that its tests have entered, by which that may turn out.
         """
         with self._lock:
             self._relation.learn(cluster, entered)
             entry = next(one for one in self._entries if one.cluster.slug == cluster.slug)
-            return entry.wrong_guesses < WRONG_GUESSES and any(
-                one.is_under_way
-                and one.number < entry.number
-                and self._relation.are_kin(one.cluster, cluster)
-                for one in self._entries
-            )
+            if entry.wrong_guesses >= WRONG_GUESSES:
+                return False
+            kin = [one for one in self._entries if self._is_earlier_kin(one, entry)]
+            for one in kin:
+                if one.result is not None and one.ended > entry.ended_before:
+                    _note_landing(entry, one.result)
+            return bool(entry.landings) or any(one.is_under_way for one in kin)
+
+    def _is_earlier_kin(self, one: _Entry, entry: _Entry) -> bool:
+        return 0 < one.number < entry.number and self._relation.are_kin(one.cluster, entry.cluster)
 
     def put_back(self, cluster: Cluster) -> None:
         """Let ``cluster``, which was taken and has not been paid for, wait again."""
@@ -153,14 +158,15 @@ class Scheduler:
     def take_rerun(self) -> Rerun | None:
         """Return what is to be run again now, ``None`` for nothing; it costs no money."""
         with self._lock:
-            due = [entry for entry in self._iter_waiting() if entry.landing is not None]
+            waiting = [entry for entry in self._iter_waiting() if not entry.is_rerunning]
+            due = [entry for entry in waiting if entry.landings]
             if not due or self._interruption:
                 return None
-            landing = due[0].landing
-            assert landing is not None
-            chosen = [entry for entry in due if entry.landing == landing]
+            landing = due[0].landings[0]
+            chosen = [entry for entry in due if landing in entry.landings]
             for entry in chosen:
-                entry.landing, entry.is_rerunning = None, True
+                entry.landings.remove(landing)
+                entry.is_rerunning = True
             return Rerun(landing, tuple(entry.cluster for entry in chosen))
 
     def end_rerun(self, rerun: Rerun, results: Iterable[ClusterResult]) -> None:
@@ -218,8 +224,10 @@ class Scheduler:
                 entry.interrupted = result
             else:
                 entry.result = result
+                self._begun -= result.verdict.is_green and not result.attempts  # was no try
                 self._tell_kin(entry, result)
                 self._obstacles.note(entry.cluster, result, begun=entry.ended_before)
+                entry.ended = self._obstacles.count
 
     def settle(self, result: ClusterResult) -> None:
         """Add the result of a part of a cluster that does not have to be tried any more."""
@@ -276,31 +284,36 @@ class Scheduler:
         """Yield the waiting ones that have nothing left to wait for."""
         under_way = [entry.cluster for entry in self._entries if entry.is_under_way]
         for entry in self._iter_waiting():
-            if entry.landing is not None or entry.is_rerunning:
+            if entry.landings or entry.is_rerunning:
                 continue
             is_patient = entry.wrong_guesses < WRONG_GUESSES
             if is_patient and any(self._relation.are_kin(one, entry.cluster) for one in under_way):
                 continue
-            if self._obstacles.explain(entry.cluster, self._relation.are_kin):
-                continue
-            if not is_for_test_edits(entry.cluster) or self._have_others_ended():
+            if is_for_test_edits(entry.cluster):
+                is_ready = all(map(self._has_come_to_its_end, self._entries))
+            else:
+                is_ready = not self._find_obstacle(entry)
+            if is_ready:
                 yield entry
 
-    def _have_others_ended(self) -> bool:
-        """Tell whether only those are left that an edit of the tests can end."""
-        return all(
-            one.result is not None or one.interrupted is not None or is_for_test_edits(one.cluster)
-            for one in self._entries
-        )
+    def _has_come_to_its_end(self, entry: _Entry) -> bool:
+        """Tell whether it has ended, will not be begun, or can only be ended by a test edit."""
+        if entry.result is not None or entry.interrupted is not None:
+            return True
+        if is_for_test_edits(entry.cluster):
+            return True
+        is_waiting = entry.is_begun or entry.landings or entry.is_rerunning
+        return not is_waiting and bool(self._find_obstacle(entry))
+
+    def _find_obstacle(self, entry: _Entry) -> str:
+        return self._obstacles.explain(entry.cluster, self._relation.are_kin)
 
     def _tell_kin(self, ended: _Entry, result: ClusterResult) -> None:
         """Have those that waited for ``ended`` run again, or count it against the guess."""
         for entry in self._iter_waiting():
             if not self._relation.are_kin(ended.cluster, entry.cluster):
                 continue
-            if result.verdict.is_green and result.landing is not None:
-                entry.landing = entry.landing or result.landing
-            else:
+            if not _note_landing(entry, result):
                 entry.wrong_guesses += 1
 
     def _iter_waiting(self) -> Iterator[_Entry]:
@@ -311,13 +324,22 @@ class Scheduler:
             reason = self._interruption or INTERRUPTED
         elif self._stopped:
             reason = f"not tried, because of another cluster: {self._stopped}"
-        elif why := self._obstacles.explain(entry.cluster, self._relation.are_kin):
+        elif why := self._find_obstacle(entry):
             reason = why
         else:
             reason = f"over the limit of --agent-fix-max-clusters {self._limit}"
         rest = self._find_rest(entry)
         result = ClusterResult(cluster=rest, verdict=Verdict.SKIPPED, reason=reason)
         return result if entry.interrupted is None else _with_costs(result, entry.interrupted)
+
+
+def _note_landing(entry: _Entry, result: ClusterResult) -> bool:
+    """Note for ``entry`` what its kin has landed; return whether there was anything."""
+    if not result.verdict.is_green or result.landing is None:
+        return False
+    if result.landing not in entry.landings:
+        entry.landings.append(result.landing)
+    return True
 
 
 def _with_costs(result: ClusterResult, interrupted: ClusterResult) -> ClusterResult:

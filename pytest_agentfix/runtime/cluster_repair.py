@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -72,6 +73,8 @@ class ClusterRepairer:
     landing_folder: Path  # scratch
     lander: CommitLander = field(init=False)
     merge_queue: MergeQueue = field(init=False)
+    # Slug -> what was kept for a cluster in any of its tries, those that were put back included.
+    kept: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list), init=False)
     _withholding: dict[str, bool] = field(default_factory=dict)  # slug -> cases are withheld
 
     def __post_init__(self) -> None:
@@ -110,8 +113,11 @@ class ClusterRepairer:
     def _can_share(self, cluster: Cluster) -> bool:
         """Return whether ``cluster`` is for the usual model, and none of its cases is withheld."""
         if cluster.slug not in self._withholding:
-            hold_out = self.base_versions.choose_hold_out(self.base_versions.newest, cluster)
-            self._withholding[cluster.slug] = bool(hold_out.files)
+            is_withheld = True
+            with suppress(AgentFixError):  # told where the cluster is repaired
+                newest = self.base_versions.newest
+                is_withheld = bool(self.base_versions.choose_hold_out(newest, cluster).files)
+            self._withholding[cluster.slug] = is_withheld
         return cluster.policy.model is None and not self._withholding[cluster.slug]
 
     def repair(self, cluster: Cluster, progress: Progress) -> ClusterResult | None:
@@ -158,14 +164,26 @@ class ClusterRepairer:
 
         for cluster in rerun.clusters:
             progress.say(cluster, "its tests run again, with the fix of others like them")
-        try:
-            settled = self.merge_queue.settle(rerun.clusters, rerun.landing, rerun_at)
-        except (EnvironmentTrouble, TimeoutError) as trouble:  # each is begun in its turn
-            _log.debug("not run again: %s", trouble)
-            settled = []
+
+        def settle(clusters: Sequence[Cluster]) -> list[Cluster]:
+            try:
+                return self.merge_queue.settle(clusters, rerun.landing, rerun_at)
+            except TimeoutError as trouble:  # each is begun in its turn
+                _log.debug("not run again: %s", trouble)
+                return []
+            except EnvironmentTrouble as trouble:
+                _log.debug("not run again together: %s", trouble)
+                middle = len(clusters) // 2  # one of them may end the process that runs them all
+                if not middle:
+                    return []
+                return settle(clusters[:middle]) + settle(clusters[middle:])
+
+        settled = settle(rerun.clusters)
         results = [make_settled(cluster, rerun.landing) for cluster in settled]
         for result in results:
             progress.say(result.cluster, f"{result.verdict.value}: {result.reason}")
+        if not results:
+            self.kept[rerun.clusters[0].slug] += kept
         return [
             replace(result, test_seconds=sum(seconds), kept=tuple(kept)) if not place else result
             for place, result in enumerate(results)
@@ -194,7 +212,7 @@ class _ClusterRun:
         self.timeout = settings.timeout
         self.is_minimising = settings.minimise
         self.test_seconds: list[float] = []
-        self.kept: list[str] = []
+        self.kept = repairer.kept[cluster.slug]
         self._reviewer = self._make_reviewer(upstream) if settings.review is not None else None
         self.reviewer: Reviewer | None = self._reviewer
         self._judges: dict[int, SandboxJudge] = {}  # by the version of the base

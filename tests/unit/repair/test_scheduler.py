@@ -36,7 +36,7 @@ ONE, TWO, THREE = map(make_cluster, ("one", "two", "three"))
 
 
 def fixed(cluster: Cluster, verdict: Verdict = Verdict.FIXED) -> ClusterResult:
-    return ClusterResult(cluster=cluster, verdict=verdict, reason="so")
+    return ClusterResult(cluster=cluster, verdict=verdict, reason="so", attempts=1)
 
 
 def ends(schedule: Scheduler) -> list[tuple[str, str, str]]:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_agentfix.core.model import Cluster, ClusterResult, Frame, Landing, Verdict
+from pytest_agentfix.core.model import (
+    Cluster,
+    ClusterResult,
+    Evidence,
+    Frame,
+    Landing,
+    ProbeResult,
+    Verdict,
+)
 from pytest_agentfix.repair.scheduler import Rerun, Scheduler
 from tests.unit.repair.test_scheduler import make_cluster
 
@@ -37,12 +45,19 @@ def schedule(*clusters: Cluster, limit: int = 9) -> Scheduler:
     return made
 
 
-def fixed(cluster: Cluster) -> ClusterResult:
-    return ClusterResult(cluster=cluster, verdict=Verdict.FIXED, reason="so", landing=FIX)
+def fixed(cluster: Cluster, landing: Landing = FIX) -> ClusterResult:
+    return ClusterResult(
+        cluster=cluster, verdict=Verdict.FIXED, reason="so", landing=landing, attempts=1
+    )
 
 
 def failed(cluster: Cluster, verdict: Verdict = Verdict.UNFIXED) -> ClusterResult:
     return ClusterResult(cluster=cluster, verdict=verdict, reason="so", attempts=1)
+
+
+def at_the_same_check(cluster: Cluster) -> ClusterResult:
+    probe = Evidence(name="policy", result=ProbeResult.FAILED, detail="so")
+    return replace(failed(cluster, Verdict.REFUSED), probes=(probe,))
 
 
 def take_all(made: Scheduler) -> list[Cluster]:
@@ -170,3 +185,64 @@ def test_nobody_waits_for_one_that_has_ended() -> None:
     take_all(made)
     made.end(A1, failed(A1))
     assert not made.must_wait(B1, [Frame(Path("/project/calc.py"), 1, "add")])
+
+
+ENTERED = [Frame(Path("/project/calc.py"), 1, "add")]
+OTHER_FIX = Landing(commit="beef", branch="main")
+
+
+def test_a_fix_of_kin_that_lands_meanwhile_is_tried_before_an_agent() -> None:
+    """Its kinship shows only when it is reproduced, and the other one has landed by then."""
+    made = schedule(A1, B1)
+    assert take_all(made) == [A1, B1]
+    made.end(A1, fixed(A1))
+    assert made.must_wait(B1, ENTERED)
+    made.put_back(B1)
+    assert made.take() is None
+    assert made.take_rerun() == Rerun(FIX, (B1,))
+
+
+def test_fixes_of_kin_are_tried_one_after_the_other() -> None:
+    """Whoever is being run again with one fix is not run again with another at the same time."""
+    made = schedule(A1, B1, A2)
+    assert take_all(made) == [A1, B1]
+    assert not made.must_wait(A1, ENTERED)
+    made.end(A1, fixed(A1))
+    first = made.take_rerun()
+    assert first == Rerun(FIX, (A2,))
+    assert made.must_wait(B1, ENTERED)
+    made.end(B1, fixed(B1, OTHER_FIX))
+    assert made.take_rerun() is None
+    made.end_rerun(first, [])
+    second = made.take_rerun()
+    assert second == Rerun(OTHER_FIX, (A2,))
+    assert made.take() is None
+    made.end_rerun(second, [fixed(A2, OTHER_FIX)])
+    assert [one.verdict.value for one in made.results()] == ["fixed"] * 3
+
+
+def test_what_another_fix_has_settled_stays_so() -> None:
+    made = schedule(A1, B1, A2)
+    take_all(made)
+    made.end(A1, fixed(A1))
+    first = made.take_rerun()
+    assert first is not None
+    made.must_wait(B1, ENTERED)
+    made.end(B1, fixed(B1, OTHER_FIX))
+    made.end_rerun(first, [fixed(A2)])
+    assert (made.take_rerun(), made.take()) == (None, None)
+    assert made.results()[2].landing == FIX
+
+
+def test_what_costs_nothing_is_not_kept_back_by_what_is_not_begun() -> None:
+    """Three kin ended at one neighbour: the fourth is not tried, and test edits need not wait."""
+    [failure] = B1.failures
+    edit = Cluster(slug="b1", failures=(replace(failure, test_edit="update it"),))
+    made = schedule(A1, A2, A3, A4, edit)
+    for one in (A1, A2, A3):
+        assert made.take() == one
+        assert made.take() is None
+        made.end(one, at_the_same_check(one))
+    assert made.take() == edit
+    made.end(edit, failed(edit, Verdict.TEST_SUSPECT))
+    assert "as 3 fixes in a row" in made.results()[3].reason
