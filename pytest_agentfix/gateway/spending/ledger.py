@@ -21,9 +21,6 @@ from pytest_agentfix.gateway.spending.cap_messages import (
 )
 
 _TIMED: Final = "seconds"
-# Tokens of an answer that hardly any repair needs more of. Requests under way may leave more when
-# they are settled, so an answer is not cut below this before they are.
-AMPLE_OUTPUT: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +223,7 @@ def fit_caps(scope: str, caps: Caps, usage: Usage, demand: Demand, grant: Grant)
         if longest < demand.least:
             raise CapError(scope, _describe_excess(scope, kind, limit, usage.spent, demand))
         free = demand.fit(kind, room - usage.held.get(kind))
-        if free < min(longest, max(AMPLE_OUTPUT, demand.least)):
+        if free < longest:
             raise BusyError
         grant.cut(free, describe_cap(scope, kind, limit))
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentfix.gateway.spending.ledger import (
-    AMPLE_OUTPUT,
     Account,
     Amount,
     BusyError,
@@ -262,15 +261,15 @@ def test_less_than_the_least_answer_is_refused(kind: str, limit: float, words: s
 
 
 def test_nobody_is_cut_short_by_what_others_only_hold() -> None:
-    """An answer waits for those under way, unless what they leave is ample."""
+    """An answer waits for those under way, unless they leave enough for all of it."""
     ledger, attempt = make_ledger({("run", "tokens"): 100_000})
     other = ledger.run.open("cluster").open("attempt")
     first = ledger.hold(attempt, demand(88_000, most=1_000, least=1_000))
     with pytest.raises(BusyError):
-        ledger.hold(other, demand(100_000 - 89_000 - AMPLE_OUTPUT + 1))
-    ample = ledger.hold(other, demand(100_000 - 89_000 - AMPLE_OUTPUT))
-    assert ample.grant.output == AMPLE_OUTPUT
-    ample.settle(Amount())
+        ledger.hold(other, demand(8_001, most=3_000, least=1_000))
+    fits = ledger.hold(other, demand(8_000, most=3_000, least=1_000))
+    assert fits.grant.output == 3_000
+    fits.settle(Amount())
     first.settle(Amount(tokens=90_000))
     assert ledger.hold(other, demand(8_000)).grant.output == 2_000
 
