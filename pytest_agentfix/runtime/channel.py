@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 from _socket import SHUT_WR
 from _socket import socket as Socket  # noqa: N812 - `socket.socket` may have been patched by tests
@@ -13,6 +14,8 @@ from pytest_agentfix.runtime.messages import Message, decode, encode
 
 CHUNK: Final = 1 << 18  # bytes read at once
 NONE: Final = -1
+# Code under test may have had SIGPIPE end the process; not every system has this.
+_NO_SIGNAL: Final = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 
 class Channel:
@@ -45,7 +48,7 @@ class Channel:
         """Send an encoded message; raises as ``send`` does."""
         view = memoryview(line)
         while view:
-            view = view[self._connection.send(view[:CHUNK]) :]
+            view = view[self._connection.send(view[:CHUNK], _NO_SIGNAL) :]
 
     def receive(self, timeout: float | None = None) -> Message | None:
         """Wait for a message; return ``None`` once the other end is closed.

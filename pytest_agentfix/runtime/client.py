@@ -12,6 +12,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pytest_agentfix.core.errors import AgentFixError, RepairProcessError, UnforeseenSetupError
@@ -50,7 +51,7 @@ from pytest_agentfix.runtime.messages import (
     Stop,
 )
 from pytest_agentfix.runtime.spawn import list_paths, spawn
-from pytest_agentfix.runtime.trouble import describe_error, make_error
+from pytest_agentfix.runtime.trouble import RemoteError, describe_error, make_error
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ MEASURING: Final = ("COV_CORE_", "COVERAGE_")  # such variables have coverage tr
 SEND_PATIENCE: Final = 10.0  # seconds
 END_PATIENCE: Final = 60.0  # seconds without a word while the other process clears up
 UNFINISHED: Final = "not finished: the repair process ended before its time"
+INTERRUPTED: Final = "not finished: the run was interrupted"
 NEXT_STEP: Final = (
     "Was it killed, or was there too little memory? What it had made is cleared up; run pytest "
     "again, and if it stays so, report it with what --log-file=FILE --log-file-level=DEBUG says."
@@ -97,6 +99,7 @@ class RepairClient:
         self._done: Done | None = None
         self._progress: Progress | None = None
         self._is_hurried = False
+        self._is_lost = False  # the process has ended before its time
 
     def start(self) -> None:
         """Start the process, and wait until it has checked everything; raises ``SetupError``."""
@@ -140,13 +143,13 @@ class RepairClient:
         try:
             done = self._have_done(order)
         except (OSError, RepairProcessError):
-            if self._clusters:
+            if self._clusters or self._ended:
                 raise
             # A test has closed the socket, or killed the process: no time is lost but its start.
             logger.info("the repair process is started again", exc_info=True)
             self._leave()
             self.start()
-            self._is_cleared = False
+            self._is_cleared = self._is_lost = False
             done = self._have_done(order)
         if done.trouble is not None:
             raise make_error(done.trouble)
@@ -156,21 +159,18 @@ class RepairClient:
         """Return what the process has reached; it is stopped where it is still at work."""
         if self._request is None:
             return RunResult()
+        is_lost = self._is_lost
         if self._done is None:
             try:
                 self._send(Stop())
                 self._wait_until_done()
-            except (OSError, RepairProcessError):
+            except (OSError, AgentFixError, RemoteError):
                 logger.debug("the repair process is gone", exc_info=True)
             except KeyboardInterrupt:  # the second one: it clears up, and nobody waits for it
                 self._is_hurried = True
-        if self._done is None:
-            return RunResult(clusters=(*self._ended, *self._list_unfinished(self._request)))
-        return RunResult(
-            clusters=tuple(self._ended[number] for number in self._done.order),
-            notices=self._done.notices,
-            seconds=self._done.seconds,
-        )
+        reached = self._done.result if self._done else RunResult(clusters=tuple(self._ended))
+        rest = self._list_unfinished(self._request, reached.clusters, is_lost=is_lost)
+        return replace(reached, clusters=(*reached.clusters, *rest))
 
     def close(self) -> None:
         """End the process, which removes everything that it made; twice is fine."""
@@ -253,6 +253,7 @@ class RepairClient:
         if isinstance(message, Cleared):
             self._is_cleared = True
         if message is None or isinstance(message, Cleared):
+            self._is_lost = True
             raise RepairProcessError("The repair process has ended before its time.", NEXT_STEP)
         return message
 
@@ -269,7 +270,7 @@ class RepairClient:
                 raise make_error(message.trouble)
             elif not isinstance(message, Says):
                 self._take(message)
-            elif self._progress is not None:
+            elif self._progress is not None and message.slug in self._clusters:
                 self._progress.say(self._clusters[message.slug], message.phase)
         return self._done
 
@@ -289,11 +290,15 @@ class RepairClient:
 
     def _answer(self, question: Question) -> None:
         def read_file(path: str) -> tuple[bytes, bool] | None:
+            if not isinstance(path, str):  # who asks is another plugin
+                return None
             self._send(ReadFile(number=question.number, path=path))
             early: list[Message] = []
-            while not isinstance(message := self._receive(), FileContent):
-                early.append(message)
-            self._early.extendleft(reversed(early))
+            try:
+                while not isinstance(message := self._receive(), FileContent):
+                    early.append(message)
+            finally:
+                self._early.extendleft(reversed(early))
             return message.found
 
         try:
@@ -307,11 +312,14 @@ class RepairClient:
         with contextlib.suppress(OSError):  # that it is gone is noticed next
             self._send(answer)
 
-    def _list_unfinished(self, request: RunRequest) -> list[ClusterResult]:
-        """Return results for what the process took with it."""
-        told = {one.cluster.slug for one in self._ended}
+    def _list_unfinished(
+        self, request: RunRequest, reached: Sequence[ClusterResult], *, is_lost: bool
+    ) -> list[ClusterResult]:
+        """Return results for what an interruption ended, or the process took with it."""
+        told = {one.cluster.slug for one in reached}
         begun = [cluster for slug, cluster in self._clusters.items() if slug not in told]
-        known = {nodeid for one in self._ended for nodeid in one.cluster.targets}
+        known = {nodeid for one in reached for nodeid in one.cluster.targets}
+        begun = [cluster for cluster in begun if known.isdisjoint(cluster.targets)]
         known.update(nodeid for cluster in begun for nodeid in cluster.targets)
         rest: dict[str, tuple[Failure, ...]] = {}
         for failure in request.failures:
@@ -321,10 +329,9 @@ class RepairClient:
             Cluster(slug=f"unfinished-{number}", failures=failures)
             for number, failures in enumerate(rest.values(), start=1)
         ]
-        return [
-            ClusterResult(cluster=cluster, verdict=Verdict.ENVIRONMENT, reason=UNFINISHED)
-            for cluster in begun
-        ]
+        verdict = Verdict.ENVIRONMENT if is_lost else Verdict.SKIPPED
+        reason = UNFINISHED if is_lost else INTERRUPTED
+        return [ClusterResult(cluster=one, verdict=verdict, reason=reason) for one in begun]
 
     def _leave(self) -> None:
         channel, self._channel = self._channel, None

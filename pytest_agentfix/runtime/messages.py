@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pytest_agentfix.core.model import (
     Cluster,
@@ -19,6 +19,7 @@ from pytest_agentfix.core.model import (
     Fix,
     Invocation,
     RunRequest,
+    RunResult,
 )
 from pytest_agentfix.core.settings import Settings
 from pytest_agentfix.runtime.codec import TYPE, CodecError, dump, load
@@ -95,7 +96,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the repair, and tell what it has reached."""
+    """End the repair if it has begun, and tell what it has reached; ``Done`` comes in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +171,13 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The end of the repair: the results by their number as ``Ended`` told them, in order.
+    """The end of the repair; with a ``trouble`` it ended before its time.
 
-    With a ``trouble`` it ended before its time.
+    It has all results once more, those of which ``Ended`` told as well: an interrupted reader may
+    have lost any message before.
     """
 
-    order: tuple[int, ...]
-    notices: tuple[str, ...]
-    seconds: float
+    result: RunResult
     trouble: Trouble | None = None
 
 
@@ -265,13 +265,7 @@ Order = Start | CleanUp | Prepare | Repair | Stop | Answer | ReadFile
 Report = Ready | Refused | Begun | Says | Ended | LogLine | Question | FileContent | Done | Cleared
 Message = Order | Report
 
-_KINDS: Final[Mapping[str, type[Message]]] = {
-    kind.__name__: kind
-    for kind in (
-        *(Start, CleanUp, Prepare, Repair, Stop, Answer, ReadFile),
-        *(Ready, Refused, Begun, Says, Ended, LogLine, Question, FileContent, Done, Cleared),
-    )
-}
+_KINDS: Final[Mapping[str, type[Message]]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

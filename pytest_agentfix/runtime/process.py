@@ -89,8 +89,10 @@ class RepairProcess:
     def __init__(self, channel: Channel, host: RemotePytest) -> None:
         self._channel = channel
         self._host = host
-        self._orders: SimpleQueue[Prepare | Repair | None] = SimpleQueue()
+        self._orders: SimpleQueue[Prepare | Repair | Stop | None] = SimpleQueue()
         self._is_interruptible = False  # the main thread is at work that nobody may need any more
+        self._is_stopped = False
+        self._result = RunResult()
         self._token = secrets.token_urlsafe(24)  # with which sandboxes reach the gateway
         self._exit = ExitStack()  # what has to be undone at the end, the last first
 
@@ -114,23 +116,31 @@ class RepairProcess:
 
     def _read(self) -> None:
         """Sort what pytest says, until it has no more to say."""
-        with suppress(OSError, MessageError):
+        try:
             while (message := self._channel.receive()) is not None:
-                if isinstance(message, (Prepare, Repair)):
-                    self._orders.put(message)
-                elif isinstance(message, (Answer, ReadFile)):
+                if isinstance(message, (Answer, ReadFile)):
                     self._host.take(message)
-                elif isinstance(message, Stop):
-                    self._interrupt()
-        _limit_the_end()
-        self._orders.put(None)
-        self._interrupt()
+                elif isinstance(message, (Prepare, Repair, Stop)):
+                    if isinstance(message, Stop):
+                        self._interrupt()
+                    self._orders.put(message)
+        except (OSError, MessageError):
+            logger.debug("pytest is gone", exc_info=True)
+        finally:
+            _limit_the_end()
+            self._interrupt()
+            self._orders.put(None)
 
     def _interrupt(self) -> None:
         """End what the main thread is at; nobody is asked anything from now on."""
         self._host.hang_up()
+        self._is_stopped = True
         if self._is_interruptible:
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _check_stopped(self) -> None:
+        if self._is_stopped:
+            raise Terminated
 
     def _set_up(self, start: Start) -> RunContext | None:
         host = self._host
@@ -160,6 +170,9 @@ class RepairProcess:
     def _take_orders(self, context: RunContext) -> None:
         preparation: Preparation | None = None
         while (order := self._orders.get()) is not None:
+            if isinstance(order, Stop):
+                self._host.tell_end(self._result)
+                continue
             preparation = preparation or self._make_preparation(context)
             if isinstance(order, Prepare):
                 preparation.begin(order.failures, order.imported)
@@ -184,22 +197,23 @@ class RepairProcess:
         trouble: Trouble | None = None
         self._is_interruptible = True
         try:
+            self._check_stopped()
             upstream, review = choose_models(context.settings, context.choose_upstream)
             extensions = RemoteExtensions(self._host, order.hooks)
             context = replace(context, extensions=extensions, upstream=upstream, review=review)
             run = RepairRun(context, preparation, token=self._token)
             self._exit.callback(run.close)
-            result = run.repair(order.request, self._host)
+            self._result = run.repair(order.request, self._host)
         except Terminated:
-            result = RunResult() if run is None else run.result_so_far()
+            self._result = RunResult() if run is None else run.result_so_far()
         except Exception as error:
             if not isinstance(error, AgentFixError):
                 logger.exception("the repair failed")
             trouble = describe_error(error)
-            result = RunResult() if run is None else run.result_so_far()
+            self._result = RunResult() if run is None else run.result_so_far()
         finally:
             self._is_interruptible = False
-        self._host.tell_end(result, trouble)
+        self._host.tell_end(self._result, trouble)
 
 
 def _limit_the_end() -> None:

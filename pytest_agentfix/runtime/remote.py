@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -17,7 +18,7 @@ from pytest_agentfix.gateway.providers.upstream import Upstream
 from pytest_agentfix.judge.findings import Finding
 from pytest_agentfix.judge.probe import ProbePlan, Result, Subject
 from pytest_agentfix.runtime.channel import Channel
-from pytest_agentfix.runtime.codec import dump, load
+from pytest_agentfix.runtime.codec import CodecError, dump, load
 from pytest_agentfix.runtime.messages import (
     About,
     Answer,
@@ -39,9 +40,11 @@ from pytest_agentfix.runtime.messages import (
     Trouble,
     encode,
 )
-from pytest_agentfix.runtime.trouble import make_error
+from pytest_agentfix.runtime.trouble import RemoteError, make_error
 from pytest_agentfix.sandbox.engine import Engine
 from pytest_agentfix.sandbox.environments import Environment
+
+logger = logging.getLogger(__name__)
 
 FLUSH_PATIENCE: Final = 10.0  # seconds for pytest to read the last messages
 
@@ -64,7 +67,6 @@ class RemotePytest:
         self._open: dict[int, Future[Any]] = {}
         self._readers: dict[int, ReadFiles] = {}
         self._begun: set[str] = set()  # slugs
-        self._told: list[ClusterResult] = []
 
     def ask(self, about: About, kind: Any, read_base: ReadFiles | None = None) -> Any:
         """Return the answer, of the annotation ``kind``; ``read_base`` is for questions back.
@@ -90,15 +92,17 @@ class RemotePytest:
 
     def take(self, message: Answer | ReadFile) -> None:
         """Take in what belongs to an open question."""
-        with self._lock:
-            future = self._open.get(message.number)
-            read_base = self._readers.get(message.number)
         if isinstance(message, ReadFile):
+            with self._lock:
+                read_base = self._readers.get(message.number)
             found = None
             with suppress(AgentFixError):
                 found = None if read_base is None else read_base(message.path)
             self.tell(FileContent(found=found))
-        elif future is not None and message.trouble is not None:
+            return
+        with self._lock:  # once: who hangs up has no answer for it any more
+            future = self._open.pop(message.number, None)
+        if future is not None and message.trouble is not None:
             future.set_exception(make_error(message.trouble))
         elif future is not None:
             future.set_result(message.value)
@@ -138,20 +142,13 @@ class RemotePytest:
                 self._begun.add(cluster.slug)
                 self.tell(Begun(cluster=cluster))
 
-    def tell_verdict(self, result: ClusterResult) -> int:
-        """Tell of the end of a cluster, once; return its number."""
-        number = next((n for n, one in enumerate(self._told) if one is result), len(self._told))
-        if number == len(self._told):
-            self._told.append(result)
-            self.tell(Ended(result=result))
-        return number
+    def tell_verdict(self, result: ClusterResult) -> None:
+        """Tell of the end of a cluster."""
+        self.tell(Ended(result=result))
 
-    def tell_end(self, result: RunResult, trouble: Trouble | None) -> None:
-        """Tell of the end of the repair; main thread only, as is ``tell_verdict``."""
-        order = tuple(map(self.tell_verdict, result.clusters))
-        self.tell(
-            Done(order=order, notices=result.notices, seconds=result.seconds, trouble=trouble)
-        )
+    def tell_end(self, result: RunResult, trouble: Trouble | None = None) -> None:
+        """Tell of the end of the repair."""
+        self.tell(Done(result=result, trouble=trouble))
 
     def choose_model(self, settings: Settings, model: str | None) -> Upstream:
         """Return the model that the user means; raises ``SetupError``."""
@@ -171,7 +168,7 @@ class RemoteExtensions:
         if not self._has("cluster"):
             return None
         question = AskClusters(failures=tuple(failures))
-        clusters: tuple[Cluster, ...] | None = self._host.ask(question, tuple[Cluster, ...] | None)
+        clusters: tuple[Cluster, ...] | None = self._ask(question, tuple[Cluster, ...] | None, None)
         return clusters
 
     def prompt_notes(self, cluster: Cluster, prompt: str) -> Sequence[str]:
@@ -179,14 +176,15 @@ class RemoteExtensions:
         if not self._has("prompt"):
             return ()
         question = AskNotes(cluster=cluster, prompt=prompt)
-        notes: tuple[str, ...] = self._host.ask(question, tuple[str, ...])
+        notes: tuple[str, ...] = self._ask(question, tuple[str, ...], ())
         return notes
 
     def is_open(self, path: str, cluster: Cluster) -> bool | None:
         """Ask whether a path is open."""
         if not self._has("policy"):
             return None
-        is_open: bool | None = self._host.ask(AskPath(path=path, cluster=cluster), bool | None)
+        question = AskPath(path=path, cluster=cluster)
+        is_open: bool | None = self._ask(question, bool | None, None)
         return is_open
 
     def commit_message(self, fix: Fix, message: str) -> str | None:
@@ -194,12 +192,20 @@ class RemoteExtensions:
         other: str | None = None
         if self._has("commit_message"):
             with suppress(EnvironmentTrouble):
-                other = self._host.ask(AskMessage(fix=fix, message=message), str | None)
+                other = self._ask(AskMessage(fix=fix, message=message), str | None, None)
         return other
 
     def tell_verdict(self, result: ClusterResult) -> None:
         """Tell of a verdict."""
         self._host.tell_verdict(result)
+
+    def _ask(self, question: About, kind: Any, unanswered: object) -> Any:
+        """Return the answer, or ``unanswered`` where it is none: the plugin's mistake, not ours."""
+        try:
+            return self._host.ask(question, kind)
+        except (CodecError, RemoteError):
+            logger.warning("the answer of a plugin's hook is of no use", exc_info=True)
+            return unanswered
 
     def _has(self, hook: str) -> bool:
         return f"pytest_agentfix_{hook}" in self._hooks
@@ -240,15 +246,21 @@ class RemoteProbe:
     def plan(self, subject: Subject) -> ProbePlan | str:
         """Ask for the sessions to run."""
         question = AskProbe(name=self.name, subject=dump(subject))
-        plan: ProbePlan | str = self._host.ask(question, ProbePlan | str, subject.read_base)
+        plan: ProbePlan | str
+        try:
+            plan = self._host.ask(question, ProbePlan | str, subject.read_base)
+        except (CodecError, RemoteError) as error:
+            return f"its answer is of no use: {error}"
         return plan
 
     def verdict(self, subject: Subject, results: Sequence[Result]) -> Finding | ProbePlan:
         """Ask what they mean."""
         question = AskProbe(name=self.name, subject=dump(subject), results=dump(results))
-        found: Finding | ProbePlan = self._host.ask(
-            question, Finding | ProbePlan, subject.read_base
-        )
+        found: Finding | ProbePlan
+        try:
+            found = self._host.ask(question, Finding | ProbePlan, subject.read_base)
+        except (CodecError, RemoteError) as error:
+            return Finding.impossible(self.name, f"its answer is of no use: {error}")
         return found
 
 

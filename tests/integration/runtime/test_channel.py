@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -83,3 +85,24 @@ def test_another_descriptor_under_its_number_is_left_alone(
     assert os.read(number, 1) == b"x"
     for descriptor in (reader, writer, number):
         os.close(descriptor)
+
+
+SEND_TO_NOBODY = """
+import signal, socket
+from pytest_agentfix.runtime.channel import Channel
+from pytest_agentfix.runtime.messages import Stop
+
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+ours, theirs = socket.socketpair()
+theirs.close()
+try:
+    Channel(ours).send(Stop())
+except BrokenPipeError:
+    print("survived")
+"""
+
+
+def test_nobody_dies_of_sending() -> None:
+    """Code under test may have had SIGPIPE end the process."""
+    done = subprocess.run([sys.executable, "-c", SEND_TO_NOBODY], stdout=-1, check=True)
+    assert done.stdout == b"survived\n"

@@ -29,6 +29,7 @@ from pytest_agentfix.core.model import (
     Phase,
     ProbeResult,
     RunRequest,
+    RunResult,
     TestOutcome,
     TestPolicy,
     Tokens,
@@ -167,7 +168,7 @@ MESSAGES: list[Message] = [
     LogLine(name="x", level=10, text="a\nb"),
     FileContent(found=(b"\xff", True)),
     FileContent(found=None),
-    Done(order=(1, 0), notices=("n",), seconds=2.5, trouble=TROUBLE),
+    Done(result=RunResult(clusters=(RESULT,), notices=("n",), seconds=2.5), trouble=TROUBLE),
     Cleared(),
     *(
         Question(number=9, about=about)
