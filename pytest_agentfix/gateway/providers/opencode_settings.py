@@ -5,6 +5,7 @@ Only the user's global files are read, never a repository's, which anybody may h
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,20 @@ def read_opencode_settings(*, environ: Mapping[str, str], home: Path) -> OpenCod
         keys={name: _text(e.get("key")) for name, e in _entries(credentials) if _is_key(e)},
         logins={name: _text(e.get("type")) for name, e in _entries(credentials) if not _is_key(e)},
     )
+
+
+def find_variables(*, environ: Mapping[str, str], home: Path) -> frozenset[str]:
+    """Return the names of the variables that the user's config fills in, keys among them.
+
+    What cannot be read has none; ``read_opencode_settings`` says why it cannot be.
+    """
+    folder = _locate(environ, "XDG_CONFIG_HOME", home / ".config") / "opencode"
+    names = set[str]()
+    for name in _CONFIG_NAMES:
+        with contextlib.suppress(OSError, ValueError):
+            text = (folder / name).read_text(encoding="utf-8")
+            names.update(where for kind, where in _REFERENCE.findall(text) if kind == "env")
+    return frozenset(names)
 
 
 def _locate(environ: Mapping[str, str], name: str, default: Path) -> Path:
