@@ -166,16 +166,27 @@ class AgentPool:
         return self._assign(warm, request, deadline, signals)
 
     def _take_back(self, request: AgentRequest, warm: WarmAgent) -> None:
-        """Make ``warm``, which has worked for ``request``, ready for another; or end it."""
-        is_wanted = (
+        """Make ``warm``, which has worked for ``request``, ready for another; or end it.
+
+        Nothing that goes wrong here has to do with that work, so nothing is raised.
+        """
+        is_kept = False
+        try:
+            is_kept = self._is_wanted(request, warm) and self._start_over(warm)
+        except Exception:
+            logger.warning("a sandbox is not used again", exc_info=True)
+        finally:
+            if not is_kept:
+                _close(warm)
+
+    def _is_wanted(self, request: AgentRequest, warm: WarmAgent) -> bool:
+        return (
             self._driver.can_start_over
             and request.access == self._access
             and warm.uses + 1 < USES
             and not self.sandboxes.is_kept
             and request.count_others() > len(self._used)
         )
-        if not (is_wanted and self._start_over(warm)):
-            _close(warm)
 
     def _start_over(self, warm: WarmAgent) -> bool:
         """Undo what ``warm`` has done, and keep it; returns ``False`` where anything is odd."""
@@ -191,9 +202,6 @@ class AgentPool:
         except (AgentFixError, OSError) as trouble:
             logger.info("a sandbox is not used again: %s", trouble)
             return False
-        except BaseException:
-            _close(warm)
-            raise
         with self._used_lock:
             if not self._is_closed:
                 self._used.append(replace(warm, is_ahead=True, uses=warm.uses + 1))

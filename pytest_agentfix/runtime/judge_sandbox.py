@@ -94,6 +94,9 @@ class JudgeSandbox:
 
     def start(self, command: Command) -> Process:
         """Start in the background."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.end()
         return self._container.start(command)
 
     def dial(self, port: int, *, timeout: float) -> Stream:

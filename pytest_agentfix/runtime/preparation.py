@@ -55,8 +55,10 @@ class Equipment:
 
     def shut_down(self) -> None:
         """End what is at work, so that nobody waits for it: sandboxes first, they hold the rest."""
-        self.sandboxes.shutdown()
-        self.agent_pool.close()
+        try:
+            self.sandboxes.shutdown()
+        finally:
+            self.agent_pool.close()
 
 
 class Preparation:

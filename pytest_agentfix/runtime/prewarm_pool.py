@@ -78,8 +78,11 @@ class PrewarmPool(Generic[T]):
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
-        while self._ready:
-            self._dispose_quietly(self._ready.popleft())
+        with self._changed:
+            left = list(self._ready)
+            self._ready.clear()
+        for item in left:
+            self._dispose_quietly(item)
 
     def _fill(self) -> None:
         while self._wait_until_needed():

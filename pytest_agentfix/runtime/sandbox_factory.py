@@ -99,6 +99,7 @@ class SandboxFactory:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turns: list[int] = field(default_factory=list)  # sandboxes that each agent's work will take
     _open: weakref.WeakSet[ContainerSandbox] = field(default_factory=weakref.WeakSet)
+    _open_lock: threading.Lock = field(default_factory=threading.Lock)
     _removals: Removals = field(default_factory=Removals)
     # Made ahead: for the judge's sessions, and for its calls outside of pytest.
     judges: PrewarmPool[WorkspaceSandbox] = field(init=False)
@@ -211,7 +212,9 @@ class SandboxFactory:
         self._is_shut_down = True
         self.judges.close()
         self.bare_judges.close()
-        for container in list(self._open):
+        with self._open_lock:
+            left = list(self._open)
+        for container in left:
             self._removals.add(container)
         self._removals.finish()
 
@@ -304,7 +307,8 @@ class SandboxFactory:
             read_changes=self._make_reader(workspace),
             accept=accept,
         )
-        self._open.add(container)
+        with self._open_lock:
+            self._open.add(container)
         try:
             self._check_open()
             self._check_once(kind, container)

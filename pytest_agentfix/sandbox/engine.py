@@ -43,8 +43,12 @@ REMOVAL_LIMIT: Final = 60.0  # seconds; while the engine is removing the contain
 REMOVAL_RETRY_DELAY: Final = 0.05  # seconds between two of them
 PAUSE_TRIES: Final = 20
 PAUSE_RETRY_DELAY: Final = 0.25  # seconds between two of them
-# The engine is at it already, or has not noticed yet that the first process has died.
-_UNDER_WAY: Final = ("already in progress", "is zombie and can not be killed")
+# The engine is at it already, or has not noticed yet that the processes have died.
+_UNDER_WAY: Final = (
+    "already in progress",
+    "is zombie and can not be killed",
+    "did not receive an exit event",
+)
 _NOT_FROZEN: Final = "unable to freeze"
 
 

@@ -440,6 +440,11 @@ class Guest:
             accepting.join()  # what it had accepted has been told by now
             server.close()
         self._servers.clear()
+        with self._lock:  # of what came from inside; the host has let go of it
+            left = [number for number in self._tunnels if number >= FIRST_GUEST_CHANNEL]
+            tunnels = [self._tunnels.pop(number) for number in left]
+        for tunnel in tunnels:
+            tunnel.close()
         if self._end_all_but_commands(time.monotonic() + KILLED_TIMEOUT):
             self.wire.send(OPENED, channel)
         else:

@@ -104,7 +104,7 @@ def _put_back(workspace: AnyWorkspace, base: Base, *, processes: int = 2, **more
 
 
 def _list(top: Path) -> dict[str, object]:
-    """Return what is in a workspace: the rights and contents of files, the targets of links.
+    """Return what is in a workspace: rights, the contents of files, the targets of links.
 
     Of git's own folders those that are empty do not count.
     """
@@ -116,7 +116,7 @@ def _list(top: Path) -> dict[str, object]:
         elif path.is_file():
             found[name] = path.read_bytes(), path.stat().st_mode & 0o700 | 0o200
         elif not name.startswith(".git/"):
-            found[name] = "folder"
+            found[name] = path.stat().st_mode & 0o700
     return found
 
 
@@ -170,6 +170,7 @@ DEEDS: dict[str, Act] = {
     "replaced-folder": _replace_folder,
     "right-to-run": lambda top: (top / "calc.py").chmod(0o755),
     "no-rights": lambda top: (top / "calc.py").chmod(0),
+    "folder-without-rights": lambda top: (top / "pkg/deep").chmod(0),
     "second-name": _link_two,
     "caches": _leave_caches,
     "hidden": _plant,
