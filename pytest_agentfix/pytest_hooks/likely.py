@@ -16,8 +16,12 @@ _OPTIONS: Final = ("lf", "failedfirst", "stepwise", "stepwise_skip")  # that beg
 
 def is_asked_for_failures(config: pytest.Config) -> bool:
     """Tell whether the last failures are to run, and there are any; before the collection."""
-    is_asked = any(config.getoption(name, default=False) for name in _OPTIONS)
-    return is_asked and bool(_read(config, "lastfailed") or _read(config, "stepwise"))
+    if not any(config.getoption(name, default=False) for name in _OPTIONS):
+        return False
+    stepwise = _read(config, "stepwise")
+    if isinstance(stepwise, dict):  # since pytest 8.4, and after green runs too
+        stepwise = stepwise.get("last_failed")
+    return bool(_read(config, "lastfailed") or stepwise)
 
 
 def has_failed_before(

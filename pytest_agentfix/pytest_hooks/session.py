@@ -94,6 +94,7 @@ class SessionPlugin:
         self._is_terminated = False
         self._is_preparing = False
         self._has_failures_prepared = False
+        self._looked_at = 0  # failures that need no repair
         self._session: pytest.Session | None = None
         self._finished = 0  # tests
         self._process_state = ProcessState(path)
@@ -204,8 +205,11 @@ class SessionPlugin:
             self._shield(self._close)
 
     def _prepare_for_failures(self) -> None:
-        failures = self._select(self._collector.failures)
-        if failures and not self._is_last_test():
+        new = self._collector.failures[self._looked_at :]
+        failures = self._select(new)
+        if not failures:
+            self._looked_at += len(new)
+        elif not self._is_last_test():
             self._has_failures_prepared = True
             self._prepare_repair(failures)
 

@@ -87,7 +87,8 @@ class Bug:
     @property
     def main(self) -> ClusterResult:
         """The one that was repaired; the others turned green with it."""
-        return next((one for one in self.results if one.attempts), self.results[0])
+        tried = [one for one in self.results if one.attempts]
+        return next((one for one in tried if one.files), (tried or self.results)[0])
 
     @property
     def tests(self) -> tuple[str, ...]:

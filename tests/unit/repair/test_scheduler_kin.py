@@ -14,9 +14,12 @@ from pytest_agentfix.core.model import (
     Evidence,
     Frame,
     Landing,
+    Neighbours,
     ProbeResult,
+    TestOutcome,
     Verdict,
 )
+from pytest_agentfix.judge.findings import PASS_TO_PASS
 from pytest_agentfix.repair.scheduler import Rerun, Scheduler
 from tests.unit.repair.test_scheduler import make_cluster
 
@@ -55,9 +58,12 @@ def failed(cluster: Cluster, verdict: Verdict = Verdict.UNFIXED) -> ClusterResul
     return ClusterResult(cluster=cluster, verdict=verdict, reason="so", attempts=1)
 
 
-def at_the_same_check(cluster: Cluster) -> ClusterResult:
-    probe = Evidence(name="policy", result=ProbeResult.FAILED, detail="so")
-    return replace(failed(cluster, Verdict.REFUSED), probes=(probe,))
+def at_the_same_neighbour(cluster: Cluster) -> ClusterResult:
+    probe = Evidence(name=PASS_TO_PASS, result=ProbeResult.FAILED, detail="so")
+    broken = TestOutcome(nodeid="test_b.py::test_other", outcome="failed")
+    return replace(
+        failed(cluster), probes=(probe,), neighbours=Neighbours(total=1, broken=(broken,))
+    )
 
 
 def take_all(made: Scheduler) -> list[Cluster]:
@@ -241,8 +247,7 @@ def test_what_costs_nothing_is_not_kept_back_by_what_is_not_begun() -> None:
     made = schedule(A1, A2, A3, A4, edit)
     for one in (A1, A2, A3):
         assert made.take() == one
-        assert made.take() is None
-        made.end(one, at_the_same_check(one))
+        made.end(one, at_the_same_neighbour(one))
     assert made.take() == edit
     made.end(edit, failed(edit, Verdict.TEST_SUSPECT))
     assert "as 3 fixes in a row" in made.results()[3].reason
