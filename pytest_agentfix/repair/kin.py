@@ -24,7 +24,7 @@ _FUNCTIONS: Final = 6  # test functions of one cluster that are looked at
 
 
 class FindsTrails(Protocol):
-    """What is known of tests; ``trails.TrailFinder`` is one."""
+    """Knows where tests lead; ``trails.TrailFinder`` is one."""
 
     def find(self, failure: Failure) -> Trail:
         """Find the trail of a failing test."""

@@ -41,7 +41,7 @@ PATIENCE: Final = 60.0  # seconds for what is under way; starting over would tak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """What sandboxes and agents of a run are made of, and the pools of those made ahead.
+    """The parts of a run's sandboxes and agents, and the pools of those made ahead.
 
     ``base`` is the tree as the tests saw it, copied from ``files``.
     """

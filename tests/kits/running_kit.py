@@ -32,7 +32,7 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         return self.log.read_text("utf-8", "replace")
 
     def wait_until(self, condition: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What the repair process makes of answers that are late, or that are none."""
+"""The repair process gets by with answers that are late, or that are none."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ FINISHED = Turn(end=TurnEnd.FINISHED)
 
 @dataclass
 class World:
-    """What a pool works with; ``troubles`` are raised at the steps they are named after."""
+    """Things that a pool works with; ``troubles`` are raised at the steps they are named after."""
 
     journal: list[str] = field(default_factory=list)
     troubles: dict[str, BaseException] = field(default_factory=dict)

@@ -255,7 +255,7 @@ def test_the_learned_bound_stays_an_upper_bound(
 def test_a_denser_tokenizer_passes_each_bound_once_at_most(
     factor: float, conversations: list[list[dict[str, str]]]
 ) -> None:
-    """Where even the bytes are passed, the same request never passes its bound again."""
+    """The same request never passes its bound again, where even the bytes are passed."""
     estimator = PromptEstimator()
     for conversation in conversations:
         request_size = make_size(*conversation)
