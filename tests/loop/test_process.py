@@ -210,16 +210,17 @@ def test_logs_go_where_pytests_options_say(project: Project, start_model: StartM
     assert "pytest_agentfix.gateway" in file.read_text() or "200" in file.read_text()
 
 
-def test_no_session_of_the_judge_is_started_ahead_in_vain(
+def test_sessions_of_the_judge_are_not_started_ahead_in_vain(
     project: Project, start_model: StartModel
 ) -> None:
+    """One whose process has ended before its order, as happens on a busy machine, is replaced."""
     model = start_model(once(project, "calc.py", "left - right", "left + right"))
     file = project.reports / "log.txt"
     ran = project.run(f"--log-file={file}", "--log-file-level=DEBUG", url=model.base_url)
     assert ran.verdicts == ["fixed"], ran.output
     said = file.read_text()
     assert said.count("a session that was started ahead gets its order") > 3
-    assert "in vain" not in said
+    assert said.count("in vain") <= 1
 
 
 def test_a_green_run_leaves_no_trace(project: Project) -> None:
