@@ -113,6 +113,18 @@ wait_until_reaped() {
     done
 }
 
+# A shim can outlive the containerd that has lost sight of its container; it is nobody's child.
+end_shims() {
+    local file pid
+    for file in /proc/[0-9]*/cmdline; do
+        pid=${file//[!0-9]/}
+        if tr '\0' ' ' <"$file" 2>/dev/null |
+            grep -q '^[^ ]*containerd-shim.* -address /var/run/docker/containerd/'; then
+            kill -KILL "$pid" 2>/dev/null || true
+        fi
+    done
+}
+
 stop() {
     local pid all deadline=$((SECONDS + stop_timeout))
     [ -f "$1/dockerd.pid" ] || return 0
@@ -127,6 +139,7 @@ stop() {
         say "dockerd did not end by itself; killing it"
         kill -KILL $all 2>/dev/null || true
     fi
+    end_shims
     wait_until_reaped "$pid"
     rm -f "$1/dockerd.pid"
 }
