@@ -55,12 +55,13 @@ class Running:
 
     @property
     def repair_processes(self) -> list[int]:
-        """The numbers of its repair processes: one, but for a moment."""
-        return [
+        """The numbers of its repair processes, without children that are still to begin another."""
+        found = [
             number
             for number in pids_of(self.project.scratch)
             if any(name in _read_command(number) for name in PROGRAMS)
         ]
+        return [number for number in found if _read_parent(number) not in found]
 
     def kill_repair_process(self) -> None:
         """Let the repair process die on the spot."""
@@ -105,6 +106,14 @@ def assert_untouched(project: Project, *, log: tuple[str, ...] = ("start",)) -> 
     assert project.log() == list(log)
     assert project.status() == ""
     assert project.git("for-each-ref", "--format=%(refname)").split() == ["refs/heads/main"]
+
+
+def _read_parent(number: int) -> int:
+    try:
+        status = Path(f"/proc/{number}/status").read_text("utf-8", "replace")
+    except OSError:
+        return 0
+    return int(status.partition("PPid:")[2].split()[0])
 
 
 def _read_command(number: int) -> bytes:
