@@ -56,7 +56,6 @@ from pytest_agentfix.repair.state import (
     describe_red,
     find_suspicion,
     minimise,
-    turn_verdict,
 )
 from pytest_agentfix.repair.test_edits import (
     is_for_test_edits,
@@ -267,7 +266,7 @@ class _Attempts:
             self._say(f"attempt {number} of {limit}: the agent is at work")
             turn = self._take_turn(pending, prompt)
             if turn.end is not TurnEnd.FINISHED:
-                return state.end(turn_verdict(turn.end), turn.detail)
+                return state.end_by_turn(turn, now=services.clock.monotonic())
             if suspicion := find_suspicion(turn.text):
                 return state.end(Verdict.TEST_SUSPECT, f"the agent says: {suspicion}")
             collected = pending.agent.collect()

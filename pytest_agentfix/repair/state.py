@@ -17,6 +17,7 @@ from pytest_agentfix.core.model import (
     HoldOut,
     Judgement,
     Landing,
+    Turn,
     TurnEnd,
     Verdict,
 )
@@ -27,7 +28,7 @@ GRACE: Final = 120.0
 SUSPICION_LIMIT: Final = 1_000  # characters of the agent's reason
 _SUSPECT: Final = re.compile(r"[\s*_`>#]*TEST IS WRONG\b[\s*_`]*[:.-]?[\s*_`]*(.*)")
 
-TURN_VERDICTS: Final = {
+_TURN_VERDICTS: Final = {
     TurnEnd.ERROR: Verdict.AGENT_ERROR,
     TurnEnd.STALLED: Verdict.AGENT_ERROR,
     TurnEnd.CAPPED: Verdict.BUDGET,
@@ -106,13 +107,26 @@ class RepairState:
         """Return the result with its verdict."""
         return replace(self.result, verdict=verdict, reason=reason)
 
+    def end_by_turn(self, turn: Turn, *, now: float) -> ClusterResult:
+        """Return the result after a turn that was not finished.
+
+        Past the deadline the gateway refuses requests, and what the agent reports then is that.
+        """
+        verdict = _TURN_VERDICTS[turn.end]
+        if verdict is Verdict.AGENT_ERROR and now >= self.deadline:
+            return self._end_by_clock()
+        return self.end(verdict, turn.detail)
+
     def end_by_trouble(
         self, trouble: EnvironmentTrouble | TimeoutError, *, now: float
     ) -> ClusterResult:
         """Return the result after ``trouble``, which past the deadline counts as a timeout."""
         if isinstance(trouble, TimeoutError) or now >= self.deadline:
-            return self.end(Verdict.TIMEOUT, f"not done within {self.timeout:g} s")
+            return self._end_by_clock()
         return self.end(Verdict.ENVIRONMENT, str(trouble))
+
+    def _end_by_clock(self) -> ClusterResult:
+        return self.end(Verdict.TIMEOUT, f"not done within {self.timeout:g} s")
 
 
 def _keep(nodeids: Sequence[str], cluster: Cluster) -> tuple[str, ...]:
@@ -146,11 +160,6 @@ def find_suspicion(text: str) -> str:
         if said is not None:
             return said.group(1).strip()[:SUSPICION_LIMIT] or "the agent gave no reason"
     return ""
-
-
-def turn_verdict(end: TurnEnd) -> Verdict:
-    """Return the verdict of a cluster whose agent did not finish its turn."""
-    return TURN_VERDICTS[end]
 
 
 def describe_red(judgement: Judgement | None, dropped: tuple[Drop, ...]) -> tuple[Verdict, str]:
